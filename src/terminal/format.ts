@@ -1,0 +1,42 @@
+/** Numbers and times as people read them. */
+
+/** A duration: `0.8s`, `42s`, `3m 5s`, `2h 11m`. */
+export function duration(ms: number): string {
+  if (ms < 0) return "0s";
+  if (ms < 9_950) return `${(ms / 1000).toFixed(1)}s`;
+  const seconds = Math.round(ms / 1000);
+  if (seconds < 60) return `${seconds}s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes}m ${seconds % 60}s`;
+  return `${Math.floor(minutes / 60)}h ${minutes % 60}m`;
+}
+
+/**
+ * How long ago something was, in one unit: `42s`, `12m`, `3h`, `6d`, and the date after a month.
+ * A time in the future says that the clock was set back.
+ */
+export function age(then: number, now: number): string {
+  const seconds = Math.floor((now - then) / 1000);
+  if (seconds < -1) return "clock moved";
+  if (seconds < 60) return `${Math.max(0, seconds)}s`;
+  if (seconds < 3_600) return `${Math.floor(seconds / 60)}m`;
+  if (seconds < 86_400) return `${Math.floor(seconds / 3_600)}h`;
+  if (seconds < 30 * 86_400) return `${Math.floor(seconds / 86_400)}d`;
+  return new Date(then).toISOString().slice(0, 10);
+}
+
+/** A whole number with its thousands apart: `12,345`. */
+export function count(value: number): string {
+  return String(Math.round(value)).replaceAll(/\B(?=(\d{3})+$)/g, ",");
+}
+
+/** `1 commit`, `2 commits`. */
+export function plural(value: number, noun: string): string {
+  return `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
+}
+
+/** An amount of money as the server quoted it; unknown is unknown, not nothing. */
+export function usd(amount: number | null | undefined): string {
+  if (amount === null || amount === undefined) return "cost unknown";
+  return `$${amount.toFixed(amount < 1 ? 4 : 2)}`;
+}
