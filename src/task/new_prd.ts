@@ -1,0 +1,31 @@
+/** The PRD that a new task begins with: its form by example. */
+export function newPrd(name: string): string {
+  return `# PRD: ${name}
+
+What this is about, in a few sentences: what is wrong or missing now, and for whom.
+
+## User Stories
+
+Each story is worked on by itself, with a fresh context: keep it small, and say how one can tell
+that it is done.
+
+### US-001: The first thing
+
+**Description:** As a user, I want something, so that something is better.
+
+**Acceptance Criteria:**
+
+- [ ] What can be seen when it works
+- [ ] The project's tests pass
+
+### US-002: The second thing
+
+**Description:** As a user, I want something more.
+**Depends on:** US-001
+
+**Acceptance Criteria:**
+
+- [ ] What can be seen when it works
+- [ ] The project's tests pass
+`;
+}

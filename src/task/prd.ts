@@ -1,0 +1,145 @@
+/** A task's PRD: its stories, whether they pass, and which is next. */
+import { RalphError } from "../error.ts";
+import { plain } from "../terminal/plain.ts";
+import { findCircle } from "./circle.ts";
+import { readJsonPrd } from "./prd_json.ts";
+import { readMarkdownPrd } from "./prd_markdown.ts";
+import {
+  applyEdits,
+  type Edit,
+  openSource,
+  prdError,
+  type PrdFile,
+  type Source,
+} from "./source.ts";
+
+/** Enough to see the circle; it may be as long as the PRD. */
+const CIRCLE_SHOWN_MAX = 10;
+
+export interface Criterion {
+  text: string;
+  /** In markdown alone. */
+  ticked?: boolean;
+}
+
+export interface Story {
+  id: string;
+  title: string;
+  description: string;
+  criteria: readonly Criterion[];
+  /** Lower comes first. Infinity when the PRD gives none: after all that have one. */
+  priority: number;
+  passes: boolean;
+  /** In markdown what is in the story and is nothing else. */
+  notes: string;
+  dependsOn: readonly string[];
+  /** Commands that prove the story. In JSON alone. */
+  verify?: readonly string[];
+  /** Where it begins in the file, from 1. */
+  line: number;
+}
+
+export interface Prd {
+  format: "json" | "markdown";
+  /** `project` or `name`, or the first H1; empty when there is none. */
+  title: string;
+  description: string;
+  branchName?: string;
+  stories: readonly Story[];
+  /** Commands that prove every story. In JSON alone. */
+  verify?: readonly string[];
+}
+
+/** A PRD as its reader found it, with what is needed to change it. */
+export interface PrdDocument extends Omit<Prd, "stories"> {
+  entries: readonly StoryEntry[];
+}
+
+export interface StoryEntry {
+  story: Story;
+  /** The byte at which it begins. */
+  offset: number;
+  /** What makes it pass, or not; empty when it is so already. */
+  passesEdits(passes: boolean): readonly Edit[];
+}
+
+/**
+ * Reads a PRD: JSON when the file's name ends in `.json`, markdown else. Throws `RalphError`
+ * (`usage`) naming file, line, column and reason, also for a PRD without stories, for ids that come
+ * twice, and for `dependsOn` on an unknown story or in a circle.
+ */
+export function parsePrd(file: PrdFile): Prd {
+  const { entries, ...prd } = readPrd(file);
+  return { ...prd, stories: entries.map(({ story }) => story) };
+}
+
+/**
+ * The same bytes with this story's `passes`, or all of its boxes, set, and nothing else changed.
+ * Throws `RalphError`: as `parsePrd` does, and `not_found` when there is no such story.
+ */
+export function setPasses(
+  file: PrdFile,
+  change: { storyId: string; passes: boolean },
+): Uint8Array {
+  const entry = readPrd(file).entries.find(({ story }) => story.id === change.storyId);
+  if (!entry) {
+    const what = `story \`${plain(change.storyId, 60)}\``;
+    throw new RalphError("not_found", `there is no ${what} in ${plain(file.path)}`);
+  }
+  return applyEdits(file.bytes, entry.passesEdits(change.passes));
+}
+
+/**
+ * The story to work on next: of those that are open and whose `dependsOn` all pass the one with the
+ * lowest priority, the first in the document of several. Undefined when none is open.
+ */
+export function nextStory(stories: readonly Story[]): Story | undefined {
+  const passed = new Set(stories.filter((story) => story.passes).map(({ id }) => id));
+  return stories
+    .filter((story) => !story.passes && story.dependsOn.every((id) => passed.has(id)))
+    .reduce<Story | undefined>(
+      (best, story) => best && best.priority <= story.priority ? best : story,
+      undefined,
+    );
+}
+
+function readPrd(file: PrdFile): PrdDocument {
+  const source = openSource(file);
+  const isJson = file.path.toLowerCase().endsWith(".json");
+  const document = isJson ? readJsonPrd(source) : readMarkdownPrd(source);
+  checkIds(source, document.entries);
+  checkDependencies(source, document.entries);
+  return document;
+}
+
+function checkIds(source: Source, entries: readonly StoryEntry[]): void {
+  const lines = new Map<string, number>();
+  for (const { story, offset } of entries) {
+    const line = lines.get(story.id);
+    if (line !== undefined) {
+      const reason = `the id \`${plain(story.id, 60)}\` is that of the story on line ${line} too`;
+      throw prdError(source, offset, reason);
+    }
+    lines.set(story.id, story.line);
+  }
+}
+
+/** Every story can come up: what it depends on exists, and does not wait for it in turn. */
+function checkDependencies(source: Source, entries: readonly StoryEntry[]): void {
+  const known = new Map(entries.map((entry) => [entry.story.id, entry]));
+  for (const { story, offset } of entries) {
+    const unknown = story.dependsOn.find((id) => !known.has(id));
+    if (unknown === undefined) continue;
+    const names = `\`${plain(story.id, 60)}\` depends on \`${plain(unknown, 60)}\``;
+    throw prdError(source, offset, `${names}, which is not in the PRD`);
+  }
+  const circle = findCircle(new Map(entries.map(({ story }) => [story.id, story.dependsOn])));
+  if (!circle) return;
+  const shown = circle.slice(0, CIRCLE_SHOWN_MAX).map((id) => `\`${plain(id, 60)}\``).join(" → ");
+  const more = circle.length > CIRCLE_SHOWN_MAX ? " → …" : "";
+  throw prdError(
+    source,
+    known.get(circle[0])?.offset ?? 0,
+    `stories wait for each other in a circle: ${shown}${more}`,
+  );
+}

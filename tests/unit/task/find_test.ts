@@ -1,0 +1,263 @@
+import assert from "node:assert/strict";
+import * as path from "node:path";
+import fc from "fast-check";
+import { RalphError } from "../../../src/error.ts";
+import { findProjectRoot, findTask, listTasks } from "../../../src/task/find.ts";
+import { memoryTree } from "./memory_tree.ts";
+
+const NFC = "caf\u00e9";
+const NFD = "cafe\u0301";
+
+const tree = memoryTree({
+  "/p/.git/HEAD": "",
+  "/p/src/deep/file.ts": "",
+  "/p/tasks/login/prd.json": "",
+  "/p/tasks/login/prd.md": "",
+  "/p/tasks/login/notes/a.txt": "",
+  "/p/tasks/status/PRD.md": "",
+  "/p/tasks/prompted/prompt.md": "",
+  "/p/tasks/begun/notes.md": "",
+  "/p/tasks/prd-old.md": "",
+  "/p/tasks/plain-file": "",
+  "/p/tasks/-rf/prd.md": "",
+  "/p/tasks/bad\x1b[31m/prd.md": "",
+  "/p/tasks/two words 🚀/prd.md": "",
+  [`/p/tasks/${NFD}`]: null,
+  [`/p/tasks/${NFD}/prd.md`]: "",
+  "/p/tasks/linked": { link: "/elsewhere/shared" },
+  "/p/tasks/alias": { link: "login" },
+  "/p/tasks/round": { link: "round" },
+  "/p/tasks/away/prd.md": { link: "../../docs/spec.md" },
+  "/p/docs/spec.md": "",
+  "/p/secret/prd.md": "",
+  "/p/src/tasks/login": null,
+  "/elsewhere/.git/HEAD": "",
+  "/elsewhere/shared/prd.md": "",
+  "/link-to-p": { link: "/p" },
+  "/w/.git": "gitdir: /p/.git/worktrees/w",
+  "/w/tasks/login/prd.md": "",
+  "/bare/.git": null,
+  "/bare/tasks/x/prd.md": "",
+  "/empty/.git/HEAD": "",
+});
+
+const LOGIN = {
+  name: "login",
+  dir: "/p/tasks/login",
+  projectRoot: "/p",
+  prdPath: "/p/tasks/login/prd.json",
+  promptPath: undefined,
+};
+
+const FOUND: readonly [argument: string, cwd: string, dir: string][] = [
+  ["login", "/p", LOGIN.dir],
+  ["login", "/p/src/deep", LOGIN.dir],
+  ["login", "/p/tasks/status", LOGIN.dir],
+  ["login", "/link-to-p/src", LOGIN.dir],
+  ["login", "/w", "/w/tasks/login"],
+  ["alias", "/p", LOGIN.dir],
+  ["linked", "/p", "/elsewhere/shared"],
+  ["shared", "/p", "/elsewhere/shared"],
+  ["two words 🚀", "/p", "/p/tasks/two words 🚀"],
+  [NFC, "/p", `/p/tasks/${NFD}`],
+  [NFD, "/p", `/p/tasks/${NFD}`],
+  ["prompted", "/p", "/p/tasks/prompted"],
+  ["tasks/login", "/p", LOGIN.dir],
+  ["tasks/login", "/p/src/deep", LOGIN.dir],
+  ["tasks/login", "/p/src", LOGIN.dir],
+  ["tasks/login/", "/p", LOGIN.dir],
+  ["./login", "/p/tasks", LOGIN.dir],
+  ["login/", "/p/tasks", LOGIN.dir],
+  [".", "/p/tasks/login", LOGIN.dir],
+  ["..", "/p/tasks/login/notes", LOGIN.dir],
+  ["../status", "/p/tasks/login", "/p/tasks/status"],
+  ["/p/tasks/login", "/", LOGIN.dir],
+  ["/link-to-p/tasks/login", "/", LOGIN.dir],
+  ["tasks/login/prd.json", "/p", LOGIN.dir],
+  ["./PRD.md", "/p/tasks/status", "/p/tasks/status"],
+  ["tasks/prompted/prompt.md", "/p", "/p/tasks/prompted"],
+  ["/p/tasks/away/prd.md", "/", "/p/tasks/away"],
+  ["/p/secret", "/", "/p/secret"],
+];
+
+for (const [argument, cwd, dir] of FOUND) {
+  Deno.test(`findTask: ${argument} from ${cwd}`, () => {
+    assert.equal(findTask(argument, { cwd, tree }).dir, dir);
+  });
+}
+
+Deno.test("findTask: all of a task, with the real paths", () => {
+  assert.deepEqual(findTask("login", { cwd: "/link-to-p", tree }), LOGIN);
+  assert.equal(findTask("status", { cwd: "/p", tree }).prdPath, "/p/tasks/status/PRD.md");
+  assert.equal(findTask("away", { cwd: "/p", tree }).prdPath, "/p/docs/spec.md");
+  const prompted = findTask("prompted", { cwd: "/p", tree });
+  assert.equal(prompted.prdPath, undefined);
+  assert.equal(prompted.promptPath, "/p/tasks/prompted/prompt.md");
+  const linked = findTask("linked", { cwd: "/p", tree });
+  assert.equal(linked.name, "shared");
+  assert.equal(linked.projectRoot, "/elsewhere");
+});
+
+const REFUSED: readonly [argument: string, cwd: string, kind: string, message: RegExp][] = [
+  ["", "/p", "usage", /`` cannot be a task's name: it is empty/],
+  ["  ", "/p", "usage", /it is empty/],
+  ["-rf", "/p", "usage", /`-rf` cannot be a task's name: it begins with `-`/],
+  ["a\nb", "/p", "usage", /`a\\nb` .* control characters/],
+  ["a\0b", "/p", "usage", /`a\\x00b` .* control characters/],
+  ["./a\0b", "/p", "usage", /`\.\/a\\x00b` cannot be a path: it holds a NUL/],
+  ["\x1b]0;x\x07", "/p", "usage", /`\\x1b\]0;x\\x07`/],
+  ["log\u202ein", "/p", "usage", /`log\\u202ein`/],
+  ["log\u200bin", "/p", "usage", /`log\\u200bin`/],
+  ["x".repeat(10_000), "/p", "usage", /^`x{79}…` .* longer than 255 bytes$/],
+  ["../x", "/p", "not_found", /task at `\.\.\/x`: there is no such file or folder/],
+  ["./" + "x/".repeat(5_000), "/p", "not_found", /…`: there is no such file/],
+  ["secret", "/p", "not_found", /no such folder in \/p\/tasks/],
+  ["a;b", "/p", "not_found", /`a;b`/],
+  ["$(x)", "/p", "not_found", /`\$\(x\)`/],
+  ["CON", "/p", "not_found", /`CON`/],
+  [
+    ".",
+    "/p",
+    "not_found",
+    /no task in \/p: it has no `prd\.json`, no `prd\.md` and no `prompt\.md`/,
+  ],
+  ["..", "/p", "not_found", /no task in \/: it has no/],
+  ["begun", "/p", "not_found", /no task in \/p\/tasks\/begun: it has no `prd\.json`/],
+  ["plain-file", "/p", "usage", /\/p\/tasks\/plain-file is no folder/],
+  ["round", "/p", "usage", /\/p\/tasks\/round is no folder/],
+  ["tasks/prd-old.md", "/p", "usage", /\/p\/tasks\/prd-old\.md is not the PRD of a task/],
+  ["tasks/login/prd.md", "/p", "usage", /\/p\/tasks\/login\/prd\.md is not the PRD/],
+  ["tasks/-rf", "/p", "usage", /because of its name: it begins with `-`/],
+  ["./bad\x1b[31m", "/p/tasks", "usage", /bad\\x1b\[31m cannot be a task because of its name/],
+  ["login", "/elsewhere", "not_found", /there is no folder `tasks\/` in \/elsewhere/],
+  ["login", "/", "not_found", /\/ is not in a git repository/],
+  ["x", "/bare", "not_found", /\/bare is not in a git repository/],
+  ["/bare/tasks/x", "/p", "not_found", /\/bare\/tasks\/x is not in a git repository/],
+  ["x", "/no/such/folder", "not_found", /is not in a git repository/],
+];
+
+for (const [argument, cwd, kind, message] of REFUSED) {
+  Deno.test(`findTask: refuses ${JSON.stringify(argument).slice(0, 40)} from ${cwd}`, () => {
+    assert.throws(() => findTask(argument, { cwd, tree }), (error) => {
+      assert(error instanceof RalphError);
+      assert.equal(error.kind, kind);
+      assert.match(error.message, message);
+      assert(error.message.length < 600);
+      return true;
+    });
+  });
+}
+
+function hintsOf(argument: string, cwd = "/p"): string {
+  try {
+    findTask(argument, { cwd, tree });
+  } catch (error) {
+    assert(error instanceof RalphError);
+    return error.hints.map(({ text, command }) => `${text}|${command ?? ""}`).join("\n");
+  }
+  return assert.fail(`${argument} was found`);
+}
+
+Deno.test("findTask: an unknown name brings the near one and what there is", () => {
+  assert.equal(
+    hintsOf("logn"),
+    "did you mean `login`?|\n" +
+      `tasks here: away, ${NFD}, login, prompted, shared, status, two words 🚀|`,
+  );
+  assert.match(hintsOf("login/"), /did you mean `login`\?/);
+  assert.match(hintsOf("billing"), /\|ralph new billing$/);
+  assert.doesNotMatch(hintsOf("$(x)"), /ralph new/);
+  assert.equal(hintsOf("login", "/empty"), "to begin a task of that name|ralph new login");
+});
+
+Deno.test("findTask: many tasks are not all listed", () => {
+  const many = memoryTree({
+    "/p/.git/HEAD": "",
+    ...Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`/p/tasks/t${10 + i}/prd.md`, ""])),
+  });
+  assert.throws(
+    () => findTask("unknown", { cwd: "/p", tree: many }),
+    (error) =>
+      error instanceof RalphError && /: t10, .*, t21 and 28 more$/.test(error.hints[0].text),
+  );
+});
+
+Deno.test("findTask: the name as it stands comes before its twin", () => {
+  const twins = memoryTree({
+    "/p/.git/HEAD": "",
+    [`/p/tasks/${NFC}/prd.md`]: "",
+    [`/p/tasks/${NFD}/prd.md`]: "",
+  });
+  assert.equal(findTask(NFC, { cwd: "/p", tree: twins }).dir, `/p/tasks/${NFC}`);
+  assert.equal(findTask(NFD, { cwd: "/p", tree: twins }).dir, `/p/tasks/${NFD}`);
+  const oneEmpty = memoryTree({
+    "/p/.git/HEAD": "",
+    [`/p/tasks/${NFC}/notes.md`]: "",
+    [`/p/tasks/${NFD}/prd.md`]: "",
+  });
+  assert.throws(
+    () => findTask(NFC, { cwd: "/p", tree: oneEmpty }),
+    new RegExp(`no task in /p/tasks/${NFC}: it has no`),
+  );
+});
+
+Deno.test("listTasks: folders with a PRD or a prompt, each once, sorted", () => {
+  assert.deepEqual(
+    listTasks("/p", tree).map(({ name, dir }) => [name, path.basename(dir)]),
+    ["away", NFD, "login", "prompted", "shared", "status", "two words 🚀"].map((n) => [n, n]),
+  );
+  assert.deepEqual(listTasks("/empty", tree), []);
+});
+
+Deno.test("findProjectRoot: the nearest folder that git would take", () => {
+  assert.equal(findProjectRoot("/p/src/deep", tree), "/p");
+  assert.equal(findProjectRoot("/link-to-p/src", tree), "/p");
+  assert.equal(findProjectRoot("/w/tasks", tree), "/w");
+  assert.equal(findProjectRoot("/bare", tree), undefined);
+  assert.equal(findProjectRoot("/no/such", tree), undefined);
+});
+
+const hostileName = fc.oneof(
+  fc.string({ unit: "binary", maxLength: 300 }),
+  fc.string({
+    unit: fc.constantFrom("..", "/", ".", "-", "\0", "\n", "\u202e", "login", "é", "~"),
+  }),
+  fc.constantFrom("..", ".", "../..", "secret", "../secret", "//", "~", "login/../../secret"),
+);
+
+Deno.test("findTask: whatever is typed, the outcome is a task or a RalphError", () => {
+  fc.assert(fc.property(hostileName, (argument) => {
+    try {
+      const task = findTask(argument, { cwd: "/p", tree });
+      assert.equal(task.dir, tree.realPath(task.dir));
+    } catch (error) {
+      assert(error instanceof RalphError, `threw ${error}`);
+      const told = [error.message, ...error.hints.map(({ text }) => text)].join("");
+      assert.doesNotMatch(told, /[\p{Cc}\p{Bidi_Control}\u200b]/u);
+    }
+  }));
+});
+
+Deno.test("findTask: a bare name opens nothing outside of tasks/", () => {
+  const entries = ["login", "begun", "-rf", ".hidden", "…", NFC];
+  const bareName = fc.oneof(hostileName, fc.constantFrom(...entries))
+    .filter((name) => !name.includes("/") && name !== "." && name !== "..");
+  fc.assert(fc.property(bareName, (name) => {
+    const opened: string[] = [];
+    const small = memoryTree({
+      "/p/.git/HEAD": "",
+      "/p/prd.md": "",
+      ...Object.fromEntries(entries.map((entry) => [`/p/tasks/${entry}/prd.md`, ""])),
+    }, opened);
+    try {
+      const task = findTask(name, { cwd: "/p", tree: small });
+      assert.equal(path.dirname(task.dir), "/p/tasks");
+    } catch (error) {
+      assert(error instanceof RalphError, `threw ${error}`);
+    }
+    const outside = opened.filter((one) =>
+      !["/p", "/p/.git", "/p/tasks"].includes(one) && !one.startsWith("/p/tasks/")
+    );
+    assert.deepEqual(outside, []);
+  }));
+});
