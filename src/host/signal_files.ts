@@ -1,0 +1,107 @@
+/**
+ * How `ralph stop` and `ralph checkpoint` reach a worker: a file named after the task, that says
+ * which session it is for. A file for another session means nothing, and is removed.
+ */
+import type { Clock } from "../clock.ts";
+
+export type Request = "stop" | "checkpoint";
+
+/**
+ * The run that a request is for. A session that goes on has a new epoch, and a new database may
+ * give a session's id again.
+ */
+export interface Addressee {
+  sessionId: number;
+  epoch: number;
+  startedAt: string;
+}
+
+/** The watch is told of a new file at once; this is for file systems that tell nobody. */
+const POLL_MS = 1_000;
+
+/** Leaves a request for a worker. A later one takes the place of an earlier one, whole or not at all. */
+export function sendRequest(path: string, to: Addressee, request: Request): void {
+  const half = `${path}.${Deno.pid}`;
+  Deno.writeTextFileSync(half, JSON.stringify({ ...to, request }), { mode: 0o600 });
+  Deno.renameSync(half, path);
+}
+
+/** The request that waits for this run; undefined when there is none. Others are removed. */
+export function readRequest(path: string, to: Addressee): Request | undefined {
+  let text: string;
+  try {
+    text = Deno.readTextFileSync(path);
+  } catch {
+    return undefined;
+  }
+  const found = parse(text);
+  const isOurs = found?.sessionId === to.sessionId && found.epoch === to.epoch &&
+    found.startedAt === to.startedAt;
+  if (isOurs) return found.request;
+  clearRequest(path);
+  return undefined;
+}
+
+/** Removes a request, if there is one. */
+export function clearRequest(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch {
+    // It is gone already, or the folder cannot be written: then no request can come either.
+  }
+}
+
+/**
+ * Calls `onRequest` for a request that is there, and for each that comes, until the returned
+ * function is called. `folder` is the one that holds `path`.
+ */
+export function watchRequests(
+  { path, folder, to, clock, onRequest }: {
+    path: string;
+    folder: string;
+    to: Addressee;
+    clock: Clock;
+    onRequest: (request: Request) => void;
+  },
+): () => void {
+  const look = () => {
+    const request = readRequest(path, to);
+    if (request) onRequest(request);
+  };
+  let cancel = () => {};
+  const poll = () => {
+    look();
+    cancel = clock.after(POLL_MS, poll);
+  };
+  const watcher = watch(folder);
+  if (watcher) follow(watcher, look);
+  poll();
+  return () => {
+    cancel();
+    watcher?.close();
+    clearRequest(path);
+  };
+}
+
+async function follow(watcher: Deno.FsWatcher, look: () => void): Promise<void> {
+  for await (const _ of watcher) look();
+}
+
+/** Undefined where the system has no watches left: the poll remains. */
+function watch(folder: string): Deno.FsWatcher | undefined {
+  try {
+    return Deno.watchFs(folder, { recursive: false });
+  } catch {
+    return undefined;
+  }
+}
+
+function parse(text: string): (Addressee & { request: Request }) | undefined {
+  try {
+    const value = JSON.parse(text);
+    if (value?.request === "stop" || value?.request === "checkpoint") return value;
+  } catch {
+    // Not written by `sendRequest`, so not for us.
+  }
+  return undefined;
+}

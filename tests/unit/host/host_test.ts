@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import { RalphError } from "../../../src/error.ts";
+import { systemClock } from "../../../src/host/clock.ts";
+import { takeLock, workerLives } from "../../../src/host/lock.ts";
+import { openLogFile } from "../../../src/host/log_file.ts";
+import { pathsFrom, taskKey } from "../../../src/host/paths.ts";
+import { temporaryFolder } from "../../support/folder.ts";
+
+const LOCK_MODULE = new URL("../../../src/host/lock.ts", import.meta.url).href;
+const CLOCK_MODULE = new URL("../../../src/host/clock.ts", import.meta.url).href;
+
+/** A process that takes the lock, says so, and holds it until it is killed. */
+async function holder(path: string): Promise<Deno.ChildProcess> {
+  const code = `
+    import { takeLock } from "${LOCK_MODULE}";
+    import { systemClock } from "${CLOCK_MODULE}";
+    const lock = await takeLock(${JSON.stringify(path)}, systemClock);
+    console.log(lock ? "held" : "refused");
+    setInterval(() => {}, 1000);`;
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["eval", "--no-config", code],
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  const reader = child.stdout.getReader();
+  const { value } = await reader.read();
+  assert.equal(new TextDecoder().decode(value), "held\n");
+  await reader.cancel();
+  return child;
+}
+
+Deno.test("the lock is another process's until that one is killed", async () => {
+  using dir = temporaryFolder();
+  const path = `${dir.path}/t.lock`;
+  const child = await holder(path);
+  assert.equal(workerLives(path), true);
+  assert.equal(await takeLock(path, systemClock), undefined);
+  child.kill("SIGKILL");
+  await child.status;
+  let wrote = false;
+  assert.equal(workerLives(path, () => wrote = true), false);
+  assert.equal(wrote, true);
+  const lock = await takeLock(path, systemClock);
+  assert(lock);
+  assert.equal(workerLives(path, () => assert.fail("it is held")), true);
+  lock.release();
+  assert.equal(workerLives(path), false);
+});
+
+Deno.test("a look at the lock does not keep a worker from starting", async () => {
+  using dir = temporaryFolder();
+  const path = `${dir.path}/t.lock`;
+  let taken: Promise<unknown> | undefined;
+  workerLives(path, () => taken = takeLock(path, systemClock));
+  const lock = await taken as Awaited<ReturnType<typeof takeLock>>;
+  assert(lock);
+  lock.release();
+});
+
+Deno.test("paths follow the XDG variables, ignore relative ones, and need a home", () => {
+  const from = (variables: Record<string, string>) => pathsFrom((name) => variables[name]);
+  assert.deepEqual(from({ HOME: "/h" }), {
+    database: "/h/.local/share/ralph/sessions.db",
+    locks: "/h/.local/share/ralph/locks",
+    signals: "/h/.local/share/ralph/signals",
+    logs: "/h/.local/state/ralph/logs",
+  });
+  assert.deepEqual(from({ HOME: "/h", XDG_DATA_HOME: "/d", XDG_STATE_HOME: "relative" }), {
+    database: "/d/ralph/sessions.db",
+    locks: "/d/ralph/locks",
+    signals: "/d/ralph/signals",
+    logs: "/h/.local/state/ralph/logs",
+  });
+  assert.throws(
+    () => from({}),
+    (error) => error instanceof RalphError && error.kind === "usage",
+  );
+});
+
+Deno.test("a task's key is a plain file name, and differs by folder", () => {
+  const key = taskKey({ name: "a b/../ü\n", dir: "/p/tasks/x" });
+  assert.match(key, /^[A-Za-z0-9._-]+$/);
+  assert.notEqual(key, taskKey({ name: "a b/../ü\n", dir: "/q/tasks/x" }));
+  assert(taskKey({ name: "x".repeat(10_000), dir: "/p" }).length < 100);
+});
+
+Deno.test("a log is bounded: the oldest lines go", () => {
+  using dir = temporaryFolder();
+  const log = openLogFile(`${dir.path}/session.log`);
+  const line = "x".repeat(1024 * 1024);
+  for (let i = 0; i < 20; i++) log.write(`${i} ${line}`);
+  log.write("the last line");
+  log.close();
+  const sizes = ["session.log", "session.log.1"].map((name) =>
+    Deno.statSync(`${dir.path}/${name}`).size
+  );
+  assert(sizes.every((size) => size <= 8 * 1024 * 1024), String(sizes));
+  assert(Deno.readTextFileSync(log.path).endsWith("the last line\n"));
+  assert.equal([...Deno.readDirSync(dir.path)].length, 2);
+});
