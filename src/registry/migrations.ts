@@ -1,0 +1,158 @@
+/**
+ * Brings the database's schema up to what this program knows: numbered files, each in one
+ * transaction together with the row that says it was applied.
+ */
+import type { DatabaseSync } from "node:sqlite";
+import { RalphError } from "../error.ts";
+import { openDatabase, transaction } from "./database.ts";
+import { hasEarlierSessions, insertEarlierSessions, removeEarlierSessions } from "./takeover.ts";
+
+export interface Migration {
+  number: number;
+  name: string;
+  sql: string;
+}
+
+/** sqlite.org/rescode.html */
+
+const BOOKKEEPING = `CREATE TABLE IF NOT EXISTS migrations (
+  number INTEGER PRIMARY KEY,
+  name TEXT NOT NULL,
+  applied_at TEXT NOT NULL
+) STRICT`;
+
+/** Turns `0001_sessions.sql` and its text into a migration; files of other names are not. */
+export function migrationOf(fileName: string, sql: string): Migration | undefined {
+  const match = /^(\d{4})_(\w+)\.sql$/.exec(fileName);
+  return match ? { number: Number(match[1]), name: match[2], sql } : undefined;
+}
+
+/** The number of the newest migration that the database has; 0 for an empty database. */
+export function schemaVersion(database: DatabaseSync): number {
+  const known = database.prepare(
+    "SELECT 1 FROM pragma_table_info('migrations') WHERE name = 'number'",
+  ).get();
+  if (!known) return 0;
+  const row = database.prepare("SELECT coalesce(max(number), 0) AS number FROM migrations").get();
+  return Number(row?.number);
+}
+
+/**
+ * Throws `RalphError` of kind `state` for a database that this program must not touch: one from a
+ * newer ralph, and one that has tables of something else.
+ */
+export function refuseUnusable(
+  database: DatabaseSync,
+  { path, migrations }: { path: string; migrations: readonly Migration[] },
+): void {
+  const newest = migrations.at(-1)?.number ?? 0;
+  const version = schemaVersion(database);
+  if (version === 0) refuseForeignTables(database, path);
+  if (version <= newest) return;
+  throw new RalphError(
+    "state",
+    `cannot use the database ${path}: it was written by a newer ralph (schema ${version}, ` +
+      `this one knows ${newest}). It was left as it is`,
+    [{ text: "use the newer ralph; this one is", command: "ralph --version" }],
+  );
+}
+
+/**
+ * Applies the migrations that the database lacks, and takes over what the earlier program left in
+ * it, all in one transaction. A copy is made first when there is anything to lose:
+ * `<path>.before-<number>`, or `<path>.before-takeover`.
+ */
+export function migrate(
+  database: DatabaseSync,
+  { path, migrations, appliedAt }: {
+    path: string;
+    migrations: readonly Migration[];
+    /** Written beside each one, RFC 3339. */
+    appliedAt: string;
+  },
+): void {
+  const newest = migrations.at(-1)?.number ?? 0;
+  if (schemaVersion(database) === newest) return;
+  transaction(database, () => {
+    // Read again: another process may have been faster.
+    const version = schemaVersion(database);
+    if (version >= newest) return;
+    const takesOver = version === 0 && hasEarlierSessions(database);
+    if (takesOver) {
+      backUp(path, `${path}.before-takeover`);
+      Deno.chmodSync(path, 0o600);
+    }
+    if (version > 0) backUp(path, `${path}.before-${version + 1}`);
+    const rows = takesOver ? removeEarlierSessions(database) : [];
+    database.exec(BOOKKEEPING);
+    for (const migration of migrations) {
+      if (migration.number <= version) continue;
+      database.exec(migration.sql);
+      // Before the next one, which then treats them like any other row.
+      if (migration.number === 1) {
+        insertEarlierSessions(database, { rows, takenOverAt: appliedAt });
+      }
+      database.prepare("INSERT INTO migrations (number, name, applied_at) VALUES (?, ?, ?)")
+        .run(migration.number, migration.name, appliedAt);
+    }
+  });
+}
+
+function refuseForeignTables(database: DatabaseSync, path: string): void {
+  const table = database.prepare(
+    "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' LIMIT 1",
+  ).get();
+  if (!table || hasEarlierSessions(database)) return;
+  // Another process may be making the first tables at this moment.
+  if (schemaVersion(database) > 0) return;
+  throw new RalphError(
+    "state",
+    `cannot use the database ${path}: it has tables that this ralph did not make. It was left as it is`,
+    [{ text: "see what is in it", command: `sqlite3 '${path}' .schema` }],
+  );
+}
+
+/**
+ * Copies the database as it is for everybody else, on a connection of its own: the caller's has the
+ * write lock, so that nothing changes meanwhile and no other process makes a copy at the same time.
+ * A copy that is there was made by an attempt that ended before it changed anything, and stays.
+ * Throws `RalphError` (`state`) when no copy can be made.
+ */
+function backUp(path: string, copy: string): void {
+  if (exists(copy)) return;
+  const unfinished = `${copy}.part`;
+  try {
+    Deno.writeFileSync(unfinished, new Uint8Array(), { mode: 0o600 });
+    vacuumInto(unfinished, path);
+    using file = Deno.openSync(unfinished, { write: true });
+    file.syncSync();
+    Deno.renameSync(unfinished, copy);
+  } catch (error) {
+    throw new RalphError(
+      "state",
+      `cannot copy the database ${path} to ${copy} before it is changed: ` +
+        `${error instanceof Error ? error.message : error}. It was left as it is`,
+      [{ text: "see how much room there is", command: `df -h '${path}'` }],
+      { cause: error },
+    );
+  }
+}
+
+function vacuumInto(copy: string, path: string): void {
+  const reader = openDatabase(path, { readOnly: true });
+  try {
+    reader.prepare("VACUUM INTO ?").run(copy);
+  } finally {
+    reader.close();
+  }
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}

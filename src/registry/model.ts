@@ -1,0 +1,134 @@
+/** The rows of the registry as the rest of the program sees them. Times are RFC 3339, in UTC. */
+
+export const STATUSES = ["running", "checkpointed", "completed", "stopped", "failed"] as const;
+export type Status = typeof STATUSES[number];
+
+/** Why a session is no longer running. */
+export type Reason =
+  | "all_stories_pass"
+  | "max_iterations"
+  | "user_stop"
+  | "checkpoint"
+  | "no_progress"
+  | "provider_error"
+  | "server_unreachable"
+  | "worker_died"
+  | "task_unreadable"
+  | "internal_error";
+
+/** What came of one iteration. */
+export const OUTCOMES = [
+  /** A story passes that did not before. */
+  "advanced",
+  /** No story more, but the project's files or commits changed. */
+  "worked",
+  /** Neither. */
+  "nothing",
+  /** A check that passed before fails now. */
+  "broke",
+  /** The provider, the agent or the server reported an error. */
+  "error",
+  /** A limit on the turn was reached, and the turn was aborted. */
+  "timeout",
+  /** The worker or the server died in mid-turn. */
+  "interrupted",
+  /** A person stopped it. */
+  "stopped",
+] as const;
+export type Outcome = typeof OUTCOMES[number];
+
+export interface Session {
+  id: number;
+  taskName: string;
+  taskDir: string;
+  projectRoot: string;
+  status: Status;
+  reason: Reason | null;
+  detail: string | null;
+  activity: string | null;
+  activitySince: string | null;
+  currentStory: string | null;
+  /** Iterations begun so far. */
+  iterations: number;
+  maxIterations: number | null;
+  model: string | null;
+  agent: string | null;
+  serverUrl: string | null;
+  serverPort: number | null;
+  openCodeSessionId: string | null;
+  workerPid: number | null;
+  workerVersion: string | null;
+  epoch: number;
+  logPath: string | null;
+  /** What else the earlier program knew, as a JSON object; null for a session of this program. */
+  earlier: string | null;
+  startedAt: string;
+  updatedAt: string;
+  endedAt: string | null;
+}
+
+export interface Usage {
+  inputTokens: number;
+  outputTokens: number;
+  reasoningTokens: number;
+  cacheReadTokens: number;
+  cacheWriteTokens: number;
+  costUsd: number;
+  modelCalls: number;
+}
+
+export interface Iteration {
+  sessionId: number;
+  number: number;
+  storyId: string | null;
+  storyTitle: string | null;
+  openCodeTitle: string;
+  openCodeSessionId: string | null;
+  outcome: Outcome | null;
+  detail: string | null;
+  storiesPassed: readonly string[];
+  headBefore: string | null;
+  headAfter: string | null;
+  commits: number | null;
+  filesChanged: number | null;
+  /** Null: unknown. */
+  usage: Usage | null;
+  startedAt: string;
+  promptedAt: string | null;
+  endedAt: string | null;
+}
+
+/** The worker that a write comes from: a session, and which of its workers. */
+export interface Lease {
+  sessionId: number;
+  epoch: number;
+}
+
+export interface NewSession {
+  taskName: string;
+  taskDir: string;
+  projectRoot: string;
+}
+
+/** What a worker brings to the session that it starts or continues. */
+export interface WorkerSettings {
+  maxIterations: number;
+  model?: string;
+  agent?: string;
+  serverUrl: string;
+  serverPort: number;
+  workerPid: number;
+  workerVersion: string;
+}
+
+export interface IterationEnd {
+  number: number;
+  outcome: Outcome;
+  detail?: string;
+  storiesPassed: readonly string[];
+  headAfter?: string;
+  commits?: number;
+  filesChanged?: number;
+  usage?: Usage;
+  answers: readonly { asked: string; answer: string; at: number }[];
+}

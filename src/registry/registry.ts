@@ -1,0 +1,501 @@
+/**
+ * The record of all sessions and their iterations. Every SQL statement on them is here.
+ *
+ * Who may write what: a running session is written by the worker that holds its task's lock, and
+ * each of its writes names the epoch in which it took the session over. A write that finds another
+ * epoch changes nothing and throws `LostSession`: somebody took over, and the worker must end.
+ */
+import type { DatabaseSync, SQLInputValue, SQLOutputValue } from "node:sqlite";
+import { RalphError } from "../error.ts";
+import { databaseError, makeDurable, openDatabase, transaction } from "./database.ts";
+import { migrate, type Migration, refuseUnusable, schemaVersion } from "./migrations.ts";
+import type {
+  Iteration,
+  IterationEnd,
+  Lease,
+  NewSession,
+  Outcome,
+  Reason,
+  Session,
+  Status,
+  Usage,
+  WorkerSettings,
+} from "./model.ts";
+
+/** The session is no longer this worker's. */
+export class LostSession extends RalphError {
+  constructor(lease: Lease) {
+    super("conflict", `session ${lease.sessionId} was taken over by another worker`);
+  }
+}
+
+export interface RegistryOptions {
+  path: string;
+  migrations: readonly Migration[];
+  /** Epoch milliseconds. */
+  now: () => number;
+}
+
+export type Registry = ReturnType<typeof openRegistry>;
+export type ReadOnlyRegistry = Pick<
+  Registry,
+  | "running"
+  | "sessions"
+  | "session"
+  | "lastSession"
+  | "lastSessions"
+  | "sessionsOf"
+  | "lastActive"
+  | "sessionOfOpenCode"
+  | "iterations"
+  | "usage"
+  | "close"
+>;
+
+type Row = Record<string, SQLOutputValue>;
+
+const SESSION = `SELECT s.*, (SELECT coalesce(max(i.number), s.iterations_before)
+  FROM iterations AS i WHERE i.session_id = s.id) AS iterations FROM sessions AS s`;
+
+/** Opens the registry for reading and writing, and makes or migrates the database first. */
+export function openRegistry(options: RegistryOptions) {
+  const database = openDatabase(options.path, { readOnly: false });
+  const utc = () => new Date(options.now()).toISOString();
+  try {
+    refuseUnusable(database, options);
+    makeDurable(database);
+    migrate(database, { ...options, appliedAt: utc() });
+  } catch (error) {
+    database.close();
+    throw databaseError(error, options.path);
+  }
+  const { one, many, change, translate } = statements(database, options.path);
+
+  /** Every write of a worker. `assignments` may use `@now`. */
+  function update(lease: Lease, assignments: string, values: Record<string, SQLInputValue>) {
+    const changed = change(
+      `UPDATE sessions SET ${assignments}, updated_at = @now
+        WHERE id = @sessionId AND epoch = @epoch AND status = 'running'`,
+      { ...values, now: utc(), sessionId: lease.sessionId, epoch: lease.epoch },
+    );
+    if (changed === 0) throw new LostSession(lease);
+  }
+
+  /** The same for an iteration, which must be the worker's own and under way. */
+  function updateIteration(
+    lease: Lease,
+    assignments: string,
+    values: Record<string, SQLInputValue>,
+  ) {
+    const changed = change(
+      `UPDATE iterations SET ${assignments} WHERE session_id = @sessionId AND number = @number
+        AND outcome IS NULL AND EXISTS (SELECT 1 FROM sessions WHERE id = @sessionId
+        AND epoch = @epoch AND status = 'running')`,
+      { ...values, sessionId: lease.sessionId, epoch: lease.epoch },
+    );
+    if (changed === 0) throw new LostSession(lease);
+  }
+
+  const settings = (worker: WorkerSettings) => ({
+    maxIterations: worker.maxIterations,
+    model: worker.model ?? null,
+    agent: worker.agent ?? null,
+    serverUrl: worker.serverUrl,
+    serverPort: worker.serverPort,
+    workerPid: worker.workerPid,
+    workerVersion: worker.workerVersion,
+  });
+
+  const atomically = <T>(work: () => T): T => translate(() => transaction(database, work));
+
+  return {
+    ...readers(one, many),
+
+    /** Starts a session. Throws `RalphError` (`conflict`) when the task has a running one. */
+    startSession(task: NewSession, worker: WorkerSettings): Lease {
+      const row = one(
+        `INSERT INTO sessions (task_name, task_dir, project_root, status, activity, activity_since,
+            max_iterations, model, agent, server_url, server_port, worker_pid, worker_version,
+            started_at, updated_at)
+          VALUES (@taskName, @taskDir, @projectRoot, 'running', 'starting', @now, @maxIterations,
+            @model, @agent, @serverUrl, @serverPort, @workerPid, @workerVersion, @now, @now)
+          ON CONFLICT DO NOTHING RETURNING id, epoch`,
+        { ...task, ...settings(worker), now: utc() },
+      );
+      if (!row) {
+        throw new RalphError("conflict", `a session of \`${task.taskName}\` is running already`);
+      }
+      return { sessionId: Number(row.id), epoch: Number(row.epoch) };
+    },
+
+    /**
+     * Goes on with a session that was checkpointed or whose worker died. Call it only while holding
+     * the task's lock. Its iterations that are still under way are left for `endIteration`.
+     */
+    continueSession(sessionId: number, worker: WorkerSettings): Lease {
+      const row = one(
+        `UPDATE sessions SET status = 'running', reason = NULL, detail = NULL, ended_at = NULL,
+            activity = 'starting', activity_since = @now, updated_at = @now, epoch = epoch + 1,
+            max_iterations = @maxIterations, model = @model, agent = @agent,
+            server_url = @serverUrl, server_port = @serverPort,
+            worker_pid = @workerPid, worker_version = @workerVersion
+          WHERE id = @sessionId AND earlier IS NULL
+            AND (status = 'checkpointed' OR (status = 'failed' AND reason = 'worker_died'))
+          RETURNING id, epoch`,
+        { ...settings(worker), sessionId, now: utc() },
+      );
+      if (!row) throw new RalphError("conflict", `session ${sessionId} cannot be continued`);
+      return { sessionId: Number(row.id), epoch: Number(row.epoch) };
+    },
+
+    setLogPath(lease: Lease, logPath: string): void {
+      update(lease, "log_path = @logPath", { logPath });
+    },
+
+    /** What the session does now, for `ralph status`. */
+    setActivity(lease: Lease, activity: string): void {
+      update(lease, "activity = @activity, activity_since = @now", { activity });
+    },
+
+    /** Writes down the iteration that is about to be made, before anything is done for it. */
+    beginIteration(
+      lease: Lease,
+      iteration: {
+        number: number;
+        storyId: string;
+        storyTitle: string;
+        openCodeTitle: string;
+        headBefore?: string;
+      },
+    ): void {
+      atomically(() => {
+        update(
+          lease,
+          "current_story = @storyId, activity = 'prompting', activity_since = @now",
+          { storyId: iteration.storyId },
+        );
+        change(
+          `INSERT INTO iterations (session_id, number, story_id, story_title, opencode_title,
+              head_before, started_at)
+            VALUES (@sessionId, @number, @storyId, @storyTitle, @openCodeTitle, @headBefore, @now)`,
+          {
+            sessionId: lease.sessionId,
+            ...iteration,
+            headBefore: iteration.headBefore ?? null,
+            now: utc(),
+          },
+        );
+      });
+    },
+
+    /** Binds the OpenCode session to the iteration, before it gets its prompt. */
+    setOpenCodeSession(lease: Lease, number: number, openCodeSessionId: string): void {
+      atomically(() => {
+        update(lease, "opencode_session_id = @openCodeSessionId", { openCodeSessionId });
+        updateIteration(lease, "opencode_session_id = @openCodeSessionId", {
+          number,
+          openCodeSessionId,
+        });
+      });
+    },
+
+    /** The server took the prompt. */
+    setPrompted(lease: Lease, number: number): void {
+      atomically(() => {
+        update(lease, "activity = 'agent working', activity_since = @now", {});
+        updateIteration(lease, "prompted_at = @promptedAt", { number, promptedAt: utc() });
+      });
+    },
+
+    /** Outcome, usage and answers of an iteration, all at once. */
+    endIteration(lease: Lease, end: IterationEnd): void {
+      atomically(() => {
+        update(lease, "activity = 'between iterations', activity_since = @now", {});
+        updateIteration(
+          lease,
+          `outcome = @outcome, detail = @detail, stories_passed = @storiesPassed,
+            head_after = @headAfter, commits = @commits, files_changed = @filesChanged,
+            input_tokens = @inputTokens, output_tokens = @outputTokens,
+            reasoning_tokens = @reasoningTokens, cache_read_tokens = @cacheReadTokens,
+            cache_write_tokens = @cacheWriteTokens, cost_usd = @costUsd,
+            model_calls = @modelCalls, ended_at = @endedAt`,
+          {
+            number: end.number,
+            outcome: end.outcome,
+            detail: end.detail ?? null,
+            storiesPassed: JSON.stringify(end.storiesPassed),
+            headAfter: end.headAfter ?? null,
+            commits: end.commits ?? null,
+            filesChanged: end.filesChanged ?? null,
+            inputTokens: end.usage?.inputTokens ?? null,
+            outputTokens: end.usage?.outputTokens ?? null,
+            reasoningTokens: end.usage?.reasoningTokens ?? null,
+            cacheReadTokens: end.usage?.cacheReadTokens ?? null,
+            cacheWriteTokens: end.usage?.cacheWriteTokens ?? null,
+            costUsd: end.usage?.costUsd ?? null,
+            modelCalls: end.usage?.modelCalls ?? null,
+            endedAt: utc(),
+          },
+        );
+        end.answers.forEach((answer, position) => {
+          change(
+            `INSERT INTO answers (session_id, iteration, position, asked, answer, answered_at)
+              VALUES (@sessionId, @number, @position, @asked, @answer, @at)`,
+            {
+              sessionId: lease.sessionId,
+              number: end.number,
+              position,
+              asked: answer.asked,
+              answer: answer.answer,
+              at: new Date(answer.at).toISOString(),
+            },
+          );
+        });
+      });
+    },
+
+    /** The worker's last write. */
+    endSession(
+      lease: Lease,
+      end: { status: Exclude<Status, "running">; reason: Reason; detail: string },
+    ): void {
+      update(
+        lease,
+        `status = @status, reason = @reason, detail = @detail, activity = NULL,
+          activity_since = NULL, ended_at = @now`,
+        end,
+      );
+    },
+
+    /**
+     * Marks a running session as failed because its worker is dead. Call it only while holding the
+     * task's lock: that is what proves it. Returns whether there was anything to mark.
+     */
+    markWorkerDied(session: { id: number; epoch: number }, detail: string): boolean {
+      return change(
+        `UPDATE sessions SET status = 'failed', reason = 'worker_died', detail = @detail,
+            activity = NULL, activity_since = NULL, ended_at = @now, updated_at = @now
+          WHERE id = @id AND epoch = @epoch AND status = 'running'`,
+        { id: session.id, epoch: session.epoch, detail, now: utc() },
+      ) > 0;
+    },
+
+    /** Removes an ended session and its iterations. Returns whether it was there. */
+    forget(sessionId: number): boolean {
+      return change("DELETE FROM sessions WHERE id = @sessionId AND status <> 'running'", {
+        sessionId,
+      }) > 0;
+    },
+
+    close(): void {
+      database.close();
+    },
+  };
+}
+
+/**
+ * Opens the registry for reading only: nothing is made, migrated or locked. Returns undefined when
+ * there is no database yet, or one that this program has first to make ready.
+ */
+export function openRegistryReadOnly(
+  { path, migrations, timeoutMs }: Pick<RegistryOptions, "path" | "migrations"> & {
+    /** How long to wait for a program that keeps the database locked. */
+    timeoutMs?: number;
+  },
+): ReadOnlyRegistry | undefined {
+  const database = openDatabase(path, { readOnly: true, timeoutMs });
+  try {
+    if (schemaVersion(database) !== (migrations.at(-1)?.number ?? 0)) {
+      database.close();
+      return undefined;
+    }
+  } catch (error) {
+    database.close();
+    throw databaseError(error, path);
+  }
+  const { one, many } = statements(database, path);
+  return { ...readers(one, many), close: () => database.close() };
+}
+
+/** Runs SQL with named parameters, and says in a user's words what went wrong. */
+function statements(database: DatabaseSync, path: string) {
+  type Values = Record<string, SQLInputValue>;
+  const prepared = new Map<string, ReturnType<DatabaseSync["prepare"]>>();
+  const translate = <T>(work: () => T): T => {
+    try {
+      return work();
+    } catch (error) {
+      throw databaseError(error, path);
+    }
+  };
+  const prepare = (sql: string) => {
+    const statement = prepared.get(sql) ?? database.prepare(sql);
+    prepared.set(sql, statement);
+    return statement;
+  };
+  return {
+    translate,
+    one: (sql: string, values: Values): Row | undefined =>
+      translate(() => prepare(sql).get(values)),
+    many: (sql: string, values: Values): Row[] => translate(() => prepare(sql).all(values)),
+    change: (sql: string, values: Values): number =>
+      translate(() => Number(prepare(sql).run(values).changes)),
+  };
+}
+
+function readers(
+  one: ReturnType<typeof statements>["one"],
+  many: ReturnType<typeof statements>["many"],
+) {
+  /** Not sorted by SQLite, which would scan all others instead of using their partial index. */
+  const running = (): readonly Session[] =>
+    many(`${SESSION} WHERE s.status = 'running'`, {}).map(sessionOf).sort((a, b) => b.id - a.id);
+
+  return {
+    running,
+
+    /** Running ones first, then the latest; at most `limit` of the others. */
+    sessions({ limit }: { limit: number }): readonly Session[] {
+      const ended = many(`${SESSION} WHERE s.status <> 'running' ORDER BY s.id DESC LIMIT @limit`, {
+        limit,
+      });
+      return [...running(), ...ended.map(sessionOf)];
+    },
+
+    session(id: number): Session | undefined {
+      const row = one(`${SESSION} WHERE s.id = @id`, { id });
+      return row && sessionOf(row);
+    },
+
+    /** The latest session of a task, given the real path of its folder. */
+    lastSession(taskDir: string): Session | undefined {
+      const row = one(`${SESSION} WHERE s.task_dir = @taskDir ORDER BY s.id DESC LIMIT 1`, {
+        taskDir,
+      });
+      return row && sessionOf(row);
+    },
+
+    /** The latest session of each task, the latest first. */
+    lastSessions(): readonly Session[] {
+      return many(
+        `${SESSION} JOIN (SELECT max(id) AS id FROM sessions GROUP BY task_dir, task_name) AS last
+          ON s.id = last.id ORDER BY s.id DESC`,
+        {},
+      ).map(sessionOf);
+    },
+
+    /** A task's sessions, the latest first. */
+    sessionsOf(taskDir: string, { limit }: { limit: number }): readonly Session[] {
+      return many(
+        `${SESSION} WHERE s.task_dir = @taskDir ORDER BY s.id DESC LIMIT @limit`,
+        { taskDir, limit },
+      ).map(sessionOf);
+    },
+
+    /** The session that was written last. */
+    lastActive(): Session | undefined {
+      const row = one(`${SESSION} ORDER BY s.updated_at DESC, s.id DESC LIMIT 1`, {});
+      return row && sessionOf(row);
+    },
+
+    /** The session that an OpenCode session was made for, if it is one of ralph's. */
+    sessionOfOpenCode(openCodeSessionId: string): Session | undefined {
+      const row = one(
+        `${SESSION} WHERE s.opencode_session_id = @openCodeSessionId OR s.id IN
+          (SELECT session_id FROM iterations WHERE opencode_session_id = @openCodeSessionId)
+          ORDER BY s.id DESC LIMIT 1`,
+        { openCodeSessionId },
+      );
+      return row && sessionOf(row);
+    },
+
+    /** What a session's ended iterations have used, as far as it is known. */
+    usage(sessionId: number): { usage: Usage; complete: boolean } {
+      const row = one(
+        `SELECT coalesce(sum(input_tokens), 0) AS input_tokens,
+            coalesce(sum(output_tokens), 0) AS output_tokens,
+            coalesce(sum(reasoning_tokens), 0) AS reasoning_tokens,
+            coalesce(sum(cache_read_tokens), 0) AS cache_read_tokens,
+            coalesce(sum(cache_write_tokens), 0) AS cache_write_tokens,
+            coalesce(sum(cost_usd), 0) AS cost_usd, coalesce(sum(model_calls), 0) AS model_calls,
+            count(outcome) - count(model_calls) AS unknown
+          FROM iterations WHERE session_id = @sessionId`,
+        { sessionId },
+      ) ?? {};
+      return { usage: usageOf(row), complete: Number(row.unknown) === 0 };
+    },
+
+    iterations(sessionId: number): readonly Iteration[] {
+      return many("SELECT * FROM iterations WHERE session_id = @sessionId ORDER BY number", {
+        sessionId,
+      }).map(iterationOf);
+    },
+  };
+}
+
+const text = (value: SQLOutputValue): string | null => value === null ? null : String(value);
+const number = (value: SQLOutputValue): number | null => value === null ? null : Number(value);
+
+function sessionOf(row: Row): Session {
+  return {
+    id: Number(row.id),
+    taskName: String(row.task_name),
+    taskDir: String(row.task_dir),
+    projectRoot: String(row.project_root),
+    status: row.status as Status,
+    reason: row.reason as Reason | null,
+    detail: text(row.detail),
+    activity: text(row.activity),
+    activitySince: text(row.activity_since),
+    currentStory: text(row.current_story),
+    iterations: Number(row.iterations),
+    maxIterations: number(row.max_iterations),
+    model: text(row.model),
+    agent: text(row.agent),
+    serverUrl: text(row.server_url),
+    serverPort: number(row.server_port),
+    openCodeSessionId: text(row.opencode_session_id),
+    workerPid: number(row.worker_pid),
+    workerVersion: text(row.worker_version),
+    epoch: Number(row.epoch),
+    logPath: text(row.log_path),
+    earlier: text(row.earlier),
+    startedAt: String(row.started_at),
+    updatedAt: String(row.updated_at),
+    endedAt: text(row.ended_at),
+  };
+}
+
+function iterationOf(row: Row): Iteration {
+  return {
+    sessionId: Number(row.session_id),
+    number: Number(row.number),
+    storyId: text(row.story_id),
+    storyTitle: text(row.story_title),
+    openCodeTitle: String(row.opencode_title),
+    openCodeSessionId: text(row.opencode_session_id),
+    outcome: row.outcome as Outcome | null,
+    detail: text(row.detail),
+    storiesPassed: JSON.parse(String(row.stories_passed)),
+    headBefore: text(row.head_before),
+    headAfter: text(row.head_after),
+    commits: number(row.commits),
+    filesChanged: number(row.files_changed),
+    usage: row.model_calls === null ? null : usageOf(row),
+    startedAt: String(row.started_at),
+    promptedAt: text(row.prompted_at),
+    endedAt: text(row.ended_at),
+  };
+}
+
+function usageOf(row: Row): Usage {
+  return {
+    inputTokens: Number(row.input_tokens),
+    outputTokens: Number(row.output_tokens),
+    reasoningTokens: Number(row.reasoning_tokens),
+    cacheReadTokens: Number(row.cache_read_tokens),
+    cacheWriteTokens: Number(row.cache_write_tokens),
+    costUsd: Number(row.cost_usd),
+    modelCalls: Number(row.model_calls),
+  };
+}
