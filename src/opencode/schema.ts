@@ -1,0 +1,339 @@
+/**
+ * Decodes what OpenCode sends, in the dialects of 1.1.53 to 1.18.x (measured), into `model.ts`.
+ * Strict about what ralph needs; unknown fields and kinds of event are passed over. Optional fields
+ * may be absent or null: 1.18 sends both.
+ */
+
+import { z } from "zod";
+import type {
+  AgentError,
+  AgentEvent,
+  Busy,
+  Message,
+  OpenCodeSession,
+  PermissionRequest,
+  QuestionRequest,
+  ToolStatus,
+} from "./model.ts";
+
+const id = z.string().min(1);
+
+const session = z.object({
+  id,
+  title: z.string(),
+  directory: z.string(),
+  parentID: id.nullish(),
+  time: z.object({ created: z.number() }),
+}).transform((raw): OpenCodeSession => ({
+  id: raw.id,
+  title: raw.title,
+  directory: raw.directory,
+  parentId: raw.parentID ?? undefined,
+  createdAt: raw.time.created,
+}));
+
+const agentError = z.object({
+  name: z.string(),
+  data: z.object({ message: z.string().nullish(), statusCode: z.number().nullish() }).nullish(),
+}).transform((raw): AgentError => ({
+  name: raw.name,
+  message: raw.data?.message ?? "",
+  statusCode: raw.data?.statusCode ?? undefined,
+}));
+
+const messageHead = {
+  id,
+  sessionID: id,
+  time: z.object({ completed: z.number().nullish() }),
+};
+const NO_TOKENS = { input: 0, output: 0, reasoning: 0, cache: { read: 0, write: 0 } };
+
+const messageInfo = z.discriminatedUnion("role", [
+  z.object({ ...messageHead, role: z.literal("user") })
+    .transform((raw) => ({
+      ...raw,
+      finish: undefined,
+      error: undefined,
+      cost: 0,
+      tokens: NO_TOKENS,
+    })),
+  z.object({
+    ...messageHead,
+    role: z.literal("assistant"),
+    finish: z.string().nullish(),
+    error: agentError.nullish(),
+    cost: z.number(),
+    tokens: z.object({
+      input: z.number(),
+      output: z.number(),
+      reasoning: z.number(),
+      cache: z.object({ read: z.number(), write: z.number() }),
+    }),
+  }),
+]).transform((raw): Omit<Message, "text"> => ({
+  id: raw.id,
+  sessionId: raw.sessionID,
+  role: raw.role,
+  completedAt: raw.time.completed ?? undefined,
+  finish: raw.finish ?? undefined,
+  error: raw.error ?? undefined,
+  tokens: {
+    input: raw.tokens.input,
+    output: raw.tokens.output,
+    reasoning: raw.tokens.reasoning,
+    cacheRead: raw.tokens.cache.read,
+    cacheWrite: raw.tokens.cache.write,
+  },
+  costUsd: raw.cost,
+}));
+
+const message = z.object({
+  info: messageInfo,
+  parts: z.array(z.object({
+    type: z.string(),
+    text: z.unknown().optional(),
+    synthetic: z.unknown().optional(),
+    ignored: z.unknown().optional(),
+  })),
+}).transform(({ info, parts }): Message => ({
+  ...info,
+  text: parts
+    .filter((part) => part.type === "text" && !part.synthetic && !part.ignored)
+    .map((part) => part.text)
+    .filter((text) => typeof text === "string")
+    .join("\n"),
+}));
+
+/** Undefined for `idle`; a kind that is not known counts as busy, which only makes ralph wait. */
+const status = z.object({
+  type: z.string(),
+  attempt: z.number().nullish(),
+  message: z.string().nullish(),
+  next: z.number().nullish(),
+}).transform((raw): Busy | undefined => {
+  if (raw.type === "idle") return undefined;
+  if (raw.type !== "retry") return { type: "busy" };
+  return {
+    type: "retry",
+    attempt: raw.attempt ?? 0,
+    message: raw.message ?? "",
+    nextAt: raw.next ?? 0,
+  };
+});
+
+const permission = z.object({
+  id,
+  sessionID: id,
+  permission: z.string(),
+  patterns: z.array(z.string()),
+}).transform((raw): PermissionRequest => ({
+  id: raw.id,
+  sessionId: raw.sessionID,
+  permission: raw.permission,
+  patterns: raw.patterns,
+}));
+
+const question = z.object({
+  id,
+  sessionID: id,
+  questions: z.array(z.object({
+    header: z.string().nullish(),
+    question: z.string(),
+    options: z.array(z.object({ label: z.string() })).nullish(),
+  })),
+}).transform((raw): QuestionRequest => ({
+  id: raw.id,
+  sessionId: raw.sessionID,
+  questions: raw.questions.map((asked) => ({
+    header: asked.header ?? "",
+    question: asked.question,
+    options: (asked.options ?? []).map((option) => option.label),
+  })),
+}));
+
+const toolStatuses: readonly ToolStatus[] = ["pending", "running", "completed", "error"];
+
+const toolPart = z.object({
+  sessionID: id,
+  callID: z.string(),
+  tool: z.string(),
+  state: z.object({
+    status: z.enum(toolStatuses),
+    title: z.string().nullish(),
+    input: z.record(z.string(), z.unknown()).nullish(),
+    error: z.string().nullish(),
+  }),
+});
+
+const textPart = z.object({
+  id,
+  sessionID: id,
+  messageID: id,
+  type: z.enum(["text", "reasoning"]),
+  text: z.string(),
+  synthetic: z.boolean().nullish(),
+  ignored: z.boolean().nullish(),
+  /** The agent's parts have a time; the prompt's own parts do not (measured, 1.1.53, 1.18.33). */
+  time: z.object({ end: z.number().nullish() }).nullish(),
+});
+
+const textDelta = z.object({
+  sessionID: id,
+  messageID: id,
+  partID: id,
+  field: z.string(),
+  delta: z.string(),
+});
+
+/** Every reply that ralph reads. A decoder throws a `ZodError`; `client.ts` turns it into words. */
+export const replies = {
+  health: z.object({ healthy: z.boolean(), version: z.string() }),
+  session,
+  sessions: z.array(session),
+  messages: z.array(message),
+  statuses: z.record(z.string(), status).transform((raw): ReadonlyMap<string, Busy> => {
+    const busy = new Map<string, Busy>();
+    for (const [sessionId, state] of Object.entries(raw)) {
+      if (state !== undefined) busy.set(sessionId, state);
+    }
+    return busy;
+  }),
+  permissions: z.array(permission),
+  questions: z.array(question),
+  agents: z.array(z.object({ name: z.string(), mode: z.string(), hidden: z.boolean().nullish() })),
+  providers: z.object({
+    providers: z.array(z.object({ id, models: z.record(z.string(), z.unknown()) })),
+  }),
+};
+
+/** What a reply must look like to be read as `T`. */
+export type Reply<T> = z.ZodType<T>;
+
+/** Where a reply departs from what is needed, in the schema's words: none of the reply's own. */
+export function explain(error: unknown): string {
+  const issue = error instanceof z.ZodError ? error.issues[0] : undefined;
+  if (issue === undefined) return "it cannot be decoded";
+  const at = issue.path.filter((key) => typeof key === "number" || /^\w{1,30}$/.test(String(key)));
+  return `${issue.message} at \`${at.join(".") || "its top"}\``;
+}
+
+const failure = z.object({
+  data: z.object({ message: z.string().optional().catch(undefined) }).optional().catch(undefined),
+  error: z.array(z.object({ message: z.string() })).optional().catch(undefined),
+  message: z.string().optional().catch(undefined),
+  name: z.string().optional().catch(undefined),
+  _tag: z.string().optional().catch(undefined),
+});
+
+/**
+ * The server's own words in the JSON of a failure, raw. Shapes seen: `{data: {message}}` and
+ * `{error: [{message}]}` in all versions, `{message}`, `{name}` and `{_tag}` in 1.18.
+ */
+export function failureMessage(json: unknown): string | undefined {
+  const { data: raw } = failure.safeParse(json);
+  return raw && (raw.data?.message ?? raw.error?.[0]?.message ?? raw.message ?? raw.name ??
+    raw._tag);
+}
+
+const envelope = z.object({ type: z.string(), properties: z.unknown().optional() });
+const eventProperties = {
+  status: z.object({ sessionID: id, status }),
+  idle: z.object({ sessionID: id }),
+  error: z.object({ sessionID: id.nullish(), error: agentError.nullish() }),
+  session: z.object({ info: session }),
+  message: z.object({ info: messageInfo }),
+  part: z.object({ part: z.looseObject({ type: z.string() }), delta: z.string().nullish() }),
+};
+
+/**
+ * Makes a decoder for the `data` of one event stream. It hands back undefined for what ralph does
+ * not use, and throws for what it cannot read. Since 1.2 the pieces of a text name its part alone,
+ * so that the decoder remembers which parts are open.
+ */
+export function createEventDecoder(): (data: string) => AgentEvent | undefined {
+  const openParts = new Map<string, "text" | "reasoning">();
+
+  function part(properties: unknown): AgentEvent | undefined {
+    const { part, delta } = eventProperties.part.parse(properties);
+    if (part.type === "tool") {
+      const { sessionID, callID, tool, state } = toolPart.parse(part);
+      return {
+        type: "tool",
+        sessionId: sessionID,
+        callId: callID,
+        tool,
+        status: state.status,
+        title: state.title ?? "",
+        input: state.input ?? {},
+        error: state.error ?? undefined,
+      };
+    }
+    if (part.type !== "text" && part.type !== "reasoning") return undefined;
+    const text = textPart.parse(part);
+    if (!text.time || text.synthetic || text.ignored) return undefined;
+    const done = text.time.end != null;
+    if (done) openParts.delete(text.id);
+    else openParts.set(text.id, text.type);
+    return {
+      type: "text",
+      sessionId: text.sessionID,
+      messageId: text.messageID,
+      partId: text.id,
+      delta: delta ?? undefined,
+      text: text.text,
+      done,
+      kind: text.type,
+    };
+  }
+
+  function partDelta(properties: unknown): AgentEvent | undefined {
+    const raw = textDelta.parse(properties);
+    const kind = openParts.get(raw.partID);
+    if (kind === undefined || raw.field !== "text") return undefined;
+    return {
+      type: "text",
+      sessionId: raw.sessionID,
+      messageId: raw.messageID,
+      partId: raw.partID,
+      delta: raw.delta,
+      done: false,
+      kind,
+    };
+  }
+
+  return (data) => {
+    const { type, properties } = envelope.parse(JSON.parse(data));
+    switch (type) {
+      case "server.connected":
+        return { type: "connected" };
+      case "session.status": {
+        const raw = eventProperties.status.parse(properties);
+        return raw.status === undefined
+          ? { type: "idle", sessionId: raw.sessionID }
+          : { type: "busy", sessionId: raw.sessionID, busy: raw.status };
+      }
+      case "session.idle":
+        return { type: "idle", sessionId: eventProperties.idle.parse(properties).sessionID };
+      case "session.error": {
+        const raw = eventProperties.error.parse(properties);
+        if (!raw.error) return undefined;
+        return { type: "error", sessionId: raw.sessionID ?? undefined, error: raw.error };
+      }
+      case "session.created":
+      case "session.updated":
+        return { type: "session", session: eventProperties.session.parse(properties).info };
+      case "message.updated":
+        return { type: "message", message: eventProperties.message.parse(properties).info };
+      case "message.part.updated":
+        return part(properties);
+      case "message.part.delta":
+        return partDelta(properties);
+      case "permission.asked":
+        return { type: "permission", request: permission.parse(properties) };
+      case "question.asked":
+        return { type: "question", request: question.parse(properties) };
+      default:
+        return undefined;
+    }
+  };
+}

@@ -1,0 +1,153 @@
+import assert from "node:assert/strict";
+import type { Clock } from "../../../src/clock.ts";
+import { systemClock } from "../../../src/host/clock.ts";
+import { OpenCodeError } from "../../../src/opencode/client.ts";
+import { type EventsHandle, followEvents } from "../../../src/opencode/events.ts";
+import type { AgentEvent } from "../../../src/opencode/model.ts";
+import { until } from "../../support/wait.ts";
+
+const CONNECTED = `data: {"type":"server.connected","properties":{}}\n\n`;
+const idle = (id: string) => `data: {"type":"session.idle","properties":{"sessionID":"${id}"}}\n\n`;
+
+/** One try to connect, which the test feeds. */
+interface Connection {
+  send(text: string | Uint8Array): void;
+  end(): void;
+  fail(): void;
+}
+
+/** Follows the streams that the test makes; `delays` are the waits that were asked for. */
+function follow(options: { silenceMs?: number; refuse?: () => boolean } = {}) {
+  const connections: Connection[] = [];
+  const events: AgentEvent[] = [];
+  const delays: number[] = [];
+  const ending = new AbortController();
+  const clock: Clock = {
+    ...systemClock,
+    after(ms, callback) {
+      delays.push(ms);
+      // Backoffs take no time in tests; the silence of a connection does.
+      return systemClock.after(ms === options.silenceMs ? ms : 0, callback);
+    },
+  };
+  const handle: EventsHandle = followEvents({
+    clock: options.silenceMs === undefined ? { ...clock, after: noSilence(clock) } : clock,
+    silenceMs: options.silenceMs,
+    signal: ending.signal,
+    onEvent: (event) => events.push(event),
+    client: {
+      eventStream() {
+        if (options.refuse?.()) {
+          return Promise.reject(new OpenCodeError("unreachable", "cannot reach it"));
+        }
+        return Promise.resolve(
+          new ReadableStream({
+            start(controller) {
+              connections.push({
+                send: (text) =>
+                  controller.enqueue(
+                    typeof text === "string" ? new TextEncoder().encode(text) : text,
+                  ),
+                end: () => controller.close(),
+                fail: () => controller.error(new TypeError("error reading a body")),
+              });
+            },
+          }),
+        );
+      },
+    },
+  });
+  return {
+    connections,
+    events,
+    delays,
+    handle,
+    types: () => events.map(({ type }) => type),
+    connection: (number: number) =>
+      until(() => connections[number], { what: `connection ${number}` }),
+    async [Symbol.asyncDispose]() {
+      ending.abort();
+      await handle.closed;
+    },
+  };
+}
+
+/** The 75 s of silence that no test waits for. */
+function noSilence(clock: Clock): Clock["after"] {
+  return (ms, callback) => ms === 75_000 ? () => {} : clock.after(ms, callback);
+}
+
+Deno.test("events come in order, whatever the pieces they arrive in", async () => {
+  await using stream = follow();
+  const bytes = new TextEncoder().encode(CONNECTED + idle("ses_ü✓") + idle("ses_2"));
+  const connection = await stream.connection(0);
+  for (const byte of bytes) connection.send(Uint8Array.of(byte));
+  await until(() => stream.events.length === 3, { what: "three events" });
+  assert.deepEqual(stream.events, [
+    { type: "connected" },
+    { type: "idle", sessionId: "ses_ü✓" },
+    { type: "idle", sessionId: "ses_2" },
+  ]);
+  assert.equal(await stream.handle.connected(0), true);
+});
+
+Deno.test("an end and an error alike are followed by a new connection", async () => {
+  await using stream = follow();
+  (await stream.connection(0)).send(CONNECTED);
+  (await stream.connection(0)).end();
+  (await stream.connection(1)).send(CONNECTED + idle("ses_1").slice(0, 20));
+  await until(() => stream.events.length === 3, { what: "the second connection" });
+  (await stream.connection(1)).fail();
+  (await stream.connection(2)).send(CONNECTED);
+  await until(() => stream.events.length === 5, { what: "the third connection" });
+  assert.deepEqual(stream.types(), [
+    "connected",
+    "disconnected",
+    "connected",
+    "disconnected",
+    "connected",
+  ]);
+  assert.equal(stream.handle.garbled(), 0);
+});
+
+Deno.test("the wait doubles up to 10 s, and starts anew after a good connection", async () => {
+  let refusals = 8;
+  await using stream = follow({ refuse: () => refusals-- > 0 });
+  (await stream.connection(0)).send(CONNECTED);
+  await until(() => stream.events.length === 1, { what: "the connection" });
+  assert.deepEqual(stream.delays, [250, 500, 1000, 2000, 4000, 8000, 10_000, 10_000]);
+  (await stream.connection(0)).end();
+  await stream.connection(1);
+  assert.equal(stream.delays.at(-1), 250);
+  assert.deepEqual(stream.types(), ["connected", "disconnected"]);
+});
+
+Deno.test("a silent connection counts as dead", async () => {
+  await using stream = follow({ silenceMs: 50 });
+  (await stream.connection(0)).send(CONNECTED);
+  await until(() => stream.events.length >= 2, { what: "the end of the first connection" });
+  assert.deepEqual(stream.events[1], { type: "disconnected", why: "nothing came for 0.05 s" });
+  await stream.connection(1);
+});
+
+Deno.test("garbage is counted and passed over, what is not known is passed over", async () => {
+  await using stream = follow();
+  const connection = await stream.connection(0);
+  connection.send(CONNECTED);
+  connection.send("data: {not json\n\n");
+  connection.send(`data: {"type":"session.idle","properties":{}}\n\n`);
+  connection.send(`data: {"type":"brand.new","properties":{"a":1}}\n\n`);
+  connection.send(`data: [1,2]\n\n: a comment\n\n`);
+  connection.send(idle("ses_1"));
+  await until(() => stream.events.length === 2, { what: "the good event" });
+  assert.deepEqual(stream.types(), ["connected", "idle"]);
+  assert.equal(stream.handle.garbled(), 3);
+});
+
+Deno.test("connected() says no in time, and yes as soon as it is so", async () => {
+  await using stream = follow();
+  assert.equal(await stream.handle.connected(1), false);
+  (await stream.connection(0)).send(CONNECTED);
+  await until(() => stream.events.length === 1, { what: "the connection" });
+  assert.equal(await stream.handle.connected(0), true);
+});

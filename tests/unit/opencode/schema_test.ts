@@ -1,0 +1,228 @@
+/** What real servers send (recorded from 1.1.53 and 1.18.33, shortened), in ralph's terms. */
+import assert from "node:assert/strict";
+import type { AgentEvent } from "../../../src/opencode/model.ts";
+import { createEventDecoder, explain, replies } from "../../../src/opencode/schema.ts";
+
+const SESSION = "ses_e05673d45ffewdoMlMOwhQeEwP";
+const MESSAGE = "msg_1fa98c641001hN39KSt3fHU5R1";
+const PART = "prt_1fa98c65f001l5lbiiD0wi1ZW0";
+
+const ids = { id: PART, sessionID: SESSION, messageID: MESSAGE };
+const tokens = { input: 800, output: 40, reasoning: 10, cache: { read: 200, write: 0 } };
+const assistant = {
+  id: MESSAGE,
+  sessionID: SESSION,
+  role: "assistant",
+  time: { created: 1 },
+  cost: 0.00321,
+  tokens,
+};
+
+/** What a decoder makes of each event in turn. */
+function decodeAll(events: readonly object[]): (AgentEvent | undefined)[] {
+  const decode = createEventDecoder();
+  return events.map((event) => decode(JSON.stringify(event)));
+}
+const decode = (event: object) => decodeAll([event])[0];
+
+const text = { sessionId: SESSION, messageId: MESSAGE, partId: PART, kind: "text" };
+
+Deno.test("1.1.53 sends a growing text as parts with a delta", () => {
+  const part = { ...ids, type: "text" };
+  const updated = (properties: object) => ({ type: "message.part.updated", properties });
+  assert.deepEqual(
+    decodeAll([
+      updated({ part: { ...part, text: "DO", time: { start: 5 } }, delta: "DO" }),
+      updated({ part: { ...part, text: "DONE", time: { start: 5 } }, delta: "NE" }),
+      updated({ part: { ...part, text: "DONE", time: { start: 5, end: 6 } } }),
+    ]),
+    [
+      { type: "text", ...text, text: "DO", delta: "DO", done: false },
+      { type: "text", ...text, text: "DONE", delta: "NE", done: false },
+      { type: "text", ...text, text: "DONE", delta: undefined, done: true },
+    ],
+  );
+});
+
+Deno.test("1.18.33 sends deltas that name their part alone", () => {
+  const part = { ...ids, type: "reasoning" };
+  const updated = (part: object) => ({
+    id: "evt_1",
+    type: "message.part.updated",
+    properties: { sessionID: SESSION, part, time: 1 },
+  });
+  const delta = (field: string) => ({
+    id: "evt_2",
+    type: "message.part.delta",
+    properties: { sessionID: SESSION, messageID: MESSAGE, partID: PART, field, delta: "hm" },
+  });
+  const decoded = decodeAll([
+    delta("text"), // of a part whose beginning was missed
+    updated({ ...part, text: "", time: { start: 5 } }),
+    delta("text"),
+    delta("other"),
+    updated({ ...part, text: "hm", time: { start: 5, end: 6 } }),
+    delta("text"),
+  ]);
+  const thinking = { ...text, kind: "reasoning" };
+  assert.deepEqual(decoded, [
+    undefined,
+    { type: "text", ...thinking, text: "", delta: undefined, done: false },
+    { type: "text", ...thinking, delta: "hm", done: false },
+    undefined,
+    { type: "text", ...thinking, text: "hm", delta: undefined, done: true },
+    undefined,
+  ]);
+});
+
+Deno.test("the prompt's own text, and text that the server added, are not the agent's", () => {
+  for (
+    const own of [{}, { time: { start: 1 }, synthetic: true }, {
+      time: { start: 1 },
+      ignored: true,
+    }]
+  ) {
+    const part = { ...ids, type: "text", text: "prompt", ...own };
+    assert.equal(decode({ type: "message.part.updated", properties: { part } }), undefined);
+  }
+});
+
+Deno.test("tool parts tell the call, its state and its input", () => {
+  const part = { ...ids, type: "tool", callID: "call_1", tool: "bash" };
+  const state = { status: "running", input: { command: "ls" }, time: { start: 1 } };
+  const event = decode({ type: "message.part.updated", properties: { part: { ...part, state } } });
+  assert.deepEqual(event, {
+    type: "tool",
+    sessionId: SESSION,
+    callId: "call_1",
+    tool: "bash",
+    status: "running",
+    title: "",
+    input: { command: "ls" },
+    error: undefined,
+  });
+});
+
+Deno.test("status, idle, errors and sessions", () => {
+  const status = (status: object) =>
+    decode({ type: "session.status", properties: { sessionID: SESSION, status } });
+  assert.deepEqual(status({ type: "idle" }), { type: "idle", sessionId: SESSION });
+  assert.deepEqual(status({ type: "busy" }), {
+    type: "busy",
+    sessionId: SESSION,
+    busy: { type: "busy" },
+  });
+  assert.deepEqual(status({ type: "retry", attempt: 2, message: "slow down", next: 99 }), {
+    type: "busy",
+    sessionId: SESSION,
+    busy: { type: "retry", attempt: 2, message: "slow down", nextAt: 99 },
+  });
+  assert.deepEqual(status({ type: "from the future" }), {
+    type: "busy",
+    sessionId: SESSION,
+    busy: { type: "busy" },
+  });
+  const error = { name: "APIError", data: { message: "no", statusCode: 402, isRetryable: false } };
+  assert.deepEqual(decode({ type: "session.error", properties: { sessionID: SESSION, error } }), {
+    type: "error",
+    sessionId: SESSION,
+    error: { name: "APIError", message: "no", statusCode: 402 },
+  });
+  const child = {
+    id: "ses_c",
+    title: "sub",
+    directory: "/p",
+    parentID: SESSION,
+    time: { created: 7 },
+  };
+  assert.deepEqual(decode({ type: "session.created", properties: { info: child } }), {
+    type: "session",
+    session: { id: "ses_c", title: "sub", directory: "/p", parentId: SESSION, createdAt: 7 },
+  });
+});
+
+Deno.test("messages: null stands for absent, and the text leaves out what is not the agent's", () => {
+  const [user, answer] = replies.messages.parse([
+    {
+      info: { id: "msg_1", sessionID: SESSION, role: "user", time: { created: 1 } },
+      parts: [{ type: "text", text: "go" }],
+    },
+    {
+      info: { ...assistant, time: { created: 1, completed: 2 }, finish: "stop", error: null },
+      parts: [
+        { type: "step-start", snapshot: "x" },
+        { type: "reasoning", text: "<promise>COMPLETE</promise>" },
+        { type: "text", text: "one" },
+        { type: "tool", tool: "bash", state: { output: "<promise>COMPLETE</promise>" } },
+        { type: "text", text: "added", synthetic: true },
+        { type: "text", text: "hidden", ignored: true },
+        { type: "text", text: "two" },
+      ],
+    },
+  ]);
+  assert.equal(user?.text, "go");
+  assert.equal(user?.costUsd, 0);
+  assert.deepEqual(answer, {
+    id: MESSAGE,
+    sessionId: SESSION,
+    role: "assistant",
+    completedAt: 2,
+    finish: "stop",
+    error: undefined,
+    tokens: { input: 800, output: 40, reasoning: 10, cacheRead: 200, cacheWrite: 0 },
+    costUsd: 0.00321,
+    text: "one\ntwo",
+  });
+});
+
+Deno.test("an answer without its tokens is not taken for one without cost", () => {
+  const { tokens: _, ...info } = assistant;
+  const result = replies.messages.safeParse([{ info, parts: [] }]);
+  assert.equal(result.success, false);
+  assert.match(explain(result.error), /`0\.info\.tokens`/);
+});
+
+Deno.test("permissions and questions, as listed and as announced", () => {
+  const asked = {
+    id: "per_1",
+    sessionID: SESSION,
+    permission: "doom_loop",
+    patterns: ["bash"],
+    metadata: {},
+    always: ["bash"],
+    tool: null, // 1.18.33 lists it so
+  };
+  const request = { id: "per_1", sessionId: SESSION, permission: "doom_loop", patterns: ["bash"] };
+  assert.deepEqual(replies.permissions.parse([asked]), [request]);
+  assert.deepEqual(decode({ type: "permission.asked", properties: asked }), {
+    type: "permission",
+    request,
+  });
+  const question = {
+    id: "que_1",
+    sessionID: SESSION,
+    questions: [{
+      question: "Which?",
+      header: "Pick",
+      options: [{ label: "A", description: "a" }],
+    }],
+  };
+  assert.deepEqual(replies.questions.parse([question]), [{
+    id: "que_1",
+    sessionId: SESSION,
+    questions: [{ header: "Pick", question: "Which?", options: ["A"] }],
+  }]);
+});
+
+Deno.test("what the server lists as idle is not busy", () => {
+  const busy = replies.statuses.parse({ ses_a: { type: "idle" }, ses_b: { type: "busy" } });
+  assert.deepEqual([...busy], [["ses_b", { type: "busy" }]]);
+});
+
+Deno.test("events that ralph does not use are passed over, broken ones are not", () => {
+  for (const type of ["server.heartbeat", "session.diff", "plugin.added", "todo.updated"]) {
+    assert.equal(decode({ type, properties: { anything: 1 } }), undefined);
+  }
+  assert.throws(() => decode({ type: "session.idle", properties: {} }));
+  assert.throws(() => decode({ type: "message.updated", properties: { info: { id: "msg_1" } } }));
+});
