@@ -1,0 +1,77 @@
+import { type Clock, sleep } from "../clock.ts";
+import type { OpenCode } from "../opencode/client.ts";
+import { OpenCodeError } from "../opencode/error.ts";
+import { isFinished } from "./settle.ts";
+
+/** A server that answers at all has long done so. */
+const GIVE_UP_MS = 15_000;
+/** An abort can be lost in the first moments of a turn (1.1.53, 1.18.33, measured). */
+const ABORT_EVERY_MS = 1_000;
+/**
+ * How long an idle session without an answer must stay idle, since it cannot be told from one that
+ * has not begun: 1.18.33 began turns 0.9 s after it had confirmed their abort in a cold project,
+ * more than 2 s on a busy machine, and took 6 s to begin with 24 prompts at once (measured). Only a
+ * stop in the first moments of a turn meets this.
+ */
+const NOT_STARTED_MS = 8_000;
+/**
+ * How long an idle session may take to finish a half-written answer: 1.14.41 and 1.18.33 took up to
+ * 4 s under load (measured). After that it never will: the server was restarted, or the abort met
+ * a tool in the moment of its start, which then runs on (1.1.53, measured).
+ */
+const HALF_WRITTEN_MS = 5_000;
+const LOOK_FIRST_MS = 20;
+const LOOK_MAX_MS = 250;
+
+/**
+ * Ends the turn of an OpenCode session and its sub-agents. True when the server's state proves that
+ * it has ended; false when that was not to be seen within 15 s. Never throws for a server's failure.
+ */
+export async function abortTurn(
+  { client, clock, sessionId }: { client: OpenCode; clock: Clock; sessionId: string },
+): Promise<boolean> {
+  const over = new AbortController();
+
+  async function abortUntilProved(): Promise<boolean> {
+    let abortedAt = -Infinity;
+    let stillSince: number | undefined;
+    let lookMs = LOOK_FIRST_MS;
+    while (!over.signal.aborted) {
+      try {
+        if (clock.monotonic() - abortedAt >= ABORT_EVERY_MS) {
+          abortedAt = clock.monotonic();
+          await client.abort(sessionId);
+        }
+        const [busy, messages] = await Promise.all([
+          client.busy(),
+          client.messages(sessionId, { limit: 1 }),
+        ]);
+        if (busy.has(sessionId)) {
+          stillSince = undefined;
+        } else {
+          const last = messages.at(-1);
+          if (last && isFinished(last)) return true;
+          stillSince ??= clock.monotonic();
+          const stillMs = clock.monotonic() - stillSince;
+          const halfWritten = last?.role === "assistant";
+          if (!halfWritten && stillMs >= NOT_STARTED_MS) return true;
+          if (halfWritten && stillMs >= HALF_WRITTEN_MS) return false;
+        }
+      } catch (error) {
+        if (!(error instanceof OpenCodeError)) throw error;
+        if (error.kind === "not_found") return true;
+        stillSince = undefined;
+      }
+      await sleep(clock, lookMs, over.signal);
+      lookMs = Math.min(lookMs * 2, LOOK_MAX_MS);
+    }
+    return false;
+  }
+
+  const giveUp = sleep(clock, GIVE_UP_MS, over.signal).then(() => false);
+  try {
+    return await Promise.race([abortUntilProved(), giveUp]);
+  } finally {
+    over.abort();
+  }
+}

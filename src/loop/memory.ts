@@ -1,0 +1,81 @@
+import type { AgentError, AgentEvent, Message } from "../opencode/model.ts";
+import type { TurnMemory } from "./settle.ts";
+
+/** What the time since the last look was spent on. */
+export type Phase = "working" | "retrying" | "server_gone" | "idle";
+
+/** Keeps a turn's memory: events and looks at the server go in. */
+export interface MemoryKeeper {
+  readonly now: TurnMemory;
+  /** An event of our own OpenCode session or of a sub-agent's. */
+  see(event: AgentEvent, options: { own: boolean }): void;
+  /** A message of the server's state; nothing new when its events were seen. */
+  seeMessage(message: Omit<Message, "text">): void;
+  seeServerGone(): void;
+  /** Books the time up to `monotonicMs` under `phase`. */
+  spend(monotonicMs: number, phase: Phase): void;
+}
+
+/** A longer gap between two looks means that this process itself did not run: no silence, no work. */
+const GAP_MAX_MS = 15_000;
+
+export function createMemory(startedMs: number): MemoryKeeper {
+  const memory = {
+    workedMs: 0,
+    quietMs: 0,
+    retriedMs: 0,
+    stillMs: 0,
+    sawIdle: false,
+    error: undefined as AgentError | undefined,
+    serverWasGone: false,
+    modelCalls: 0,
+    unknownFinishes: 0,
+  };
+  const calls = new Set<string>();
+  const finished = new Set<string>();
+  const unknownInARow = new Map<string, number>();
+  let spentUntil = startedMs;
+
+  function seeMessage(message: Omit<Message, "text">): void {
+    if (message.role !== "assistant") return;
+    calls.add(message.id);
+    memory.modelCalls = calls.size;
+    if (message.completedAt === undefined || finished.has(message.id)) return;
+    finished.add(message.id);
+    const before = unknownInARow.get(message.sessionId) ?? 0;
+    memory.unknownFinishes = message.finish === "unknown" ? before + 1 : 0;
+    unknownInARow.set(message.sessionId, memory.unknownFinishes);
+  }
+
+  return {
+    now: memory,
+    seeMessage,
+
+    see(event, { own }) {
+      memory.quietMs = 0;
+      if (event.type === "message") seeMessage(event.message);
+      if (!own) return;
+      if (event.type === "idle") memory.sawIdle = true;
+      if (event.type === "busy") memory.sawIdle = false;
+      // The first says what is wrong; 1.18.33 sends its own stack trace after it (measured).
+      if (event.type === "error") memory.error ??= event.error;
+    },
+
+    seeServerGone() {
+      memory.serverWasGone = true;
+    },
+
+    spend(monotonicMs, phase) {
+      const spentMs = Math.min(monotonicMs - spentUntil, GAP_MAX_MS);
+      spentUntil = monotonicMs;
+      if (phase === "working") {
+        memory.workedMs += spentMs;
+        memory.quietMs += spentMs;
+      } else {
+        memory.quietMs = 0;
+      }
+      if (phase === "retrying") memory.retriedMs += spentMs;
+      memory.stillMs = phase === "idle" ? memory.stillMs + spentMs : 0;
+    },
+  };
+}

@@ -1,0 +1,138 @@
+/**
+ * What became of a turn, decided from the server's state alone: no event, absent status or reply to
+ * a prompt proves an end; a finished message of the agent does.
+ */
+
+import type { AgentError, Busy, Message } from "../opencode/model.ts";
+import { plain } from "../terminal/plain.ts";
+import type { TurnLimits } from "./limits.ts";
+
+/** The server's state, read at one moment. */
+export interface Snapshot {
+  /** Absent: idle, or not started yet. */
+  readonly busy?: Busy;
+  /** The newest message of the OpenCode session. */
+  readonly last?: Message;
+}
+
+/** What the turn remembers beside the snapshot. Durations in milliseconds. */
+export interface TurnMemory {
+  /** How long the agent has worked. */
+  readonly workedMs: number;
+  /** How long nothing was seen of the agent while it was said to work. */
+  readonly quietMs: number;
+  /** How long the provider has been refusing. */
+  readonly retriedMs: number;
+  /** How long the server has listed the session as idle, without a break, up to now. */
+  readonly stillMs: number;
+  /** The server announced that the session is idle. */
+  readonly sawIdle: boolean;
+  /** The first error that the server announced. Some are followed by a good end. */
+  readonly error?: AgentError;
+  /** The server was gone for a while. */
+  readonly serverWasGone: boolean;
+  readonly modelCalls: number;
+  /** Of one conversation, in a row, up to now. */
+  readonly unknownFinishes: number;
+}
+
+/** Which limit ended a turn. */
+export type ExceededLimit = "turn" | "silence" | "retries" | "model_calls" | "unknown_finishes";
+
+export type Verdict =
+  | { kind: "running" }
+  /** Idle, but no end is proved yet: look again soon. */
+  | { kind: "settling" }
+  | Ending;
+
+export type Ending =
+  | { kind: "settled"; last: Message }
+  | { kind: "interrupted"; why: string }
+  | { kind: "lost"; why: string }
+  | { kind: "timeout"; limit: ExceededLimit; why: string };
+
+/** Whether `message` ends a turn. Interrupted ones stay without both for ever. */
+export function isFinished(message: Message): boolean {
+  return message.role === "assistant" &&
+    (message.completedAt !== undefined || message.error !== undefined);
+}
+
+/** What a snapshot means. `now` is wall time, since the server's retry times are. */
+export function assess(
+  snapshot: Snapshot,
+  { memory, limits, now }: { memory: TurnMemory; limits: TurnLimits; now: number },
+): Verdict {
+  const { busy, last } = snapshot;
+  if (busy !== undefined) return assessWork(busy, { memory, limits, now });
+  if (last && isFinished(last)) return { kind: "settled", last };
+
+  if (last?.role === "assistant") {
+    if (memory.stillMs < limits.settleMs) return { kind: "settling" };
+    return {
+      kind: "interrupted",
+      why: memory.serverWasGone
+        ? "the server went away while the agent worked"
+        : "the agent stopped in the middle of a message",
+    };
+  }
+  const ended = memory.sawIdle || memory.error !== undefined;
+  if (memory.stillMs < (ended ? limits.settleMs : limits.startMs)) return { kind: "settling" };
+  if (last !== undefined && memory.serverWasGone) {
+    return { kind: "interrupted", why: "the server went away before the agent answered" };
+  }
+  return { kind: "lost", why: describeLoss(memory.error) };
+}
+
+function assessWork(
+  busy: Busy,
+  { memory, limits, now }: { memory: TurnMemory; limits: TurnLimits; now: number },
+): Verdict {
+  const exceeded = (limit: ExceededLimit, why: string): Verdict => ({
+    kind: "timeout",
+    limit,
+    why,
+  });
+  if (memory.unknownFinishes >= limits.unknownFinishes) {
+    return exceeded(
+      "unknown_finishes",
+      `the model broke off ${memory.unknownFinishes} times in a row`,
+    );
+  }
+  if (memory.modelCalls > limits.modelCalls) {
+    return exceeded("model_calls", `the turn made more than ${limits.modelCalls} model calls`);
+  }
+  if (busy.type === "retry") {
+    const waitMs = Math.max(0, busy.nextAt - now);
+    if (memory.retriedMs + waitMs <= limits.retryMs) return { kind: "running" };
+    return exceeded("retries", `the provider kept refusing: ${plain(busy.message, 200)}`);
+  }
+  if (memory.workedMs > limits.turnMs) {
+    return exceeded("turn", `the turn took longer than ${inWords(limits.turnMs)}`);
+  }
+  if (memory.quietMs > limits.silenceMs) {
+    return exceeded("silence", `nothing was heard of the agent for ${inWords(limits.silenceMs)}`);
+  }
+  return { kind: "running" };
+}
+
+function describeLoss(error: AgentError | undefined): string {
+  if (error === undefined) return "the server took the prompt and never started the agent";
+  return `the agent did not start: ${plain(error.message || error.name, 200)}`;
+}
+
+function inWords(ms: number): string {
+  return ms < 120_000 ? `${Math.round(ms / 1000)} s` : `${Math.round(ms / 60_000)} min`;
+}
+
+/** How long to wait before the next look, in milliseconds, unless an event comes first. */
+export function nextLookMs(
+  verdict: Verdict,
+  memory: Pick<TurnMemory, "stillMs" | "sawIdle">,
+): number {
+  if (verdict.kind !== "settling" || !memory.sawIdle) return TICK_MS;
+  if (memory.stillMs < 200) return 20;
+  return memory.stillMs < 1_000 ? 100 : 500;
+}
+
+/** How often a turn is looked at when no event asks for it. */
+export const TICK_MS = 2_000;

@@ -1,0 +1,310 @@
+/**
+ * Follows one turn of an agent to its proved end. The event stream is a hint about when to look,
+ * the server's state says what happened, and every wait has a limit.
+ */
+
+import type { Clock } from "../clock.ts";
+import type { OpenCode } from "../opencode/client.ts";
+import { OpenCodeError } from "../opencode/error.ts";
+import { followEvents } from "../opencode/events.ts";
+import type { AgentError, AgentEvent, Busy } from "../opencode/model.ts";
+import { abortTurn } from "./abort.ts";
+import { type Activity, activityOf, onChange, waitingForServer } from "./activity.ts";
+import { createBell } from "./bell.ts";
+import { createFamily, type Family } from "./family.ts";
+import type { TurnLimits } from "./limits.ts";
+import { createMemory, type Phase } from "./memory.ts";
+import { type Answer, createResponder } from "./responder.ts";
+import {
+  assess,
+  type Ending,
+  type ExceededLimit,
+  isFinished,
+  nextLookMs,
+  type Snapshot,
+  TICK_MS,
+} from "./settle.ts";
+import { readUsage, type Usage, type UsageReading } from "./usage.ts";
+
+export type TurnEnd =
+  /** The agent finished, well or with an error. `text` is that of its last message. */
+  | { kind: "settled"; finish?: string; error?: AgentError; text: string }
+  /** The server lost the turn, or could not be asked any more. */
+  | { kind: "interrupted"; why: string }
+  /** The agent never started. */
+  | { kind: "lost"; why: string }
+  /** A limit was exceeded, and the turn aborted; `confirmed` says whether it was seen to end. */
+  | { kind: "timeout"; limit: ExceededLimit; why: string; confirmed: boolean }
+  /** `signal` aborted, and so was the turn; `confirmed` says whether it was seen to end. */
+  | { kind: "stopped"; confirmed: boolean };
+
+export interface TurnReport {
+  readonly end: TurnEnd;
+  readonly usage: Usage;
+  readonly answers: readonly Answer[];
+}
+
+export interface TurnOptions {
+  /** One that gets a single prompt in all its life: an older answer would pass for this turn's. */
+  readonly sessionId: string;
+  /** Hands over the prompt; nothing to do where that was done before. */
+  readonly send: () => Promise<void>;
+  readonly limits: TurnLimits;
+  /** Its abort ends the turn on the server. */
+  readonly signal: AbortSignal;
+  /** Events of this OpenCode session and its sub-agents', and of the stream itself. */
+  readonly onEvent: (event: AgentEvent) => void;
+  readonly onActivity: (activity: Activity) => void;
+}
+
+export interface Turns {
+  /** Throws the `OpenCodeError` of `send` when the server declined the prompt. */
+  run(options: TurnOptions): Promise<TurnReport>;
+  /** Resolves when the event stream is closed, after its signal aborted. */
+  readonly closed: Promise<void>;
+}
+
+export interface TurnsOptions {
+  readonly client: OpenCode;
+  readonly clock: Clock;
+  /** Ends the event stream that all turns share. */
+  readonly signal: AbortSignal;
+}
+
+/** Longer is of no use: without the stream a turn is followed by looking every two seconds. */
+const CONNECT_MS = 3_000;
+const GONE_LOOK_FIRST_MS = 250;
+const GONE_LOOK_MAX_MS = 5_000;
+
+/** Opens one event stream, which all the turns of a worker share. */
+export function createTurns({ client, clock, signal }: TurnsOptions): Turns {
+  const watchers = new Set<(event: AgentEvent) => void>();
+  const stream = followEvents({
+    client,
+    clock,
+    signal,
+    onEvent(event) {
+      for (const watch of watchers) watch(event);
+    },
+  });
+
+  return {
+    closed: stream.closed,
+    async run(options) {
+      if (!options.signal.aborted) await stream.connected(CONNECT_MS);
+      const turn = createTurn({ client, clock, ...options });
+      watchers.add(turn.watch);
+      try {
+        return await turn.run();
+      } finally {
+        watchers.delete(turn.watch);
+      }
+    },
+  };
+}
+
+function createTurn(options: TurnOptions & { client: OpenCode; clock: Clock }) {
+  const { client, clock, sessionId, limits, signal } = options;
+  const family = createFamily(client, sessionId);
+  const responder = createResponder({ client, clock, family });
+  const memory = createMemory(clock.monotonic());
+  const bell = createBell(clock);
+  const report = onChange(options.onActivity);
+  const stopped = Promise.withResolvers<undefined>();
+  let missedEvents = false;
+
+  function stop(): void {
+    stopped.resolve(undefined);
+    bell.ring();
+  }
+
+  function watch(event: AgentEvent): void {
+    if (event.type === "connected" || event.type === "disconnected") {
+      missedEvents ||= event.type === "connected";
+      options.onEvent(event);
+      return bell.ring();
+    }
+    // These find out by themselves whether they are ours: none may be passed over.
+    if (event.type === "permission") void responder.permission(event.request);
+    if (event.type === "question") void responder.question(event.request);
+    if (event.type === "session") family.note(event.session);
+
+    const from = sessionOf(event);
+    if (from === undefined || !isOurs(from)) return;
+    const own = from === sessionId;
+    memory.see(event, { own });
+    options.onEvent(event);
+    if (event.type === "busy") report(activityOf(event.busy));
+    if (own && (event.type === "idle" || event.type === "error")) bell.ring();
+    if (event.type === "message" && runsAway()) bell.ring();
+  }
+
+  /** Also finds out, for the next time, about one whose creation was missed. */
+  function isOurs(id: string): boolean {
+    const known = family.knows(id);
+    // A failure is no matter: the session's next event asks again.
+    if (known === undefined) family.owns(id).catch(() => {});
+    return known ?? false;
+  }
+
+  function runsAway(): boolean {
+    const { modelCalls, unknownFinishes } = memory.now;
+    return modelCalls > limits.modelCalls || unknownFinishes >= limits.unknownFinishes;
+  }
+
+  async function look(): Promise<Look> {
+    const [busy, messages] = await Promise.all([
+      client.busy(),
+      client.messages(sessionId, { limit: 1 }),
+    ]);
+    return { busy: busyOf(sessionId, { busy, family }), last: messages.at(-1) };
+  }
+
+  /** The same when an end is likely: with all that is wanted then, in one round trip. */
+  async function lookAtEnd(): Promise<Look> {
+    const [busy, reading] = await Promise.all([client.busy(), readUsage(client, sessionId)]);
+    if (!reading.last) return look(); // nothing there, or it could not be read: that tells which
+    return { busy: busyOf(sessionId, { busy, family }), last: reading.last, reading };
+  }
+
+  /** Looks until the turn has ended. Undefined when `signal` aborts first. */
+  async function follow(): Promise<{ ending: Ending; reading?: UsageReading } | undefined> {
+    let phase: Phase = "idle";
+    let lookMs = TICK_MS;
+    let goneSince: number | undefined;
+    while (!signal.aborted) {
+      const rang = await bell.wait(lookMs);
+      if (signal.aborted) return undefined;
+      memory.spend(clock.monotonic(), phase);
+      if (missedEvents || (!rang && lookMs === TICK_MS)) {
+        missedEvents = false;
+        void responder.poll();
+      }
+      try {
+        const looking = rang && memory.now.sawIdle ? lookAtEnd() : look();
+        const snapshot = await Promise.race([looking, stopped.promise]);
+        if (snapshot === undefined) return undefined;
+        phase = phaseOf(snapshot.busy);
+        goneSince = undefined;
+        if (snapshot.last) memory.seeMessage(snapshot.last);
+        if (snapshot.busy) report(activityOf(snapshot.busy));
+        const verdict = assess(snapshot, { memory: memory.now, limits, now: clock.now() });
+        if (verdict.kind !== "running" && verdict.kind !== "settling") {
+          return { ending: verdict, reading: snapshot.reading };
+        }
+        lookMs = nextLookMs(verdict, memory.now);
+      } catch (error) {
+        if (!(error instanceof OpenCodeError)) throw error;
+        if (error.kind === "not_found") {
+          return { ending: { kind: "interrupted", why: "its OpenCode session is gone" } };
+        }
+        const backoffMs = phase === "server_gone" ? lookMs * 2 : GONE_LOOK_FIRST_MS;
+        lookMs = Math.min(backoffMs, GONE_LOOK_MAX_MS);
+        phase = "server_gone";
+        memory.seeServerGone();
+        report(waitingForServer(error.message));
+        goneSince ??= clock.monotonic();
+        if (clock.monotonic() - goneSince > limits.serverGoneMs) {
+          const why = `the server stayed away: ${error.message}`;
+          return { ending: { kind: "interrupted", why } };
+        }
+      }
+    }
+    return undefined;
+  }
+
+  async function conclude(
+    { ending, reading }: { ending?: Ending; reading?: UsageReading } = {},
+  ): Promise<TurnReport> {
+    let end: TurnEnd;
+    switch (ending?.kind) {
+      case undefined:
+        end = { kind: "stopped", confirmed: await abortTurn({ client, clock, sessionId }) };
+        break;
+      case "timeout":
+        end = { ...ending, confirmed: await abortTurn({ client, clock, sessionId }) };
+        break;
+      case "lost":
+      case "interrupted":
+        end = ending;
+        // Should it start yet, it would work beside the next turn.
+        await client.abort(sessionId).catch(ignoreServerFailure);
+        break;
+      case "settled": {
+        // After tool calls comes another message, which the two replies of a look may have missed.
+        const isLast = reading?.usage.complete && ending.last.finish !== "tool-calls";
+        const { usage, last } = isLast ? reading : await readUsage(client, sessionId);
+        const { finish, error, text } = last && isFinished(last) ? last : ending.last;
+        end = { kind: "settled", finish, error, text };
+        return { end, usage, answers: responder.answers };
+      }
+    }
+    const { usage } = await readUsage(client, sessionId);
+    return { end, usage, answers: responder.answers };
+  }
+
+  async function run(): Promise<TurnReport> {
+    signal.addEventListener("abort", stop);
+    try {
+      if (!signal.aborted) {
+        await options.send().catch((error) => {
+          if (!mayHaveArrived(error)) throw error;
+        });
+      }
+      return await conclude(await follow());
+    } finally {
+      signal.removeEventListener("abort", stop);
+    }
+  }
+
+  return { watch, run };
+}
+
+interface Look extends Snapshot {
+  readonly reading?: UsageReading;
+}
+
+/** Whether a prompt that failed with `error` may be at work all the same. */
+function mayHaveArrived(error: unknown): boolean {
+  return error instanceof OpenCodeError &&
+    (error.problem === "timeout" || error.problem === "unreachable");
+}
+
+function ignoreServerFailure(error: unknown): void {
+  if (!(error instanceof OpenCodeError)) throw error;
+}
+
+function phaseOf(busy: Busy | undefined): Phase {
+  if (busy === undefined) return "idle";
+  return busy.type === "retry" ? "retrying" : "working";
+}
+
+/** What our session does; where it waits for a sub-agent whose provider refuses, that. */
+function busyOf(
+  sessionId: string,
+  { busy, family }: { busy: ReadonlyMap<string, Busy>; family: Family },
+): Busy | undefined {
+  const own = busy.get(sessionId);
+  if (own?.type !== "busy") return own;
+  for (const [id, state] of busy) {
+    if (state.type === "retry" && family.knows(id)) return state;
+  }
+  return own;
+}
+
+function sessionOf(event: AgentEvent): string | undefined {
+  switch (event.type) {
+    case "connected":
+    case "disconnected":
+      return undefined;
+    case "session":
+      return event.session.id;
+    case "message":
+      return event.message.sessionId;
+    case "permission":
+    case "question":
+      return event.request.sessionId;
+    default:
+      return event.sessionId;
+  }
+}

@@ -1,0 +1,109 @@
+/** Stop stops, at every moment of a turn, and says what was seen. */
+import assert from "node:assert/strict";
+import { systemClock } from "../../src/host/clock.ts";
+import { abortTurn } from "../../src/loop/abort.ts";
+import { call, hang, httpError, say, slow } from "../support/scripted_model.ts";
+import { until } from "../support/wait.ts";
+import { onEachVersion, type Turn, type World } from "./world.ts";
+
+/** The turn was seen to end, the server agrees, and what it began does not come back. */
+async function assertStopped(world: World, turn: Turn): Promise<void> {
+  assert.deepEqual(turn.end, { kind: "stopped", confirmed: true });
+  assert.equal((await world.client.busy()).has(turn.sessionId), false);
+  const before = await world.client.messages(turn.sessionId);
+
+  world.model.setScript(() => say("the next turn"));
+  const next = await world.turn();
+  assert.equal(next.end.kind === "settled" && next.end.text, "the next turn");
+  assert.equal((await world.client.busy()).size, 0);
+  const after = await world.client.messages(turn.sessionId);
+  assert.deepEqual(
+    after.map(({ id, text }) => ({ id, text })),
+    before.map(({ id, text }) => ({
+      id,
+      text,
+    })),
+  );
+}
+
+onEachVersion("abort", async (t, world) => {
+  const { model, client } = world;
+  const stopOnText = (turn: Parameters<World["turn"]>[0] = {}) => {
+    let stoppedAt = 0;
+    const request = {
+      ...turn,
+      onEvent(event: { type: string }, stop: () => void) {
+        if (event.type !== "text" || stoppedAt > 0) return;
+        stoppedAt = performance.now();
+        stop();
+      },
+    };
+    return world.turn(request).then((done) => ({ ...done, tookMs: performance.now() - stoppedAt }));
+  };
+
+  await t.step("at the first prompt of a cold project, right after it was taken", async () => {
+    model.setScript(() => slow({ chunks: 100, everyMs: 100 }));
+    await assertStopped(world, await world.turn({ onSent: (stop) => stop() }));
+  });
+
+  await t.step("right after the prompt was taken, warm", async () => {
+    model.setScript(() => slow({ chunks: 100, everyMs: 100 }));
+    await assertStopped(world, await world.turn({ onSent: (stop) => stop() }));
+  });
+
+  await t.step("in the middle of a text, fast", async () => {
+    model.setScript(() => hang());
+    const turn = await stopOnText();
+    await assertStopped(world, turn);
+    assert.equal(turn.usage.complete, true);
+    assert.ok(turn.tookMs < 2_000, `took ${turn.tookMs} ms`);
+  });
+
+  await t.step("in a shell command", async () => {
+    const command = "touch started; sleep 60";
+    model.setScript(({ step }) =>
+      step === 0 ? call({ name: "bash", input: { command, description: "Sleep" } }) : say("slept")
+    );
+    const started = () => world.project.read("started").then(() => true, () => false);
+    const turn = await world.turn({
+      onSent(stop) {
+        until(started, { what: "the command to start" }).then(stop);
+      },
+    });
+    await assertStopped(world, turn);
+  });
+
+  await t.step("while a sub-agent works", async () => {
+    model.setScript(({ isSubagent }) =>
+      isSubagent ? hang() : call({
+        name: "task",
+        input: { description: "sub job", prompt: "go", subagent_type: "general" },
+      })
+    );
+    const turn = await stopOnText();
+    await assertStopped(world, turn);
+    for (const child of await client.children(turn.sessionId)) {
+      assert.equal((await client.busy()).has(child.id), false);
+    }
+  });
+
+  await t.step("while the provider's refusal is waited out", async () => {
+    model.setScript(() =>
+      httpError(429, { error: { message: "rate limit" } }, { "retry-after": "60" })
+    );
+    const turn = await world.turn({
+      onActivity(activity, stop) {
+        if (activity.kind === "rate_limited") stop();
+      },
+    });
+    await assertStopped(world, turn);
+  });
+
+  await t.step("a turn that has ended long ago is confirmed at once", async () => {
+    model.setScript(() => say("done"));
+    const { sessionId } = await world.turn();
+    const began = performance.now();
+    assert.equal(await abortTurn({ client, clock: systemClock, sessionId }), true);
+    assert.ok(performance.now() - began < 1_500);
+  });
+});

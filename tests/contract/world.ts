@@ -1,0 +1,126 @@
+/** A real OpenCode server with a scripted model, a project, and ralph's client of both. */
+import type { AgentEvent } from "../../src/opencode/model.ts";
+import { createClient, type OpenCode } from "../../src/opencode/client.ts";
+import type { Activity } from "../../src/loop/activity.ts";
+import { DEFAULT_TURN_LIMITS, type TurnLimits } from "../../src/loop/limits.ts";
+import { createTurns, type TurnReport, type Turns } from "../../src/loop/turn.ts";
+import { systemClock } from "../../src/host/clock.ts";
+import { type Version, VERSIONS } from "../support/install.ts";
+import { startServer, type TestServer } from "../support/opencode_server.ts";
+import { makeProject, type Project } from "../support/project.ts";
+import { say, type ScriptedModel, startModel } from "../support/scripted_model.ts";
+
+export interface World extends AsyncDisposable {
+  readonly version: Version;
+  readonly model: ScriptedModel;
+  readonly server: TestServer;
+  readonly project: Project;
+  /** In the project's root. */
+  readonly client: OpenCode;
+  /** A turn in the project, with a client and an event stream of its own where `url` is given. */
+  turn(options?: TurnRequest): Promise<Turn>;
+}
+
+export interface TurnRequest {
+  readonly prompt?: string;
+  readonly model?: { providerId: string; modelId: string };
+  readonly agent?: string;
+  readonly limits?: Partial<TurnLimits>;
+  /** Called with each event and activity, for a test to act in mid-turn. */
+  readonly onEvent?: (event: AgentEvent, stop: () => void) => void;
+  readonly onActivity?: (activity: Activity, stop: () => void) => void;
+  /** Called when the server has taken the prompt. */
+  readonly onSent?: (stop: () => void) => void;
+  /** In place of the server, such as a proxy in front of it. */
+  readonly url?: string;
+  readonly directory?: string;
+}
+
+export interface Turn extends TurnReport {
+  readonly sessionId: string;
+  readonly events: readonly AgentEvent[];
+  readonly activities: readonly Activity[];
+}
+
+/** Runs `body` once for each supported version, on a server of its own. */
+export function onEachVersion(
+  name: string,
+  body: (t: Deno.TestContext, world: World) => Promise<void>,
+  options: { password?: string } = {},
+): void {
+  for (const version of VERSIONS) {
+    Deno.test(`${name}, OpenCode ${version}`, async (t) => {
+      await using world = await startWorld(version, options);
+      await body(t, world);
+    });
+  }
+}
+
+async function startWorld(version: Version, options: { password?: string }): Promise<World> {
+  await using stack = new AsyncDisposableStack();
+  const model = stack.use(await startModel(() => say("done")));
+  const server = stack.use(await startServer({ version, model, ...options }));
+  const project = stack.use(await makeProject({ files: { "README.md": "# Test\n" } }));
+  const open = (url: string, directory: string) => {
+    const streamEnd = new AbortController();
+    const client = createClient({ url, directory, clock: systemClock, ...options });
+    const turns = createTurns({ client, clock: systemClock, signal: streamEnd.signal });
+    const close = async () => {
+      streamEnd.abort();
+      await turns.closed;
+    };
+    return { client, turns, close };
+  };
+  const own = open(server.url, project.root);
+  stack.defer(own.close);
+  const owned = stack.move();
+  return {
+    version,
+    model,
+    server,
+    project,
+    client: own.client,
+    async turn(request = {}) {
+      if (request.url === undefined && request.directory === undefined) {
+        return await runTurn(own, request);
+      }
+      const other = open(request.url ?? server.url, request.directory ?? project.root);
+      try {
+        return await runTurn(other, request);
+      } finally {
+        await other.close();
+      }
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+async function runTurn(
+  { client, turns }: { client: OpenCode; turns: Turns },
+  request: TurnRequest,
+): Promise<Turn> {
+  const events: AgentEvent[] = [];
+  const activities: Activity[] = [];
+  const stopping = new AbortController();
+  const stop = () => stopping.abort();
+  const { id: sessionId } = await client.createSession({ title: "contract test" });
+  const report = await turns.run({
+    sessionId,
+    limits: { ...DEFAULT_TURN_LIMITS, ...request.limits },
+    signal: stopping.signal,
+    async send() {
+      const { prompt: text = "go", model, agent } = request;
+      await client.prompt(sessionId, { text, model, agent });
+      request.onSent?.(stop);
+    },
+    onEvent(event) {
+      events.push(event);
+      request.onEvent?.(event, stop);
+    },
+    onActivity(activity) {
+      activities.push(activity);
+      request.onActivity?.(activity, stop);
+    },
+  });
+  return { ...report, sessionId, events, activities };
+}

@@ -1,0 +1,156 @@
+import assert from "node:assert/strict";
+import { DEFAULT_TURN_LIMITS as limits } from "../../../src/loop/limits.ts";
+import { createMemory } from "../../../src/loop/memory.ts";
+import { assess, nextLookMs, type Snapshot, type TurnMemory } from "../../../src/loop/settle.ts";
+import type { Busy, Message } from "../../../src/opencode/model.ts";
+
+const fresh: TurnMemory = {
+  workedMs: 0,
+  quietMs: 0,
+  retriedMs: 0,
+  stillMs: 0,
+  sawIdle: false,
+  serverWasGone: false,
+  modelCalls: 1,
+  unknownFinishes: 0,
+};
+const message = (fields: Partial<Message>): Message => ({
+  id: "msg_1",
+  sessionId: "ses_1",
+  role: "assistant",
+  tokens: { input: 0, output: 0, reasoning: 0, cacheRead: 0, cacheWrite: 0 },
+  costUsd: 0,
+  text: "",
+  ...fields,
+});
+const asked = message({ role: "user" });
+const halfWritten = message({});
+const done = message({ completedAt: 5, finish: "stop" });
+const failed = message({ error: { name: "APIError", message: "no" } });
+const busy: Busy = { type: "busy" };
+const NOW = 1_000_000;
+
+const verdict = (snapshot: Snapshot, memory: Partial<TurnMemory> = {}) =>
+  assess(snapshot, { memory: { ...fresh, ...memory }, limits, now: NOW });
+const kind = (snapshot: Snapshot, memory: Partial<TurnMemory> = {}) =>
+  verdict(snapshot, memory).kind;
+
+Deno.test("an end is proved by a finished message and an absent status together", () => {
+  assert.equal(kind({ last: done }), "settled");
+  assert.equal(kind({ last: failed }), "settled");
+  assert.equal(kind({ last: done, busy }), "running");
+  assert.equal(kind({ last: failed, busy }), "running");
+});
+
+Deno.test("nothing else proves it: an idle server gets its time to finish", () => {
+  const seen = { sawIdle: true };
+  for (const last of [undefined, asked, halfWritten]) {
+    assert.equal(kind({ last }, seen), "settling");
+    assert.equal(kind({ last }, { ...seen, stillMs: limits.settleMs - 1 }), "settling");
+  }
+  assert.equal(kind({ last: asked }, { stillMs: limits.startMs - 1 }), "settling");
+});
+
+Deno.test("a message that stays half-written was interrupted", () => {
+  const over = { stillMs: limits.settleMs };
+  assert.deepEqual(verdict({ last: halfWritten }, over), {
+    kind: "interrupted",
+    why: "the agent stopped in the middle of a message",
+  });
+  assert.deepEqual(verdict({ last: halfWritten }, { ...over, serverWasGone: true }), {
+    kind: "interrupted",
+    why: "the server went away while the agent worked",
+  });
+});
+
+Deno.test("a prompt without any answer is lost, with the error that was announced", () => {
+  const error = { name: "UnknownError", message: "Model not found: \u001b[31mx\n  at y" };
+  assert.deepEqual(verdict({ last: asked }, { stillMs: limits.settleMs, error }), {
+    kind: "lost",
+    why: "the agent did not start: Model not found: \\x1b[31mx\\n  at y",
+  });
+  assert.equal(kind({}, { stillMs: limits.settleMs, sawIdle: true }), "lost");
+  assert.equal(kind({}, { stillMs: limits.startMs }), "lost");
+  assert.equal(kind({}, { stillMs: limits.startMs, serverWasGone: true }), "lost");
+  assert.equal(
+    kind({ last: asked }, { stillMs: limits.startMs, serverWasGone: true }),
+    "interrupted",
+  );
+});
+
+Deno.test("each limit ends a turn that is said to work, and only that", () => {
+  const exceeded: [Partial<TurnMemory>, string][] = [
+    [{ workedMs: limits.turnMs + 1 }, "turn"],
+    [{ quietMs: limits.silenceMs + 1 }, "silence"],
+    [{ modelCalls: limits.modelCalls + 1 }, "model_calls"],
+    [{ unknownFinishes: limits.unknownFinishes }, "unknown_finishes"],
+  ];
+  for (const [memory, limit] of exceeded) {
+    const end = verdict({ busy, last: halfWritten }, memory);
+    assert.equal(end.kind === "timeout" && end.limit, limit);
+    assert.equal(kind({ last: done }, memory), "settled", limit);
+  }
+});
+
+Deno.test("a provider's refusal is waited out, unless that takes too long", () => {
+  const retry = (nextAt: number): Busy => ({ type: "retry", attempt: 1, message: "slow", nextAt });
+  const long = { workedMs: limits.turnMs + 1, quietMs: limits.silenceMs + 1 };
+  assert.equal(kind({ busy: retry(NOW + 3_600_000) }, long), "running");
+  const end = verdict({ busy: retry(NOW + limits.retryMs + 1) });
+  assert.deepEqual(end, {
+    kind: "timeout",
+    limit: "retries",
+    why: "the provider kept refusing: slow",
+  });
+  assert.equal(kind({ busy: retry(NOW) }, { retriedMs: limits.retryMs + 1 }), "timeout");
+  assert.equal(kind({ busy: retry(0) }, { retriedMs: limits.retryMs }), "running");
+});
+
+Deno.test("after an announced end ralph looks often, then less so", () => {
+  const settling = { kind: "settling" } as const;
+  const waits = [0, 200, 1_000].map((stillMs) => nextLookMs(settling, { stillMs, sawIdle: true }));
+  assert.deepEqual(waits, [20, 100, 500]);
+  assert.equal(nextLookMs(settling, { stillMs: 0, sawIdle: false }), 2_000);
+  assert.equal(nextLookMs({ kind: "running" }, { stillMs: 0, sawIdle: true }), 2_000);
+});
+
+Deno.test("memory: time is booked under what it was spent on", () => {
+  const keeper = createMemory(0);
+  keeper.spend(1_000, "working");
+  keeper.spend(3_000, "working");
+  assert.deepEqual([keeper.now.workedMs, keeper.now.quietMs], [3_000, 3_000]);
+  keeper.see({ type: "idle", sessionId: "ses_1" }, { own: false });
+  assert.deepEqual([keeper.now.quietMs, keeper.now.sawIdle], [0, false]);
+  keeper.spend(5_000, "retrying");
+  assert.deepEqual([keeper.now.workedMs, keeper.now.retriedMs], [3_000, 2_000]);
+  keeper.spend(6_000, "server_gone");
+  keeper.spend(7_000, "idle");
+  keeper.spend(8_000, "idle");
+  assert.equal(keeper.now.stillMs, 2_000);
+  keeper.spend(9_000, "working");
+  assert.deepEqual([keeper.now.stillMs, keeper.now.workedMs], [0, 4_000]);
+});
+
+Deno.test("memory: time in which this process did not run is neither work nor silence", () => {
+  const keeper = createMemory(0);
+  keeper.spend(3_600_000, "working");
+  assert.equal(keeper.now.quietMs, 15_000);
+});
+
+Deno.test("memory: model calls count once, unknown finishes in a row for each conversation", () => {
+  const keeper = createMemory(0);
+  const call = (id: string, finish: string, sessionId = "ses_1") =>
+    keeper.seeMessage(message({ id, finish, sessionId, completedAt: 1 }));
+  keeper.seeMessage(message({ id: "a" }));
+  call("a", "unknown");
+  call("a", "unknown");
+  assert.deepEqual([keeper.now.modelCalls, keeper.now.unknownFinishes], [1, 1]);
+  call("b", "unknown");
+  call("c", "stop", "ses_child");
+  call("d", "unknown");
+  assert.deepEqual([keeper.now.modelCalls, keeper.now.unknownFinishes], [4, 3]);
+  call("e", "tool-calls");
+  assert.equal(keeper.now.unknownFinishes, 0);
+  keeper.seeMessage(message({ id: "u", role: "user" }));
+  assert.equal(keeper.now.modelCalls, 5);
+});
