@@ -1,0 +1,71 @@
+/** What each exit code means, and which error gets which: the one table. */
+import type { ErrorKind } from "../error.ts";
+import type { Status } from "../registry/model.ts";
+
+export const EXIT = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  notRunning: 3,
+  notFound: 4,
+  conflict: 5,
+  unavailable: 6,
+  state: 7,
+  unfinished: 8,
+  bug: 70,
+  interrupted: 130,
+  terminated: 143,
+} as const;
+export type ExitCode = typeof EXIT[keyof typeof EXIT];
+
+/** In the order of the codes; codes are only ever added. */
+export const MEANINGS: readonly (readonly [ExitCode, string])[] = [
+  [EXIT.done, "done; for a session: completed"],
+  [EXIT.failed, "failed, with a message that says why; for a session: stopped or failed"],
+  [EXIT.usage, "the command line or the configuration is wrong"],
+  [EXIT.notRunning, "the session that was asked for is not running"],
+  [EXIT.notFound, "no such task or session"],
+  [EXIT.conflict, "something else has it: the task is running already"],
+  [EXIT.unavailable, "the OpenCode server cannot be used"],
+  [EXIT.state, "stored state cannot be read or written, or is newer than this ralph"],
+  [EXIT.unfinished, "not finished yet: the session is paused"],
+  [EXIT.bug, "a bug in ralph"],
+  [EXIT.interrupted, "ended by Ctrl-C"],
+  [EXIT.terminated, "ended by SIGTERM or SIGHUP"],
+];
+
+export function exitCodeOf(kind: ErrorKind): ExitCode {
+  switch (kind) {
+    case "usage":
+      return EXIT.usage;
+    case "not_found":
+      return EXIT.notFound;
+    case "conflict":
+      return EXIT.conflict;
+    case "unavailable":
+      return EXIT.unavailable;
+    case "state":
+      return EXIT.state;
+    case "failed":
+      return EXIT.failed;
+    default:
+      return kind satisfies never;
+  }
+}
+
+/** The exit code of a command that saw the session to its end. */
+export function exitCodeOfSession(end: { status: Status; reason: string | null }): ExitCode {
+  switch (end.status) {
+    case "completed":
+      return EXIT.done;
+    case "checkpointed":
+    case "running":
+      return EXIT.unfinished;
+    case "failed":
+      return end.reason === "server_unreachable" ? EXIT.unavailable : EXIT.failed;
+    case "stopped":
+      return EXIT.failed;
+    default:
+      return end.status satisfies never;
+  }
+}

@@ -1,0 +1,87 @@
+/** `ralph history <task>`: its sessions, and what came of each iteration. */
+import type { Iteration, Session } from "../registry/model.ts";
+import { age, count, duration, usd } from "../terminal/format.ts";
+import { plain } from "../terminal/plain.ts";
+import { fit, table } from "../terminal/table.ts";
+import type { Context } from "./context.ts";
+import { EXIT } from "./exit_codes.ts";
+import type { Colors } from "./output.ts";
+import { chooseAmong, noSessions, readSessions } from "./sessions.ts";
+import { statusFields } from "./status.ts";
+
+/** Sessions of the task that are shown: each one is a screen. */
+const SESSIONS_MAX = 10;
+const SESSIONS_MAX_JSON = 1_000_000;
+
+export function history(
+  context: Context,
+  { task, json }: { task?: string; json: boolean },
+): number {
+  const { out, err } = context.output;
+  const limit = json ? SESSIONS_MAX_JSON : SESSIONS_MAX;
+  const found = readSessions(context, {
+    read(registry) {
+      const { taskDir } = chooseAmong(context, registry, task);
+      return registry.sessionsOf(taskDir, { limit: limit + 1 })
+        .map((session) => ({ session, iterations: registry.iterations(session.id) }));
+    },
+    whenEmpty: undefined,
+  });
+  if (!found) throw noSessions();
+  const shown = found.slice(0, limit);
+  if (json) {
+    const objects = shown.map(({ session, iterations }) => ({
+      ...statusFields(session),
+      iterations,
+    }));
+    out.line(JSON.stringify(objects, undefined, 2));
+    return EXIT.done;
+  }
+  const now = context.clock.now();
+  // The latest is last, next to the prompt.
+  for (const { session, iterations } of shown.toReversed()) {
+    for (const line of sessionLines(session, { now, colors: out.colors })) out.line(line);
+    for (const line of iterationTable(iterations, out.colors)) out.line(`  ${line}`);
+  }
+  if (shown.length < found.length) err.line("… older sessions: ralph history --json");
+  return EXIT.done;
+}
+
+function sessionLines(
+  session: Session,
+  { now, colors }: { now: number; colors: Colors },
+): string[] {
+  const why = session.detail ?? session.activity;
+  return [
+    `${colors.bold(`session ${session.id}`)}  ${plain(session.taskName, 80)}  ${session.status}` +
+    `${why ? `: ${plain(why, 300)}` : ""}`,
+    colors.dim(
+      `  started ${session.startedAt} (${age(Date.parse(session.startedAt), now)} ago), ` +
+        `${session.iterations} of ${session.maxIterations ?? "unknown"} iterations`,
+    ),
+  ];
+}
+
+function iterationTable(iterations: readonly Iteration[], colors: Colors): string[] {
+  if (iterations.length === 0) return [];
+  const header = ["#", "STORY", "OUTCOME", "TIME", "TOKENS", "COST", "COMMITS", "OPENCODE", "WHAT"];
+  const rows = iterations.map((iteration) => [
+    String(iteration.number),
+    plain(iteration.storyId ?? "-", 20),
+    iteration.outcome ?? "under way",
+    iteration.endedAt
+      ? duration(Date.parse(iteration.endedAt) - Date.parse(iteration.startedAt))
+      : "-",
+    iteration.usage ? count(tokensOf(iteration.usage)) : "unknown",
+    iteration.usage ? usd(iteration.usage.costUsd) : "unknown",
+    iteration.commits === null ? "-" : String(iteration.commits),
+    plain(iteration.openCodeSessionId ?? "-", 40),
+    fit(plain(iteration.detail ?? ""), 60),
+  ]);
+  return table([header.map((title) => colors.dim(title)), ...rows]);
+}
+
+function tokensOf(usage: NonNullable<Iteration["usage"]>): number {
+  return usage.inputTokens + usage.outputTokens + usage.reasoningTokens + usage.cacheReadTokens +
+    usage.cacheWriteTokens;
+}

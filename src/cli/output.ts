@@ -1,0 +1,56 @@
+/** Where commands write: the answer to stdout, everything else to stderr. */
+import picocolors from "picocolors";
+
+export type Colors = ReturnType<typeof picocolors.createColors>;
+
+/** No colours: for logs and pipes. */
+export const PLAIN: Colors = picocolors.createColors(false);
+
+export interface Stream {
+  /** Writes the text as it is. Throws `Deno.errors.BrokenPipe` when nobody reads any more. */
+  write(text: string): void;
+  line(text?: string): void;
+  isTerminal: boolean;
+  /** Columns; a wide default where there is no terminal. */
+  width(): number;
+  colors: Colors;
+}
+
+export interface Output {
+  out: Stream;
+  err: Stream;
+  /** Whether somebody can be asked. */
+  inputIsTerminal: boolean;
+}
+
+const WIDTH_WITHOUT_TERMINAL = 100;
+const WIDTH_MIN = 20;
+
+export function systemOutput(environment: (name: string) => string | undefined): Output {
+  const stream = (file: typeof Deno.stdout): Stream => {
+    const isTerminal = file.isTerminal();
+    const encoder = new TextEncoder();
+    const write = (text: string) => {
+      const data = encoder.encode(text);
+      let written = 0;
+      while (written < data.length) written += file.writeSync(data.subarray(written));
+    };
+    const plainTerminal = environment("NO_COLOR") !== undefined || environment("TERM") === "dumb";
+    return {
+      write,
+      line: (text = "") => write(text + "\n"),
+      isTerminal,
+      width() {
+        const columns = Number(environment("COLUMNS")) ||
+          (isTerminal ? Deno.consoleSize().columns : WIDTH_WITHOUT_TERMINAL);
+        return Math.max(columns, WIDTH_MIN);
+      },
+      colors: picocolors.createColors(isTerminal && !plainTerminal),
+    };
+  };
+  return {
+    out: stream(Deno.stdout),
+    err: stream(Deno.stderr),
+    inputIsTerminal: Deno.stdin.isTerminal(),
+  };
+}

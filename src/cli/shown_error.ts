@@ -1,0 +1,49 @@
+/** What is told of an error, and with which exit code. Loaded when there is one. */
+import { CommanderError } from "@commander-js/extra-typings";
+import { RalphError } from "../error.ts";
+import { plain } from "../terminal/plain.ts";
+import { EXIT, exitCodeOf } from "./exit_codes.ts";
+import type { Colors } from "./output.ts";
+
+/** The text for stderr, and how the program ends. */
+export function shownError(
+  error: unknown,
+  { json, colors }: { json: boolean; colors: Colors },
+): { text: string; exitCode: number } {
+  const shown = error instanceof CommanderError ? usageError(error) : error;
+  if (!(shown instanceof RalphError)) return { text: bugText(shown), exitCode: EXIT.bug };
+  const exitCode = exitCodeOf(shown.kind);
+  return { text: json ? errorJson(shown, exitCode) : errorText(shown, colors), exitCode };
+}
+
+/** What commander found wrong. */
+function usageError(error: CommanderError): RalphError {
+  const [message, ...advice] = error.message.replace(/^error: /, "").split("\n");
+  return new RalphError("usage", message, [
+    ...advice.map((text) => ({ text: text.replace(/^\((.*)\)$/, "$1") })),
+    { text: "see what there is", command: "ralph --help" },
+  ]);
+}
+
+/** An error for people: what went wrong, then what to do about it. */
+function errorText(error: RalphError, colors: Colors): string {
+  const lines = [`${colors.red("error:")} ${error.message}`];
+  if (error.hints.length > 0) lines.push("");
+  for (const { text, command } of error.hints) {
+    lines.push(`${colors.cyan("hint:")} ${text}${command ? `: ${colors.bold(command)}` : ""}`);
+  }
+  return lines.join("\n") + "\n";
+}
+
+/** The same for programs, as one line. */
+function errorJson(error: RalphError, code: number): string {
+  const { kind, message, hints } = error;
+  return JSON.stringify({ error: { kind, code, message, hints } }) + "\n";
+}
+
+/** An error that no code expected: a bug. */
+function bugText(error: unknown): string {
+  const text = error instanceof Error ? error.stack ?? error.message : String(error);
+  const lines = text.split("\n").map((line) => plain(line, 300));
+  return `error: this is a bug in ralph\n\n${lines.join("\n")}\n`;
+}

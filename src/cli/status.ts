@@ -1,0 +1,227 @@
+/** `ralph status`: what is running, and what became of the rest; one session in detail. */
+import * as path from "node:path";
+import { continuation } from "../loop/continuation.ts";
+import type { Session, Status, Usage } from "../registry/model.ts";
+import { age, count, plural, usd } from "../terminal/format.ts";
+import { plain } from "../terminal/plain.ts";
+import { shellWord } from "../terminal/shell_word.ts";
+import { fit, table, width } from "../terminal/table.ts";
+import type { Context } from "./context.ts";
+import { EXIT } from "./exit_codes.ts";
+import { lastLines } from "./log_lines.ts";
+import type { Colors, Stream } from "./output.ts";
+import { chooseAmong, isAlive, readSessions } from "./sessions.ts";
+
+/** As many ended sessions as fit a screen; programs get more. `--all` shows all. */
+const SHOWN_MAX = 20;
+const SHOWN_MAX_PIPE = 100;
+const ALL = 1_000_000;
+const LOG_LINES = 10;
+
+export function status(
+  context: Context,
+  { task, all, json }: { task?: string; all: boolean; json: boolean },
+): number {
+  return task === undefined ? overview(context, { all, json }) : detail(context, { task, json });
+}
+
+function overview(context: Context, { all, json }: { all: boolean; json: boolean }): number {
+  const { out, err } = context.output;
+  const limit = all ? ALL : json || !out.isTerminal ? SHOWN_MAX_PIPE : SHOWN_MAX;
+  const sessions = readSessions(context, {
+    read: (registry) => registry.sessions({ limit: limit + 1 }),
+    whenEmpty: [],
+  });
+  const shown = sessions.slice(0, Math.max(limit, sessions.findLastIndex(isRunning) + 1));
+  if (json) {
+    out.line(JSON.stringify(shown.map(statusFields), undefined, 2));
+  } else if (shown.length === 0) {
+    err.line("No sessions yet. Start one with `ralph run <task>`.");
+  } else if (out.isTerminal) {
+    const now = context.clock.now();
+    for (const line of statusTable(shown, { now, stream: out })) out.line(line);
+  } else {
+    for (const session of shown) out.line(statusFieldsForPipe(session).join("\t"));
+  }
+  if (shown.length < sessions.length) err.line("there are older ones: ralph status --all");
+  return EXIT.done;
+}
+
+const isRunning = (session: Session) => session.status === "running";
+
+/** What `--json` tells of a session. Fields are only ever added. */
+export function statusFields(session: Session) {
+  const running = isRunning(session);
+  return {
+    id: session.id,
+    task: session.taskName,
+    taskDir: session.taskDir,
+    projectRoot: session.projectRoot,
+    status: session.status,
+    reason: session.reason,
+    detail: session.detail,
+    activity: session.activity,
+    activitySince: session.activitySince,
+    iteration: session.iterations,
+    maxIterations: session.maxIterations,
+    story: session.currentStory,
+    port: running ? session.serverPort : null,
+    lastServerPort: session.serverPort,
+    serverUrl: session.serverUrl,
+    openCodeSessionId: session.openCodeSessionId,
+    model: session.model,
+    agent: session.agent,
+    workerPid: running ? session.workerPid : null,
+    log: session.logPath,
+    startedAt: session.startedAt,
+    updatedAt: session.updatedAt,
+    endedAt: session.endedAt,
+    earlier: session.earlier === null ? null : JSON.parse(session.earlier),
+  };
+}
+
+/** Tab-separated, nothing cut: task, status, reason, iteration, story, port, times, project. */
+function statusFieldsForPipe(session: Session): string[] {
+  const fields = statusFields(session);
+  return [
+    fields.task,
+    fields.status,
+    fields.activity ?? fields.reason ?? "-",
+    `${fields.iteration}/${fields.maxIterations ?? "?"}`,
+    fields.story ?? "-",
+    fields.port === null ? "-" : String(fields.port),
+    fields.startedAt,
+    fields.endedAt ?? "-",
+    fields.projectRoot,
+  ].map((field) => plain(field));
+}
+
+const WHAT_COLUMNS_MIN = 20;
+
+function statusTable(
+  sessions: readonly Session[],
+  { now, stream }: { now: number; stream: Stream },
+): string[] {
+  const { colors } = stream;
+  // Tasks of one name in several projects would look the same.
+  const severalProjects = new Set(sessions.map(({ projectRoot }) => projectRoot)).size > 1;
+  const project = (text: string) => severalProjects ? [text] : [];
+  const header = [...project("PROJECT"), "TASK", "STATUS", "ITERATION", "STORY", "PORT", "AGE"];
+  const rows = sessions.map((session) => [
+    ...project(plain(path.basename(session.projectRoot), 30)),
+    plain(session.taskName, 40),
+    paint(session.status, colors),
+    `${session.iterations}/${session.maxIterations ?? "?"}`,
+    plain(session.currentStory ?? "-", 20),
+    isRunning(session) ? String(session.serverPort ?? "-") : "-",
+    age(Date.parse(session.endedAt ?? session.startedAt), now),
+  ]);
+  const left = table([header.map((title) => colors.dim(title)), ...rows]);
+  const room = Math.max(stream.width() - Math.max(...left.map(width)) - 2, WHAT_COLUMNS_MIN);
+  const what = sessions.map((session) => plain(session.activity ?? session.detail ?? ""));
+  return table(
+    left.map((line, i) => [line, i === 0 ? colors.dim("WHAT") : fit(what[i - 1], room)]),
+  );
+}
+
+function paint(status: Status, colors: Colors): string {
+  const color = {
+    running: colors.green,
+    checkpointed: colors.yellow,
+    completed: colors.dim,
+    stopped: colors.yellow,
+    failed: colors.red,
+  }[status];
+  return color(status);
+}
+
+function detail(context: Context, { task, json }: { task: string; json: boolean }): number {
+  const { out } = context.output;
+  const { session, used } = readSessions(context, {
+    read(registry) {
+      const session = chooseAmong(context, registry, task);
+      return { session, used: registry.usage(session.id) };
+    },
+    whenEmpty: undefined,
+  }) ?? { session: chooseAmong(context, undefined, task), used: undefined };
+  const usage = used?.complete ? used.usage : undefined;
+  if (json) {
+    out.line(JSON.stringify({ ...statusFields(session), usage: usage ?? null }, undefined, 2));
+    return EXIT.done;
+  }
+  const now = context.clock.now();
+  const { colors } = out;
+  const mark = isRunning(session) ? colors.green("●") : colors.dim("○");
+  out.line(`${mark} ${colors.bold(plain(session.taskName))} - session ${session.id}`);
+  const alive = isAlive(context, session);
+  const rows = detailRows(session, { now, usage, alive });
+  for (const line of table(rows.map(([key, value]) => [`  ${key}:`.padStart(15), value]))) {
+    out.line(line);
+  }
+  const log = session.logPath === null ? [] : lastLines(session.logPath, LOG_LINES);
+  if (log.length > 0) out.line();
+  for (const line of log) out.line(fit(plain(line), out.isTerminal ? out.width() : 400));
+  out.line();
+  out.line(nextCommand(session));
+  return EXIT.done;
+}
+
+function detailRows(
+  session: Session,
+  { now, usage, alive }: { now: number; usage?: Usage; alive: boolean },
+): [string, string][] {
+  const since = (time: string) => `${time} (${age(Date.parse(time), now)} ago)`;
+  const running = isRunning(session);
+  const tokens = usage && usage.inputTokens + usage.outputTokens + usage.reasoningTokens +
+      usage.cacheReadTokens + usage.cacheWriteTokens;
+  const rows: [string, string | null][] = [
+    ["status", running ? `running since ${since(session.startedAt)}` : session.status],
+    ["reason", [session.reason, session.detail].filter(Boolean).join(": ") || null],
+    ["ended", session.endedAt && since(session.endedAt)],
+    [
+      "now",
+      session.activity &&
+      `${session.activity}${session.activitySince ? ` since ${since(session.activitySince)}` : ""}`,
+    ],
+    ["task", session.taskDir],
+    ["story", session.currentStory],
+    ["iterations", `${session.iterations} of ${session.maxIterations ?? "unknown"}`],
+    [
+      "used",
+      usage && tokens !== undefined
+        ? `${count(tokens)} tokens, ${plural(usage.modelCalls, "model call")}, ${
+          usd(usage.costUsd)
+        }`
+        : "tokens unknown, cost unknown",
+    ],
+    ["server", running ? session.serverUrl : `- (last: ${session.serverUrl ?? "unknown"})`],
+    ["model", session.model],
+    ["agent", session.agent],
+    ["worker", running ? `process ${session.workerPid}${alive ? "" : ", gone"}` : null],
+    ["OpenCode", session.openCodeSessionId],
+    ["log", session.logPath],
+  ];
+  return rows.flatMap(([key, value]) => value === null ? [] : [[key, plain(value)]]);
+}
+
+function nextCommand(session: Session): string {
+  const name = shellWord(session.taskName);
+  switch (session.status) {
+    case "running":
+      return `follow it with \`ralph logs ${name} --follow\`, stop it with \`ralph stop ${name}\``;
+    case "completed":
+      return `see its iterations with \`ralph history ${name}\``;
+    case "checkpointed":
+      return continuation(session)
+        ? `go on with \`ralph run ${name}\``
+        : `start anew with \`ralph run ${name}\``;
+    case "failed":
+      return continuation(session)
+        ? `go on with \`ralph run ${name}\``
+        : `see what happened with \`ralph history ${name}\`, start anew with \`ralph run ${name}\``;
+    case "stopped":
+      return `start anew with \`ralph run ${name}\``;
+    default:
+      return session.status satisfies never;
+  }
+}

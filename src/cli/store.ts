@@ -1,0 +1,59 @@
+/** The registry and the locks where this user has them. */
+import * as path from "node:path";
+import { fileExists } from "../host/files.ts";
+import { makePrivateFolder, type Paths, pathsFrom } from "../host/paths.ts";
+import { type Migration, migrationOf } from "../registry/migrations.ts";
+import {
+  openRegistry,
+  openRegistryReadOnly,
+  type ReadOnlyRegistry,
+  type Registry,
+} from "../registry/registry.ts";
+import type { Context } from "./context.ts";
+
+/** Throws `RalphError` (`usage`) when there is no home folder. */
+export function pathsOf(context: Context): Paths {
+  return pathsFrom(context.environment);
+}
+
+/** Opens the registry for writing; makes or migrates it when that is needed. */
+export function openStore(context: Context): Registry {
+  const { database } = pathsOf(context);
+  makePrivateFolder(path.dirname(database));
+  return openRegistry({
+    path: database,
+    migrations: migrationsOf(context),
+    now: () => context.clock.now(),
+  });
+}
+
+/** Opens the registry for reading only; undefined when nothing was ever recorded. */
+export function openStoreReadOnly(context: Context): ReadOnlyRegistry | undefined {
+  const { database } = pathsOf(context);
+  if (!fileExists(database)) return undefined;
+  const registry = openRegistryReadOnly({ path: database, migrations: migrationsOf(context) });
+  return registry ?? openStore(context);
+}
+
+/** The lock of a task, by its key. Its folder is made when it is missing. */
+export function lockPath(context: Context, key: string): string {
+  const { locks } = pathsOf(context);
+  makePrivateFolder(locks);
+  return path.join(locks, `${key}.lock`);
+}
+
+/** Where requests to the worker of a task are left, by the task's key. */
+export function signalPath(context: Context, key: string): { path: string; folder: string } {
+  const { signals } = pathsOf(context);
+  makePrivateFolder(signals);
+  return { path: path.join(signals, `${key}.signal`), folder: signals };
+}
+
+/** The migrations that this program brings along, by number. */
+function migrationsOf({ mainUrl }: Context): readonly Migration[] {
+  const folder = new URL("./migrations/", mainUrl);
+  return [...Deno.readDirSync(folder)]
+    .map(({ name }) => migrationOf(name, Deno.readTextFileSync(new URL(name, folder))))
+    .filter((migration) => migration !== undefined)
+    .sort((a, b) => a.number - b.number);
+}

@@ -1,0 +1,233 @@
+/**
+ * The text of every command in its main states: arguments, exit code, stdout and stderr. Hermetic:
+ * its own folders, a clock that stands still, sessions made for it.
+ */
+import * as path from "node:path";
+import picocolors from "picocolors";
+import type { Context } from "../../../src/cli/context.ts";
+import { execute } from "../../../src/cli/main.ts";
+import type { Stream } from "../../../src/cli/output.ts";
+import { openStore } from "../../../src/cli/store.ts";
+import { takeLock } from "../../../src/host/lock.ts";
+import { makePrivateFolder, taskKey } from "../../../src/host/paths.ts";
+import type { Usage, WorkerSettings } from "../../../src/registry/model.ts";
+import { temporaryFolder } from "../../support/folder.ts";
+import { assertSnapshot } from "../../support/snapshot.ts";
+
+const NOON = Date.UTC(2026, 10, 20, 12);
+const MINUTE = 60_000;
+
+const usage: Usage = {
+  inputTokens: 8_000,
+  outputTokens: 400,
+  reasoningTokens: 100,
+  cacheReadTokens: 2_000,
+  cacheWriteTokens: 0,
+  costUsd: 0.0321,
+  modelCalls: 10,
+};
+
+const PRD = `# PRD
+
+### US-001: First
+
+- [x] done
+
+### US-002: Second
+
+- [ ] done
+`;
+
+/** A home and a project with one session in each state. */
+async function world() {
+  const folder = temporaryFolder("ralph-snapshot-");
+  const home = path.join(folder.path, "home");
+  const project = path.join(folder.path, "project");
+  let now = NOON;
+  const written = { out: "", err: "" };
+  const stream = (name: keyof typeof written, isTerminal: boolean): Stream => ({
+    write: (text) => written[name] += text,
+    line: (text = "") => written[name] += `${text}\n`,
+    isTerminal,
+    width: () => 100,
+    colors: picocolors.createColors(false),
+  });
+  const context = (isTerminal: boolean): Context => ({
+    output: {
+      out: stream("out", isTerminal),
+      err: stream("err", isTerminal),
+      inputIsTerminal: false,
+    },
+    clock: { now: () => now, monotonic: () => now, after: () => () => {} },
+    environment: (name) => name === "HOME" ? home : undefined,
+    mainUrl: new URL("../../../main.ts", import.meta.url).href,
+    cwd: () => project,
+  });
+
+  Deno.mkdirSync(path.join(project, ".git"), { recursive: true });
+  Deno.writeTextFileSync(path.join(project, ".git/HEAD"), "ref: refs/heads/main\n");
+  const dir = (name: string) => path.join(project, "tasks", name);
+  for (const name of ["paused", "done", "halted", "lost", "busy", "fresh"]) {
+    Deno.mkdirSync(dir(name), { recursive: true });
+    Deno.writeTextFileSync(path.join(dir(name), "prd.md"), PRD);
+  }
+  Deno.mkdirSync(dir("broken"));
+  Deno.writeTextFileSync(path.join(dir("broken"), "prd.json"), '{"userStories": [}');
+
+  const registry = openStore(context(false));
+  const worker: WorkerSettings = {
+    maxIterations: 10,
+    serverUrl: "http://127.0.0.1:14096",
+    serverPort: 14096,
+    workerPid: 4242,
+    workerVersion: "0.1.0",
+  };
+  const session = (name: string, iterations: number) => {
+    const lease = registry.startSession(
+      { taskName: name, taskDir: dir(name), projectRoot: project },
+      { ...worker, model: name === "done" ? "anthropic/large" : undefined },
+    );
+    for (let number = 1; number <= iterations; number++) {
+      registry.beginIteration(lease, {
+        number,
+        storyId: `US-00${number}`,
+        storyTitle: `Story ${number}`,
+        openCodeTitle: `${name} ${number}`,
+        headBefore: "a".repeat(40),
+      });
+      registry.setOpenCodeSession(lease, number, `ses_${name}_${number}`);
+      registry.setPrompted(lease, number);
+      if (name === "busy" && number === iterations) break;
+      now += MINUTE;
+      registry.endIteration(lease, {
+        number,
+        outcome: name === "lost" ? "error" : "advanced",
+        detail: name === "lost" ? "APIError: no credits \x1b[31mleft" : `US-00${number} passes`,
+        storiesPassed: [],
+        commits: 1,
+        filesChanged: 3,
+        usage: name === "lost" ? undefined : usage,
+        answers: [],
+      });
+    }
+    return lease;
+  };
+  registry.endSession(session("paused", 1), {
+    status: "checkpointed",
+    reason: "checkpoint",
+    detail: "paused by a person; `ralph run` goes on with it",
+  });
+  registry.endSession(session("done", 2), {
+    status: "completed",
+    reason: "all_stories_pass",
+    detail: "all 2 stories pass",
+  });
+  registry.endSession(session("halted", 1), {
+    status: "stopped",
+    reason: "max_iterations",
+    detail: "the limit of 10 iterations is reached with 1 of 2 stories open",
+  });
+  registry.endSession(session("lost", 3), {
+    status: "failed",
+    reason: "provider_error",
+    detail:
+      "3 iterations in a row ended in an error, the last with: APIError: no credits \x1b[31mleft",
+  });
+  const busy = session("busy", 2);
+  const log = path.join(folder.path, "busy.log");
+  Deno.writeTextFileSync(log, "12:00 iteration 1\n12:01 iteration 2\n12:02   bash   deno test\n");
+  registry.setLogPath(busy, log);
+  registry.close();
+  now += 3 * MINUTE;
+
+  makePrivateFolder(path.join(home, ".local/share/ralph/locks"));
+  const key = taskKey({ name: "busy", dir: dir("busy") });
+  const lock = await takeLock(path.join(home, `.local/share/ralph/locks/${key}.lock`), {
+    now: () => now,
+    monotonic: () => now,
+    after: () => () => {},
+  });
+
+  /** What the command prints, with this run's folders by name. */
+  async function transcript(args: readonly string[], { terminal = false } = {}): Promise<string> {
+    written.out = written.err = "";
+    const code = await execute(args, context(terminal));
+    const shown = args.map((arg) => /^[\w./=-]+$/.test(arg) ? arg : JSON.stringify(arg)).join(" ");
+    const text = `$ ralph ${shown}${terminal ? "  # in a terminal" : ""}\nexit: ${code}\n` +
+      (written.out && `--- stdout\n${written.out}`) + (written.err && `--- stderr\n${written.err}`);
+    return text.replaceAll(project, "<project>").replaceAll(home, "<home>")
+      .replaceAll(folder.path, "<folder>");
+  }
+  return {
+    transcript,
+    [Symbol.dispose]() {
+      lock?.release();
+      folder[Symbol.dispose]();
+    },
+  };
+}
+
+type Case = readonly string[] | { terminal: readonly string[] };
+
+const SNAPSHOTS: Record<string, readonly Case[]> = {
+  help: [
+    ["--help"],
+    ...["run", "status", "history", "logs", "attach", "wait", "stop", "checkpoint", "tasks", "new"]
+      .map((command) => [command, "--help"]),
+    ["clean", "--help"],
+  ],
+  status: [
+    { terminal: ["status"] },
+    ["status"],
+    ["status", "--json"],
+    { terminal: ["status", "busy"] },
+    ["status", "paused"],
+    ["status", "done"],
+    ["status", "halted"],
+    ["status", "lost"],
+    ["status", "done", "--json"],
+    ["status", "fresh"],
+    ["status", "fresch"],
+    ["status", "nowhere"],
+  ],
+  history: [{ terminal: ["history", "done"] }, ["history", "lost"], ["history", "busy", "--json"]],
+  logs: [["logs", "busy"], ["logs", "busy", "-n", "1"], ["logs", "done"]],
+  ended: [
+    ["stop", "done"],
+    ["stop", "done", "--json"],
+    ["checkpoint", "done"],
+    ["wait", "done"],
+    ["wait", "halted", "--json"],
+    ["wait", "paused"],
+    ["wait", "busy", "--timeout", "0"],
+  ],
+  tasks: [{ terminal: ["tasks"] }, ["tasks", "--json"], ["new", "made"], ["new", "made"]],
+  clean: [["clean", "--dry-run"], ["clean"], ["clean", "--json"], ["clean", "--yes"], ["status"]],
+  errors: [
+    ["run", "broken"],
+    ["run", "broken", "--json"],
+    ["run", "busy"],
+    ["run", "fresh", "--server", "http://example.com"],
+    ["run", "bad\nname\x1b[31m"],
+    ["runn"],
+    ["run"],
+    ["run", "fresh", "-n", "none"],
+    ["attach", "fresh"],
+    ["status", "--jsno"],
+  ],
+};
+
+for (const [name, cases] of Object.entries(SNAPSHOTS)) {
+  Deno.test(`what is printed: ${name}`, async () => {
+    using here = await world();
+    const transcripts: string[] = [];
+    for (const one of cases) {
+      const [args, terminal] = "terminal" in one ? [one.terminal, true] : [one, false];
+      transcripts.push(await here.transcript(args, { terminal }));
+    }
+    assertSnapshot(
+      transcripts.join("\n"),
+      new URL(`./snapshots/${name}.txt`, import.meta.url),
+    );
+  });
+}
