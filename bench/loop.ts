@@ -1,0 +1,159 @@
+/**
+ * What the loop adds to the agent's own time: its iterations against a bare script that makes the
+ * same turns on the same server (create, prompt_async, wait for idle, on one event stream), with a
+ * model that answers at once.
+ */
+import { startServer } from "../tests/support/opencode_server.ts";
+import { makeProject, type Project } from "../tests/support/project.ts";
+import { makeRalph } from "../tests/support/ralph.ts";
+import { assignment, bash } from "../tests/support/agent.ts";
+import { call, hang, say, type Script, startModel } from "../tests/support/scripted_model.ts";
+import { median, spread } from "./statistics.ts";
+
+const STORIES = 20;
+const ROUNDS = 3;
+/** Clock ticks of /proc/<pid>/stat are hundredths of a second on Linux (proc(5), sysconf(3)). */
+const TICK_MS = 10;
+
+/** One shell command that ticks the story, then a word. */
+const instant: Script = ({ prompt, step }) => {
+  const { story, prd } = assignment(prompt);
+  if (step > 0) return say(`${story} is done.`);
+  return call(bash(`sed -i 's/^- \\[ \\] ${story} /- [x] ${story} /' ${prd}`));
+};
+
+export async function benchLoop(): Promise<void> {
+  await using model = await startModel(instant);
+  await using server = await startServer({ version: "1.18.33", model });
+  const bare: number[] = [];
+  const loop: number[] = [];
+  const cpu: number[] = [];
+  let memory = 0;
+  for (let round = 0; round < ROUNDS; round++) {
+    await using first = await benchProject();
+    bare.push(...(await bareTurns(server.url, first)).slice(1));
+    await using second = await benchProject();
+    const measured = await ralphTurns(server.url, second);
+    loop.push(...measured.wall.slice(1));
+    cpu.push(measured.cpuPerIteration);
+  }
+  model.setScript(() => hang());
+  await using waiting = await benchProject();
+  memory = await waitingMemory(server.url, waiting);
+
+  console.log(`loop, ${ROUNDS} rounds of ${STORIES} iterations in turn, OpenCode 1.18.33`);
+  console.log(`  bare script  ${spread(bare)} for each turn`);
+  console.log(`  ralph        ${spread(loop)} for each iteration`);
+  console.log(`  ratio        ${(median(loop) / median(bare)).toFixed(2)} of the medians`);
+  console.log(`  own CPU      ${spread(cpu)} for each iteration`);
+  console.log(
+    `  memory       ${(memory / 1024).toFixed(1)} MB of a worker that waits for its agent`,
+  );
+}
+
+function benchProject(): Promise<Project> {
+  const stories = Array.from({ length: STORIES }, (_, i) => {
+    const id = `US-${String(i + 1).padStart(3, "0")}`;
+    return `### ${id}: Story\n\n- [ ] ${id} is done\n`;
+  });
+  return makeProject({ files: { "tasks/bench/prd.md": `# PRD\n\n${stories.join("\n")}` } });
+}
+
+/** Milliseconds of each turn. */
+async function bareTurns(url: string, project: Project): Promise<number[]> {
+  const scope = `?directory=${encodeURIComponent(project.root)}`;
+  const stop = new AbortController();
+  const stream = await fetch(`${url}/event${scope}`, { signal: stop.signal });
+  const idle = new Map<string, () => void>();
+  const following = follow(stream, (event) => {
+    if (event.type === "session.idle") idle.get(event.properties.sessionID)?.();
+  });
+  const post = (path: string, body: unknown) =>
+    fetch(`${url}${path}${scope}`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+  const times: number[] = [];
+  for (let i = 1; i <= STORIES; i++) {
+    const begin = performance.now();
+    const permission = [{ permission: "*", pattern: "*", action: "allow" }];
+    const { id } = await (await post("/session", { title: `bare ${i}`, permission })).json();
+    const ended = new Promise<void>((resolve) => idle.set(id, resolve));
+    const text = `Story: US-${String(i).padStart(3, "0")}\nPRD: tasks/bench/prd.md\n`;
+    const sent = await post(`/session/${id}/prompt_async`, { parts: [{ type: "text", text }] });
+    await sent.body?.cancel();
+    await ended;
+    times.push(performance.now() - begin);
+  }
+  stop.abort();
+  await following.catch(() => {});
+  return times;
+}
+
+async function follow(
+  response: Response,
+  onEvent: (event: { type: string; properties: { sessionID: string } }) => void,
+): Promise<void> {
+  let rest = "";
+  for await (const text of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) if (line.startsWith("data: ")) onEvent(JSON.parse(line.slice(6)));
+  }
+}
+
+async function ralphTurns(
+  url: string,
+  project: Project,
+): Promise<{ wall: number[]; cpuPerIteration: number }> {
+  await using ralph = await makeRalph();
+  const child = ralph.start(
+    ["run", "bench", "--foreground", "--json", "-n", String(STORIES), "--server", url],
+    { cwd: project.root },
+  );
+  const starts: number[] = [];
+  const ticks: number[] = [];
+  let rest = "";
+  for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) {
+      const { type } = JSON.parse(line);
+      if (type !== "iteration_started" && type !== "session_ended") continue;
+      starts.push(performance.now());
+      ticks.push(cpuTicks(child.pid));
+    }
+  }
+  const [{ code }, stderr] = await Promise.all([child.status, new Response(child.stderr).text()]);
+  if (code !== 0) throw new Error(`ralph ended with ${code}: ${stderr}`);
+  const wall = starts.slice(1).map((start, i) => start - starts[i]);
+  // The first iteration loads code: it is not what each one costs.
+  const cpuPerIteration = (ticks[ticks.length - 1] - ticks[1]) * TICK_MS / (ticks.length - 2);
+  return { wall, cpuPerIteration };
+}
+
+/** Kilobytes resident once the agent has been asked, and does not answer. */
+async function waitingMemory(url: string, project: Project): Promise<number> {
+  await using ralph = await makeRalph();
+  const child = ralph.start(["run", "bench", "-f", "--json", "--server", url], {
+    cwd: project.root,
+  });
+  let seen = "";
+  const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  while (!seen.includes('"opencode_session"')) seen += (await reader.read()).value ?? "";
+  // Two looks at the server later everything that a waiting worker uses has been loaded.
+  await new Promise((resolve) => setTimeout(resolve, 5_000));
+  const status = await Deno.readTextFile(`/proc/${child.pid}/status`);
+  child.kill("SIGTERM");
+  while (!(await reader.read()).done);
+  await Promise.all([child.status, child.stderr.cancel()]);
+  return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]);
+}
+
+/** User and system time of the process itself, without the programs that it ran (proc(5)). */
+function cpuTicks(pid: number): number {
+  const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return Number(fields[11]) + Number(fields[12]);
+}

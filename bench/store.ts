@@ -1,0 +1,71 @@
+/** The commands that read, with 10,000 sessions and 100,000 iterations on record. */
+import { DatabaseSync } from "node:sqlite";
+import { join } from "node:path";
+import { type Migration, migrationOf } from "../src/registry/migrations.ts";
+import { openRegistry } from "../src/registry/registry.ts";
+import { makeProject } from "../tests/support/project.ts";
+import { compareTimes, compileEmpty } from "./start.ts";
+
+const SESSIONS = 10_000;
+const ITERATIONS = 10;
+const TASKS = 10;
+
+export async function benchStore(): Promise<void> {
+  const home = await Deno.makeTempDir({ prefix: "ralph-bench-" });
+  try {
+    const files: Record<string, string> = {};
+    for (let task = 0; task < TASKS; task++) {
+      files[`tasks/task-${task}/prd.md`] = "# PRD\n\n### US-001: One\n\n- [ ] done\n";
+    }
+    await using project = await makeProject({ files });
+    fill(home, project.root);
+    const empty = await compileEmpty(home);
+    const binary = await Deno.realPath("dist/ralph");
+    console.log(`store, ${SESSIONS} sessions, ${SESSIONS * ITERATIONS} iterations, wall time`);
+    await compareTimes(empty, {
+      cwd: project.root,
+      env: { HOME: home },
+      commands: {
+        "status": [binary, "status", "--json"],
+        "status task": [binary, "status", "task-7"],
+        "tasks": [binary, "tasks"],
+        "completion": [binary, "__complete", "--", "stop", ""],
+        "history": [binary, "history", "task-7"],
+      },
+    });
+  } finally {
+    await Deno.remove(home, { recursive: true });
+  }
+}
+
+function fill(home: string, root: string): void {
+  const folder = new URL("../migrations/", import.meta.url);
+  const migrations: readonly Migration[] = [...Deno.readDirSync(folder)]
+    .map(({ name }) => migrationOf(name, Deno.readTextFileSync(new URL(name, folder))))
+    .filter((migration) => migration !== undefined);
+  const path = join(home, ".local/share/ralph/sessions.db");
+  Deno.mkdirSync(join(path, ".."), { recursive: true });
+  openRegistry({ path, migrations, now: () => 0 }).close();
+  const database = new DatabaseSync(path);
+  database.exec("PRAGMA synchronous = OFF; BEGIN");
+  const session = database.prepare(
+    `INSERT INTO sessions (task_name, task_dir, project_root, status, reason, detail, max_iterations,
+        server_url, server_port, started_at, updated_at, ended_at)
+      VALUES (?, ?, ?, 'completed', 'all_stories_pass', 'all stories pass', 10,
+        'http://127.0.0.1:14096', 14096, ?, ?, ?)`,
+  );
+  const iteration = database.prepare(
+    `INSERT INTO iterations (session_id, number, story_id, opencode_title, opencode_session_id,
+        outcome, input_tokens, output_tokens, reasoning_tokens, cache_read_tokens,
+        cache_write_tokens, cost_usd, model_calls, started_at, ended_at)
+      VALUES (?, ?, 'US-001', 'title', 'ses_x', 'advanced', 1, 1, 1, 1, 1, 0.1, 1, ?, ?)`,
+  );
+  for (let id = 1; id <= SESSIONS; id++) {
+    const time = new Date(id * 60_000).toISOString();
+    const name = `task-${id % TASKS}`;
+    session.run(name, join(root, "tasks", name), root, time, time, time);
+    for (let number = 1; number <= ITERATIONS; number++) iteration.run(id, number, time, time);
+  }
+  database.exec("COMMIT");
+  database.close();
+}

@@ -1,0 +1,70 @@
+/**
+ * The whole job on a small project: a real OpenCode server, a real git repository with real tests,
+ * the real ralph; only the model is scripted. Leaves nothing behind.
+ */
+import { join } from "node:path";
+import { opencodeBinary } from "../support/install.ts";
+import { startServer } from "../support/opencode_server.ts";
+import { makeProject } from "../support/project.ts";
+import { RALPH } from "../support/ralph.ts";
+import { startModel } from "../support/scripted_model.ts";
+import { shopAgent } from "./agent.ts";
+import { FILES, TASK } from "./shop.ts";
+
+const VERSION = "1.18.33";
+
+/** Runs the demo. Returns the exit code of `ralph run`, or of the signal that came before it. */
+async function demo(): Promise<number> {
+  let child: Deno.ChildProcess | undefined;
+  let interrupted = 0;
+  for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+    Deno.addSignalListener(signal, () => {
+      interrupted = code;
+      if (child) child.kill(signal);
+      else console.log("stopping …");
+    });
+  }
+  const show = async (command: readonly string[], label: string): Promise<number> => {
+    if (interrupted) return interrupted;
+    console.log(`\n$ ${label}`);
+    child = new Deno.Command(command[0], {
+      args: command.slice(1),
+      cwd: project.root,
+      env: {
+        XDG_DATA_HOME: join(server.home, "ralph", "data"),
+        XDG_STATE_HOME: join(server.home, "ralph", "state"),
+        XDG_CONFIG_HOME: join(server.home, "ralph", "config"),
+      },
+      detached: true, // a Ctrl-C reaches it once: through the listener above
+    }).spawn();
+    const { code } = await child.status;
+    child = undefined;
+    return code;
+  };
+
+  console.log(
+    "The model is scripted; the rest is real. With a model of your own: `opencode auth login`, " +
+      "then `ralph run <task>` in your project.",
+  );
+  console.log(`Starting OpenCode ${VERSION}, which is installed first when it is missing …`);
+  await opencodeBinary(VERSION);
+  await using model = await startModel(shopAgent);
+  await using server = await startServer({ version: VERSION, model });
+  // all below the server's home, which is removed however this process ends
+  await using project = await makeProject({ name: "shop", files: FILES, parent: server.home });
+
+  const code = await show(
+    [...RALPH, "run", TASK, "--foreground", "--server", server.url],
+    `ralph run ${TASK} --foreground --server ${server.url}`,
+  );
+  await show([...RALPH, "status"], "ralph status");
+  await show(["git", "--no-pager", "log", "--oneline"], "git log --oneline");
+  return code;
+}
+
+try {
+  Deno.exit(await demo());
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  Deno.exit(1);
+}
