@@ -7,7 +7,6 @@ import * as path from "node:path";
 import { RalphError } from "../error.ts";
 import { findProgram, handTerminalTo } from "../host/programs.ts";
 import { systemTree } from "../host/tree.ts";
-import { createClient } from "../opencode/client.ts";
 import { OpenCodeError } from "../opencode/error.ts";
 import type { Session } from "../registry/model.ts";
 import type { ReadOnlyRegistry } from "../registry/registry.ts";
@@ -15,6 +14,7 @@ import { findProjectRoot } from "../task/find.ts";
 import { age } from "../terminal/format.ts";
 import { plain } from "../terminal/plain.ts";
 import { shellWord } from "../terminal/shell_word.ts";
+import { clientAt } from "./client.ts";
 import type { Context } from "./context.ts";
 import { EXIT } from "./exit_codes.ts";
 import { DEFAULT_SERVER_URL } from "./defaults.ts";
@@ -43,13 +43,7 @@ export async function attach(context: Context, options: AttachOptions): Promise<
     // The servers of the earlier program are gone: each ended with its worker.
     const recorded = session?.earlier === null ? session.serverUrl : null;
     const url = serverUrl(options.server ?? recorded ?? DEFAULT_SERVER_URL);
-    const client = createClient({
-      url,
-      directory,
-      password: context.environment("OPENCODE_SERVER_PASSWORD"),
-      username: context.environment("OPENCODE_SERVER_USERNAME"),
-      clock: context.clock,
-    });
+    const client = clientAt(context, { url, directory });
     if (session && session.status !== "running") tellNotRunning(context, session);
     try {
       await client.health();

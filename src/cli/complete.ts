@@ -151,14 +151,11 @@ async function recordedSessions(context: Context): Promise<readonly Session[]> {
   try {
     const { database } = pathsFrom(context.environment);
     if (!fileExists(database)) return [];
-    const [{ openRegistryReadOnly }, { migrationOf }] = await Promise.all([
+    const [{ openRegistryReadOnly }, { migrationsOf }] = await Promise.all([
       import("../registry/registry.ts"),
-      import("../registry/migrations.ts"),
+      import("./store.ts"),
     ]);
-    const migrations = [...Deno.readDirSync(new URL("./migrations/", context.mainUrl))]
-      .map(({ name }) => migrationOf(name, ""))
-      .filter((migration) => migration !== undefined)
-      .sort((a, b) => a.number - b.number);
+    const migrations = migrationsOf(context);
     const registry = openRegistryReadOnly({ path: database, migrations, timeoutMs: LOCKED_MS_MAX });
     try {
       return registry?.lastSessions() ?? [];

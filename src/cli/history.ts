@@ -1,5 +1,5 @@
 /** `ralph history <task>`: its sessions, and what came of each iteration. */
-import type { Iteration, Session } from "../registry/model.ts";
+import { type Iteration, type Session, tokensOf } from "../registry/model.ts";
 import { age, count, duration, usd } from "../terminal/format.ts";
 import { plain } from "../terminal/plain.ts";
 import { fit, table } from "../terminal/table.ts";
@@ -79,9 +79,4 @@ function iterationTable(iterations: readonly Iteration[], colors: Colors): strin
     fit(plain(iteration.detail ?? ""), 60),
   ]);
   return table([header.map((title) => colors.dim(title)), ...rows]);
-}
-
-function tokensOf(usage: NonNullable<Iteration["usage"]>): number {
-  return usage.inputTokens + usage.outputTokens + usage.reasoningTokens + usage.cacheReadTokens +
-    usage.cacheWriteTokens;
 }

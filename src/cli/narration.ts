@@ -1,6 +1,6 @@
 /** The loop's events as lines for people. Values in, strings out. */
 import type { LoopEvent } from "../loop/event.ts";
-import type { Outcome, Usage } from "../registry/model.ts";
+import { type Outcome, tokensOf, type Usage } from "../registry/model.ts";
 import { count, duration, plural, usd } from "../terminal/format.ts";
 import { plain } from "../terminal/plain.ts";
 import type { Colors } from "./output.ts";
@@ -89,7 +89,9 @@ function indent({ subagent }: { subagent: boolean }): string {
 
 function used(usage: Usage | null): string[] {
   if (!usage) return ["tokens unknown", "cost unknown"];
-  const tokens = usage.inputTokens + usage.outputTokens + usage.reasoningTokens +
-    usage.cacheReadTokens + usage.cacheWriteTokens;
-  return [plural(usage.modelCalls, "model call"), `${count(tokens)} tokens`, usd(usage.costUsd)];
+  return [
+    plural(usage.modelCalls, "model call"),
+    `${count(tokensOf(usage))} tokens`,
+    usd(usage.costUsd),
+  ];
 }

@@ -17,20 +17,14 @@ import { shellWord } from "../terminal/shell_word.ts";
 import type { Context } from "./context.ts";
 import { lockPath, pathsOf } from "./store.ts";
 import { chooseTask } from "./choose_task.ts";
+import { clientAt } from "./client.ts";
 import { EXIT, exitCodeOfSession } from "./exit_codes.ts";
 import { liveView } from "./live_view.ts";
 import { eventLines } from "./narration.ts";
 import { DEFAULT_SERVER_URL } from "./defaults.ts";
 import { serverUrl } from "./server_url.ts";
 import { ambiguous, readSessions } from "./sessions.ts";
-import {
-  alreadyRunning,
-  clientFor,
-  requirePrd,
-  work,
-  type WorkerOrder,
-  type WorkerReport,
-} from "./worker.ts";
+import { alreadyRunning, requirePrd, work, type WorkerOrder, type WorkerReport } from "./worker.ts";
 
 export interface RunOptions {
   task?: string;
@@ -49,7 +43,7 @@ export async function run(context: Context, options: RunOptions): Promise<number
 
   const url = serverUrl(options.server ?? DEFAULT_SERVER_URL);
   if (stories.some((story) => !story.passes)) {
-    const client = clientFor(context, task, url);
+    const client = clientAt(context, { url, directory: task.projectRoot });
     await client.health();
     await checkChoices(client, options);
   }

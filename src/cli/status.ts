@@ -1,7 +1,7 @@
 /** `ralph status`: what is running, and what became of the rest; one session in detail. */
 import * as path from "node:path";
 import { continuation } from "../loop/continuation.ts";
-import type { Session, Status, Usage } from "../registry/model.ts";
+import { type Session, type Status, tokensOf, type Usage } from "../registry/model.ts";
 import { age, count, plural, usd } from "../terminal/format.ts";
 import { plain } from "../terminal/plain.ts";
 import { shellWord } from "../terminal/shell_word.ts";
@@ -172,8 +172,6 @@ function detailRows(
 ): [string, string][] {
   const since = (time: string) => `${time} (${age(Date.parse(time), now)} ago)`;
   const running = isRunning(session);
-  const tokens = usage && usage.inputTokens + usage.outputTokens + usage.reasoningTokens +
-      usage.cacheReadTokens + usage.cacheWriteTokens;
   const rows: [string, string | null][] = [
     ["status", running ? `running since ${since(session.startedAt)}` : session.status],
     ["reason", [session.reason, session.detail].filter(Boolean).join(": ") || null],
@@ -188,8 +186,8 @@ function detailRows(
     ["iterations", `${session.iterations} of ${session.maxIterations ?? "unknown"}`],
     [
       "used",
-      usage && tokens !== undefined
-        ? `${count(tokens)} tokens, ${plural(usage.modelCalls, "model call")}, ${
+      usage
+        ? `${count(tokensOf(usage))} tokens, ${plural(usage.modelCalls, "model call")}, ${
           usd(usage.costUsd)
         }`
         : "tokens unknown, cost unknown",

@@ -4,13 +4,14 @@ import { RalphError } from "../error.ts";
 import { workerLives } from "../host/lock.ts";
 import { sendRequest } from "../host/signal_files.ts";
 import { abortTurn } from "../loop/abort.ts";
-import { createClient } from "../opencode/client.ts";
 import { OpenCodeError } from "../opencode/error.ts";
 import type { Lease, Session } from "../registry/model.ts";
 import { age, duration } from "../terminal/format.ts";
 import { plain } from "../terminal/plain.ts";
 import { shellWord } from "../terminal/shell_word.ts";
+import { clientAt } from "./client.ts";
 import type { Context } from "./context.ts";
+import { DEFAULT_SERVER_URL } from "./defaults.ts";
 import { EXIT, exitCodeOfSession } from "./exit_codes.ts";
 import { chooseSession, isAlive, keyOf, lockOf, reread } from "./sessions.ts";
 import { lockPath, openStore, signalPath } from "./store.ts";
@@ -21,6 +22,9 @@ const WAIT_POLL_MS = 100;
 const STOP_MS_MAX = 25_000;
 /** A worker that reacts has ended by then, unless its server does not answer. */
 const FORCE_AFTER_MS = 3_000;
+
+/** How long the server may take to confirm that the turn is over. */
+const CONFIRM_MS_MAX = 2_000;
 
 interface Confirmed {
   /** What the server says of the agent's turn. */
@@ -195,13 +199,11 @@ async function turnOf(
 }
 
 function clientOf(context: Context, session: Session) {
-  return createClient({
-    url: session.serverUrl ?? "",
-    directory: session.projectRoot,
-    password: context.environment("OPENCODE_SERVER_PASSWORD"),
-    username: context.environment("OPENCODE_SERVER_USERNAME"),
-    clock: context.clock,
-    requestTimeoutMs: 2_000,
+  const { serverUrl, projectRoot } = session;
+  return clientAt(context, {
+    url: serverUrl ?? DEFAULT_SERVER_URL,
+    directory: projectRoot,
+    requestTimeoutMs: CONFIRM_MS_MAX,
   });
 }
 

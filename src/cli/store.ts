@@ -50,7 +50,7 @@ export function signalPath(context: Context, key: string): { path: string; folde
 }
 
 /** The migrations that this program brings along, by number. */
-function migrationsOf({ mainUrl }: Context): readonly Migration[] {
+export function migrationsOf({ mainUrl }: Context): readonly Migration[] {
   const folder = new URL("./migrations/", mainUrl);
   return [...Deno.readDirSync(folder)]
     .map(({ name }) => migrationOf(name, Deno.readTextFileSync(new URL(name, folder))))

@@ -13,12 +13,12 @@ import type { Emit, LoopEvent } from "../loop/event.ts";
 import { beginSession } from "../loop/session.ts";
 import { createTurns } from "../loop/turn.ts";
 import { runLoop, type SessionEnd } from "../loop/worker.ts";
-import { createClient, type OpenCode } from "../opencode/client.ts";
 import type { Lease } from "../registry/model.ts";
 import type { Registry } from "../registry/registry.ts";
 import { findTask, type Task } from "../task/find.ts";
 import { shellWord } from "../terminal/shell_word.ts";
 import { VERSION } from "../version.ts";
+import { clientAt } from "./client.ts";
 import type { Context } from "./context.ts";
 import { lockPath, openStore, pathsOf, signalPath } from "./store.ts";
 import { EXIT } from "./exit_codes.ts";
@@ -38,17 +38,6 @@ export interface WorkerOrder {
 export type WorkerReport =
   | { ready: Extract<LoopEvent, { type: "session_started" }> }
   | { error: { kind: ErrorKind; message: string; hints: readonly Hint[] } };
-
-/** The server as a task's project sees it. */
-export function clientFor(context: Context, task: Task, serverUrl: string): OpenCode {
-  return createClient({
-    url: serverUrl,
-    directory: task.projectRoot,
-    password: context.environment("OPENCODE_SERVER_PASSWORD"),
-    username: context.environment("OPENCODE_SERVER_USERNAME"),
-    clock: context.clock,
-  });
-}
 
 /**
  * Takes the task's lock, runs the loop to its end, and frees the lock. Throws `RalphError`
@@ -72,7 +61,7 @@ export async function work(
   const streamEnd = new AbortController();
   const registry = openStore(context);
   try {
-    const client = clientFor(context, task, order.serverUrl);
+    const client = clientAt(context, { url: order.serverUrl, directory: task.projectRoot });
     const { lease, outcomes, maxIterations, continues } = await beginSession(
       { registry, client, clock },
       { task, worker: workerSettings(order) },

@@ -4,7 +4,7 @@
  */
 import { RalphError } from "../error.ts";
 import { OpenCodeError } from "../opencode/error.ts";
-import type { Lease, Outcome, Usage } from "../registry/model.ts";
+import type { Lease, Outcome } from "../registry/model.ts";
 import { LostSession } from "../registry/registry.ts";
 import type { Task } from "../task/find.ts";
 import { type Action, nextAction } from "./decide.ts";
@@ -46,13 +46,14 @@ export async function runLoop(
     end = endOf(error);
   }
   registry.endSession(order.lease, end);
-  const iterations = registry.iterations(order.lease.sessionId);
+  const { sessionId } = order.lease;
+  const { usage, complete } = registry.usage(sessionId);
   emit({
     type: "session_ended",
-    session: order.lease.sessionId,
+    session: sessionId,
     ...end,
-    iterations: iterations.length,
-    usage: total(iterations.map(({ usage }) => usage)),
+    iterations: registry.session(sessionId)?.iterations ?? 0,
+    usage: complete ? usage : null,
     durationMs: clock.monotonic() - startedAt,
   });
   return end;
@@ -111,22 +112,4 @@ function endOf(error: unknown): SessionEnd {
   }
   if (error instanceof RalphError) return { status: "failed", reason: "task_unreadable", detail };
   return { status: "failed", reason: "internal_error", detail };
-}
-
-/** The sum; null when a part of it is unknown. */
-function total(usages: readonly (Usage | null)[]): Usage | null {
-  const sum: Usage = {
-    inputTokens: 0,
-    outputTokens: 0,
-    reasoningTokens: 0,
-    cacheReadTokens: 0,
-    cacheWriteTokens: 0,
-    costUsd: 0,
-    modelCalls: 0,
-  };
-  for (const usage of usages) {
-    if (!usage) return null;
-    for (const key of Object.keys(sum) as (keyof Usage)[]) sum[key] += usage[key];
-  }
-  return sum;
 }

@@ -77,6 +77,12 @@ export interface Usage {
   modelCalls: number;
 }
 
+/** All tokens of every kind. */
+export function tokensOf(usage: Usage): number {
+  return usage.inputTokens + usage.outputTokens + usage.reasoningTokens + usage.cacheReadTokens +
+    usage.cacheWriteTokens;
+}
+
 export interface Iteration {
   sessionId: number;
   number: number;
