@@ -54,11 +54,25 @@ export function findTask(argument: string, options: { cwd: string; tree: Tree })
  */
 export function listTasks(projectRoot: string, tree: Tree): readonly Task[] {
   const tasks = new Map<string, Task>();
-  for (const name of tree.list(path.join(projectRoot, TASKS))) {
-    const task = inspect(path.join(projectRoot, TASKS, name), tree);
+  const once = listingOnce(tree);
+  for (const name of once.list(path.join(projectRoot, TASKS))) {
+    const task = inspect(path.join(projectRoot, TASKS, name), once);
     if (!(task instanceof RalphError)) tasks.set(task.dir, task);
   }
   return [...tasks.values()].toSorted((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
+}
+
+/** Reads each folder once: all tasks of a project look for their git root in the same ones. */
+function listingOnce(tree: Tree): Tree {
+  const lists = new Map<string, readonly string[]>();
+  return {
+    ...tree,
+    list(folder) {
+      const names = lists.get(folder) ?? tree.list(folder);
+      lists.set(folder, names);
+      return names;
+    },
+  };
 }
 
 /**
