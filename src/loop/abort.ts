@@ -20,12 +20,17 @@ const NOT_STARTED_MS = 8_000;
  * a tool in the moment of its start, which then runs on (1.1.53, measured).
  */
 const HALF_WRITTEN_MS = 5_000;
+/**
+ * How long nothing may listen before it is given up: the turn died with its server, which takes none
+ * up again (1.1.53 to 1.18.33, measured). Whether its tools run on, nobody can say.
+ */
+const GONE_MS = 2_000;
 const LOOK_FIRST_MS = 20;
 const LOOK_MAX_MS = 250;
 
 /**
  * Ends the turn of an OpenCode session and its sub-agents. True when the server's state proves that
- * it has ended; false when that was not to be seen within 15 s. Never throws for a server's failure.
+ * it has ended; false when that was not to be seen within 15 s, or the server is gone. Never throws for a server's failure.
  */
 export async function abortTurn(
   { client, clock, sessionId }: { client: OpenCode; clock: Clock; sessionId: string },
@@ -35,6 +40,7 @@ export async function abortTurn(
   async function abortUntilProved(): Promise<boolean> {
     let abortedAt = -Infinity;
     let stillSince: number | undefined;
+    let goneSince: number | undefined;
     let lookMs = LOOK_FIRST_MS;
     while (!over.signal.aborted) {
       try {
@@ -46,6 +52,7 @@ export async function abortTurn(
           client.busy(),
           client.messages(sessionId, { limit: 1 }),
         ]);
+        goneSince = undefined;
         if (busy.has(sessionId)) {
           stillSince = undefined;
         } else {
@@ -61,6 +68,9 @@ export async function abortTurn(
         if (!(error instanceof OpenCodeError)) throw error;
         if (error.kind === "not_found") return true;
         stillSince = undefined;
+        if (error.problem === "unreachable") goneSince ??= clock.monotonic();
+        else goneSince = undefined;
+        if (goneSince !== undefined && clock.monotonic() - goneSince >= GONE_MS) return false;
       }
       await sleep(clock, lookMs, over.signal);
       lookMs = Math.min(lookMs * 2, LOOK_MAX_MS);

@@ -74,6 +74,24 @@ Deno.test("US-009: stop ends the worker and its turn, says what it confirmed, an
   assert.deepEqual(await row(ralph, project, "one"), ended);
 });
 
+Deno.test("stop while the server is gone: soon, and it says what could not be confirmed", async () => {
+  const { stack, model, server, project, ralph, cli, run } = await world();
+  await using _ = stack;
+  const asked = agentAsked(model);
+  await run("one");
+  await asked;
+  await server.kill();
+  const stopped = await cli("stop", "one", "--json");
+  assert.equal(stopped.code, 0, stopped.stderr);
+  const told = JSON.parse(stopped.stdout);
+  assert.deepEqual([told.status, told.workerGone, told.turn], ["stopped", true, "not confirmed"]);
+  assert.match(told.turnDetail, /connection refused/);
+  assert(told.tookMs < 5_000, `${told.tookMs} ms`);
+  const [session] = JSON.parse((await cli("history", "one", "--json")).stdout);
+  assert.match(session.iterations[0].detail, /did not confirm that the turn was aborted/);
+  assert.equal((await row(ralph, project, "one")).usage, null, "what it used is unknown");
+});
+
 Deno.test("US-009: checkpoint pauses after the iteration, `run` goes on with the same session", async () => {
   const { stack, model, project, ralph, cli, run } = await world();
   await using _ = stack;
