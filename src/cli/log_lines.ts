@@ -1,11 +1,11 @@
 /** The end of a file, without reading the rest of it. */
 const TAIL_BYTES = 256 * 1024;
 
-/** At most the last `count` lines of a file; none when it is not there. */
-export function lastLines(path: string, count: number): string[] {
+/** At most the last `count` lines of a file, up to the byte `end`; none when it is not there. */
+export function lastLines(path: string, count: number, end?: number): string[] {
   try {
     using file = Deno.openSync(path, { read: true });
-    const { size } = file.statSync();
+    const size = end ?? file.statSync().size;
     const start = Math.max(0, size - TAIL_BYTES);
     file.seekSync(start, Deno.SeekMode.Start);
     const bytes = new Uint8Array(size - start);

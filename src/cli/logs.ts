@@ -35,14 +35,18 @@ async function followLog(context: Context, first: Session, lines: number): Promi
   }
   if (session.logPath === null) return EXIT.done;
   const path = session.logPath;
-  for (const line of lastLines(path, lines)) out.line(plain(line));
-  let reader = openAtEnd(path);
+  let reader = open(path, Deno.SeekMode.End);
+  // Up to where the reader begins: nothing is told twice, and nothing is left out.
+  for (const line of lastLines(path, lines, reader?.position)) out.line(plain(line));
   for (;;) {
     const alive = isAlive(context, session);
     for (const line of reader?.newLines() ?? []) out.line(plain(line));
-    if (reader?.wasReplaced() ?? true) {
+    const replacement = reader && !reader.wasReplaced()
+      ? undefined
+      : open(path, Deno.SeekMode.Start);
+    if (replacement) {
       reader?.close();
-      reader = openAtStart(path);
+      reader = replacement;
       continue;
     }
     if (!alive) break;
@@ -53,18 +57,12 @@ async function followLog(context: Context, first: Session, lines: number): Promi
 }
 
 interface LogReader {
+  /** The byte at which it began. */
+  position: number;
   newLines(): string[];
   /** Whether the path leads to another file by now: the log was rotated. */
   wasReplaced(): boolean;
   close(): void;
-}
-
-function openAtEnd(path: string): LogReader | undefined {
-  return open(path, Deno.SeekMode.End);
-}
-
-function openAtStart(path: string): LogReader | undefined {
-  return open(path, Deno.SeekMode.Start);
 }
 
 function open(path: string, from: Deno.SeekMode): LogReader | undefined {
@@ -75,12 +73,13 @@ function open(path: string, from: Deno.SeekMode): LogReader | undefined {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
   }
-  file.seekSync(0, from);
+  const position = file.seekSync(0, from);
   const { ino } = file.statSync();
   const decoder = new TextDecoder();
   const buffer = new Uint8Array(CHUNK_BYTES);
   let rest = "";
   return {
+    position,
     newLines() {
       let text = rest;
       for (let n = file.readSync(buffer); n; n = file.readSync(buffer)) {

@@ -346,6 +346,20 @@ Deno.test("logs --follow goes on where the log was rotated", async () => {
   assert.equal(code, 0);
 });
 
+Deno.test("logs --follow of an ended session whose log is gone ends at once", async () => {
+  const { stack, model, project, ralph, cli, run } = await world();
+  await using _ = stack;
+  model.setScript(tickingAgent());
+  await run("one");
+  await cli("wait", "one");
+  await Deno.remove((await row(ralph, project, "one")).log);
+  const following = ralph.start(["logs", "one", "--follow"], { cwd: project.root });
+  const late = setTimeout(() => following.kill("SIGKILL"), 10_000);
+  const { code, signal } = await following.output();
+  clearTimeout(late);
+  assert.deepEqual([code, signal], [0, null]);
+});
+
 Deno.test("tasks, new and clean", async () => {
   const { stack, model, project, cli, run } = await world();
   await using _ = stack;
