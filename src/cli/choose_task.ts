@@ -2,11 +2,12 @@
 import { RalphError } from "../error.ts";
 import { readFileIfAny } from "../host/files.ts";
 import { systemTree } from "../host/tree.ts";
-import { findProjectRoot, listTasks, type Task } from "../task/find.ts";
+import { listTasks, type Task } from "../task/find.ts";
 import { parsePrd, type Story } from "../task/prd.ts";
 import { plain } from "../terminal/plain.ts";
 import { shellWord } from "../terminal/shell_word.ts";
 import type { Context } from "./context.ts";
+import { projectRootHere } from "./project_root.ts";
 
 interface OpenTask {
   task: Task;
@@ -21,12 +22,7 @@ const LISTED_MAX = 12;
  * `RalphError` (`usage`, `not_found`) else.
  */
 export async function chooseTask(context: Context): Promise<string> {
-  const root = findProjectRoot(context.cwd(), systemTree);
-  if (root === undefined) {
-    throw new RalphError("not_found", `${plain(context.cwd(), 200)} is not in a git repository`, [
-      { text: "to make the folder you are in one", command: "git init" },
-    ]);
-  }
+  const root = projectRootHere(context);
   const candidates = listTasks(root, systemTree).flatMap(openTask);
   if (candidates.length === 0) {
     throw new RalphError("not_found", "no task here has open stories", [

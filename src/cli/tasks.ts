@@ -3,12 +3,13 @@ import { RalphError } from "../error.ts";
 import { readFileIfAny } from "../host/files.ts";
 import { systemTree } from "../host/tree.ts";
 import type { Session } from "../registry/model.ts";
-import { findProjectRoot, listTasks, type Task } from "../task/find.ts";
+import { listTasks, type Task } from "../task/find.ts";
 import { nextStory, parsePrd } from "../task/prd.ts";
 import { plain } from "../terminal/plain.ts";
 import { fit, table } from "../terminal/table.ts";
 import type { Context } from "./context.ts";
 import { EXIT } from "./exit_codes.ts";
+import { projectRootHere } from "./project_root.ts";
 import { readSessions } from "./sessions.ts";
 
 interface TaskSummary {
@@ -25,12 +26,7 @@ interface TaskSummary {
 
 export function tasks(context: Context, { json }: { json: boolean }): number {
   const { out, err } = context.output;
-  const root = findProjectRoot(context.cwd(), systemTree);
-  if (root === undefined) {
-    throw new RalphError("not_found", `${plain(context.cwd(), 200)} is not in a git repository`, [
-      { text: "to make the folder you are in one", command: "git init" },
-    ]);
-  }
+  const root = projectRootHere(context);
   const found = listTasks(root, systemTree);
   const sessions = readSessions<readonly (Session | undefined)[]>(context, {
     read: (registry) => found.map(({ dir }) => registry.lastSession(dir)),

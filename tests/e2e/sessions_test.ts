@@ -40,6 +40,17 @@ async function agentAsked(model: ScriptedModel): Promise<void> {
   });
 }
 
+/** An agent that does its story once the returned function was called. */
+function holdAgent(model: ScriptedModel): () => void {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const agent = tickingAgent();
+  model.setScript(async (request) => {
+    await promise;
+    return await agent(request);
+  });
+  return resolve;
+}
+
 async function row(ralph: Ralph, { root }: Project, task: string) {
   const { stdout, stderr } = await ralph(["status", task, "--json"], { cwd: root });
   assert.equal(stderr, "");
@@ -95,12 +106,7 @@ Deno.test("stop while the server is gone: soon, and it says what could not be co
 Deno.test("US-009: checkpoint pauses after the iteration, `run` goes on with the same session", async () => {
   const { stack, model, project, ralph, cli, run } = await world();
   await using _ = stack;
-  const release = Promise.withResolvers<void>();
-  const agent = tickingAgent();
-  model.setScript(async (request) => {
-    await release.promise;
-    return await agent(request);
-  });
+  const release = holdAgent(model);
   const asked = agentAsked(model);
   await run("three");
   await asked;
@@ -108,7 +114,7 @@ Deno.test("US-009: checkpoint pauses after the iteration, `run` goes on with the
   assert.equal(checkpoint.code, 0, checkpoint.stderr);
   assert.match(checkpoint.stdout, /`three` will pause after iteration 1/);
   const waiting = cli("wait", "three");
-  release.resolve();
+  release();
   const waited = await waiting;
   assert.equal(waited.code, 8, waited.stdout + waited.stderr);
   assert.match(waited.stdout, /three: checkpointed, paused by a person/);
@@ -306,17 +312,12 @@ Deno.test("attach hands a real terminal to opencode, during the session and afte
 Deno.test("logs --follow tells all of a session and ends with it", async () => {
   const { stack, model, cli, run } = await world();
   await using _ = stack;
-  const release = Promise.withResolvers<void>();
-  const agent = tickingAgent();
-  model.setScript(async (request) => {
-    await release.promise;
-    return await agent(request);
-  });
+  const release = holdAgent(model);
   const asked = agentAsked(model);
   await run("three");
   await asked;
   const following = cli("logs", "three", "--follow");
-  release.resolve();
+  release();
   const { code, stdout } = await following;
   assert.equal(code, 0);
   for (const text of ["iteration 1/10", "iteration 3/10", "completed: all 3 stories pass"]) {

@@ -1,22 +1,7 @@
 import assert from "node:assert/strict";
 import { type Action, nextAction, type Snapshot } from "../../../src/loop/decide.ts";
 import type { Outcome } from "../../../src/registry/model.ts";
-import type { Story } from "../../../src/task/prd.ts";
-
-function story(id: string, passes: boolean, extra: Partial<Story> = {}): Story {
-  return {
-    id,
-    title: id,
-    description: "",
-    criteria: [],
-    priority: 1,
-    passes,
-    notes: "",
-    dependsOn: [],
-    line: 1,
-    ...extra,
-  };
-}
+import { story } from "../../support/story.ts";
 
 const open = [story("a", true), story("b", false), story("c", false)];
 const done = [story("a", true), story("b", true)];

@@ -2,21 +2,7 @@ import assert from "node:assert/strict";
 import { type IterationFacts, judge } from "../../../src/loop/outcome.ts";
 import type { TurnEnd } from "../../../src/loop/turn.ts";
 import type { Outcome } from "../../../src/registry/model.ts";
-import type { Story } from "../../../src/task/prd.ts";
-
-function story(id: string, passes: boolean): Story {
-  return {
-    id,
-    title: id,
-    description: "",
-    criteria: [],
-    priority: 1,
-    passes,
-    notes: "",
-    dependsOn: [],
-    line: 1,
-  };
-}
+import { story } from "../../support/story.ts";
 
 const before = [story("a", true), story("b", false), story("c", false)];
 const bPasses = [story("a", true), story("b", true), story("c", false)];
