@@ -4,13 +4,13 @@
  */
 
 import { type Clock, deadline } from "../clock.ts";
-import { type Hint, RalphError } from "../error.ts";
+import type { Hint } from "../error.ts";
 import { plain } from "../terminal/plain.ts";
 import { OpenCodeError } from "./error.ts";
 import { failureMessage } from "./schema.ts";
 
 export interface HttpOptions {
-  /** Where the server is, such as `http://127.0.0.1:14096`. */
+  /** The server's origin, such as `http://127.0.0.1:14096`; checked, since it gets the password. */
   readonly url: string;
   /** Real path of the project root: a symlink's path is another instance up to 1.1 (measured). */
   readonly directory: string;
@@ -51,10 +51,9 @@ const LOOK_AT_THE_LOG: Hint = {
   command: "journalctl --user -u opencode -n 50",
 };
 
-/** Throws a `RalphError` of kind `usage` when `options.url` is not a plain http address. */
+/** A client of one server, as one project sees it. */
 export function createHttp(options: HttpOptions): Http {
-  const base = parseServerUrl(options.url);
-  const { clock, directory } = options;
+  const { clock, directory, url: base } = options;
   const where = `OpenCode at ${base}`;
   const headers = scopeAndAuthorisation(options);
 
@@ -206,30 +205,6 @@ export function garbledReply(
       cause,
     },
   );
-}
-
-/** The server's address without a slash at its end. */
-function parseServerUrl(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || !/^https?:$/.test(url.protocol)) {
-    throw new RalphError(
-      "usage",
-      `the server's address is not an http address: \`${plain(text, 200)}\``,
-      [
-        { text: "give one such as http://127.0.0.1:14096" },
-      ],
-    );
-  }
-  if (url.username !== "" || url.password !== "") {
-    throw new RalphError(
-      "usage",
-      `the server's address \`${url.origin}\` must not hold a password`,
-      [
-        { text: "set OPENCODE_SERVER_PASSWORD instead" },
-      ],
-    );
-  }
-  return url.origin + url.pathname.replace(/\/+$/, "");
 }
 
 function scopeAndAuthorisation(options: HttpOptions): Record<string, string> {

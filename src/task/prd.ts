@@ -2,6 +2,7 @@
 import { RalphError } from "../error.ts";
 import { plain } from "../terminal/plain.ts";
 import { findCircle } from "./circle.ts";
+import type { Gate } from "./gate.ts";
 import { readJsonPrd } from "./prd_json.ts";
 import { readMarkdownPrd } from "./prd_markdown.ts";
 import {
@@ -33,8 +34,8 @@ export interface Story {
   /** In markdown what is in the story and is nothing else. */
   notes: string;
   dependsOn: readonly string[];
-  /** Commands that prove the story. In JSON alone. */
-  verify?: readonly string[];
+  /** What must succeed for this story, beside the PRD's own. In JSON alone. */
+  verify?: readonly Gate[];
   /** Where it begins in the file, from 1. */
   line: number;
 }
@@ -46,8 +47,8 @@ export interface Prd {
   description: string;
   branchName?: string;
   stories: readonly Story[];
-  /** Commands that prove every story. In JSON alone. */
-  verify?: readonly string[];
+  /** What must succeed for every story. In JSON alone. */
+  verify?: readonly Gate[];
 }
 
 /** A PRD as its reader found it, with what is needed to change it. */

@@ -1,4 +1,5 @@
 /** `prd.json`: the form that most Ralph loops share. What is not named here is kept and ignored. */
+import { type Gate, type GateFault, readGates } from "./gate.ts";
 import { type JsonNode, type JsonObject, scanJson } from "./json_scan.ts";
 import type { PrdDocument, StoryEntry } from "./prd.ts";
 import { type Edit, lineAt, prdError, requireUtf8, type Source } from "./source.ts";
@@ -24,12 +25,17 @@ export function readJsonPrd(source: Source): PrdDocument {
     title: field.string("project") || field.string("name"),
     description: field.string("description"),
     branchName: field.string("branchName") || undefined,
-    verify: field.commands("verify"),
-    entries: userStories.items.map((node) => readStory(source, node)),
+    verify: field.gates("verify", "verify"),
+    entries: userStories.items.map((node, index) =>
+      readStory(source, { node, place: `userStories[${index}]` })
+    ),
   };
 }
 
-function readStory(source: Source, node: JsonNode): StoryEntry {
+function readStory(
+  source: Source,
+  { node, place }: { node: JsonNode; place: string },
+): StoryEntry {
   if (node.type !== "object") throw wrongType(source, node, { what: "a story", type: "an object" });
   const field = fieldsOf(source, node);
   const id = field.string("id");
@@ -46,7 +52,7 @@ function readStory(source: Source, node: JsonNode): StoryEntry {
       passes: passesNow,
       notes: [field.string("notes"), field.string("completionNotes")].filter(Boolean).join("\n"),
       dependsOn: field.strings("dependsOn"),
-      verify: field.commands("verify"),
+      verify: field.gates("verify", `${place}.verify`),
       line: lineAt(source, node.start),
     },
     passesEdits: (passes) => passes === passesNow ? [] : [passesEdit(source, node, passes)],
@@ -92,10 +98,10 @@ function fieldsOf(source: Source, object: JsonObject) {
     string: (key: string) => expect(key, "string")?.value ?? "",
     number: (key: string) => expect(key, "number")?.value,
     boolean: (key: string) => expect(key, "boolean")?.value ?? false,
-    /** One command, or several. */
-    commands: (key: string) => {
+    gates: (key: string, place: string): readonly Gate[] => {
       const node = get(key);
-      return node?.type === "string" ? [node.value] : strings(key);
+      const fault: GateFault = (offset, reason, hints) => prdError(source, offset, reason, hints);
+      return node ? readGates(node, { place, fault }) : [];
     },
   };
 }

@@ -1,4 +1,4 @@
-/** A PRD's file as bytes: places in it, text out of it, edits that leave all other bytes alone. */
+/** A file as bytes: places in it, text out of it, edits that leave all other bytes alone. */
 import { type Hint, RalphError } from "../error.ts";
 import { plain } from "../terminal/plain.ts";
 
@@ -14,6 +14,8 @@ export interface PrdFile {
 }
 
 export interface Source extends PrdFile {
+  /** What the file holds, as errors name it. */
+  readonly what: string;
   /** One character for each byte, whatever the encoding: a position in it is a byte offset. */
   readonly view: string;
   /** The byte offset at which each line begins, after a byte order mark. */
@@ -28,11 +30,11 @@ export interface Edit {
 }
 
 /** Prepares a file for reading. Throws `RalphError` (`usage`) for UTF-16. */
-export function openSource({ path, bytes }: PrdFile): Source {
+export function openSource({ path, bytes }: PrdFile, what = "the PRD"): Source {
   const view = byteView(bytes);
   const lineStarts = [view.startsWith(BOM) ? BOM.length : 0];
   for (const end of view.matchAll(/\r\n?|\n/g)) lineStarts.push(end.index + end[0].length);
-  const source = { path, bytes, view, lineStarts };
+  const source = { path, bytes, what, view, lineStarts };
   if (UTF16_BOMS.some((bom) => view.startsWith(bom))) {
     throw prdError(source, 0, "it is UTF-16", [{ text: "save it as UTF-8" }]);
   }
@@ -57,7 +59,7 @@ export function lineAt({ lineStarts }: Source, offset: number): number {
   return low + 1;
 }
 
-/** The error for a PRD that is wrong at `offset`. Columns count characters, from 1. */
+/** The error for a file that is wrong at `offset`. Columns count characters, from 1. */
 export function prdError(
   source: Source,
   offset: number,
@@ -67,7 +69,7 @@ export function prdError(
   const line = lineAt(source, offset);
   const column = textAt(source, source.lineStarts[line - 1], offset).length + 1;
   const place = `${plain(source.path)}:${line}:${column}`;
-  return new RalphError("usage", `cannot read the PRD at ${place}: ${reason}`, hints);
+  return new RalphError("usage", `cannot read ${source.what} at ${place}: ${reason}`, hints);
 }
 
 /** Throws `RalphError` (`usage`) at the first byte that is not UTF-8. */

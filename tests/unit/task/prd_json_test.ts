@@ -10,13 +10,13 @@ const withStories = (...stories: string[]) => `{"userStories": [\n${stories.join
 Deno.test("prd.json: every field that is named", () => {
   const prd = parsePrd(file(`{
   "project": "Shop", "branchName": "ralph/shop", "description": "Sells – things",
-  "metadata": {"version": 3}, "verify": "deno task test",
+  "metadata": {"version": 3}, "verify": [["deno", "task", "test"]],
   "userStories": [
     {
       "id": "US-001", "title": "Log in", "description": "As a user \\u2026",
       "acceptanceCriteria": ["Form", "Typecheck passes"],
       "priority": 2, "passes": true, "notes": "a", "completionNotes": "b",
-      "dependsOn": ["US-002"], "verify": ["deno check", "deno lint"], "labels": ["x"]
+      "dependsOn": ["US-002"], "verify": [{"shell": "deno lint"}], "labels": ["x"]
     },
     {"id": "US-002", "notes": null, "passes": null}
   ]
@@ -26,7 +26,7 @@ Deno.test("prd.json: every field that is named", () => {
     title: "Shop",
     description: "Sells – things",
     branchName: "ralph/shop",
-    verify: ["deno task test"],
+    verify: [{ name: "deno task test", run: { args: ["deno", "task", "test"] } }],
     stories: [
       {
         id: "US-001",
@@ -37,7 +37,7 @@ Deno.test("prd.json: every field that is named", () => {
         passes: true,
         notes: "a\nb",
         dependsOn: ["US-002"],
-        verify: ["deno check", "deno lint"],
+        verify: [{ name: "deno lint", run: { shell: "deno lint" } }],
         line: 5,
       },
       {
@@ -85,6 +85,11 @@ const FAULTS: readonly [text: string, message: RegExp][] = [
     /:2:41: each item of `acceptanceCriteria` must be a string, and is a number$/,
   ],
   [withStories('{"id": "A", "dependsOn": [null]}'), /each item of `dependsOn` must be a string/],
+  ['{"verify": "x", "userStories": [{"id": "A"}]}', /:1:12: `verify` must be a list of gates$/],
+  [
+    withStories('{"id": "A"}', '{"id": "B", "verify": [["a"], {"args": ["b", 1]}]}'),
+    /:3:46: `userStories\[1\]\.verify\[1\]\.args\[1\]` must be a string$/,
+  ],
   [withStories('{"id": "A", "title": {}}'), /`title` must be a string, and is an object$/],
   [
     withStories('{"id": "A"}', '{"id": "A"}'),

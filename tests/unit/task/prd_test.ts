@@ -258,5 +258,6 @@ Deno.test("parsePrd: text made to be slow is not", () => {
   );
   const bytes = new TextEncoder().encode(JSON.stringify({ userStories: chain }));
   assert.throws(() => parsePrd({ path: JSON_PATH, bytes }), /in a circle: .* → …$/);
-  assert(performance.now() - start < 2_000, `${performance.now() - start} ms`);
+  // 0.4 s on an idle machine; what is quadratic takes minutes
+  assert(performance.now() - start < 20_000, `${performance.now() - start} ms`);
 });

@@ -1,0 +1,100 @@
+/** What a run of the loop can be told: the result of all sources, its defaults, and their order. */
+import type { Gate } from "../task/gate.ts";
+import { DEFAULT_SERVER_URL } from "./server_url.ts";
+
+/** When a session, a turn or a wait ends. Durations in milliseconds, `DURATION_MS_MAX` at most. */
+export interface Limits {
+  readonly iterations: number;
+  /** US dollars of the whole session; absent: no limit. */
+  readonly costUsd?: number;
+  /** Of the whole session; absent: no limit. */
+  readonly tokens?: number;
+  /** Of the whole session; absent: no limit. */
+  readonly durationMs?: number;
+  /** Of the agent's work in one turn; waiting for the provider or the server does not count. */
+  readonly turnMs: number;
+  /** Without any sign of life of the agent while it is said to work. */
+  readonly silenceMs: number;
+  /** Of the agent and its sub-agents in one turn. */
+  readonly modelCalls: number;
+  /** Of a gate that has no limit of its own. */
+  readonly gateMs: number;
+  /** Iterations in a row without progress. */
+  readonly noProgress: number;
+  /** Iterations in a row that end in an error or run into a limit. */
+  readonly errors: number;
+  /** Of waiting for a server that is away. */
+  readonly serverAwayMs: number;
+  /** Of waiting for a provider that refuses, all such waits of the turn together. */
+  readonly rateLimitMs: number;
+}
+
+/** Plain data: it can be stored as JSON. */
+export interface Settings {
+  /** Origin of the OpenCode server, as `serverUrl` hands it back. */
+  readonly server: string;
+  /** Absent: the server's choice. */
+  readonly model?: { readonly providerId: string; readonly modelId: string };
+  /** Absent: the server's choice. */
+  readonly agent?: string;
+  /** Absolute path of a template that replaces ralph's own prompt. */
+  readonly prompt?: string;
+  /** Gates of every task. */
+  readonly verify: readonly Gate[];
+  /** Globs of files that are the judge's, from the project root. */
+  readonly protect: readonly string[];
+  /** Whether tests that vanish or are skipped take back a claim (`counted`), or not (`trusted`). */
+  readonly tests: "counted" | "trusted";
+  /** What a task's branch is created from; absent: the current branch. */
+  readonly baseBranch?: string;
+  readonly limits: Limits;
+}
+
+/** What one source says. An undefined value says nothing. */
+export type SettingsPart =
+  & Partial<Omit<Settings, "limits">>
+  & { readonly limits?: Partial<Limits> };
+
+export const SECOND_MS = 1_000;
+export const MINUTE_MS = 60 * SECOND_MS;
+export const HOUR_MS = 60 * MINUTE_MS;
+
+/** A timer fires at once when it is set for more than 2^31 - 1 ms, some 24.8 days. */
+export const DURATION_MS_MAX = 24 * 24 * HOUR_MS;
+
+export const DEFAULT_SETTINGS: Settings = {
+  server: DEFAULT_SERVER_URL,
+  verify: [],
+  protect: [],
+  tests: "counted",
+  limits: {
+    iterations: 10,
+    // A story that needs more than an hour of work is too large for one context.
+    turnMs: 1 * HOUR_MS,
+    // More than the longest silent tool: OpenCode ends a shell command after at most 10 minutes.
+    silenceMs: 15 * MINUTE_MS,
+    // Honest turns stay far below; a turn that loops makes four calls a second (1.1.53, measured).
+    modelCalls: 300,
+    gateMs: 10 * MINUTE_MS,
+    noProgress: 3,
+    errors: 3,
+    serverAwayMs: 30 * MINUTE_MS,
+    // Subscriptions refuse for windows of up to 5 hours.
+    rateLimitMs: 6 * HOUR_MS,
+  },
+};
+
+/** The defaults with the parts laid over them. Later parts win; each limit counts by itself. */
+export function mergeSettings(parts: readonly SettingsPart[]): Settings {
+  return parts.reduce<Settings>((merged, part) => ({
+    ...merged,
+    ...said(part),
+    limits: { ...merged.limits, ...said(part.limits ?? {}) },
+  }), DEFAULT_SETTINGS);
+}
+
+function said<T extends object>(part: T): T {
+  return Object.fromEntries(
+    Object.entries(part).filter(([, value]) => value !== undefined),
+  ) as T;
+}

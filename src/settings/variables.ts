@@ -1,0 +1,75 @@
+/** The settings that come from the environment. */
+import { RalphError } from "../error.ts";
+import { nearest } from "../task/nearest.ts";
+import { plain } from "../terminal/plain.ts";
+import { type Refuse, serverUrl } from "./server_url.ts";
+import type { Limits, SettingsPart } from "./settings.ts";
+import { parseCount, type Parsed, parseDuration, parseModel, parseMoney } from "./values.ts";
+
+interface Variable {
+  readonly example: string;
+  /** Throws what `refuse` makes. */
+  readonly read: (text: string, refuse: Refuse) => SettingsPart;
+}
+
+/** Each variable that is a setting, by its name. */
+export const VARIABLES: Readonly<Record<string, Variable>> = {
+  RALPH_SERVER: {
+    example: "http://127.0.0.1:14096",
+    read: (text, refuse) => ({ server: serverUrl(text, refuse) }),
+  },
+  RALPH_MODEL: {
+    example: "anthropic/claude-sonnet-4-5",
+    read: (text, refuse) => ({ model: valueOf(parseModel, text, refuse) }),
+  },
+  RALPH_AGENT: { example: "build", read: (text) => ({ agent: text }) },
+  RALPH_MAX_ITERATIONS: { example: "20", read: limit("iterations", parseCount) },
+  RALPH_MAX_COST: { example: "5.50", read: limit("costUsd", parseMoney) },
+  RALPH_MAX_TOKENS: { example: "1000000", read: limit("tokens", parseCount) },
+  RALPH_MAX_DURATION: { example: "8h", read: limit("durationMs", parseDuration) },
+  RALPH_TURN_TIME: { example: "90m", read: limit("turnMs", parseDuration) },
+  RALPH_MAX_MODEL_CALLS: { example: "300", read: limit("modelCalls", parseCount) },
+};
+
+/** What the variables say, each by itself. Throws `RalphError` (`usage`) for a wrong value. */
+export function readVariables(
+  environment: (name: string) => string | undefined,
+): readonly SettingsPart[] {
+  return Object.entries(VARIABLES).flatMap(([name, { read, example }]) => {
+    const text = environment(name);
+    if (text === undefined) return [];
+    const forExample = { text: "for example", command: `export ${name}=${example}` };
+    return [
+      read(
+        text,
+        (reason, hints) =>
+          new RalphError("usage", `cannot use the variable ${name}: ${reason}`, [
+            ...hints,
+            forExample,
+          ]),
+      ),
+    ];
+  });
+}
+
+/**
+ * What to say about the variables that look like settings and are none. `names` are those of the
+ * whole environment.
+ */
+export function unknownVariables(names: readonly string[]): readonly string[] {
+  const known = Object.keys(VARIABLES);
+  return names.filter((name) => name.startsWith("RALPH_") && !known.includes(name)).map((name) => {
+    const near = nearest(name, known);
+    return `the variable ${plain(name, 80)} is no setting${near ? `: did you mean ${near}?` : ""}`;
+  });
+}
+
+function limit(name: keyof Limits, parse: (text: string) => Parsed<number>): Variable["read"] {
+  return (text, refuse) => ({ limits: { [name]: valueOf(parse, text, refuse) } });
+}
+
+function valueOf<T>(parse: (text: string) => Parsed<T>, text: string, refuse: Refuse): T {
+  const parsed = parse(text);
+  if ("value" in parsed) return parsed.value;
+  throw refuse(`it must be ${parsed.wanted}, and is \`${plain(text, 80)}\``, []);
+}

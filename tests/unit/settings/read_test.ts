@@ -1,0 +1,144 @@
+import assert from "node:assert/strict";
+import * as path from "node:path";
+import { RalphError } from "../../../src/error.ts";
+import { projectSettingsPath, readSettings } from "../../../src/settings/read.ts";
+import { DEFAULT_SETTINGS, type SettingsPart } from "../../../src/settings/settings.ts";
+
+interface World {
+  files?: Readonly<Record<string, string>>;
+  variables?: Readonly<Record<string, string>>;
+  flags?: SettingsPart;
+}
+
+const readIn = ({ files = {}, variables = { HOME: "/home/me" }, flags = {} }: World) =>
+  readSettings({
+    projectRoot: "/p",
+    environment: (name) => variables[name],
+    variableNames: Object.keys(variables),
+    readFile: (path) =>
+      Object.hasOwn(files, path) ? new TextEncoder().encode(files[path]) : undefined,
+    flags,
+  });
+
+const CONFIG = "/home/me/.config/ralph/config.json";
+
+Deno.test("nothing is set anywhere: the defaults", async () => {
+  assert.deepEqual(await readIn({}), { settings: DEFAULT_SETTINGS, warnings: [] });
+});
+
+Deno.test("flags win over variables, over ralph.json, over config.json", async () => {
+  const { settings } = await readIn({
+    files: {
+      [CONFIG]: `{"agent": "c", "model": "c/c", "server": "http://localhost:1", "baseBranch": "c",
+        "verify": [["c"]], "protect": ["c", "cc"], "limits": {"errors": 1, "iterations": 1}}`,
+      "/p/ralph.json": `{"agent": "r", "model": "r/r", "server": "http://localhost:2",
+        "verify": [["r"]], "protect": [], "limits": {"noProgress": 2, "iterations": 2}}`,
+    },
+    variables: {
+      HOME: "/home/me",
+      RALPH_MODEL: "v/v",
+      RALPH_SERVER: "http://localhost:3",
+      RALPH_MAX_ITERATIONS: "3",
+    },
+    flags: { server: "http://localhost:4/", limits: { tokens: 4 } },
+  });
+  assert.deepEqual(settings, {
+    ...DEFAULT_SETTINGS,
+    baseBranch: "c",
+    agent: "r",
+    verify: [{ name: "r", run: { args: ["r"] } }],
+    protect: [],
+    model: { providerId: "v", modelId: "v" },
+    server: "http://localhost:4",
+    limits: { ...DEFAULT_SETTINGS.limits, errors: 1, noProgress: 2, iterations: 3, tokens: 4 },
+  });
+});
+
+Deno.test("a prompt is looked for beside the file that names it", async () => {
+  const files = { [CONFIG]: '{"prompt": "mine.md"}' };
+  assert.equal((await readIn({ files })).settings.prompt, "/home/me/.config/ralph/mine.md");
+  const both = { ...files, "/p/ralph.json": '{"prompt": "prompts/ours.md"}' };
+  assert.equal((await readIn({ files: both })).settings.prompt, "/p/prompts/ours.md");
+});
+
+Deno.test("XDG_CONFIG_HOME counts when it is absolute", async () => {
+  const files = { "/x/ralph/config.json": '{"agent": "x"}', [CONFIG]: '{"agent": "home"}' };
+  const agent = async (variables: Record<string, string>) =>
+    (await readIn({ files, variables })).settings.agent;
+  assert.equal(await agent({ HOME: "/home/me", XDG_CONFIG_HOME: "/x" }), "x");
+  assert.equal(await agent({ HOME: "/home/me", XDG_CONFIG_HOME: "x" }), "home");
+  assert.equal(await agent({ XDG_CONFIG_HOME: "/x" }), "x");
+  assert.equal(await agent({ HOME: "me" }), undefined);
+  assert.equal(await agent({}), undefined);
+});
+
+Deno.test("mistyped variables are warned of", async () => {
+  const { warnings } = await readIn({ variables: { RALPH_MODLE: "p/m" } });
+  assert.deepEqual(warnings, ["the variable RALPH_MODLE is no setting: did you mean RALPH_MODEL?"]);
+});
+
+Deno.test("a wrong file is an error, even when a flag covers what is wrong in it", async () => {
+  const files = { "/p/ralph.json": '{"agent": 1}' };
+  await assert.rejects(readIn({ files, flags: { agent: "a" } }), {
+    name: "RalphError",
+    message: /^cannot read the settings at \/p\/ralph\.json:1:11: /,
+  });
+  await assert.rejects(readIn({ flags: { server: "http://example.com" } }), { kind: "usage" });
+});
+
+Deno.test("a file that cannot be read is told by its name", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "ralph-settings-" });
+  try {
+    await Deno.mkdir(projectSettingsPath(folder));
+    const reading = readSettings({
+      projectRoot: folder,
+      environment: () => undefined,
+      variableNames: [],
+      readFile: Deno.readFileSync,
+      flags: {},
+    });
+    await assert.rejects(reading, (error: RalphError) => {
+      assert.equal(error.kind, "usage");
+      return error.message.startsWith(`cannot read the settings ${folder}/ralph.json: Is a dir`);
+    });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("zod is loaded only when there is a file to check", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "ralph-settings-" });
+  const map = path.join(folder, "imports.json");
+  const script = path.join(folder, "script.ts");
+  const module = new URL("../../../src/settings/read.ts", import.meta.url).href;
+  await Deno.writeTextFile(
+    map,
+    JSON.stringify({ imports: { zod: "data:text/javascript,throw new Error('zod is here')" } }),
+  );
+  await Deno.writeTextFile(
+    script,
+    `import { readSettings } from ${JSON.stringify(module)};
+    const { settings } = await readSettings({
+      projectRoot: "/p",
+      environment: (name: string) => name === "RALPH_MAX_COST" ? "5" : undefined,
+      variableNames: [],
+      readFile: () => Deno.args[0] === undefined ? undefined : new TextEncoder().encode("{}"),
+      flags: { agent: "a" },
+    });
+    console.log(settings.limits.costUsd);`,
+  );
+  const run = async (...args: string[]) => {
+    const options = ["--no-check", "--no-lock", `--import-map=${map}`];
+    const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--quiet", ...options, script, ...args],
+    }).output();
+    const decoder = new TextDecoder();
+    return { stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+  };
+  try {
+    assert.deepEqual(await run(), { stdout: "5\n", stderr: "" });
+    assert.match((await run("with a file")).stderr, /zod is here/);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
