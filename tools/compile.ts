@@ -18,9 +18,11 @@ const PERMISSIONS = [
 const bundle = "dist/bundle";
 await Deno.remove(bundle, { recursive: true }).catch(() => {});
 await deno("bundle", "--quiet", "--minify", "--code-splitting", `--outdir=${bundle}`, "main.ts");
-await Deno.mkdir(`${bundle}/migrations`);
-for (const { name } of Deno.readDirSync("migrations")) {
-  await Deno.copyFile(`migrations/${name}`, `${bundle}/migrations/${name}`);
+for (const folder of ["migrations", "systemd", "systemd/opencode.service.d"]) {
+  await Deno.mkdir(`${bundle}/${folder}`);
+  for (const { name, isFile } of Deno.readDirSync(folder)) {
+    if (isFile) await Deno.copyFile(`${folder}/${name}`, `${bundle}/${folder}/${name}`);
+  }
 }
 await deno(
   "compile",
