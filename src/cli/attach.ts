@@ -3,22 +3,23 @@
  * stumble over has been looked at. It changes no status, but for a running session whose worker is
  * dead while the server does not answer either.
  */
-import * as path from "node:path";
 import { RalphError } from "../error.ts";
-import { findProgram, handTerminalTo } from "../host/programs.ts";
+import { handTerminalTo } from "../host/programs.ts";
+import { serverEnv } from "../host/server_env.ts";
 import { systemTree } from "../host/tree.ts";
 import { OpenCodeError } from "../opencode/error.ts";
 import type { Session } from "../registry/model.ts";
 import type { ReadOnlyRegistry } from "../registry/registry.ts";
+import { DEFAULT_SERVER_URL, serverUrl } from "../settings/server_url.ts";
 import { findProjectRoot } from "../task/find.ts";
 import { age } from "../terminal/format.ts";
 import { plain } from "../terminal/plain.ts";
 import { shellWord } from "../terminal/shell_word.ts";
 import { clientAt } from "./client.ts";
 import type { Context } from "./context.ts";
+import { programOf } from "./names.ts";
 import { EXIT } from "./exit_codes.ts";
-import { DEFAULT_SERVER_URL } from "./defaults.ts";
-import { serverUrl } from "./server_url.ts";
+import { requireServer } from "./require_server.ts";
 import { chooseAmong, markIfDead, noSessions } from "./sessions.ts";
 import { openStoreReadOnly } from "./store.ts";
 
@@ -46,7 +47,7 @@ export async function attach(context: Context, options: AttachOptions): Promise<
     const client = clientAt(context, { url, directory });
     if (session && session.status !== "running") tellNotRunning(context, session);
     try {
-      await client.health();
+      await requireServer(context, client);
     } catch (error) {
       const unreachable = error instanceof OpenCodeError && error.problem === "unreachable";
       if (session?.status === "running" && unreachable) markIfDead(context, session);
@@ -55,10 +56,7 @@ export async function attach(context: Context, options: AttachOptions): Promise<
     const found = await client.session(openCodeSessionId);
     if (!found) throw unknownOnServer(registry, target);
 
-    const program = findProgram("opencode", {
-      searchPath: context.environment("PATH") ?? "",
-      folders: [path.join(context.environment("HOME") ?? "/", ".opencode", "bin")],
-    });
+    const program = programOf(context, "opencode");
     const args = ["attach", url, "--dir", found.directory, "--session", openCodeSessionId];
     const { out, inputIsTerminal } = context.output;
     if (!out.isTerminal || !inputIsTerminal) {
@@ -66,7 +64,11 @@ export async function attach(context: Context, options: AttachOptions): Promise<
       return EXIT.done;
     }
     if (program === undefined) throw noProgram();
-    return await handTerminalTo([program, ...args]);
+    const { password } = serverEnv(context.environment);
+    return await handTerminalTo(
+      [program, ...args],
+      password === undefined ? {} : { OPENCODE_SERVER_PASSWORD: password },
+    );
   } finally {
     registry?.close();
   }

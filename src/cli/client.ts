@@ -1,7 +1,15 @@
+import { RalphError } from "../error.ts";
+import { serverEnv } from "../host/server_env.ts";
 import { createClient, type OpenCode } from "../opencode/client.ts";
+import { serverUrl } from "../settings/server_url.ts";
+import { shellWord } from "../terminal/shell_word.ts";
 import type { Context } from "./context.ts";
 
-/** The server at `url` as a project sees it, with the password that the environment has. */
+/**
+ * The server at `url` as a project sees it, with the password that the environment or ralph's file
+ * has. Throws `RalphError` (`usage`) when others may read that file, or ralph may not use that
+ * address.
+ */
 export function clientAt(
   context: Context,
   { url, directory, requestTimeoutMs }: {
@@ -10,11 +18,17 @@ export function clientAt(
     requestTimeoutMs?: number;
   },
 ): OpenCode {
+  const { password, username, isOpen, path } = serverEnv(context.environment);
+  if (isOpen) {
+    throw new RalphError("usage", `others may read the server's password in ${path}`, [
+      { text: "keep it to yourself", command: `chmod 600 ${shellWord(path)}` },
+    ]);
+  }
   return createClient({
-    url,
+    url: serverUrl(url),
     directory,
-    password: context.environment("OPENCODE_SERVER_PASSWORD"),
-    username: context.environment("OPENCODE_SERVER_USERNAME"),
+    password,
+    username,
     clock: context.clock,
     requestTimeoutMs,
   });

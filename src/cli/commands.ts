@@ -5,8 +5,8 @@ import {
   InvalidArgumentError,
   Option,
 } from "@commander-js/extra-typings";
+import { DEFAULT_SERVER_URL } from "../settings/server_url.ts";
 import type { Context } from "./context.ts";
-import { DEFAULT_SERVER_URL } from "./defaults.ts";
 
 export interface Registration {
   ralph: CommandUnknownOpts;
@@ -162,6 +162,40 @@ Examples:
       .action(async (name, options) => {
         const { newTask } = await import("./new.ts");
         done(newTask(context, { name, json: options.json ?? false }));
+      }),
+
+  doctor: ({ ralph, context, done }) =>
+    ralph.command("doctor")
+      .description("check everything that the loop needs, and show the command that mends it")
+      .addArgument(new Argument("[checks...]", "ids of checks, or groups (default: all)"))
+      .option("--deep", "also send one tiny prompt through the whole path; it costs a model call")
+      .option("--strict", "exit with 1 for warnings too")
+      .option("--list", "show the checks and run none")
+      .option("-v, --verbose", "show ids and times")
+      .addOption(server())
+      .addOption(
+        new Option(
+          "--print-unit [name]",
+          "print the systemd unit of the server, or one of its drop-ins",
+        ).choices(["opencode", "unattended", "limits", "hardening"]).preset("opencode"),
+      )
+      .option("--json", "as JSON, complete")
+      .addHelpText(
+        "after",
+        `
+It changes nothing: each failure comes with a command to paste.
+
+Examples:
+  ralph doctor                      everything, in about a second
+  ralph doctor server               one group, and what it needs
+  ralph doctor --deep               and a word from the model
+  ralph doctor --print-unit > ~/.config/systemd/user/opencode.service`,
+      )
+      .action(async (checks, options) => {
+        const { doctor } = await import("./doctor.ts");
+        const { deep = false, strict = false, list = false, verbose = false, json = false } =
+          options;
+        done(await doctor(context, { ...options, checks, deep, strict, list, verbose, json }));
       }),
 
   clean: ({ ralph, context, done }) =>

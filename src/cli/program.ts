@@ -34,6 +34,7 @@ export function program(
       "after",
       `
 Examples:
+  ralph doctor                what is missing, and the commands that mend it
   ralph new my-feature        make tasks/my-feature with a PRD to fill in
   ralph run my-feature        work on tasks/my-feature until every story passes
   ralph status                what is running, and what became of the rest

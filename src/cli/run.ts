@@ -10,6 +10,7 @@ import { systemTree } from "../host/tree.ts";
 import type { Emit } from "../loop/event.ts";
 import { readPrd } from "../loop/prd_file.ts";
 import type { OpenCode } from "../opencode/client.ts";
+import { DEFAULT_SERVER_URL, serverUrl } from "../settings/server_url.ts";
 import { findTask, type Task } from "../task/find.ts";
 import { nearest } from "../task/nearest.ts";
 import { plain } from "../terminal/plain.ts";
@@ -18,11 +19,10 @@ import type { Context } from "./context.ts";
 import { lockPath, pathsOf } from "./store.ts";
 import { chooseTask } from "./choose_task.ts";
 import { clientAt } from "./client.ts";
+import { requireServer } from "./require_server.ts";
 import { EXIT, exitCodeOfSession } from "./exit_codes.ts";
 import { liveView } from "./live_view.ts";
 import { eventLines } from "./narration.ts";
-import { DEFAULT_SERVER_URL } from "./defaults.ts";
-import { serverUrl } from "./server_url.ts";
 import { ambiguous, readSessions } from "./sessions.ts";
 import { alreadyRunning, requirePrd, work, type WorkerOrder, type WorkerReport } from "./worker.ts";
 
@@ -44,7 +44,7 @@ export async function run(context: Context, options: RunOptions): Promise<number
   const url = serverUrl(options.server ?? DEFAULT_SERVER_URL);
   if (stories.some((story) => !story.passes)) {
     const client = clientAt(context, { url, directory: task.projectRoot });
-    await client.health();
+    await requireServer(context, client);
     await checkChoices(client, options);
   }
 

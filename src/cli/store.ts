@@ -2,6 +2,7 @@
 import * as path from "node:path";
 import { fileExists } from "../host/files.ts";
 import { makePrivateFolder, type Paths, pathsFrom } from "../host/paths.ts";
+import { inspectDatabase, type Inspection } from "../registry/inspect.ts";
 import { type Migration, migrationOf } from "../registry/migrations.ts";
 import {
   openRegistry,
@@ -33,6 +34,13 @@ export function openStoreReadOnly(context: Context): ReadOnlyRegistry | undefine
   if (!fileExists(database)) return undefined;
   const registry = openRegistryReadOnly({ path: database, migrations: migrationsOf(context) });
   return registry ?? openStore(context);
+}
+
+/** A look at the registry that changes nothing; undefined when nothing was ever recorded. */
+export function inspectStore(context: Context, options: { deep: boolean }): Inspection | undefined {
+  const { database } = pathsOf(context);
+  if (!fileExists(database)) return undefined;
+  return inspectDatabase(database, { migrations: migrationsOf(context), ...options });
 }
 
 /** The lock of a task, by its key. Its folder is made when it is missing. */

@@ -21,3 +21,12 @@ export function fileExists(path: string): boolean {
     return false;
   }
 }
+
+/** The text of a file; undefined when it cannot be read, for whatever reason. */
+export function textOf(path: string): string | undefined {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch {
+    return undefined;
+  }
+}

@@ -13,13 +13,20 @@ export function findProgram(
     .find(isExecutable);
 }
 
-/** Runs a program with this terminal, and returns its exit code. Signals are for that program. */
-export async function handTerminalTo(command: readonly string[]): Promise<number> {
+/**
+ * Runs a program with this terminal, and returns its exit code. Signals are for that program. `env`
+ * is added to its environment.
+ */
+export async function handTerminalTo(
+  command: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<number> {
   const stopListening = onEndingSignal(() => {});
   try {
     const [program, ...args] = command;
     const { code } = await new Deno.Command(program, {
       args,
+      env,
       stdin: "inherit",
       stdout: "inherit",
       stderr: "inherit",

@@ -64,9 +64,25 @@ export interface OpenCode {
   agents(): Promise<readonly string[]>;
   /** `provider/model` of those that can be used. */
   models(): Promise<readonly string[]>;
+  /** Those that can be used, in the server's order. */
+  providers(): Promise<readonly Provider[]>;
+  /** The model that OpenCode's own settings name, as `provider/model`; undefined when none does. */
+  configuredModel(): Promise<string | undefined>;
   /** One connection to the event stream, until it breaks or `signal` aborts; see `events.ts`. */
   eventStream(options: { signal: AbortSignal }): Promise<ReadableStream<Uint8Array>>;
 }
+
+/** A provider and its models, as `provider/model`. */
+export interface Provider {
+  id: string;
+  /** False for the free models that OpenCode offers without a login. */
+  hasCredentials: boolean;
+  models: readonly string[];
+  bestModel?: string;
+}
+
+/** The server lists others only when they have credentials, or need none (1.1.53, 1.18.33). */
+const FREE_PROVIDER = "opencode";
 
 const HEALTH_TIMEOUT_MS = 2_000;
 /** Some versions let an abort hang for a minute (measured, 1.14.41). */
@@ -79,7 +95,7 @@ const UNATTENDED_RULES = [
   { permission: "question", pattern: "*", action: "deny" },
 ];
 
-/** Throws a `RalphError` of kind `usage` when `options.url` is not a plain http address. */
+/** What ralph asks of one server, for one project. */
 export function createClient(options: ClientOptions): OpenCode {
   const http = createHttp(options);
   const { url, directory } = http;
@@ -136,6 +152,16 @@ export function createClient(options: ClientOptions): OpenCode {
         `\`${escape}\` in a path for another character, and would work in another folder`,
       { kind: "failed", hints: [{ text: `rename the folder so that its path has no ${escape}` }] },
     );
+  }
+
+  async function providers(): Promise<readonly Provider[]> {
+    const reply = await read(replies.providers, "/config/providers", { what: "list the models" });
+    return reply.providers.map(({ id, key, models }) => ({
+      id,
+      hasCredentials: id !== FREE_PROVIDER || typeof key === "string",
+      models: Object.keys(models).map((model) => `${id}/${model}`),
+      bestModel: reply.default?.[id] === undefined ? undefined : `${id}/${reply.default[id]}`,
+    }));
   }
 
   return {
@@ -235,12 +261,14 @@ export function createClient(options: ClientOptions): OpenCode {
     },
 
     async models() {
-      const { providers } = await read(replies.providers, "/config/providers", {
-        what: "list the models",
-      });
-      return providers.flatMap((provider) =>
-        Object.keys(provider.models).map((model) => `${provider.id}/${model}`)
-      );
+      return (await providers()).flatMap((provider) => provider.models);
+    },
+
+    providers,
+
+    async configuredModel() {
+      const { model } = await read(replies.config, "/config", { what: "read OpenCode's settings" });
+      return model;
     },
   };
 }

@@ -187,6 +187,7 @@ const textDelta = z.object({
 
 /** Every reply that ralph reads. A decoder throws a `ZodError`; `client.ts` turns it into words. */
 export const replies = {
+  config: z.object({ model: z.string().optional() }),
   health: z.object({ healthy: z.boolean(), version: z.string() }),
   session,
   sessions: z.array(session),
@@ -202,7 +203,14 @@ export const replies = {
   questions: z.array(question),
   agents: z.array(z.object({ name: z.string(), mode: z.string(), hidden: z.boolean().nullish() })),
   providers: z.object({
-    providers: z.array(z.object({ id, models: z.record(z.string(), z.unknown()) })),
+    providers: z.array(z.object({
+      id,
+      /** The credentials themselves: looked at, never kept. */
+      key: z.unknown().optional(),
+      models: z.record(z.string(), z.unknown()),
+    })),
+    /** The best model of each provider, as the server thinks. */
+    default: z.record(z.string(), z.string()).optional(),
   }),
 };
 

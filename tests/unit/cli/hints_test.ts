@@ -31,7 +31,7 @@ function files(folder: string, ending: string): string[] {
 }
 
 /** `ralph word …`, at the start of a line or after a quote, a backtick, `$ ` or a blank pair. */
-const NAMED = /(?:^|["'`]|\$ | {2}|: |&& )ralph ([a-z_]+)((?: [^\s`"'|)]+| '[^']*')*)/gm;
+const NAMED = /(?:^|["'`]|\$ | {2}|: |&& )ralph ([a-z_]+)((?: [^\s`"'|)&>;]+| '[^']*')*)/gm;
 
 Deno.test("every command that is named anywhere exists, and so do its options", () => {
   const sources = [...files("src", ".ts"), ...files("docs", ".md"), "README.md"];

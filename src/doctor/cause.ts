@@ -1,0 +1,82 @@
+/** Why the server does not answer, in one line, with the command that helps: for `run` and `attach`. */
+import type { Hint } from "../error.ts";
+import type { Listener } from "../host/port.ts";
+import type { Unit, UserManager } from "../host/systemd.ts";
+import type { Names } from "./probes.ts";
+import { describeHolder, installCommand, isOfUnit } from "./service.ts";
+import { INSTALLED, UNIT_NAME, whyNotActive } from "./unit_facts.ts";
+
+export interface CauseFacts {
+  names: Pick<Names, "uid" | "ralph" | "unitFile" | "serverUrl" | "port">;
+  manager: UserManager;
+  /** Undefined when systemd does not say. */
+  unit?: Unit;
+  listeners: readonly Listener[];
+  log: readonly string[];
+}
+
+/** From the requirements: every message about a missing server ends with it. */
+const START: Hint = { text: "Start with", command: "systemctl --user start opencode" };
+const LOG: Hint = {
+  text: "see what it said",
+  command: `journalctl --user -u ${UNIT_NAME} -n 50 --no-pager`,
+};
+const DOCTOR: Hint = { text: "see everything that is wrong", command: "ralph doctor" };
+
+/** Undefined when nothing is known that the error itself does not say. */
+export function causeOf(
+  { names, manager, unit, listeners, log }: CauseFacts,
+): { why: string; hints: readonly Hint[] } | undefined {
+  const other = listeners.find((listener) => !(unit && isOfUnit(listener, unit)));
+  if (other) {
+    const who = describeHolder(other, names);
+    const end = other.pid !== undefined && other.uid === names.uid
+      ? [{ text: "end it", command: `kill ${other.pid}` }]
+      : [{ text: "see whose it is", command: `sudo ss -ltnp 'sport = :${names.port}'` }];
+    return { why: `port ${names.port} is taken by ${who}`, hints: [...end, START, DOCTOR] };
+  }
+  if (!manager.reachable) {
+    if (manager.problem !== "no_systemd") {
+      return { why: "the systemd user manager does not answer", hints: [DOCTOR, START] };
+    }
+    const serve = `opencode serve --hostname 127.0.0.1 --port ${names.port}`;
+    return {
+      why: "nothing runs there",
+      hints: [START, { text: "or, where there is no systemd", command: serve }],
+    };
+  }
+  if (!unit) return undefined;
+  if (!INSTALLED.includes(unit.load)) {
+    const isMasked = unit.load === "masked";
+    const unmask = isMasked ? `systemctl --user unmask ${UNIT_NAME} && ` : "";
+    return {
+      why: `${UNIT_NAME} is ${isMasked ? "masked" : "not installed"}`,
+      hints: [
+        { text: "install and start it", command: unmask + installCommand(names) },
+        { ...START, text: "once it is installed: Start with" },
+      ],
+    };
+  }
+  if (unit.load !== "loaded") {
+    return { why: `systemd refuses ${UNIT_NAME}: ${unit.load}`, hints: [DOCTOR, START] };
+  }
+  if (unit.active === "active") {
+    return {
+      why: `${UNIT_NAME} runs, but does not answer`,
+      hints: [{ text: "start it anew", command: `systemctl --user restart ${UNIT_NAME}` }, LOG],
+    };
+  }
+  const why = `${UNIT_NAME} ${whyNotActive(unit, log)}`;
+  if (unit.active !== "inactive") {
+    const again = { text: "start it again", command: `systemctl --user restart ${UNIT_NAME}` };
+    return { why, hints: [LOG, again, DOCTOR] };
+  }
+  if (unit.fileState === "disabled") {
+    const enable = `systemctl --user enable --now ${UNIT_NAME}`;
+    return {
+      why: `${why}, and is not enabled`,
+      hints: [START, { text: "and let it start at each boot", command: enable }],
+    };
+  }
+  return { why, hints: [START] };
+}

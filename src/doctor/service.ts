@@ -1,0 +1,345 @@
+/** Checks of the systemd unit, and of who has the port. */
+import * as path from "node:path";
+import type { Listener } from "../host/port.ts";
+import { age } from "../terminal/format.ts";
+import { plain } from "../terminal/plain.ts";
+import { shellWord } from "../terminal/shell_word.ts";
+import { type Check, fail, ok, type Remedy, skip, warn } from "./check.ts";
+import type { Names, Probes } from "./probes.ts";
+import { isTestedVersion, TESTED_VERSIONS } from "./versions.ts";
+import {
+  INSTALLED,
+  searchPathOf,
+  serveOptions,
+  UNIT_NAME,
+  type UnitFacts,
+  whyNotActive,
+} from "./unit_facts.ts";
+
+const RESTART: Remedy = {
+  text: "start it again",
+  command: `systemctl --user restart ${UNIT_NAME}`,
+};
+const LOG: Remedy = {
+  text: "see what it said",
+  command: `journalctl --user -u ${UNIT_NAME} -n 50 --no-pager`,
+};
+/** A unit that was restarted, and runs for less than this, may be in a circle. */
+const SETTLED_MS = 30_000;
+const LOOPBACK = /^(127\.|::1$|localhost$)/;
+
+export const serviceChecks: readonly Check[] = [
+  {
+    id: "service.opencode",
+    group: "Service",
+    title: "opencode",
+    async run({ program, versionOf }) {
+      const found = program("opencode");
+      if (found === undefined) {
+        return fail("there is no program `opencode`", "it is the agent and its server", {
+          text: "install it",
+          command: "curl -fsSL https://opencode.ai/install | bash",
+        });
+      }
+      const version = await versionOf(found);
+      if (version === undefined) return ok(`${found}, version unknown`);
+      if (isTestedVersion(version)) return ok(`${plain(version, 20)} (${found})`);
+      return warn(`${plain(version, 20)} (${found})`, `tested are ${TESTED_VERSIONS}`, {
+        text: "install one of those",
+        command: "npm install -g opencode-ai@1.18.33",
+      });
+    },
+  },
+  {
+    id: "service.port",
+    group: "Service",
+    title: "port",
+    async run(probes) {
+      const { names } = probes;
+      const listeners = await probes.listeners();
+      if (listeners === undefined) return skip("who has it cannot be told here");
+      if (listeners.length === 0) return ok(`${names.port}: nothing else has it`);
+      const open = listeners.find(({ address }) => !LOOPBACK.test(address));
+      if (open) {
+        return fail(
+          `${names.port} is open to the network (${open.address})`,
+          "whoever reaches it can run commands here",
+          holds(open, names) ?? lookWho(names),
+        );
+      }
+      const unit = await unitFacts(probes);
+      const [holder] = listeners;
+      if (unit && isOfUnit(holder, unit)) {
+        return ok(`${names.port}: ${UNIT_NAME} (pid ${holder.pid})`);
+      }
+      const who = describeHolder(holder, names);
+      const isOpenCode = "value" in await probes.server.health();
+      if (unit === undefined && isOpenCode) return ok(`${names.port}: ${who}`);
+      const remedy = holds(holder, names) ?? lookWho(names);
+      if (isOpenCode) {
+        return warn(
+          `${names.port}: another OpenCode, not the unit's: ${who}`,
+          "it ends with whoever started it, and the unit cannot start",
+          remedy,
+        );
+      }
+      return fail(`${names.port} is taken by ${who}`, "the server cannot listen there", remedy);
+    },
+  },
+  {
+    id: "service.installed",
+    group: "Service",
+    title: "unit is installed",
+    async run(probes) {
+      const { names } = probes;
+      const unit = await unitFacts(probes);
+      if (!unit) return skip("there is no systemd user manager");
+      if (INSTALLED.includes(unit.load)) return ok(unit.file ?? names.unitFile);
+      const isMasked = unit.load === "masked";
+      const remedy = {
+        text: "install it, enable it and start it",
+        command: (isMasked ? `systemctl --user unmask ${UNIT_NAME} && ` : "") +
+          installCommand(names),
+      };
+      const found = isMasked ? `${UNIT_NAME} is masked` : `there is no ${UNIT_NAME}`;
+      return "value" in await probes.server.health()
+        ? warn(found, "nobody keeps the server that answers now", remedy)
+        : fail(found, "nothing keeps an OpenCode server running", remedy);
+    },
+  },
+  {
+    id: "service.loaded",
+    group: "Service",
+    title: "unit is sound",
+    needs: ["service.installed"],
+    async run(probes) {
+      const unit = await runnable(probes);
+      if (!unit) return skip("it cannot be told");
+      const file = unit.file ?? "";
+      const problems = file === "" ? [] : await probes.systemd.verify(file);
+      const shown = problems.map((problem) => problem.replace(`${file}:`, "line "));
+      if (unit.load !== "loaded") {
+        return fail(
+          `systemd refuses it: ${plain(shown.at(0) ?? unit.loadError ?? unit.load, 200)}`,
+          "it cannot be started",
+          reinstall(probes.names),
+        );
+      }
+      if (unit.needsReload) {
+        return warn(
+          "its file changed since systemd read it",
+          "the next start will differ from what runs now",
+          { text: "let systemd read it", command: "systemctl --user daemon-reload" },
+        );
+      }
+      if (shown.length > 0) {
+        return warn(plain(shown[0], 200), "systemd ignores that line", reinstall(probes.names));
+      }
+      return ok(unit.dropIns?.length ? `with ${dropInNames(unit.dropIns)}` : "no drop-ins");
+    },
+  },
+  {
+    id: "service.command",
+    group: "Service",
+    title: "unit starts the server",
+    needs: ["service.loaded"],
+    async run(probes) {
+      const { names } = probes;
+      const unit = await runnable(probes);
+      if (!unit) return skip("it cannot be told");
+      const command = unit.command ?? [];
+      const { port, hostname } = serveOptions(command);
+      const shown = plain(command.join(" "), 160);
+      if (port !== names.port) {
+        return fail(
+          `${shown}: port ${port ?? "not said"}, not ${names.port}`,
+          `the server is looked for at ${names.serverUrl}`,
+          reinstall(names),
+        );
+      }
+      if (hostname !== undefined && !LOOPBACK.test(hostname)) {
+        return fail(
+          `${shown}: listens on ${plain(hostname, 60)}`,
+          "whoever reaches it can run commands here",
+          reinstall(names),
+        );
+      }
+      const missing = missingProgram(probes, command, unit);
+      if (missing !== undefined) {
+        return fail(
+          `${plain(missing, 120)} is not there`,
+          "the unit cannot start",
+          reinstall(names),
+        );
+      }
+      return ok(shown);
+    },
+  },
+  {
+    id: "service.enabled",
+    group: "Service",
+    title: "unit starts at boot",
+    needs: ["service.installed"],
+    async run(probes) {
+      const unit = await unitFacts(probes);
+      if (!unit || !INSTALLED.includes(unit.load)) return skip("the unit is not installed");
+      if (
+        ["enabled", "enabled-runtime", "linked", "linked-runtime", "alias"].includes(unit.fileState)
+      ) {
+        return ok(unit.fileState);
+      }
+      if (unit.fileState === "static") {
+        return fail(
+          "its file has no [Install] section",
+          "nothing starts it at boot",
+          reinstall(probes.names),
+          {
+            text: "then enable it",
+            command: `systemctl --user enable ${UNIT_NAME}`,
+          },
+        );
+      }
+      return fail(unit.fileState || "its file is gone", "after a boot there is no server", {
+        text: "enable it",
+        command: `systemctl --user enable ${UNIT_NAME}`,
+      });
+    },
+  },
+  {
+    id: "service.active",
+    group: "Service",
+    title: "unit is running",
+    needs: ["service.command"],
+    after: ["service.port"],
+    async run(probes) {
+      const unit = await runnable(probes);
+      if (!unit) return skip("it cannot be told");
+      const log = unit.active === "active" && !isRestless(unit, probes.now())
+        ? []
+        : await probes.systemd.log();
+      if (unit.active === "active") {
+        const since = unit.activeSince === undefined
+          ? ""
+          : ` for ${age(unit.activeSince, probes.now())}`;
+        if (!isRestless(unit, probes.now())) return ok(`running${since} (pid ${unit.pid})`);
+        return warn(
+          `it was started again ${unit.restarts} times, the last time ${since.slice(5)} ago` +
+            (log.length > 0 ? `; it said last: ${plain(log.at(-1) ?? "", 160)}` : ""),
+          "it may be in a circle of ending and starting",
+          LOG,
+        );
+      }
+      if (
+        unit.active === "reloading" || (unit.active === "activating" && unit.sub !== "auto-restart")
+      ) {
+        return ok("starting");
+      }
+      return fail(
+        whyNotActive(unit, log),
+        "there is no server to run the agent",
+        unit.active === "inactive"
+          ? { text: "start it", command: `systemctl --user start ${UNIT_NAME}` }
+          : RESTART,
+        ...(unit.active === "inactive" ? [] : [LOG]),
+      );
+    },
+  },
+];
+
+/**
+ * What is known of the unit: from systemd, or from its files when systemd does not answer now, so
+ * that what is missing is found at the first look. Undefined without systemd.
+ */
+export async function unitFacts(probes: Probes): Promise<UnitFacts | undefined> {
+  const manager = await probes.systemd.userManager();
+  if (manager.reachable) return await probes.systemd.unit();
+  if (manager.problem === "no_systemd") return undefined;
+  const { unitFile } = probes.names;
+  const isMasked = probes.mode(unitFile)?.isLinkTo === "/dev/null";
+  const wanted = path.join(path.dirname(unitFile), "default.target.wants", UNIT_NAME);
+  return {
+    load: isMasked ? "masked" : probes.exists(unitFile) ? "loaded" : "not-found",
+    fileState: probes.exists(wanted) ? "enabled" : "disabled",
+  };
+}
+
+/** The unit as systemd itself knows it, when it is installed. */
+async function runnable(probes: Probes): Promise<UnitFacts | undefined> {
+  const manager = await probes.systemd.userManager();
+  const unit = manager.reachable ? await probes.systemd.unit() : undefined;
+  return unit && INSTALLED.includes(unit.load) ? unit : undefined;
+}
+
+/** One pipeline from the file in this program to a server that runs. */
+export function installCommand(
+  { ralph, unitFile, serverUrl, port }: Pick<Names, "ralph" | "unitFile" | "serverUrl" | "port">,
+): string {
+  const file = shellWord(unitFile);
+  return `mkdir -p ${shellWord(path.dirname(unitFile))} && ` +
+    `${ralph} doctor${serverOption({ serverUrl, port })} --print-unit > ${file} && ` +
+    `systemctl --user daemon-reload && systemctl --user enable --now ${UNIT_NAME}`;
+}
+
+function reinstall({ ralph, unitFile, serverUrl, port }: Names): Remedy {
+  const file = shellWord(unitFile);
+  return {
+    text: "put the right one in its place, and keep the old one",
+    command: `cp ${file} ${file}.old && ` +
+      `${ralph} doctor${serverOption({ serverUrl, port })} --print-unit > ${file} && ` +
+      `systemctl --user daemon-reload && systemctl --user restart ${UNIT_NAME}`,
+  };
+}
+
+const DEFAULT_PORT = 14096;
+const serverOption = ({ serverUrl, port }: Pick<Names, "serverUrl" | "port">) =>
+  port === DEFAULT_PORT ? "" : ` --server ${shellWord(serverUrl)}`;
+
+function missingProgram(
+  { exists }: Probes,
+  command: readonly string[],
+  unit: UnitFacts,
+): string | undefined {
+  const [first = ""] = command;
+  if (path.basename(first) !== "env") return exists(first) ? undefined : first;
+  const name = command.slice(1).find((word) => !word.includes("=") && !word.startsWith("-")) ?? "";
+  if (path.isAbsolute(name)) return exists(name) ? undefined : name;
+  const searched = searchPathOf(unit.environment ?? []);
+  if (searched === undefined) return undefined;
+  const found = searched.split(":").some((folder) => exists(path.join(folder, name)));
+  return found ? undefined : `${name} (in the unit's PATH)`;
+}
+
+/** Whether it runs only since a moment ago, and not for the first time. */
+function isRestless({ restarts = 0, activeSince }: UnitFacts, now: number): boolean {
+  return restarts > 1 && activeSince !== undefined && now - activeSince < SETTLED_MS;
+}
+
+/** Whether the listener is the unit's process, or one of its children. */
+export function isOfUnit({ pid, controlGroup }: Listener, unit: UnitFacts): boolean {
+  return pid !== undefined &&
+    (pid === unit.pid || (controlGroup?.split("/").includes(UNIT_NAME) ?? false));
+}
+
+/** Who listens, as far as this user may know. */
+export function describeHolder(
+  { pid, uid, command }: Listener,
+  names: Pick<Names, "uid">,
+): string {
+  if (uid !== names.uid) return `a process of user ${uid}`;
+  return `${plain(command ?? "an unknown program", 80)} (pid ${pid ?? "unknown"})`;
+}
+
+/** The command that ends the holder, when it is this user's. */
+function holds({ pid, uid }: Listener, names: Names): Remedy | undefined {
+  if (pid === undefined || uid !== names.uid) return undefined;
+  return { text: "end it", command: `kill ${pid}` };
+}
+
+const lookWho = ({ port }: Names): Remedy => ({
+  text: "see whose it is",
+  command: `sudo ss -ltnp 'sport = :${port}'`,
+});
+
+function dropInNames(files: readonly string[]): string {
+  return `drop-ins ${files.map((file) => path.basename(file)).join(", ")}`;
+}

@@ -1,0 +1,176 @@
+/** Checks of what ralph has stored. */
+import { RalphError } from "../error.ts";
+import { plural } from "../terminal/format.ts";
+import { plain } from "../terminal/plain.ts";
+import { shellWord } from "../terminal/shell_word.ts";
+import { type Check, fail, ok, type Remedy, skip, warn } from "./check.ts";
+import type { Probes, StoreFacts } from "./probes.ts";
+
+/** Older ones can lose data when a log is reset while others read (sqlite.org, 3.53.0 and 3.51.3). */
+const SQLITE_SOUND = [3, 51, 3];
+
+export const storeChecks: readonly Check[] = [
+  {
+    id: "store.folders",
+    group: "Store",
+    title: "folders are private",
+    run({ names, mode }) {
+      const folders = [names.dataFolder, names.stateFolder];
+      const found = folders.flatMap((folder) => {
+        const facts = mode(folder);
+        return facts ? [{ folder, ...facts }] : [];
+      });
+      const foreign = found.find(({ uid }) => uid !== names.uid);
+      if (foreign) {
+        return fail(
+          `${foreign.folder} belongs to user ${foreign.uid}`,
+          "nothing can be recorded there",
+          {
+            text: "take it over",
+            command: `sudo chown -R ${names.uid} ${shellWord(foreign.folder)}`,
+          },
+        );
+      }
+      const open = found.filter(({ mode }) => (mode & 0o077) !== 0);
+      if (open.length > 0) {
+        const places = open.map(({ folder }) => shellWord(folder)).join(" ");
+        return warn(`others may look into ${places}`, "prompts and answers are in there", {
+          text: "keep them to yourself",
+          command: `chmod 700 ${places}`,
+        });
+      }
+      return ok(found.length > 0 ? names.dataFolder : "not made yet");
+    },
+  },
+  {
+    id: "store.place",
+    group: "Store",
+    title: "on a local disk",
+    async run({ names, exists, fileSystemType, isNetworkFileSystem }) {
+      const folder = exists(names.dataFolder) ? names.dataFolder : names.home;
+      const type = await fileSystemType(folder);
+      if (type === undefined) return skip("it cannot be told here");
+      if (!isNetworkFileSystem(type)) return ok(type);
+      return warn(
+        `${folder} is on ${plain(type, 40)}`,
+        "locks and SQLite's log cannot be relied on there",
+        {
+          text: "for this shell, and in your profile: a folder on a local disk",
+          command: `export XDG_DATA_HOME=/var/tmp/${shellWord(names.user)}-data`,
+        },
+      );
+    },
+  },
+  {
+    id: "store.database",
+    group: "Store",
+    title: "database opens",
+    needs: ["store.folders"],
+    run({ store, names }) {
+      const facts = store.read();
+      if (facts === undefined) return ok("not made yet");
+      if (!(facts instanceof RalphError)) return ok(names.database);
+      const [first = moveAway(names.database), ...more] = facts.hints;
+      return fail(plain(facts.message, 300), "no command can tell what ran", first, ...more);
+    },
+  },
+  {
+    id: "store.schema",
+    group: "Store",
+    title: "schema",
+    needs: ["store.database"],
+    run(probes) {
+      const facts = read(probes);
+      if (!facts) return skip("there is no database yet");
+      const { found, newest } = facts.schema;
+      return ok(
+        found === newest ? String(found) : `${found}; the next ralph run makes it ${newest}`,
+      );
+    },
+  },
+  {
+    id: "store.sound",
+    group: "Store",
+    title: "database is sound",
+    needs: ["store.database"],
+    run(probes) {
+      const facts = read(probes);
+      if (!facts) return skip("there is no database yet");
+      if (!facts.checked) return skip("too large to look through; --deep does");
+      if (facts.damage.length === 0) return ok("quick_check and foreign keys");
+      return fail(
+        plain(facts.damage[0], 200),
+        "what it says may be wrong",
+        moveAway(probes.names.database),
+      );
+    },
+  },
+  {
+    id: "store.sqlite",
+    group: "Store",
+    title: "SQLite",
+    run({ store }) {
+      const version = store.sqliteVersion();
+      if (!isOlder(version.split(".").map(Number), SQLITE_SOUND)) return ok(version);
+      return warn(
+        version,
+        `before ${SQLITE_SOUND.join(".")} a rare fault of its log could damage a database`,
+        { text: "a newer ralph brings a newer SQLite along" },
+      );
+    },
+  },
+  {
+    id: "store.workers",
+    group: "Store",
+    title: "running sessions",
+    needs: ["store.database"],
+    run(probes) {
+      const facts = read(probes);
+      if (!facts) return skip("there is no database yet");
+      const { dead, running } = facts;
+      if (dead.length === 0) return ok(`${running}, each with its worker`);
+      return warn(
+        `the worker of \`${plain(dead[0].taskName, 60)}\` is gone` +
+          (dead.length > 1 ? `, and ${dead.length - 1} more` : ""),
+        "its session goes on with the next run",
+        ...dead.slice(0, 5).map(({ taskDir }) => ({
+          text: "go on with it",
+          command: `${probes.names.ralph} run ${shellWord(taskDir)}`,
+        })),
+      );
+    },
+  },
+  {
+    id: "store.signals",
+    group: "Store",
+    title: "no signals left over",
+    needs: ["store.database"],
+    run(probes) {
+      const left = read(probes)?.leftSignals ?? [];
+      if (left.length === 0) return ok("none");
+      return warn(
+        `${plural(left.length, "signal file")} for no worker`,
+        "they mean nothing any more",
+        {
+          text: "remove them",
+          command: `rm ${left.slice(0, 20).map(shellWord).join(" ")}`,
+        },
+      );
+    },
+  },
+];
+
+function read({ store }: Probes): StoreFacts | undefined {
+  const facts = store.read();
+  return facts instanceof RalphError ? undefined : facts;
+}
+
+const moveAway = (database: string): Remedy => ({
+  text: "put it aside and begin with an empty one; the copies that ralph made are beside it",
+  command: `mv ${shellWord(database)} ${shellWord(`${database}.damaged`)}`,
+});
+
+function isOlder(version: readonly number[], than: readonly number[]): boolean {
+  const at = than.findIndex((part, i) => (version[i] ?? 0) !== part);
+  return at >= 0 && (version[at] ?? 0) < than[at];
+}

@@ -1,0 +1,68 @@
+/** What the unit's state means, for the doctor and for the one line of `ralph run` and `attach`. */
+import type { Unit } from "../host/systemd.ts";
+import { plain } from "../terminal/plain.ts";
+
+export const UNIT_NAME = "opencode.service";
+
+/** The unit as far as it can be told, also from its files where systemd does not answer. */
+export type UnitFacts = Pick<Unit, "load" | "fileState"> & Partial<Unit>;
+
+export const INSTALLED = ["loaded", "bad-setting", "error"];
+
+/** systemd.exec(5): the program could not be executed. */
+const NOT_EXECUTABLE = 203;
+/** env(1): the command was not found. */
+const NOT_FOUND = 127;
+
+const LINE_MAX = 160;
+
+/** Why the unit is not running, in words; with the last that it said. */
+export function whyNotActive(unit: UnitFacts, log: readonly string[]): string {
+  const last = log.at(-1);
+  const said = last === undefined ? "" : `; it said last: ${plain(last, LINE_MAX)}`;
+  switch (unit.active) {
+    case "failed":
+      return `failed (${resultWords(unit)})${said}`;
+    case "activating":
+      return unit.sub === "auto-restart"
+        ? `ends at once, again and again (${resultWords(unit)})${said}`
+        : "is starting";
+    case "deactivating":
+      return "is stopping";
+    default:
+      return "is not running";
+  }
+}
+
+function resultWords({ result, exitStatus }: UnitFacts): string {
+  if (exitStatus === NOT_EXECUTABLE) return "its program cannot be executed";
+  if (exitStatus === NOT_FOUND) return "its program was not found";
+  if (result === "exit-code") return `exit code ${exitStatus}`;
+  return plain(result ?? "unknown", 40);
+}
+
+/** Whether the log says that something else has the port. */
+export function isPortTaken(log: readonly string[]): boolean {
+  return log.slice(-10).some((line) =>
+    /EADDRINUSE|address already in use|port .* in use/i.test(line)
+  );
+}
+
+/** What `opencode serve` was told, from its command line; `undefined` where it was not. */
+export function serveOptions(command: readonly string[]): { port?: number; hostname?: string } {
+  const valueOf = (name: string) => {
+    const at = command.findIndex((word) => word === name || word.startsWith(`${name}=`));
+    if (at < 0) return undefined;
+    return command[at] === name ? command[at + 1] : command[at].slice(name.length + 1);
+  };
+  const port = valueOf("--port");
+  return {
+    port: port === undefined ? undefined : Number(port),
+    hostname: valueOf("--hostname"),
+  };
+}
+
+/** The path in which the unit looks for programs, as far as the unit itself says so. */
+export function searchPathOf(environment: readonly string[]): string | undefined {
+  return environment.findLast((pair) => pair.startsWith("PATH="))?.slice("PATH=".length);
+}

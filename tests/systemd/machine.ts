@@ -1,0 +1,143 @@
+/** A machine of a new user, for tests of `ralph doctor`: OpenCode, a model, a project, no service. */
+import assert from "node:assert/strict";
+import { tickingAgent } from "../support/agent.ts";
+import type { Version } from "../support/install.ts";
+import { say, type Script, startModel } from "../support/scripted_model.ts";
+import {
+  type ExecOptions,
+  installOpencode,
+  shareRalph,
+  startTestbed,
+  type Testbed,
+  type TestbedOptions,
+} from "../support/testbed.ts";
+import { until } from "../support/wait.ts";
+
+export const USER = "tester";
+export const HOME = `/home/${USER}`;
+export const UNIT = `${HOME}/.config/systemd/user/opencode.service`;
+export const PROJECT = `${HOME}/project`;
+/** The fastest to start. */
+const QUICK: Version = "1.1.53";
+
+const PRD = JSON.stringify(
+  {
+    project: "Ticks",
+    userStories: [{
+      id: "US-001",
+      title: "Tick",
+      description: "Tick the box.",
+      acceptanceCriteria: ["It is ticked"],
+      priority: 1,
+      passes: false,
+      notes: "",
+    }],
+  },
+  null,
+  2,
+);
+
+interface Finding {
+  id: string;
+  level: "ok" | "warn" | "fail" | "skip";
+  found: string | null;
+  remedy: { text: string; command?: string }[];
+}
+
+/** It works on stories, and answers doctor's question. */
+function agent(): Script {
+  const ticking = tickingAgent();
+  return (request) => request.prompt.includes("single word") ? say("ready") : ticking(request);
+}
+
+/** A user with an OpenCode, a model and a project; nothing is installed in systemd. */
+export async function machine(options: TestbedOptions & { version?: Version } = {}) {
+  await using stack = new AsyncDisposableStack();
+  const model = stack.use(await startModel(agent()));
+  const testbed: Testbed = stack.use(await startTestbed(options));
+  const ralph = await shareRalph(testbed);
+  await installOpencode(testbed, { user: USER, version: options.version ?? QUICK });
+  const modelPort = Number(new URL(model.url).port);
+  await testbed.lead(modelPort);
+  const env = { ...ralph.env };
+  const asUser = (given: ExecOptions): ExecOptions => ({
+    user: USER,
+    ...given,
+    env: { ...env, ...given.env },
+  });
+  const sh = (script: string, given: ExecOptions = {}) => testbed.sh(script, asUser(given));
+
+  await sh(`mkdir -p ~/.config/opencode && cat > ~/.config/opencode/opencode.json`, {
+    stdin: JSON.stringify({
+      autoupdate: false,
+      share: "disabled",
+      model: "fake/ok",
+      small_model: "fake/ok",
+      enabled_providers: ["fake"],
+      provider: {
+        fake: {
+          npm: "@ai-sdk/openai-compatible",
+          name: "Fake",
+          options: { baseURL: model.url, apiKey: "none" },
+          models: { ok: { name: "ok", tool_call: true, limit: { context: 128000, output: 4096 } } },
+        },
+      },
+    }),
+    session: false, // a login would start the user's systemd
+  });
+  await sh(
+    `mkdir -p ${PROJECT}/tasks/my-feature && cd ${PROJECT} && git init --quiet -b main
+     cat > tasks/my-feature/prd.json`,
+    { stdin: PRD, session: false },
+  );
+
+  const run = (args: readonly string[], given: ExecOptions = {}) =>
+    testbed.exec(
+      ["/bin/sh", "-c", `cd ${PROJECT} && exec "$@"`, "sh", ...ralph.command, ...args],
+      asUser(given),
+    );
+
+  async function findings(given: ExecOptions = {}): Promise<Finding[]> {
+    const { stdout, stderr } = await run(["doctor", "--json"], given);
+    assert.notEqual(stdout, "", stderr);
+    return JSON.parse(stdout).checks;
+  }
+
+  const owned = stack.move();
+  return {
+    testbed,
+    model,
+    run,
+    sh,
+    findings,
+    /** The ids of what failed. */
+    async failures(given: ExecOptions = {}): Promise<string[]> {
+      return (await findings(given)).filter(({ level }) => level === "fail").map(({ id }) => id);
+    },
+    /** Pastes every command of a report, from top to bottom, into one shell of the user's. */
+    async paste(report: string, given: ExecOptions = {}): Promise<void> {
+      const commands = report.split("\n").flatMap((line) => /^ +\$ (.+)$/.exec(line)?.[1] ?? []);
+      assert(commands.length > 0, `nothing to paste in\n${report}`);
+      await testbed.exec(["/bin/bash"], asUser({ stdin: commands.join("\n"), ...given }));
+    },
+    /** Doctor, paste, doctor: the second is green. Returns what the first said. */
+    async mend(given: ExecOptions = {}): Promise<string> {
+      const first = await run(["doctor"], given);
+      assert.equal(first.code, 1, `nothing was found:\n${first.stdout}${first.stderr}`);
+      await this.paste(first.stdout, given);
+      const second = await until(async () => {
+        const report = await run(["doctor"], given);
+        // A busy machine may take longer to start the server than doctor waits; nothing is pasted.
+        return !/does not answer yet|the time was over/.test(report.stdout) && report;
+      }, { what: "the server to have started", timeoutMs: 60_000 });
+      assert.equal(second.code, 0, `${first.stdout}\n--- after pasting:\n${second.stdout}`);
+      return first.stdout;
+    },
+    /** Logs in for the rest of the test, and puts everything in place by what doctor says. */
+    async setUp(): Promise<void> {
+      owned.use(await testbed.login(USER));
+      await this.mend();
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
