@@ -1,7 +1,14 @@
 /** The doctor's doors to the outside. Each answer is asked for once. */
 import * as path from "node:path";
 import { type Clock, sleep } from "../clock.ts";
-import type { Asked, Models, Probes, ServerProbes, StoreFacts } from "../doctor/probes.ts";
+import type {
+  Asked,
+  Models,
+  Probes,
+  ServerProbes,
+  SessionFacts,
+  StoreFacts,
+} from "../doctor/probes.ts";
 import { UNIT_NAME } from "../doctor/unit_facts.ts";
 import { RalphError } from "../error.ts";
 import { ask } from "../host/ask.ts";
@@ -53,6 +60,7 @@ const TINY_TURN: TurnLimits = {
   serverGoneMs: 5_000,
   modelCalls: 3,
   unknownFinishes: 2,
+  left: {},
 };
 
 export function doctorProbes(context: Context, order: DoctorOrder): Probes {
@@ -69,7 +77,7 @@ export function doctorProbes(context: Context, order: DoctorOrder): Probes {
     password: passwords.password,
     username: passwords.username,
     clock,
-    requestTimeoutMs: 3_000,
+    requestTimeoutMs: 4_500,
   });
   return {
     names,
@@ -223,7 +231,7 @@ async function roundTrip({ clock }: Context, client: OpenCode) {
     },
   });
   try {
-    await stream.connected(EVENT_MS);
+    const isOpen = await stream.connected(EVENT_MS);
     const session: Asked<void> = await asked(async () => {
       const made = await client.createSession({ title });
       wanted = made.id;
@@ -233,7 +241,7 @@ async function roundTrip({ clock }: Context, client: OpenCode) {
         if (!listed.some(({ id }) => id === made.id)) {
           throw new OpenCodeError("garbled", "the server does not list the session that it made");
         }
-        await Promise.race([arrived.promise, sleep(clock, EVENT_MS, over.signal)]);
+        if (isOpen) await Promise.race([arrived.promise, sleep(clock, EVENT_MS, over.signal)]);
       } finally {
         await client.deleteSession(made.id);
       }
@@ -306,22 +314,34 @@ function storeFacts(context: Context, { deep }: DoctorOrder): StoreFacts | Ralph
   try {
     const inspection = inspectStore(context, { deep });
     if (!inspection) return undefined;
-    const sessions = inspection.schema.found === inspection.schema.newest
-      ? openStoreReadOnly(context)
-      : undefined;
-    const running = sessions?.running() ?? [];
-    sessions?.close();
-    const alive = running.filter((session) => isAlive(context, session));
-    return {
-      ...inspection,
-      running: running.length,
-      dead: running.filter((session) => !alive.includes(session)),
-      leftSignals: leftSignals(context, alive),
-    };
+    if (inspection.schema.found !== inspection.schema.newest) return inspection;
+    return { ...inspection, sessions: sessionFacts(context) };
   } catch (error) {
     if (error instanceof RalphError) return error;
     throw error;
   }
+}
+
+function sessionFacts(context: Context): SessionFacts | undefined {
+  const registry = openStoreReadOnly(context);
+  if (!registry) return undefined;
+  try {
+    const running = registry.running();
+    const alive = running.filter((session) => hasWorker(context, session));
+    return {
+      running: running.length,
+      dead: running.filter((session) => !alive.includes(session)),
+      leftSignals: leftSignals(context, alive),
+    };
+  } finally {
+    registry.close();
+  }
+}
+
+/** A look at a lock makes its file, and a file that is not there is held by nobody. */
+function hasWorker(context: Context, session: Session): boolean {
+  const { locks } = pathsOf(context);
+  return fileExists(path.join(locks, `${keyOf(session)}.lock`)) && isAlive(context, session);
 }
 
 /** The signal files that are not those of a session that runs. */

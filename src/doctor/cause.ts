@@ -4,7 +4,7 @@ import type { Listener } from "../host/port.ts";
 import type { Unit, UserManager } from "../host/systemd.ts";
 import type { Names } from "./probes.ts";
 import { describeHolder, installCommand, isOfUnit } from "./service.ts";
-import { INSTALLED, UNIT_NAME, whyNotActive } from "./unit_facts.ts";
+import { INSTALLED, serveOptions, UNIT_NAME, whyNotActive } from "./unit_facts.ts";
 
 export interface CauseFacts {
   names: Pick<Names, "uid" | "ralph" | "unitFile" | "serverUrl" | "port">;
@@ -59,6 +59,17 @@ export function causeOf(
   }
   if (unit.load !== "loaded") {
     return { why: `systemd refuses ${UNIT_NAME}: ${unit.load}`, hints: [DOCTOR, START] };
+  }
+  const { port } = serveOptions(unit.command);
+  if (port !== undefined && port !== names.port) {
+    return {
+      why: `nothing runs there, and ${UNIT_NAME} is for port ${port}`,
+      hints: [
+        { text: "name that one", command: `export RALPH_SERVER=http://127.0.0.1:${port}` },
+        DOCTOR,
+        START,
+      ],
+    };
   }
   if (unit.active === "active") {
     return {

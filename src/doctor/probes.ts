@@ -92,6 +92,11 @@ export interface StoreProbes {
 }
 
 export interface StoreFacts extends Inspection {
+  /** Undefined while the schema is an older one, which this ralph does not read. */
+  sessions?: SessionFacts;
+}
+
+export interface SessionFacts {
   running: number;
   /** Running sessions whose worker is gone. */
   dead: readonly { taskName: string; taskDir: string }[];

@@ -24,6 +24,7 @@ export function runChecks(
 ): Promise<readonly Result[]> {
   const end = clock.monotonic() + limitMs;
   const running = new Map<string, Promise<Result>>();
+  const { ralph } = probes.names;
 
   async function run(check: Check): Promise<Result> {
     const { id, group, title, needs = [], after = [] } = check;
@@ -56,8 +57,8 @@ export function runChecks(
     const timer = new AbortController();
     const ownMs = check.timeoutMs ?? CHECK_MS;
     const late = sleep(clock, Math.max(0, Math.min(ownMs, leftMs)), timer.signal)
-      .then(() => leftMs < ownMs ? timeIsOver(check) : noAnswer(check, ownMs));
-    const verdict = Promise.resolve().then(attempt).catch((error) => crashed(check, error));
+      .then(() => leftMs < ownMs ? timeIsOver(check, ralph) : noAnswer(check, ralph, ownMs));
+    const verdict = Promise.resolve().then(attempt).catch((error) => crashed(check, ralph, error));
     try {
       return await Promise.race([verdict, late]);
     } finally {
@@ -89,25 +90,25 @@ export function selectChecks(
 
 const isFine = (level: Level) => level === "ok" || level === "warn";
 
-function noAnswer({ id }: Check, timeoutMs: number): Verdict {
+function noAnswer({ id }: Check, ralph: string, timeoutMs: number): Verdict {
   return fail(`no answer within ${(timeoutMs / 1000).toFixed(1)} s`, "something hangs", {
     text: "try this check alone",
-    command: `ralph doctor ${id}`,
+    command: `${ralph} doctor ${id}`,
   });
 }
 
 /** Others took so long that this one had less than its time: that says nothing about it. */
-function timeIsOver({ group }: Check): Verdict {
+function timeIsOver({ group }: Check, ralph: string): Verdict {
   return warn("not known: the time was over before it answered", "what it needs came late", {
     text: "look again",
-    command: `ralph doctor ${group.toLowerCase()}`,
+    command: `${ralph} doctor ${group.toLowerCase()}`,
   });
 }
 
-function crashed({ id }: Check, error: unknown): Verdict {
+function crashed({ id }: Check, ralph: string, error: unknown): Verdict {
   const reason = error instanceof Error ? error.message : String(error);
   return fail(`the check itself failed: ${plain(reason, 200)}`, "nothing can be said about it", {
     text: "try this check alone",
-    command: `ralph doctor ${id}`,
+    command: `${ralph} doctor ${id}`,
   });
 }

@@ -9,6 +9,8 @@ import type { Probes, StoreFacts } from "./probes.ts";
 /** Older ones can lose data when a log is reset while others read (sqlite.org, 3.53.0 and 3.51.3). */
 const SQLITE_SOUND = [3, 51, 3];
 
+const OLDER_SCHEMA = "it cannot be told before the next ralph run";
+
 export const storeChecks: readonly Check[] = [
   {
     id: "store.folders",
@@ -127,7 +129,8 @@ export const storeChecks: readonly Check[] = [
     run(probes) {
       const facts = read(probes);
       if (!facts) return skip("there is no database yet");
-      const { dead, running } = facts;
+      if (!facts.sessions) return skip(OLDER_SCHEMA);
+      const { dead, running } = facts.sessions;
       if (dead.length === 0) return ok(`${running}, each with its worker`);
       return warn(
         `the worker of \`${plain(dead[0].taskName, 60)}\` is gone` +
@@ -146,7 +149,10 @@ export const storeChecks: readonly Check[] = [
     title: "no signals left over",
     needs: ["store.database"],
     run(probes) {
-      const left = read(probes)?.leftSignals ?? [];
+      const facts = read(probes);
+      if (!facts) return ok("none");
+      if (!facts.sessions) return skip(OLDER_SCHEMA);
+      const left = facts.sessions.leftSignals;
       if (left.length === 0) return ok("none");
       return warn(
         `${plural(left.length, "signal file")} for no worker`,

@@ -41,23 +41,16 @@ function resultWords({ result, exitStatus }: UnitFacts): string {
   return plain(result ?? "unknown", 40);
 }
 
-/** Whether the log says that something else has the port. */
-export function isPortTaken(log: readonly string[]): boolean {
-  return log.slice(-10).some((line) =>
-    /EADDRINUSE|address already in use|port .* in use/i.test(line)
-  );
-}
-
-/** What `opencode serve` was told, from its command line; `undefined` where it was not. */
+/** What `opencode serve` was told, from its command line; undefined where that is not known. */
 export function serveOptions(command: readonly string[]): { port?: number; hostname?: string } {
   const valueOf = (name: string) => {
     const at = command.findIndex((word) => word === name || word.startsWith(`${name}=`));
     if (at < 0) return undefined;
     return command[at] === name ? command[at + 1] : command[at].slice(name.length + 1);
   };
-  const port = valueOf("--port");
+  const port = valueOf("--port") ?? "";
   return {
-    port: port === undefined ? undefined : Number(port),
+    port: /^\d+$/.test(port) ? Number(port) : undefined,
     hostname: valueOf("--hostname"),
   };
 }

@@ -1,0 +1,1251 @@
+/** Each check, on a machine where all is well but for one thing. */
+import assert from "node:assert/strict";
+import picocolors from "picocolors";
+import { GROUPS, type Level } from "../../../src/doctor/check.ts";
+import { allChecks } from "../../../src/doctor/checks.ts";
+import type { Probes } from "../../../src/doctor/probes.ts";
+import { MARKS, reportLines } from "../../../src/doctor/report.ts";
+import { type Result, runChecks, selectChecks } from "../../../src/doctor/run_checks.ts";
+import { RalphError } from "../../../src/error.ts";
+import { systemClock } from "../../../src/host/clock.ts";
+import { OpenCodeError } from "../../../src/opencode/error.ts";
+import {
+  healthy,
+  NOW,
+  OPENCODE,
+  problemOf,
+  UNIT_FILE,
+  withManager,
+  withModels,
+  withoutAnswer,
+  withRepository,
+  withServer,
+  withStore,
+  withTasks,
+  withUnit,
+} from "./healthy.ts";
+
+const checks = allChecks({ deep: true });
+
+/** All results; each failure must have a command that mends it, and no line may be hostile. */
+async function diagnose(
+  spoiled: Partial<Probes>,
+  chosen = checks,
+): Promise<ReadonlyMap<string, Result>> {
+  const results = await runChecks(chosen, {
+    probes: { ...healthy, ...spoiled },
+    clock: systemClock,
+  });
+  for (const result of results) {
+    if (result.level !== "fail") continue;
+    assert(result.remedy[0].command, `${result.id} has no command: ${result.found}`);
+    assert.doesNotMatch(result.found, /the check itself failed|no answer within/, result.id);
+  }
+  const look = { marks: MARKS.words, colors: picocolors.createColors(false) };
+  for (const line of reportLines(results, look, true)) assert.doesNotMatch(line, /\p{Cc}/u);
+  return new Map(results.map((result) => [result.id, result]));
+}
+
+/** What a result says, on one line. */
+function words(result: Result): string {
+  const found = "found" in result ? result.found : "";
+  const because = "because" in result ? result.because : "";
+  return `${found} | ${because}`;
+}
+
+interface Case {
+  name: string;
+  spoiled: Partial<Probes>;
+  id: string;
+  level: Level;
+  says?: RegExp;
+  /** Those of its remedies, in their order. */
+  commands?: readonly RegExp[];
+}
+
+async function judge({ spoiled, id, level, says, commands }: Case): Promise<void> {
+  const result = (await diagnose(spoiled)).get(id);
+  assert(result, `there is no check ${id}`);
+  assert.equal(result.level, level, words(result));
+  if (says) assert.match(words(result), says);
+  if (commands) {
+    const remedies = "remedy" in result ? result.remedy : [];
+    const shown = JSON.stringify(remedies);
+    assert.equal(remedies.length, commands.length, shown);
+    remedies.forEach(({ command }, i) => assert.match(command ?? "", commands[i], shown));
+  }
+}
+
+function cases(list: readonly Case[]): void {
+  for (const one of list) Deno.test(`${one.id}: ${one.name}`, () => judge(one));
+}
+
+const REINSTALL = /^cp (\S+) \1\.old && ralph doctor --print-unit > \1 && systemctl .*restart/;
+const RESTART = /^systemctl --user restart opencode\.service$/;
+const START = /^systemctl --user start opencode\.service$/;
+const LOG = /^journalctl --user -u opencode\.service -n 50 --no-pager$/;
+const ENABLE = /^systemctl --user enable opencode\.service$/;
+const NO_FILE = (...missing: readonly string[]): Partial<Probes> => ({
+  exists: (path) => !missing.includes(path) && healthy.exists(path),
+});
+const NO_PROGRAM = (missing: string): Partial<Probes> => ({
+  program: (name) => name === missing ? undefined : healthy.program(name),
+});
+const NO_MANAGER = { reachable: false, problem: "no_manager", said: "no medium\x1b[31m" } as const;
+const NO_SYSTEMD = { reachable: false, problem: "no_systemd", said: "" } as const;
+const heldBy = (...holders: NonNullable<Awaited<ReturnType<Probes["listeners"]>>>) => ({
+  listeners: () => Promise.resolve(holders),
+});
+const OTHER = { address: "127.0.0.1", uid: 1000, pid: 4711, command: "nc -l\x1b[31m 14096" };
+
+Deno.test("every check has an id of its own, in its group, and follows what it needs", () => {
+  const ids = checks.map(({ id }) => id);
+  assert.equal(new Set(ids).size, ids.length);
+  checks.forEach(({ id, group, needs = [], after = [] }, i) => {
+    assert.match(id, new RegExp(`^${group.toLowerCase()}\\.[a-z_]+$`));
+    for (const other of [...needs, ...after]) {
+      assert(ids.slice(0, i).includes(other), `${id} names ${other}, which is not before it`);
+    }
+  });
+  const groups = checks.map(({ group }) => GROUPS.indexOf(group));
+  assert.deepEqual(groups, groups.toSorted((a, b) => a - b), "the groups are not together");
+});
+
+Deno.test("only --deep has the check that costs a model call", () => {
+  const usual = allChecks({ deep: false }).map(({ id }) => id);
+  assert.deepEqual(checks.map(({ id }) => id).filter((id) => !usual.includes(id)), ["server.turn"]);
+});
+
+Deno.test("docs/doctor.md has a line for each check, and for no other", () => {
+  const text = Deno.readTextFileSync(new URL("../../../docs/doctor.md", import.meta.url));
+  const rows = text.matchAll(/^\| `([a-z]+\.[a-z_]+)` +\|/gm);
+  assert.deepEqual([...rows].map(([, id]) => id), checks.map(({ id }) => id));
+});
+
+Deno.test("where all is well, every check says so", async () => {
+  const results = await diagnose({});
+  assert.deepEqual([...results.values()].filter(({ level }) => level !== "ok").map(words), []);
+  const found = (id: string) => words(results.get(id) ?? assert.fail(id));
+  assert.match(found("service.port"), /^14096: opencode\.service \(pid 700\)/);
+  assert.match(found("service.active"), /^running for 1h \(pid 700\)/);
+  assert.match(found("server.model"), /^acme\/large \(OpenCode's setting\)/);
+  assert.match(found("server.turn"), /^“ready” after 1\.2s, 1,050 tokens/);
+  assert.match(found("store.workers"), /^1, each with its worker/);
+  assert.match(found("project.tasks"), /^2 tasks, 1 with open stories/);
+});
+
+cases([
+  {
+    name: "this shell does not lead to the user manager",
+    spoiled: withManager({ reachable: true, state: "running", runtimeDir: "/run/user/1000" }, {
+      linger: true,
+    }),
+    id: "host.systemd",
+    level: "warn",
+    commands: [/^export XDG_RUNTIME_DIR=\/run\/user\/1000$/],
+  },
+  {
+    name: "no systemd",
+    spoiled: withManager(NO_SYSTEMD),
+    id: "host.systemd",
+    level: "warn",
+    says: /not run by systemd/,
+    commands: [],
+  },
+  {
+    name: "systemd hangs",
+    spoiled: withManager({ reachable: false, problem: "late", said: "" }),
+    id: "host.systemd",
+    level: "fail",
+    commands: [/^systemctl status user@1000\.service$/],
+  },
+  {
+    name: "another user's bus",
+    spoiled: withManager({ reachable: false, problem: "denied", said: "Permission denied" }),
+    id: "host.systemd",
+    level: "fail",
+    commands: [/^export XDG_RUNTIME_DIR=\/run\/user\/1000$/],
+  },
+  {
+    name: "nobody is logged in, and linger may be switched on",
+    spoiled: withManager(NO_MANAGER),
+    id: "host.systemd",
+    level: "fail",
+    says: /no medium/,
+    commands: [/^loginctl enable-linger ann$/, /^export XDG_RUNTIME_DIR=/],
+  },
+  {
+    name: "nobody is logged in, and root is needed",
+    spoiled: withManager(NO_MANAGER, { mayLinger: false }),
+    id: "host.systemd",
+    level: "fail",
+    commands: [/^sudo loginctl enable-linger ann$/, /^export XDG_RUNTIME_DIR=/],
+  },
+  {
+    name: "off, and may be switched on",
+    spoiled: withManager({ reachable: true, state: "running" }, { linger: false }),
+    id: "host.linger",
+    level: "fail",
+    says: /linger is off for ann/,
+    commands: [/^loginctl enable-linger ann$/],
+  },
+  {
+    name: "off, and root is needed",
+    spoiled: withManager({ reachable: true, state: "running" }, {
+      linger: false,
+      mayLinger: false,
+    }),
+    id: "host.linger",
+    level: "fail",
+    commands: [/^sudo loginctl enable-linger ann$/],
+  },
+  {
+    name: "off, root is needed, and there is no sudo",
+    spoiled: {
+      ...withManager({ reachable: true, state: "running" }, { linger: false, mayLinger: false }),
+      ...NO_PROGRAM("sudo"),
+    },
+    id: "host.linger",
+    level: "fail",
+    commands: [/^su -c 'loginctl enable-linger ann'$/],
+  },
+  {
+    name: "nobody says",
+    spoiled: withManager({ reachable: true, state: "running" }),
+    id: "host.linger",
+    level: "warn",
+    commands: [/^loginctl show-user ann$/],
+  },
+  {
+    name: "no user manager to ask about",
+    spoiled: withManager(NO_SYSTEMD),
+    id: "host.linger",
+    level: "skip",
+  },
+  {
+    name: "nearly full",
+    spoiled: { freeBytes: () => 0.1 * 1024 ** 3 },
+    id: "host.space",
+    level: "fail",
+    says: /^0\.1 GB free/,
+    commands: [/^du -xh .* \/home\/ann \|/],
+  },
+  {
+    name: "the project's disk is the fuller one",
+    spoiled: { freeBytes: (folder) => (folder.endsWith("shop") ? 1 : 50) * 1024 ** 3 },
+    id: "host.space",
+    level: "warn",
+    says: /^1\.0 GB free at \/home\/ann\/shop/,
+  },
+  {
+    name: "it cannot be told",
+    spoiled: { freeBytes: () => undefined },
+    id: "host.space",
+    level: "skip",
+  },
+  {
+    name: "no git",
+    spoiled: NO_PROGRAM("git"),
+    id: "host.git",
+    level: "fail",
+    commands: [/^sudo apt-get install -y git$/],
+  },
+  {
+    name: "git does not say its version",
+    spoiled: { versionOf: () => Promise.resolve(undefined) },
+    id: "host.git",
+    level: "ok",
+    says: /version unknown/,
+  },
+  {
+    name: "they are not installed",
+    spoiled: NO_FILE("/home/ann/.zfunc/_ralph"),
+    id: "host.completions",
+    level: "skip",
+    says: /ralph completions zsh > \/home\/ann\/\.zfunc\/_ralph/,
+  },
+  {
+    name: "another shell",
+    spoiled: { completions: undefined },
+    id: "host.completions",
+    level: "skip",
+  },
+]);
+
+cases([
+  {
+    name: "no opencode",
+    spoiled: NO_PROGRAM("opencode"),
+    id: "service.opencode",
+    level: "fail",
+    commands: [/opencode\.ai\/install/],
+  },
+  {
+    name: "a version that was not tested",
+    spoiled: { versionOf: () => Promise.resolve("2.0.0\x1b[31m") },
+    id: "service.opencode",
+    level: "warn",
+    says: /1\.1\.53 to 1\.18/,
+  },
+  {
+    name: "it cannot be told who has it",
+    spoiled: { listeners: () => Promise.resolve(undefined) },
+    id: "service.port",
+    level: "skip",
+  },
+  { name: "nobody has it", spoiled: heldBy(), id: "service.port", level: "ok" },
+  {
+    name: "open to the network",
+    spoiled: heldBy({ ...OTHER, address: "0.0.0.0", pid: 700 }),
+    id: "service.port",
+    level: "fail",
+    says: /open to the network \(0\.0\.0\.0\)/,
+    commands: [/^kill 700$/],
+  },
+  {
+    name: "open to the network by IPv6, of another user",
+    spoiled: heldBy({ address: "127.0.0.1", uid: 0 }, { address: "::", uid: 0 }),
+    id: "service.port",
+    level: "fail",
+    commands: [/^sudo ss -ltnp 'sport = :14096'$/],
+  },
+  {
+    name: "a process of another user",
+    spoiled: { ...heldBy({ address: "127.0.0.1", uid: 1001 }), ...withoutAnswer("not_opencode") },
+    id: "service.port",
+    level: "fail",
+    says: /taken by a process of user 1001/,
+    commands: [/^sudo ss /],
+  },
+  {
+    name: "another program of this user",
+    spoiled: { ...heldBy(OTHER), ...withoutAnswer("not_opencode") },
+    id: "service.port",
+    level: "fail",
+    says: /taken by nc -l\\x1b\[31m 14096 \(pid 4711\)/,
+    commands: [/^kill 4711$/],
+  },
+  {
+    name: "another OpenCode",
+    spoiled: heldBy(OTHER),
+    id: "service.port",
+    level: "warn",
+    says: /another OpenCode, not the unit's/,
+    commands: [/^kill 4711$/],
+  },
+  {
+    name: "an OpenCode where there is no systemd",
+    spoiled: { ...heldBy(OTHER), ...withManager(NO_SYSTEMD) },
+    id: "service.port",
+    level: "ok",
+    says: /pid 4711/,
+  },
+  {
+    name: "a child of the unit's process",
+    spoiled: heldBy({
+      ...OTHER,
+      controlGroup: "/user.slice/user@1000.service/app.slice/opencode.service/child",
+    }),
+    id: "service.port",
+    level: "ok",
+    says: /opencode\.service \(pid 4711\)/,
+  },
+  {
+    name: "no unit, and nothing answers",
+    spoiled: { ...withUnit({ load: "not-found", file: "" }), ...withoutAnswer("unreachable") },
+    id: "service.installed",
+    level: "fail",
+    says: /there is no opencode\.service/,
+    commands: [
+      /^mkdir -p \S+systemd\/user && ralph doctor --print-unit > \S+ && .*enable --now opencode\.service$/,
+    ],
+  },
+  {
+    name: "no unit, and the configured port is another one",
+    spoiled: {
+      ...withUnit({ load: "not-found", file: "" }),
+      ...withoutAnswer("unreachable"),
+      names: { ...healthy.names, port: 5000, serverUrl: "http://127.0.0.1:5000" },
+    },
+    id: "service.installed",
+    level: "fail",
+    commands: [/ralph doctor --server http:\/\/127\.0\.0\.1:5000 --print-unit >/],
+  },
+  {
+    name: "no unit, and a server answers",
+    spoiled: withUnit({ load: "not-found", file: "" }),
+    id: "service.installed",
+    level: "warn",
+    says: /nobody keeps the server/,
+  },
+  {
+    name: "masked",
+    spoiled: { ...withUnit({ load: "masked" }), ...withoutAnswer("unreachable") },
+    id: "service.installed",
+    level: "fail",
+    commands: [/^systemctl --user unmask opencode\.service && mkdir/],
+  },
+  {
+    name: "by its file, where the user manager is away",
+    spoiled: withManager(NO_MANAGER),
+    id: "service.installed",
+    level: "ok",
+  },
+  {
+    name: "no file, and the user manager is away",
+    spoiled: { ...withManager(NO_MANAGER), ...NO_FILE(UNIT_FILE), ...withoutAnswer("unreachable") },
+    id: "service.installed",
+    level: "fail",
+  },
+  {
+    name: "masked by its file, where the user manager is away",
+    spoiled: {
+      ...withManager(NO_MANAGER),
+      ...withoutAnswer("unreachable"),
+      mode: () => ({ mode: 0o777, uid: 1000, isLinkTo: "/dev/null" }),
+    },
+    id: "service.installed",
+    level: "fail",
+    says: /is masked/,
+  },
+  {
+    name: "no systemd",
+    spoiled: withManager(NO_SYSTEMD),
+    id: "service.installed",
+    level: "skip",
+  },
+  {
+    name: "systemd refuses it",
+    spoiled: withUnit({ load: "bad-setting", loadError: "Invalid argument" }, {
+      verify: ["opencode.service: Service has no ExecStart=\x1b[31m. Refusing."],
+    }),
+    id: "service.loaded",
+    level: "fail",
+    says: /has no ExecStart=\\x1b/,
+    commands: [REINSTALL],
+  },
+  {
+    name: "a line that systemd ignores",
+    spoiled: withUnit({}, { verify: [`${UNIT_FILE}:4: Failed to parse, ignoring: sometimes`] }),
+    id: "service.loaded",
+    level: "warn",
+    says: /^line 4: Failed to parse/,
+    commands: [REINSTALL],
+  },
+  {
+    name: "changed since systemd read it",
+    spoiled: withUnit({ needsReload: true }),
+    id: "service.loaded",
+    level: "warn",
+    commands: [/^systemctl --user daemon-reload$/],
+  },
+  {
+    name: "with drop-ins",
+    spoiled: withUnit({ dropIns: ["/home/ann/x.d/limits.conf", "/etc/y.d/b.conf"] }),
+    id: "service.loaded",
+    level: "ok",
+    says: /drop-ins limits\.conf, b\.conf/,
+  },
+  {
+    name: "cannot be told where the user manager is away",
+    spoiled: withManager(NO_MANAGER),
+    id: "service.loaded",
+    level: "skip",
+  },
+  {
+    name: "another port",
+    spoiled: withUnit({ command: [OPENCODE, "serve", "--port", "4096"] }),
+    id: "service.command",
+    level: "fail",
+    says: /port 4096, not 14096/,
+    commands: [REINSTALL],
+  },
+  {
+    name: "no port",
+    spoiled: withUnit({ command: [OPENCODE, "serve\x1b"] }),
+    id: "service.command",
+    level: "fail",
+    says: /serve\\x1b: port not said/,
+  },
+  {
+    name: "a port that is no number",
+    spoiled: withUnit({ command: [OPENCODE, "serve", "--port", "$PORT"] }),
+    id: "service.command",
+    level: "fail",
+    says: /--port \$PORT: port not said, not 14096/,
+  },
+  {
+    name: "open to the network",
+    spoiled: withUnit({
+      command: [OPENCODE, "serve", "--port=14096", "--hostname=0.0.0.0"],
+    }),
+    id: "service.command",
+    level: "fail",
+    says: /listens on 0\.0\.0\.0/,
+    commands: [REINSTALL],
+  },
+  {
+    name: "its program is not there",
+    spoiled: withUnit({ command: ["/nowhere/opencode", "serve", "--port", "14096"] }),
+    id: "service.command",
+    level: "fail",
+    says: /^\/nowhere\/opencode is not there/,
+    commands: [REINSTALL],
+  },
+  {
+    name: "its program is not in its PATH",
+    spoiled: withUnit({ environment: ["PATH=/usr/bin:/bin"] }),
+    id: "service.command",
+    level: "fail",
+    says: /^opencode \(in the unit's PATH\) is not there/,
+  },
+  {
+    name: "env with options, a variable and a path",
+    spoiled: withUnit({
+      command: ["/usr/bin/env", "-u", "A=b", "/nowhere/opencode", "serve", "--port=14096"],
+    }),
+    id: "service.command",
+    level: "fail",
+    says: /^\/nowhere\/opencode is not there/,
+  },
+  {
+    name: "its PATH is systemd's own, which is not known",
+    spoiled: withUnit({ environment: [] }),
+    id: "service.command",
+    level: "ok",
+  },
+  {
+    name: "disabled",
+    spoiled: withUnit({ fileState: "disabled" }),
+    id: "service.enabled",
+    level: "fail",
+    says: /^disabled \| after a boot there is no server/,
+    commands: [ENABLE],
+  },
+  {
+    name: "no [Install] section",
+    spoiled: withUnit({ fileState: "static" }),
+    id: "service.enabled",
+    level: "fail",
+    commands: [REINSTALL, ENABLE],
+  },
+  {
+    name: "its file was deleted while it runs",
+    spoiled: withUnit({ fileState: "" }),
+    id: "service.enabled",
+    level: "fail",
+    says: /^its file is gone/,
+  },
+  {
+    name: "linked",
+    spoiled: withUnit({ fileState: "linked" }),
+    id: "service.enabled",
+    level: "ok",
+  },
+  {
+    name: "not enabled by its files, where the user manager is away",
+    spoiled: withManager(NO_MANAGER),
+    id: "service.enabled",
+    level: "fail",
+  },
+  {
+    name: "stopped",
+    spoiled: withUnit({ active: "inactive", sub: "dead", pid: 0 }),
+    id: "service.active",
+    level: "fail",
+    says: /^is not running/,
+    commands: [START],
+  },
+  {
+    name: "failed, with its last words",
+    spoiled: withUnit(
+      { active: "failed", sub: "failed", result: "exit-code", exitStatus: 1 },
+      { log: ["one", "cheese\x1b[31m"] },
+    ),
+    id: "service.active",
+    level: "fail",
+    says: /^failed \(exit code 1\); it said last: cheese\\x1b/,
+    commands: [RESTART, LOG],
+  },
+  {
+    name: "it ends again and again",
+    spoiled: withUnit({
+      active: "activating",
+      sub: "auto-restart",
+      result: "signal",
+      exitStatus: 11,
+    }),
+    id: "service.active",
+    level: "fail",
+    says: /again and again \(signal\)/,
+    commands: [RESTART, LOG],
+  },
+  {
+    name: "stopping",
+    spoiled: withUnit({ active: "deactivating", sub: "stop-sigterm" }),
+    id: "service.active",
+    level: "fail",
+    says: /^is stopping/,
+  },
+  {
+    name: "starting",
+    spoiled: withUnit({ active: "activating", sub: "start" }),
+    id: "service.active",
+    level: "ok",
+    says: /^starting/,
+  },
+  {
+    name: "reloading",
+    spoiled: withUnit({ active: "reloading", sub: "reload" }),
+    id: "service.active",
+    level: "ok",
+  },
+  {
+    name: "started again and again, and running for a moment",
+    spoiled: withUnit({ restarts: 7, activeSince: NOW - 4_000 }, { log: ["ouch\x07"] }),
+    id: "service.active",
+    level: "warn",
+    says: /started again 7 times, the last time 4s ago; it said last: ouch\\x07/,
+    commands: [LOG],
+  },
+  {
+    name: "started again once, long ago",
+    spoiled: withUnit({ restarts: 7, activeSince: NOW - 3_600_000 }),
+    id: "service.active",
+    level: "ok",
+  },
+]);
+
+const secret = "correct horse";
+const serverEnv = { ...healthy.serverEnv };
+const ASKS = withoutAnswer("unauthorized");
+const STARTED_WITH = {
+  environmentOf: (pid: number) =>
+    Promise.resolve(
+      pid === 700 ? new Map([["OPENCODE_SERVER_PASSWORD", secret]]) : undefined,
+    ),
+};
+const TAKE = /^\(umask 077 && mkdir -p \S+ && tr .* < \/proc\/700\/environ \| grep .* > \S+\)$/;
+const UNSET = /^unset OPENCODE_SERVER_PASSWORD$/;
+const failing = (problem: OpenCodeError) => () => Promise.resolve({ error: problem });
+const request = { id: "per_1", sessionId: "ses_1", permission: "bash\x1b", patterns: ["*"] };
+const question = { id: "que_1", sessionId: "ses_2", questions: [] };
+
+cases([
+  {
+    name: "others may read it",
+    spoiled: { serverEnv: { ...serverEnv, isOpen: true } },
+    id: "server.password_file",
+    level: "fail",
+    commands: [/^chmod 600 \/home\/ann\/\.config\/ralph\/server\.env$/],
+  },
+  {
+    name: "a check of Service says why not",
+    spoiled: { ...withUnit({ active: "inactive" }), ...withoutAnswer("unreachable") },
+    id: "server.answers",
+    level: "skip",
+    says: /see Service/,
+  },
+  {
+    name: "no systemd, and nothing there",
+    spoiled: { ...withManager(NO_SYSTEMD), ...heldBy(), ...withoutAnswer("unreachable") },
+    id: "server.answers",
+    level: "fail",
+    commands: [/^opencode serve --hostname 127\.0\.0\.1 --port 14096$/],
+  },
+  {
+    name: "the unit runs, and nothing listens",
+    spoiled: { ...heldBy(), ...withoutAnswer("unreachable") },
+    id: "server.answers",
+    level: "fail",
+    commands: [RESTART, LOG],
+  },
+  {
+    name: "the unit runs, and is silent",
+    spoiled: withoutAnswer("timeout"),
+    id: "server.answers",
+    level: "fail",
+    commands: [RESTART, LOG],
+  },
+  {
+    name: "the unit was only just started",
+    spoiled: { ...withUnit({ activeSince: NOW - 3_000 }), ...withoutAnswer("timeout") },
+    id: "server.answers",
+    level: "fail",
+    says: /only just started/,
+    commands: [/^sleep 5; ralph doctor$/, LOG],
+  },
+  { name: "it asks for a password", spoiled: ASKS, id: "server.answers", level: "ok" },
+  {
+    name: "none is known here, and the server's cannot be read",
+    spoiled: ASKS,
+    id: "server.password",
+    level: "fail",
+    says: /ralph has none/,
+    commands: [/read -rs p && printf .* > \/home\/ann\/\.config\/ralph\/server\.env\)$/],
+  },
+  {
+    name: "none is known here, and the server's can be taken over",
+    spoiled: { ...ASKS, ...STARTED_WITH },
+    id: "server.password",
+    level: "fail",
+    commands: [TAKE],
+  },
+  {
+    name: "the file has another one",
+    spoiled: {
+      ...ASKS,
+      ...STARTED_WITH,
+      serverEnv: { ...serverEnv, source: "file", password: "other", inFile: "other" },
+    },
+    id: "server.password",
+    level: "fail",
+    says: /refuses the one from \/home\/ann\/\.config\/ralph\/server\.env/,
+    commands: [TAKE],
+  },
+  {
+    name: "the variable hides the right one",
+    spoiled: {
+      ...ASKS,
+      ...STARTED_WITH,
+      serverEnv: { ...serverEnv, source: "variable", password: "other", inFile: secret },
+    },
+    id: "server.password",
+    level: "fail",
+    says: /the one from OPENCODE_SERVER_PASSWORD/,
+    commands: [UNSET],
+  },
+  {
+    name: "the variable is wrong, and the file too",
+    spoiled: {
+      ...ASKS,
+      ...STARTED_WITH,
+      serverEnv: { ...serverEnv, source: "variable", password: "other", inFile: "another" },
+    },
+    id: "server.password",
+    level: "fail",
+    commands: [TAKE, UNSET],
+  },
+  {
+    name: "that of the process which has the port, not of a unit for another port",
+    spoiled: { ...ASKS, ...heldBy(OTHER), ...STARTED_WITH },
+    id: "server.password",
+    level: "fail",
+    commands: [/read -rs p/],
+  },
+  {
+    name: "it matches",
+    spoiled: { serverEnv: { ...serverEnv, source: "variable", password: secret } },
+    id: "server.password",
+    level: "ok",
+    says: /^from OPENCODE_SERVER_PASSWORD/,
+  },
+  {
+    name: "not a tested one",
+    spoiled: withServer({ health: () => Promise.resolve({ value: { version: "0.9.1" } }) }),
+    id: "server.version",
+    level: "warn",
+    commands: [/^npm install -g opencode-ai@\S+ && systemctl --user restart/],
+  },
+  {
+    name: "another one is installed",
+    spoiled: withServer({ health: () => Promise.resolve({ value: { version: "1.1.53" } }) }),
+    id: "server.version",
+    level: "warn",
+    says: /1\.1\.53 runs, 1\.18\.33 is installed/,
+    commands: [RESTART],
+  },
+  {
+    name: "no session can be made",
+    spoiled: withServer({
+      roundTrip: () =>
+        Promise.resolve({ session: { error: problemOf("timeout") }, event: { value: false } }),
+    }),
+    id: "server.session",
+    level: "fail",
+    commands: [LOG],
+  },
+  {
+    name: "outside of git",
+    spoiled: { project: undefined },
+    id: "server.session",
+    level: "skip",
+  },
+  {
+    name: "none came",
+    spoiled: withServer({
+      roundTrip: () => Promise.resolve({ session: { value: undefined }, event: { value: false } }),
+    }),
+    id: "server.events",
+    level: "warn",
+    commands: [RESTART, LOG],
+  },
+  {
+    name: "the server has none",
+    spoiled: withModels({ chosen: undefined }),
+    id: "server.model",
+    level: "fail",
+    commands: [/^opencode auth login$/],
+  },
+  {
+    name: "its provider cannot be used",
+    spoiled: withModels({ chosen: "else/large\x1b", chosenBy: "ralph" }),
+    id: "server.model",
+    level: "fail",
+    says: /^else\/large\\x1b: its provider cannot be used/,
+    commands: [/^opencode auth login$/, /^opencode models$/],
+  },
+  {
+    name: "a name without a provider",
+    spoiled: withModels({ chosen: "large" }),
+    id: "server.model",
+    level: "fail",
+    says: /^large: /,
+  },
+  {
+    name: "the server does not know it",
+    spoiled: withModels({ chosen: "acme/larger", chosenBy: "ralph" }),
+    id: "server.model",
+    level: "fail",
+    says: /^acme\/larger: the server does not know it/,
+    commands: [/^opencode models acme$/],
+  },
+  {
+    name: "only free models",
+    spoiled: withModels({
+      chosen: "opencode/free",
+      chosenBy: "default",
+      providers: [{ id: "opencode", hasCredentials: false, models: ["opencode/free"] }],
+    }),
+    id: "server.model",
+    level: "warn",
+    says: /^opencode\/free \(the default\); no credentials/,
+    commands: [/^opencode auth login$/],
+  },
+  {
+    name: "the server does not say",
+    spoiled: withServer({ models: failing(problemOf("server_error")) }),
+    id: "server.model",
+    level: "fail",
+    commands: [LOG],
+  },
+  {
+    name: "a permission",
+    spoiled: withServer({
+      waiting: () => Promise.resolve({ value: { permissions: [request], questions: [question] } }),
+    }),
+    id: "server.waiting",
+    level: "warn",
+    says: /^2 requests in this project, the first: permission `bash\\x1b`/,
+    commands: [
+      /^opencode attach http:\/\/127\.0\.0\.1:14096 --dir \/home\/ann\/shop --session ses_1$/,
+    ],
+  },
+  {
+    name: "a question",
+    spoiled: withServer({
+      waiting: () => Promise.resolve({ value: { permissions: [], questions: [question] } }),
+    }),
+    id: "server.waiting",
+    level: "warn",
+    says: /^1 request in this project, the first: a question/,
+    commands: [/--session ses_2$/],
+  },
+  {
+    name: "the server does not say",
+    spoiled: withServer({ waiting: failing(problemOf("timeout")) }),
+    id: "server.waiting",
+    level: "fail",
+    commands: [LOG],
+  },
+  {
+    name: "the provider refuses",
+    spoiled: withServer({
+      turn: failing(
+        new OpenCodeError("refused", "the turn ended so: no credit", {
+          hints: [{ text: "log in", command: "opencode auth login" }],
+        }),
+      ),
+    }),
+    id: "server.turn",
+    level: "fail",
+    says: /no credit/,
+    commands: [/^opencode auth login$/],
+  },
+  {
+    name: "the model answers with control characters",
+    spoiled: withServer({
+      turn: () => Promise.resolve({ value: { ms: 900, tokens: 1, text: "re\x1b[2Jady" } }),
+    }),
+    id: "server.turn",
+    level: "ok",
+    says: /“re\\x1b\[2Jady” after 0\.9s, 1 token /,
+  },
+]);
+
+const damaged = new RalphError("state", "cannot read the database: malformed\x1b");
+const newer = new RalphError("state", "written by a newer ralph", [
+  { text: "use the newer ralph; this one is", command: "ralph --version" },
+]);
+const dead = (count: number) =>
+  Array.from({ length: count }, (_, i) => ({
+    taskName: `task ${i}\x1b`,
+    taskDir: `/home/ann/shop/tasks/task ${i}`,
+  }));
+const OLDER = { schema: { found: 1, newest: 2 }, sessions: undefined };
+const MOVE_AWAY = /^mv \/\S+\/sessions\.db \/\S+\/sessions\.db\.damaged$/;
+
+cases([
+  {
+    name: "another user's",
+    spoiled: { mode: () => ({ mode: 0o700, uid: 0 }) },
+    id: "store.folders",
+    level: "fail",
+    commands: [/^sudo chown -R 1000 \/home\/ann\/\.local\/share\/ralph$/],
+  },
+  {
+    name: "others may look into them",
+    spoiled: { mode: () => ({ mode: 0o755, uid: 1000 }) },
+    id: "store.folders",
+    level: "warn",
+    commands: [/^chmod 700 \/home\/ann\/\.local\/share\/ralph \/home\/ann\/\.local\/state\/ralph$/],
+  },
+  {
+    name: "not made yet",
+    spoiled: { mode: () => undefined },
+    id: "store.folders",
+    level: "ok",
+    says: /^not made yet/,
+  },
+  {
+    name: "a network file system",
+    spoiled: {
+      fileSystemType: (folder) => Promise.resolve(/share/.test(folder) ? "nfs4" : "ext4"),
+    },
+    id: "store.place",
+    level: "warn",
+    says: /^\/home\/ann\/\.local\/share\/ralph is on nfs4/,
+    commands: [/^export XDG_DATA_HOME=\/var\/tmp\/ann-data$/],
+  },
+  {
+    name: "the home folder, before there is one of ralph",
+    spoiled: {
+      ...NO_FILE(healthy.names.dataFolder),
+      fileSystemType: (folder) => Promise.resolve(folder === "/home/ann" ? "nfs4" : "ext4"),
+    },
+    id: "store.place",
+    level: "warn",
+    says: /^\/home\/ann is on nfs4/,
+  },
+  {
+    name: "it cannot be told",
+    spoiled: { fileSystemType: () => Promise.resolve(undefined) },
+    id: "store.place",
+    level: "skip",
+  },
+  {
+    name: "there is none",
+    spoiled: { store: { ...healthy.store, read: () => undefined } },
+    id: "store.database",
+    level: "ok",
+    says: /^not made yet/,
+  },
+  {
+    name: "damaged beyond reading",
+    spoiled: { store: { ...healthy.store, read: () => damaged } },
+    id: "store.database",
+    level: "fail",
+    says: /malformed\\x1b/,
+    commands: [MOVE_AWAY],
+  },
+  {
+    name: "a newer ralph's",
+    spoiled: { store: { ...healthy.store, read: () => newer } },
+    id: "store.database",
+    level: "fail",
+    commands: [/^ralph --version$/],
+  },
+  {
+    name: "an older one",
+    spoiled: withStore(OLDER),
+    id: "store.schema",
+    level: "ok",
+    says: /^1; the next ralph run makes it 2/,
+  },
+  {
+    name: "damage",
+    spoiled: withStore({ damage: ["row 3 missing from index\x1b", "more"] }),
+    id: "store.sound",
+    level: "fail",
+    says: /^row 3 missing from index\\x1b/,
+    commands: [MOVE_AWAY],
+  },
+  {
+    name: "too large",
+    spoiled: withStore({ checked: false }),
+    id: "store.sound",
+    level: "skip",
+    says: /--deep/,
+  },
+  ...["3.45.1", "3.51.2"].map((version): Case => ({
+    name: `the older ${version}`,
+    spoiled: { store: { ...healthy.store, sqliteVersion: () => version } },
+    id: "store.sqlite",
+    level: "warn",
+    says: /before 3\.51\.3/,
+  })),
+  ...["3.51.3", "3.53", "4.0.0"].map((version): Case => ({
+    name: `the sound ${version}`,
+    spoiled: { store: { ...healthy.store, sqliteVersion: () => version } },
+    id: "store.sqlite",
+    level: "ok",
+  })),
+  {
+    name: "a dead one",
+    spoiled: withStore({ sessions: { running: 2, dead: dead(1), leftSignals: [] } }),
+    id: "store.workers",
+    level: "warn",
+    says: /^the worker of `task 0\\x1b` is gone \|/,
+    commands: [/^ralph run '\/home\/ann\/shop\/tasks\/task 0'$/],
+  },
+  {
+    name: "many dead ones",
+    spoiled: withStore({ sessions: { running: 7, dead: dead(7), leftSignals: [] } }),
+    id: "store.workers",
+    level: "warn",
+    says: /, and 6 more/,
+    commands: dead(5).map(() => /^ralph run /),
+  },
+  {
+    name: "not known with an older schema",
+    spoiled: withStore(OLDER),
+    id: "store.workers",
+    level: "skip",
+  },
+  {
+    name: "left over",
+    spoiled: withStore({
+      sessions: { running: 0, dead: [], leftSignals: ["/d/signals/a.signal", "/d/signals/b c"] },
+    }),
+    id: "store.signals",
+    level: "warn",
+    says: /^2 signal files for no worker/,
+    commands: [/^rm \/d\/signals\/a\.signal '\/d\/signals\/b c'$/],
+  },
+  {
+    name: "not known with an older schema",
+    spoiled: withStore(OLDER),
+    id: "store.signals",
+    level: "skip",
+  },
+]);
+
+const brokenPrd = new RalphError("usage", "tasks/two/prd.json:1:18: a comma\x1b is missing");
+const fixable = new RalphError("usage", "ralph.json:3:1: no such setting", [
+  { text: "see which there are", command: "ralph help settings" },
+]);
+
+cases([
+  { name: "outside of git", spoiled: { project: undefined }, id: "project.root", level: "skip" },
+  {
+    name: "git does not answer",
+    spoiled: withRepository(undefined),
+    id: "project.git",
+    level: "fail",
+    commands: [/^git -C \/home\/ann\/shop status$/],
+  },
+  {
+    name: "a rebase is under way",
+    spoiled: withRepository({
+      branch: undefined,
+      underWay: { what: "rebase", abort: "rebase --abort" },
+    }),
+    id: "project.git",
+    level: "fail",
+    says: /^a rebase is under way/,
+    commands: [/^git -C \/home\/ann\/shop rebase --abort$/],
+  },
+  {
+    name: "the index is locked",
+    spoiled: withRepository({ indexLock: "/home/ann/shop/.git/index.lock" }),
+    id: "project.git",
+    level: "fail",
+    commands: [/^rm \/home\/ann\/shop\/\.git\/index\.lock$/],
+  },
+  {
+    name: "no branch",
+    spoiled: withRepository({ branch: undefined }),
+    id: "project.git",
+    level: "warn",
+    commands: [/^git -C \/home\/ann\/shop switch -c ralph$/],
+  },
+  {
+    name: "no commits yet",
+    spoiled: withRepository({ hasCommits: false }),
+    id: "project.git",
+    level: "ok",
+    says: /^no commits yet/,
+  },
+  {
+    name: "no git program",
+    spoiled: NO_PROGRAM("git"),
+    id: "project.git",
+    level: "skip",
+    says: /needs “git”/,
+  },
+  {
+    name: "no author",
+    spoiled: withRepository({ identity: undefined }),
+    id: "project.identity",
+    level: "warn",
+    commands: [/^git config --global user\.name ann && .* user\.email ann@box$/],
+  },
+  {
+    name: "a network file system",
+    spoiled: { fileSystemType: () => Promise.resolve("nfs4") },
+    id: "project.place",
+    level: "warn",
+    commands: [/^git clone \/home\/ann\/shop ~\/shop$/],
+  },
+  {
+    name: "broken, with a remedy",
+    spoiled: { settingsProblem: fixable },
+    id: "project.settings",
+    level: "fail",
+    commands: [/^ralph help settings$/],
+  },
+  {
+    name: "broken, without one",
+    spoiled: { settingsProblem: new RalphError("usage", "config.json: no\x1b") },
+    id: "project.settings",
+    level: "fail",
+    says: /no\\x1b/,
+    commands: [/^ls \/home\/ann\/\.config\/ralph$/],
+  },
+  {
+    name: "a broken PRD",
+    spoiled: withTasks([{ name: "one", open: 1, total: 1 }, { name: "two", problem: brokenPrd }]),
+    id: "project.tasks",
+    level: "fail",
+    says: /comma\\x1b is missing/,
+    commands: [/^ralph tasks$/],
+  },
+  {
+    name: "none",
+    spoiled: withTasks([]),
+    id: "project.tasks",
+    level: "ok",
+    says: /ralph new my-feature/,
+  },
+  {
+    name: "one without a PRD",
+    spoiled: withTasks([{ name: "one" }]),
+    id: "project.tasks",
+    level: "ok",
+    says: /^1 task, 0 with open stories/,
+  },
+]);
+
+Deno.test("server.session: the remedies of the server's error come first", async () => {
+  const error = new OpenCodeError("refused", "cannot make it", {
+    hints: [{ text: "so", command: "mend it" }],
+  });
+  const results = await diagnose(withServer({
+    roundTrip: () => Promise.resolve({ session: { error }, event: { error } }),
+  }));
+  const session = results.get("server.session");
+  assert(session?.level === "fail");
+  assert.deepEqual(session.remedy, [{ text: "so", command: "mend it" }]);
+  assert.equal(results.get("server.events")?.level, "skip");
+});
+
+Deno.test("the server's checks alone know what to start, without those of the unit", async () => {
+  const server = selectChecks(checks, ["server.answers"]);
+  const commandFor = async (spoiled: Partial<Probes>) => {
+    const result = (await diagnose({ ...spoiled, ...withoutAnswer("unreachable") }, server))
+      .get("server.answers");
+    assert(result?.level === "fail");
+    return result.remedy[0].command;
+  };
+  assert.match(await commandFor({}) ?? "", RESTART);
+  assert.match(await commandFor(withUnit({ load: "not-found" })) ?? "", /^opencode serve /);
+  assert.match(await commandFor(withManager(NO_SYSTEMD)) ?? "", /^opencode serve /);
+});
+
+Deno.test("no password is ever shown", async () => {
+  const secrets = ["secret-1", "secret-2", "secret-3"];
+  const results = await diagnose({
+    ...ASKS,
+    environmentOf: () => Promise.resolve(new Map([["OPENCODE_SERVER_PASSWORD", secrets[0]]])),
+    serverEnv: { ...serverEnv, source: "variable", password: secrets[1], inFile: secrets[2] },
+  });
+  assert.equal(results.get("server.password")?.level, "fail");
+  const shown = JSON.stringify([...results.values()]);
+  for (const one of secrets) assert(!shown.includes(one));
+});
+
+Deno.test("a machine on which every name is hostile cannot write to the terminal", async () => {
+  const evil = (text: string) => `${text}\x1b]0;title\x07\n\x9b2J\u202e'; rm -rf ~`;
+  const names = { ...healthy.names };
+  for (const key of ["home", "unitFile", "dataFolder", "stateFolder", "database"] as const) {
+    names[key] = evil(names[key]);
+  }
+  const hostile: Partial<Probes> = {
+    names,
+    program: (name) => evil(`/usr/bin/${name}`),
+    versionOf: () => Promise.resolve(evil("1.18.33")),
+    completions: { shell: "zsh", file: evil("/home/ann/.zfunc/_ralph") },
+    mode: () => ({ mode: 0o755, uid: 1000 }),
+    fileSystemType: () => Promise.resolve(evil("nfs")),
+    isNetworkFileSystem: () => true,
+    serverEnv: { path: evil("/home/ann/server.env"), isOpen: true },
+    ...withUnit({
+      file: evil(UNIT_FILE),
+      command: [evil("/bin/opencode"), "serve", "--port", "14096", "--hostname", evil("::")],
+      dropIns: [evil("/x.conf")],
+      fileState: evil("strange"),
+      loadError: evil("error"),
+    }, { log: [evil("said")], verify: [evil("line")] }),
+    ...heldBy({ ...OTHER, command: evil("nc") }),
+    ...withStore({
+      damage: [evil("damage")],
+      sessions: {
+        running: 1,
+        dead: [{ taskName: evil("task"), taskDir: evil("/task") }],
+        leftSignals: [evil("/signal")],
+      },
+    }),
+    project: {
+      root: evil("/home/ann/shop"),
+      git: () => Promise.resolve({ hasCommits: true, branch: evil("main"), identity: evil("Ann") }),
+      tasks: () => [{ name: "one", problem: new RalphError("usage", evil("broken")) }],
+    },
+    settingsProblem: new RalphError("usage", evil("settings")),
+    ...withServer({
+      models: () =>
+        Promise.resolve({
+          value: {
+            chosen: evil("acme/large"),
+            chosenBy: "ralph",
+            providers: [{ id: "acme", hasCredentials: true, models: [] }],
+          },
+        }),
+      waiting: () =>
+        Promise.resolve({
+          value: {
+            permissions: [{ ...request, permission: evil("bash"), sessionId: evil("ses") }],
+            questions: [],
+          },
+        }),
+    }),
+  };
+  for (const more of [{}, withManager({ ...NO_MANAGER, said: evil("no") }), ASKS]) {
+    const results = await diagnose({ ...hostile, ...more });
+    const remedies = [...results.values()].flatMap((one) => "remedy" in one ? one.remedy : []);
+    assert(remedies.length > 10);
+    for (const { command = "" } of remedies) {
+      // the quote of the name is closed, escaped and opened again: what follows stays a word
+      assert.doesNotMatch(command.replaceAll(`'\\''; rm -rf ~`, ""), /'; rm -rf ~/);
+    }
+  }
+});

@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import process from "node:process";
+import { type Answer, ask, type AskOptions } from "../../../src/host/ask.ts";
+import { systemClock as clock } from "../../../src/host/clock.ts";
+import { temporaryFolder } from "../../support/folder.ts";
+import { until } from "../../support/wait.ts";
+
+const sh = (script: string, options: Partial<AskOptions> = {}): Promise<Answer> =>
+  ask(["/bin/sh", "-c", script], { clock, timeoutMs: 20_000, ...options });
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+Deno.test("an answer has the exit code, and both outputs without their last line ends", async () => {
+  assert.deepEqual(await sh("echo '  out '; echo; echo err >&2; exit 3"), {
+    kind: "ended",
+    code: 3,
+    stdout: "  out",
+    stderr: "err",
+  });
+});
+
+Deno.test("bytes that are not UTF-8 do not break an answer", async () => {
+  const answer = await sh(`printf 'a\\377b'`);
+  assert(answer.kind === "ended");
+  assert.equal(answer.stdout, "a\ufffdb");
+});
+
+Deno.test("a program gets no input, a locale of its own, and the variables that are added", async () => {
+  const answer = await sh('cat; echo "$LC_ALL $ADDED $HOME"', { env: { ADDED: "yes" } });
+  assert(answer.kind === "ended");
+  assert.equal(answer.stdout, `C.UTF-8 yes ${Deno.env.get("HOME") ?? ""}`.trim());
+});
+
+Deno.test("a long answer is read whole", async () => {
+  const answer = await sh("head -c 300000 /dev/zero | tr '\\0' x");
+  assert(answer.kind === "ended");
+  assert.equal(answer.stdout.length, 300_000);
+});
+
+Deno.test("a program that is not there is missing, whatever its arguments", async () => {
+  assert.deepEqual(
+    await ask(["no-such-program-anywhere", "x"], { clock, timeoutMs: 20_000 }),
+    { kind: "missing" },
+  );
+});
+
+Deno.test("a program that does not end in time is killed", async () => {
+  using folder = temporaryFolder();
+  const file = `${folder.path}/pid`;
+  const answer = await sh(`echo $$ > ${file}; exec sleep 600`, { timeoutMs: 500 });
+  assert.deepEqual(answer, { kind: "late" });
+  const pid = Number(Deno.readTextFileSync(file));
+  await until(() => !isAlive(pid), { what: "the program to be gone" });
+});
+
+Deno.test("what a program leaves behind with its pipes keeps nobody waiting", async () => {
+  using folder = temporaryFolder();
+  const file = `${folder.path}/pid`;
+  const module = (name: string) => new URL(`../../../src/host/${name}.ts`, import.meta.url).href;
+  const code = `
+    import { ask } from "${module("ask")}";
+    import { systemClock as clock } from "${module("clock")}";
+    const script = "sleep 600 & echo $! > ${file}; exit 0";
+    const answer = await ask(["/bin/sh", "-c", script], { clock, timeoutMs: 500 });
+    console.log(answer.kind);`;
+  // to its end: this process must end although the sleeper holds the pipes
+  const { stdout, code: exitCode } = await new Deno.Command(Deno.execPath(), {
+    args: ["eval", "--no-config", code],
+  }).output();
+  const sleeper = Number(Deno.readTextFileSync(file));
+  const livesOn = isAlive(sleeper);
+  if (livesOn) process.kill(sleeper, "SIGKILL");
+  assert.equal(new TextDecoder().decode(stdout), "late\n");
+  assert.equal(exitCode, 0);
+  assert(livesOn, "the sleeper had ended before: nothing was shown");
+});
