@@ -13,7 +13,6 @@ export interface AskOptions {
   timeoutMs: number;
   /** Added to this process's own. */
   env?: Readonly<Record<string, string>>;
-  cwd?: string;
 }
 
 /** Runs `command`, without a shell. Throws only for what is no question of being there or in time. */
@@ -24,7 +23,6 @@ export async function ask(command: readonly string[], options: AskOptions): Prom
     child = new Deno.Command(program, {
       args,
       env: { LC_ALL: "C.UTF-8", ...options.env },
-      cwd: options.cwd,
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
@@ -41,6 +39,8 @@ export async function ask(command: readonly string[], options: AskOptions): Prom
     } catch {
       // It has ended by itself; what it left behind holds its pipes.
     }
+    // Or this process would live for as long as what holds them.
+    child.unref();
     return { kind: "late" };
   });
   const output = child.output().then(({ code, stdout, stderr }): Answer => {

@@ -5,6 +5,11 @@ export function environment(name: string): string | undefined {
   return Deno.env.get(name) || undefined;
 }
 
+/** The names of all variables. */
+export function environmentNames(): readonly string[] {
+  return Object.keys(Deno.env.toObject());
+}
+
 /**
  * Keeps requests to this machine away from a proxy that HTTP_PROXY names: Deno's `fetch` would send
  * them there too (measured, 2.9.6). To be called before the first request; child processes see it.

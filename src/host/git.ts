@@ -4,100 +4,213 @@ import * as path from "node:path";
 export interface TreeState {
   /** The commit that is checked out; undefined before the first one. */
   head?: string;
-  /** Paths that differ from it, each with a mark that changes when the file does. */
-  changed: ReadonlyMap<string, string>;
+  /** The branch that is checked out; undefined when none is. */
+  branch?: string;
+  /** Paths that differ from the commit. */
+  changed: ReadonlyMap<string, ChangedPath>;
+}
+
+export interface ChangedPath {
+  /** Mode and blob in the commit; undefined when it has no such path. */
+  committed?: string;
+  /** The same of the work tree, as if it were added now. */
+  now: string;
+  /** Differs when the file was written: what has the same mark need not be read again. */
+  mark: string;
 }
 
 export interface TreeChange {
+  /** Commits that were made, and how many of them touch a file that counts. */
   commits: number;
-  /** Files that differ in the commits made since, or in the work tree. */
-  files: number;
+  workCommits: number;
+  /** Files whose content or mode is another one now, committed or not. */
+  files: readonly string[];
 }
 
-/** The state of the work tree; undefined when git cannot say. */
-export async function treeState(root: string): Promise<TreeState | undefined> {
+/** Reading more takes longer than its content is worth as evidence: its mark stands for it. */
+const HASHED_BYTES_MAX = 64 * 1024 * 1024;
+const GONE = "gone";
+
+/**
+ * The state of the work tree; undefined when git cannot say. What has not been written since `known`
+ * is not read again.
+ */
+export async function treeState(
+  root: string,
+  known?: TreeState,
+): Promise<TreeState | undefined> {
   const output = await git(root, [
     "status",
     "--porcelain=v2",
     "--branch",
     "--untracked-files=all",
+    "--no-renames",
     "-z",
   ]);
   if (output === undefined) return undefined;
   let head: string | undefined;
-  const changed = new Map<string, string>();
-  const records = output.split("\0");
-  for (let i = 0; i < records.length; i++) {
-    const record = records[i];
-    const oid = /^# branch\.oid ([0-9a-f]+)$/.exec(record);
-    if (oid) head = oid[1];
-    const file = changedPath(record);
-    if (file === undefined) continue;
-    // A renamed file's record is followed by one with its old name.
-    if (record.startsWith("2 ")) i++;
-    changed.set(file, `${record.slice(0, record.length - file.length)}${mark(root, file)}`);
+  let branch: string | undefined;
+  const entries: [string, ChangedPath & { hash?: boolean }][] = [];
+  for (const record of output.split("\0")) {
+    const [, header, value] = /^# branch\.(oid|head) (.*)$/s.exec(record) ?? [];
+    if (header === "oid" && value !== "(initial)") head = value;
+    if (header === "head" && value !== "(detached)") branch = value;
+    const found = changedPath(record);
+    if (!found) continue;
+    const [file, committed] = found;
+    const look = lookAt(root, file);
+    const before = known?.changed.get(file);
+    const same = before?.mark === look.mark;
+    entries.push([file, {
+      committed,
+      ...look,
+      ...(same && { now: before.now, hash: false }),
+    }]);
   }
-  return { head, changed };
+  const toHash = entries.filter(([, { hash }]) => hash).map(([file]) => file);
+  const hashes = await hashesOf(root, toHash);
+  const changed = entries.map(([file, { hash, ...entry }]): [string, ChangedPath] => {
+    if (!hash) return [file, entry];
+    return [file, { ...entry, now: `${entry.now}:${hashes.get(file) ?? entry.mark}` }];
+  });
+  return { head, branch, changed: new Map(changed) };
 }
 
-/** What happened between two states. `ignore`: a folder, relative to the root, that does not count. */
+/**
+ * What differs between two states; undefined when git cannot say, as in a repository that was made
+ * anew. `ignore`: a folder, relative to the root, that does not count; empty when all do.
+ */
 export async function treeChange(
   root: string,
   { before, after, ignore }: { before: TreeState; after: TreeState; ignore: string },
-): Promise<TreeChange> {
+): Promise<TreeChange | undefined> {
   const counts = (file: string) => ignore === "" || !file.startsWith(`${ignore}/`);
-  const files = new Set<string>();
-  for (const [file, state] of after.changed) {
-    if (counts(file) && before.changed.get(file) !== state) files.add(file);
-  }
-  for (const file of before.changed.keys()) {
-    if (counts(file) && !after.changed.has(file)) files.add(file);
-  }
-  let commits = 0;
-  if (after.head && after.head !== before.head) {
-    const range = before.head ? `${before.head}..${after.head}` : after.head;
-    const [count, names] = await Promise.all([
-      git(root, ["rev-list", "--count", range]),
-      git(
-        root,
-        before.head
-          ? ["diff", "--name-only", "-z", before.head, after.head]
-          : ["ls-tree", "-r", "--name-only", "-z", after.head],
-      ),
-    ]);
-    commits = Number(count ?? 0);
-    for (const file of names?.split("\0") ?? []) if (file && counts(file)) files.add(file);
-  }
-  return { commits, files: files.size };
+  const moved = before.head !== after.head;
+  const range = before.head ? `${before.head}..${after.head}` : `${after.head}`;
+  const count = async (...only: string[]) =>
+    moved && after.head ? Number(await git(root, ["rev-list", "--count", range, ...only]) ?? 0) : 0;
+  const [between, commits, workCommits] = await Promise.all([
+    moved ? committedBetween(root, before.head, after.head) : new Map<string, Committed>(),
+    count(),
+    ignore === "" ? count() : count("--", ".", `:(exclude,literal)${ignore}`),
+  ]);
+  if (!between) return undefined;
+  const candidates = new Set([
+    ...before.changed.keys(),
+    ...after.changed.keys(),
+    ...between.keys(),
+  ]);
+  const files = [...candidates].filter((file) => {
+    if (!counts(file)) return false;
+    const was = before.changed.get(file);
+    const is = after.changed.get(file);
+    // A path that is not in a state is there as in its commit; the other state may know that one.
+    const committed = between.get(file);
+    const then = was?.now ?? (committed ? committed.old : is?.committed) ?? GONE;
+    const now = is?.now ?? (committed ? committed.new : was?.committed) ?? GONE;
+    return then !== now;
+  });
+  return { commits, workCommits, files };
 }
 
-/** The path in a record of `git status --porcelain=v2 -z` (git-status(1)), if it has one. */
-function changedPath(record: string): string | undefined {
+/** Path, and mode and blob in the commit, of a record of `git status --porcelain=v2` (git-status(1)). */
+function changedPath(record: string): [string, string | undefined] | undefined {
   // The number of fields before the path differs by the record's type; paths may hold spaces.
-  const fields = { "1": 8, "2": 9, "u": 10, "?": 1 }[record[0]];
-  if (fields === undefined || record[1] !== " ") return undefined;
-  return record.split(" ").slice(fields).join(" ");
+  const count = { "1": 8, "u": 10, "?": 1 }[record[0]];
+  if (count === undefined || record[1] !== " ") return undefined;
+  const fields = record.split(" ");
+  const file = fields.slice(count).join(" ");
+  // Of an unmerged file the second stage is that of the commit.
+  const [mode, blob] = { "1": [fields[3], fields[6]], "u": [fields[4], fields[8]] }[record[0]] ??
+    [];
+  return [file, mode === undefined || mode === "000000" ? undefined : `${mode}:${blob}`];
 }
 
-function mark(root: string, file: string): string {
+/** `hash`: the blob is still to be found out, and `now` is the mode alone. */
+function lookAt(root: string, file: string): { now: string; mark: string; hash: boolean } {
+  const full = path.join(root, file);
   try {
-    const { mtime, size } = Deno.lstatSync(path.join(root, file));
-    return `${mtime?.getTime()}:${size}`;
+    const { isFile, isSymlink, mtime, ctime, size, ino, mode } = Deno.lstatSync(full);
+    const mark = [mtime?.getTime(), ctime?.getTime(), size, ino, mode].join(":");
+    if (isSymlink) return { now: `120000:${Deno.readLinkSync(full)}`, mark, hash: false };
+    // A submodule, or a repository of its own.
+    if (!isFile) return { now: `160000:${file}`, mark: "folder", hash: false };
+    const gitMode = ((mode ?? 0) & 0o100) === 0 ? "100644" : "100755";
+    const hash = size <= HASHED_BYTES_MAX;
+    return { now: hash ? gitMode : `${gitMode}:${mark}`, mark, hash };
   } catch {
-    return "gone";
+    return { now: GONE, mark: GONE, hash: false };
   }
 }
 
-async function git(root: string, args: string[]): Promise<string | undefined> {
+/** The blobs that these files would be, by path; none when one of them cannot be read. */
+async function hashesOf(root: string, files: readonly string[]): Promise<Map<string, string>> {
+  if (files.length === 0) return new Map();
+  const output = await git(root, ["hash-object", "--stdin-paths"], files.map(pathLine).join(""));
+  const hashes = output?.trim().split("\n") ?? [];
+  return new Map(hashes.length === files.length ? files.map((file, i) => [file, hashes[i]]) : []);
+}
+
+/** A path as git reads it from a list: one with a line end, or with a quote at its start, quoted. */
+function pathLine(file: string): string {
+  if (!/^"|\n/.test(file)) return `${file}\n`;
+  const quoted = file.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
+  return `"${quoted}"\n`;
+}
+
+interface Committed {
+  old?: string;
+  new?: string;
+}
+
+/** What differs between two commits, as mode and blob; an undefined one is the empty tree. */
+async function committedBetween(
+  root: string,
+  from: string | undefined,
+  to: string | undefined,
+): Promise<Map<string, Committed> | undefined> {
+  const empty = async () => (await git(root, ["hash-object", "-t", "tree", "--stdin"], ""))?.trim();
+  const [a, b] = [from ?? await empty(), to ?? await empty()];
+  if (!a || !b) return undefined;
+  const output = await git(root, ["diff-tree", "-r", "-z", "--raw", "--no-renames", a, b]);
+  if (output === undefined) return undefined;
+  const fields = output.split("\0");
+  const changes = new Map<string, Committed>();
+  for (let i = 0; i + 1 < fields.length; i += 2) {
+    const [oldMode, newMode, oldBlob, newBlob] = fields[i].slice(1).split(" ");
+    const side = (mode: string, blob: string) => mode === "000000" ? undefined : `${mode}:${blob}`;
+    changes.set(fields[i + 1], { old: side(oldMode, oldBlob), new: side(newMode, newBlob) });
+  }
+  return changes;
+}
+
+/** What git prints; undefined when it fails. */
+async function git(
+  root: string,
+  args: readonly string[],
+  input?: string,
+): Promise<string | undefined> {
   try {
-    const { success, stdout } = await new Deno.Command("git", {
+    const child = new Deno.Command("git", {
       args: ["--no-optional-locks", "-C", root, ...args],
-      stdin: "null",
+      stdin: input === undefined ? "null" : "piped",
       stdout: "piped",
       stderr: "null",
-    }).output();
+    }).spawn();
+    const [{ success, stdout }] = await Promise.all([child.output(), feed(child, input)]);
     return success ? new TextDecoder().decode(stdout) : undefined;
   } catch {
     return undefined;
+  }
+}
+
+async function feed(child: Deno.ChildProcess, input: string | undefined): Promise<void> {
+  if (input === undefined) return;
+  const writer = child.stdin.getWriter();
+  try {
+    await writer.write(new TextEncoder().encode(input));
+    await writer.close();
+  } catch {
+    // git ended before it had read all: its exit code says so.
   }
 }

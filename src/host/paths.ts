@@ -12,6 +12,8 @@ export interface Paths {
   locks: string;
   signals: string;
   logs: string;
+  /** What a session's workers must remember beside the database, by task. */
+  kept: string;
 }
 
 /**
@@ -31,11 +33,13 @@ export function pathsFrom(environment: (name: string) => string | undefined): Pa
     );
   };
   const data = base("XDG_DATA_HOME", ".local", "share");
+  const state = base("XDG_STATE_HOME", ".local", "state");
   return {
     database: path.join(data, "sessions.db"),
     locks: path.join(data, "locks"),
     signals: path.join(data, "signals"),
-    logs: path.join(base("XDG_STATE_HOME", ".local", "state"), "logs"),
+    logs: path.join(state, "logs"),
+    kept: path.join(state, "kept"),
   };
 }
 

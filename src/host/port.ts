@@ -35,10 +35,15 @@ export async function listenersOn(
         uid,
         pid,
         command: command?.replaceAll("\0", " ").trim(),
-        controlGroup: groups?.split("\n").at(0)?.replace(/^.*?::/, ""),
+        controlGroup: groups === undefined ? undefined : controlGroupFrom(groups),
       };
     }),
   );
+}
+
+/** That of systemd, among those of other controllers where there are several (cgroups(7)). */
+export function controlGroupFrom(groups: string): string | undefined {
+  return /^(?:0::|\d+:name=systemd:)(.+)$/m.exec(groups)?.[1];
 }
 
 /** The lines of a table of sockets that are in state LISTEN (0A) on this port. */
@@ -55,6 +60,9 @@ export function listeningSockets(
   });
 }
 
+/** `::ffff:0:0/96` in the kernel's words. */
+const MAPPED = "0000000000000000FFFF0000";
+
 /** Each 32-bit word is written in the byte order of the machine: little-endian wherever Deno runs. */
 function addressFrom(hex: string): string {
   const words = hex.match(/.{8}/g) ?? [];
@@ -62,6 +70,8 @@ function addressFrom(hex: string): string {
     (word.match(/../g) ?? []).reverse().map((byte) => parseInt(byte, 16))
   );
   if (bytes.length === 4) return bytes.join(".");
+  // An IPv4 address as IPv6 writes it (RFC 4291, 2.5.5.2).
+  if (hex.startsWith(MAPPED)) return bytes.slice(12).join(".");
   if (bytes.every((byte) => byte === 0)) return "::";
   if (bytes.slice(0, 15).every((byte) => byte === 0) && bytes[15] === 1) return "::1";
   const groups = Array.from(

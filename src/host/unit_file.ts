@@ -27,9 +27,9 @@ export function fitUnit(
   if (folder === undefined) return withPort;
   return withPort.replace(/^(Environment="?PATH=)(.*)$/m, (line, start: string, rest: string) => {
     const folders = rest.replace(/"$/, "").replaceAll("%h", home).split(":");
-    return folders.includes(folder) ? line : `${start}${specifiersEscaped(folder)}:${rest}`;
+    return folders.includes(folder) ? line : `${start}${escaped(folder)}:${rest}`;
   });
 }
 
-/** systemd.unit(5): a percent sign begins a specifier. */
-const specifiersEscaped = (text: string) => text.replaceAll("%", "%%");
+/** systemd.unit(5), systemd.syntax(7): what begins a specifier, or an escape, and what ends quotes. */
+const escaped = (text: string) => text.replaceAll("%", "%%").replaceAll(/["\\]/g, "\\$&");

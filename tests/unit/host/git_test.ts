@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { treeChange, treeState } from "../../../src/host/git.ts";
+import { storedTree, storeTree } from "../../../src/loop/stored_tree.ts";
 import { temporaryFolder } from "../../support/folder.ts";
 
 async function repository(root: string) {
@@ -21,12 +22,15 @@ async function repository(root: string) {
 async function changeBy(root: string, work: () => Promise<unknown> | void) {
   const before = await treeState(root);
   await work();
-  const after = await treeState(root);
+  const after = await treeState(root, before);
   assert(before && after);
-  return await treeChange(root, { before, after, ignore: "tasks/t" });
+  const between = { before: storedTree(storeTree(before)), after, ignore: "tasks/t" };
+  const change = await treeChange(root, between);
+  assert(change);
+  return change;
 }
 
-Deno.test("commits and changed files are counted, the task's own folder is not", async () => {
+Deno.test("commits and changed files are told, the task's own folder is not", async () => {
   using dir = temporaryFolder();
   const root = dir.path;
   const { git, write } = await repository(root);
@@ -38,52 +42,131 @@ Deno.test("commits and changed files are counted, the task's own folder is not",
       await git("add", ".");
       await git("commit", "-qm", "first");
     }),
-    { commits: 1, files: 1 },
+    { commits: 1, workCommits: 1, files: ["a.txt"] },
   );
-  assert.equal((await treeState(root))?.head, await git("rev-parse", "HEAD"));
-  assert.deepEqual(await changeBy(root, () => {}), { commits: 0, files: 0 });
+  const { head, branch } = await treeState(root) ?? {};
+  assert.deepEqual([head, branch], [await git("rev-parse", "HEAD"), "main"]);
+  const none = { commits: 0, workCommits: 0, files: [] };
+  assert.deepEqual(await changeBy(root, () => {}), none);
 
   Deno.mkdirSync(`${root}/tasks/t`, { recursive: true });
+  assert.deepEqual(await changeBy(root, () => write("tasks/t/progress.txt", "x")), none);
   assert.deepEqual(
-    await changeBy(root, () => write("tasks/t/progress.txt", "x")),
-    { commits: 0, files: 0 },
+    await changeBy(root, async () => {
+      await git("add", ".");
+      await git("commit", "-qm", "the task alone");
+    }),
+    { commits: 1, workCommits: 0, files: [] },
   );
-  assert.deepEqual(
-    await changeBy(root, () => write("with space é.txt", "x")),
-    { commits: 0, files: 1 },
-  );
-  assert.deepEqual(
-    await changeBy(root, () => write("with space é.txt", "changed again")),
-    { commits: 0, files: 1 },
-    "a file that was untracked before",
-  );
+  for (const text of ["x", "changed again"]) {
+    const change = await changeBy(root, () => write("with space é.txt", text));
+    assert.deepEqual(change, { ...none, files: ["with space é.txt"] });
+  }
   assert.deepEqual(
     await changeBy(root, () => Deno.removeSync(`${root}/with space é.txt`)),
-    { commits: 0, files: 1 },
+    { ...none, files: ["with space é.txt"] },
     "a file that is gone",
   );
   assert.deepEqual(
-    await changeBy(root, async () => {
+    (await changeBy(root, async () => {
       await git("mv", "a.txt", "b.txt");
       write("c.txt", "c");
       await git("add", ".");
       await git("commit", "-qm", "second");
-    }),
-    { commits: 1, files: 2 },
-    "a renamed file is one; the folder that is ignored is so in commits too",
+    })).files.toSorted(),
+    ["a.txt", "b.txt", "c.txt"],
   );
 });
 
-Deno.test("a rename that is staged is read as one record", async () => {
+Deno.test("what counts is content: neither times nor commits make a change", async () => {
+  using dir = temporaryFolder();
+  const root = dir.path;
+  const { git, write } = await repository(root);
+  write("a.txt", "a");
+  await git("add", ".");
+  await git("commit", "-qm", "first");
+  write("a.txt", "dirty");
+  write('"quoted"\n.txt', "odd");
+  const files = async (work: () => Promise<unknown> | void) => (await changeBy(root, work)).files;
+
+  assert.deepEqual(await files(() => Deno.utimeSync(`${root}/a.txt`, 1, 1)), [], "touched");
+  assert.deepEqual(
+    await files(async () => {
+      await git("add", ".");
+      await git("commit", "-qm", "what was there before");
+    }),
+    [],
+    "committed as it was",
+  );
+  assert.deepEqual(
+    await files(() => {
+      write("a.txt", "x");
+      write("a.txt", "dirty");
+    }),
+    [],
+    "changed and changed back",
+  );
+  assert.deepEqual(
+    await files(async () => {
+      await git("switch", "-qc", "side");
+      write("b.txt", "b");
+      await git("add", ".");
+      await git("commit", "-qm", "elsewhere");
+      await git("switch", "-q", "main");
+    }),
+    [],
+    "work on another branch",
+  );
+  assert.deepEqual(
+    await files(async () => {
+      write("b.txt", "b");
+      await git("stash", "-q", "--include-untracked");
+    }),
+    [],
+    "work in a stash",
+  );
+  assert.deepEqual(await files(() => Deno.chmodSync(`${root}/a.txt`, 0o755)), ["a.txt"]);
+  assert.deepEqual(await files(() => write('"quoted"\n.txt', "even")), ['"quoted"\n.txt']);
+  assert.deepEqual(
+    await files(async () => {
+      await git("reset", "-q", "--hard", "HEAD~1");
+    }),
+    ['"quoted"\n.txt', "a.txt"],
+    "a commit that was taken back",
+  );
+});
+
+Deno.test("links, folders of other repositories and a rename that is staged", async () => {
   using dir = temporaryFolder();
   const { git, write } = await repository(dir.path);
   write("old name", "some content that is long enough to be found again\n".repeat(5));
   await git("add", ".");
   await git("commit", "-qm", "first");
   await git("mv", "old name", "new name");
-  write("other", "x");
+  Deno.symlinkSync("nowhere", `${dir.path}/link`);
+  await git("init", "-q", `${dir.path}/inner`);
   const state = await treeState(dir.path);
-  assert.deepEqual([...state?.changed.keys() ?? []].sort(), ["new name", "other"]);
+  assert.deepEqual(
+    [...state?.changed ?? []].map(([file, { now }]) => [file, now.slice(0, 6)]).sort(),
+    [["inner/", "160000"], ["link", "120000"], ["new name", "100644"], ["old name", "gone"]],
+  );
+});
+
+Deno.test("between two repositories git cannot say what changed", async () => {
+  using dir = temporaryFolder();
+  const root = dir.path;
+  const { git, write } = await repository(root);
+  write("a.txt", "a");
+  await git("add", ".");
+  await git("commit", "-qm", "first");
+  const before = await treeState(root);
+  Deno.removeSync(`${root}/.git`, { recursive: true });
+  await repository(root);
+  const after = await treeState(root);
+  assert(before && after);
+  const there = { ...before, head: "1".repeat(40) };
+  assert.equal(await treeChange(root, { before, after, ignore: "" }), undefined);
+  assert.equal(await treeChange(root, { before: there, after, ignore: "" }), undefined);
 });
 
 Deno.test("a folder that git does not know has no state", async () => {

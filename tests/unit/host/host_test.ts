@@ -64,12 +64,14 @@ Deno.test("paths follow the XDG variables, ignore relative ones, and need a home
     locks: "/h/.local/share/ralph/locks",
     signals: "/h/.local/share/ralph/signals",
     logs: "/h/.local/state/ralph/logs",
+    kept: "/h/.local/state/ralph/kept",
   });
   assert.deepEqual(from({ HOME: "/h", XDG_DATA_HOME: "/d", XDG_STATE_HOME: "relative" }), {
     database: "/d/ralph/sessions.db",
     locks: "/d/ralph/locks",
     signals: "/d/ralph/signals",
     logs: "/h/.local/state/ralph/logs",
+    kept: "/h/.local/state/ralph/kept",
   });
   assert.throws(
     () => from({}),
