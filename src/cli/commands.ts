@@ -6,6 +6,13 @@ import {
   Option,
 } from "@commander-js/extra-typings";
 import { DEFAULT_SERVER_URL } from "../settings/server_url.ts";
+import {
+  parseCount,
+  type Parsed,
+  parseDuration,
+  parseModel,
+  parseMoney,
+} from "../settings/values.ts";
 import type { Context } from "./context.ts";
 
 export interface Registration {
@@ -21,10 +28,45 @@ export const COMMANDS: Readonly<Record<string, (to: Registration) => void>> = {
     ralph.command("run")
       .description("start the loop over a task, or go on with one that was interrupted")
       .addArgument(taskOf("[task]"))
-      .option("-n, --max-iterations <n>", "stop after so many iterations (default: 10)", integer(1))
-      .option("-m, --model <provider/model>", "model to use (default: the server's)", modelName)
+      .option(
+        "-n, --max-iterations <n>",
+        "stop after so many iterations (default: 10)",
+        to(parseCount),
+      )
+      .option(
+        "--max-cost <usd>",
+        "stop when the session has cost so much, such as 5.50",
+        to(parseMoney),
+      )
+      .option("--max-tokens <n>", "stop when it has used so many tokens", to(parseCount))
+      .option(
+        "--max-duration <time>",
+        "stop when it has run so long, such as 8h",
+        to(parseDuration),
+      )
+      .option(
+        "--turn-time <time>",
+        "end a turn that works longer (default: 60m)",
+        to(parseDuration),
+      )
+      .option("--max-model-calls <n>", "end a turn that makes more (default: 300)", to(parseCount))
+      .option(
+        "-m, --model <provider/model>",
+        "model to use (default: the server's)",
+        to(parseModel),
+      )
       .option("-a, --agent <name>", "agent to use (default: the server's)")
       .addOption(server())
+      .option(
+        "--base-branch <name>",
+        "what the PRD's branch is made from (default: the current one)",
+      )
+      .option("--say <text>", "answer what the agent needed of a person")
+      .option(
+        "--accept",
+        "take finished work as done, though nothing shows for it; gates still run",
+      )
+      .option("--print-prompt", "only show what the agent would be told next")
       .option("-f, --foreground", "run the loop here and show what it does; Ctrl-C stops it")
       .option("--json", "one JSON object, with --foreground one for each event")
       .addHelpText(
@@ -34,11 +76,29 @@ Examples:
   ralph run my-feature              in the background: tasks/my-feature at the git root
   ralph run                         the task that has open stories; asks when there are several
   ralph run my-feature -f -n 3      here, three iterations at most
+  ralph run my-feature --max-cost 5 --max-duration 8h
+  ralph run my-feature --say 'the key is in .env now'
   ralph run ../other/tasks/thing    by path`,
       )
       .action(async (task, options) => {
         const { run } = await import("./run.ts");
-        done(await run(context, { task, ...options, foreground: options.foreground ?? false }));
+        const { foreground = false, json = false, accept = false, printPrompt = false } = options;
+        const flags = {
+          server: options.server,
+          model: options.model,
+          agent: options.agent,
+          baseBranch: options.baseBranch,
+          limits: {
+            iterations: options.maxIterations,
+            costUsd: options.maxCost,
+            tokens: options.maxTokens,
+            durationMs: options.maxDuration,
+            turnMs: options.turnTime,
+            modelCalls: options.maxModelCalls,
+          },
+        };
+        const { say } = options;
+        done(await run(context, { task, flags, foreground, json, say, accept, printPrompt }));
       }),
 
   status: ({ ralph, context, done }) =>
@@ -272,10 +332,11 @@ function integer(min: number) {
   };
 }
 
-function modelName(text: string): { providerId: string; modelId: string } {
-  const slash = text.indexOf("/");
-  if (slash < 1 || slash === text.length - 1) {
-    throw new InvalidArgumentError("It must be provider/model, as in `opencode models`.");
-  }
-  return { providerId: text.slice(0, slash), modelId: text.slice(slash + 1) };
+/** What a value of the settings is on the command line. */
+function to<T>(parse: (text: string) => Parsed<T>) {
+  return (text: string): T => {
+    const parsed = parse(text);
+    if ("wanted" in parsed) throw new InvalidArgumentError(`It must be ${parsed.wanted}.`);
+    return parsed.value;
+  };
 }

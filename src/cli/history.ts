@@ -1,9 +1,16 @@
 /** `ralph history <task>`: its sessions, and what came of each iteration. */
-import { type Iteration, type Session, tokensOf } from "../registry/model.ts";
-import { age, count, duration, usd } from "../terminal/format.ts";
+import {
+  type Findings,
+  type GateRecord,
+  type Iteration,
+  type Session,
+  tokensOf,
+} from "../registry/model.ts";
+import { age, count, duration } from "../terminal/format.ts";
 import { plain } from "../terminal/plain.ts";
 import { fit, table } from "../terminal/table.ts";
 import type { Context } from "./context.ts";
+import { costWords } from "./cost.ts";
 import { EXIT } from "./exit_codes.ts";
 import type { Colors } from "./output.ts";
 import { chooseAmong, noSessions, readSessions } from "./sessions.ts";
@@ -23,25 +30,31 @@ export function history(
     read(registry) {
       const { taskDir } = chooseAmong(context, registry, task);
       return registry.sessionsOf(taskDir, { limit: limit + 1 })
-        .map((session) => ({ session, iterations: registry.iterations(session.id) }));
+        .map((session) => ({
+          session,
+          iterations: registry.iterations(session.id),
+          findings: registry.findings(session.id),
+        }));
     },
     whenEmpty: undefined,
   });
   if (!found) throw noSessions();
   const shown = found.slice(0, limit);
   if (json) {
-    const objects = shown.map(({ session, iterations }) => ({
+    const objects = shown.map(({ session, iterations, findings }) => ({
       ...statusFields(session),
       iterations,
+      ...findings,
     }));
     out.line(JSON.stringify(objects, undefined, 2));
     return EXIT.done;
   }
   const now = context.clock.now();
   // The latest is last, next to the prompt.
-  for (const { session, iterations } of shown.toReversed()) {
+  for (const { session, iterations, findings } of shown.toReversed()) {
     for (const line of sessionLines(session, { now, colors: out.colors })) out.line(line);
     for (const line of iterationTable(iterations, out.colors)) out.line(`  ${line}`);
+    for (const line of findingLines(findings, out.colors)) out.line(`  ${line}`);
   }
   if (shown.length < found.length) err.line("… older sessions: ralph history --json");
   return EXIT.done;
@@ -73,10 +86,36 @@ function iterationTable(iterations: readonly Iteration[], colors: Colors): strin
       ? duration(Date.parse(iteration.endedAt) - Date.parse(iteration.startedAt))
       : "-",
     iteration.usage ? count(tokensOf(iteration.usage)) : "unknown",
-    iteration.usage ? usd(iteration.usage.costUsd) : "unknown",
+    iteration.usage ? costWords(iteration.usage) : "unknown",
     iteration.commits === null ? "-" : String(iteration.commits),
     plain(iteration.openCodeSessionId ?? "-", 40),
     fit(plain(iteration.detail ?? ""), 60),
   ]);
   return table([header.map((title) => colors.dim(title)), ...rows]);
+}
+
+/** What the loop found out, by iteration: gates, claims that do not hold, what was put right. */
+function findingLines({ gates, claims, notes }: Findings, colors: Colors): string[] {
+  const runs = Map.groupBy(gates, ({ iteration, final }) => `${iteration} ${final}`);
+  const lines = [
+    ...[...runs.values()].map((run) => ({
+      iteration: run[0].iteration,
+      text: `${run[0].final ? "all gates" : "gates"}: ${
+        run.map((gate) => gateWords(gate, colors)).join("; ")
+      }`,
+    })),
+    ...claims.filter(({ held }) => held !== true).map(({ iteration, storyId, held, why }) => ({
+      iteration,
+      text: `${plain(storyId, 60)} was claimed and ${held === null ? "not judged" : "taken back"}` +
+        `: ${plain(why ?? "", 300)}`,
+    })),
+    ...notes.map(({ iteration, text }) => ({ iteration, text: plain(text, 500) })),
+  ];
+  return lines.toSorted((a, b) => a.iteration - b.iteration)
+    .map(({ iteration, text }) => `${colors.dim(`${iteration}:`)} ${text}`);
+}
+
+function gateWords({ gate, passed, why, durationMs }: GateRecord, colors: Colors): string {
+  const how = passed ? "passes" : `${colors.red("fails")}: ${plain(why, 200)}`;
+  return `${gate} ${how} (${duration(durationMs)})`;
 }

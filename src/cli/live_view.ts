@@ -49,7 +49,7 @@ export function liveView(stream: Stream, clock: Clock): LiveView {
       if (event.type === "writing") doing = event.line;
       else if (event.type === "used") {
         used = `${count(event.modelCalls)} model calls · ${count(event.tokens)} tokens · ` +
-          usd(event.costUsd);
+          usd(event.costUsd > 0 ? event.costUsd : undefined);
       } else if (event.type === "tool" && event.status === "running") {
         doing = toolLine(event, PLAIN);
       } else {

@@ -1,8 +1,10 @@
 /** The loop's events as lines for people. Values in, strings out. */
 import type { LoopEvent } from "../loop/event.ts";
 import { type Outcome, tokensOf, type Usage } from "../registry/model.ts";
-import { count, duration, plural, usd } from "../terminal/format.ts";
+import { count, duration, plural } from "../terminal/format.ts";
 import { plain } from "../terminal/plain.ts";
+import { costWords } from "./cost.ts";
+import { commandAfter } from "./next_command.ts";
 import type { Colors } from "./output.ts";
 
 const TITLE_MAX = 200;
@@ -31,6 +33,26 @@ export function eventLines(event: LoopEvent, colors: Colors): string[] {
       return [
         colors.yellow(`  ${plain(event.text, 300)}${event.until ? `, until ${event.until}` : ""}`),
       ];
+    case "warning":
+      return [colors.yellow(`warning: ${plain(event.text, 1_000)}`)];
+    case "gate": {
+      const mark = event.passed ? colors.green("✓") : colors.red("✗");
+      const why = event.passed ? "" : `: ${plain(event.why, 300)}`;
+      return [
+        `  ${mark} gate ${event.name}${why}${colors.dim(` (${duration(event.durationMs)})`)}`,
+      ];
+    }
+    case "claim":
+      if (event.held) return [];
+      return [
+        colors.yellow(
+          `  ${plain(event.story, 60)} was claimed and ${
+            event.held === null ? "not judged" : "taken back"
+          }: ${plain(event.why ?? "", 500)}`,
+        ),
+      ];
+    case "note":
+      return [colors.yellow(`  ${plain(event.text, 1_000)}`)];
     case "tool": {
       if (event.status === "running") return [];
       const failed = event.status === "error" ? colors.red(" failed") : "";
@@ -47,6 +69,7 @@ export function eventLines(event: LoopEvent, colors: Colors): string[] {
       const good = GOOD.includes(event.outcome);
       const facts = [
         event.commits !== null && plural(event.commits, "commit"),
+        event.filesChanged !== null && `${plural(event.filesChanged, "file")} changed`,
         duration(event.durationMs),
         ...used(event.usage),
       ].filter((fact) => fact !== false);
@@ -64,8 +87,14 @@ export function eventLines(event: LoopEvent, colors: Colors): string[] {
         plural(event.iterations, "iteration"),
         duration(event.durationMs),
         ...used(event.usage),
+        ...gateFacts(event),
       ];
-      return ["", `${word}: ${plain(event.detail, 500)}`, colors.dim(facts.join(" · "))];
+      return [
+        "",
+        `${word}: ${plain(event.detail, 1_000)}`,
+        colors.dim(facts.join(" · ")),
+        ...event.status === "completed" ? [] : [commandAfter(event, event.task)],
+      ];
     }
     case "writing":
     case "used":
@@ -87,11 +116,21 @@ function indent({ subagent }: { subagent: boolean }): string {
   return subagent ? "    " : "  ";
 }
 
+function gateFacts(
+  { gates, claimsTakenBack }: Extract<LoopEvent, { type: "session_ended" }>,
+): string[] {
+  const passed = gates.filter((gate) => gate.passed).length;
+  return [
+    ...gates.length > 0 ? [`${passed} of ${plural(gates.length, "gate")} pass`] : [],
+    ...claimsTakenBack > 0 ? [`${plural(claimsTakenBack, "claim")} taken back`] : [],
+  ];
+}
+
 function used(usage: Usage | null): string[] {
   if (!usage) return ["tokens unknown", "cost unknown"];
   return [
     plural(usage.modelCalls, "model call"),
     `${count(tokensOf(usage))} tokens`,
-    usd(usage.costUsd),
+    costWords(usage),
   ];
 }

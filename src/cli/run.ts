@@ -2,17 +2,23 @@
 import * as path from "node:path";
 import { RalphError } from "../error.ts";
 import { selfCommand, startInBackground } from "../host/background.ts";
+import { environmentNames } from "../host/environment.ts";
 import { readFileIfAny } from "../host/files.ts";
 import { workerLives } from "../host/lock.ts";
 import { makePrivateFolder, taskKey } from "../host/paths.ts";
 import { type EndingSignal, onEndingSignal } from "../host/signals.ts";
 import { systemTree } from "../host/tree.ts";
 import type { Emit } from "../loop/event.ts";
-import { readPrd } from "../loop/prd_file.ts";
+import { continuation } from "../loop/continuation.ts";
+import { promptFacts } from "../loop/iteration.ts";
+import { buildPrompt } from "../loop/prompt.ts";
+import { type Agenda, prdWork, promptWork } from "../loop/work.ts";
 import type { OpenCode } from "../opencode/client.ts";
-import { DEFAULT_SERVER_URL, serverUrl } from "../settings/server_url.ts";
+import { readSettings } from "../settings/read.ts";
+import type { Settings, SettingsPart } from "../settings/settings.ts";
 import { findTask, type Task } from "../task/find.ts";
 import { nearest } from "../task/nearest.ts";
+import { nextStory } from "../task/prd.ts";
 import { plain } from "../terminal/plain.ts";
 import { shellWord } from "../terminal/shell_word.ts";
 import type { Context } from "./context.ts";
@@ -24,42 +30,114 @@ import { EXIT, exitCodeOfSession } from "./exit_codes.ts";
 import { liveView } from "./live_view.ts";
 import { eventLines } from "./narration.ts";
 import { ambiguous, readSessions } from "./sessions.ts";
-import { alreadyRunning, requirePrd, work, type WorkerOrder, type WorkerReport } from "./worker.ts";
+import { templateOf } from "./template.ts";
+import { alreadyRunning, work, type WorkerOrder, type WorkerReport } from "./worker.ts";
 
 export interface RunOptions {
   task?: string;
-  maxIterations?: number;
-  model?: { providerId: string; modelId: string };
-  agent?: string;
-  server?: string;
+  flags: SettingsPart;
   foreground: boolean;
-  json?: boolean;
+  json: boolean;
+  /** A person's answer to what blocked the agent. */
+  say?: string;
+  /** Take the work as done without evidence. */
+  accept: boolean;
+  /** Only show what the agent would be told next. */
+  printPrompt: boolean;
 }
 
 export async function run(context: Context, options: RunOptions): Promise<number> {
+  const { flags, say: said, accept: accepted, json } = options;
   const task = taskToRun(context, options.task ?? await chooseTask(context));
-  const { stories } = readPrd(readFileIfAny, requirePrd(task));
+  const agenda = agendaOf(task, { promised: accepted });
+  const { settings, warnings } = await readSettings({
+    projectRoot: task.projectRoot,
+    environment: context.environment,
+    variableNames: environmentNames(),
+    readFile: readFileIfAny,
+    flags,
+  });
+  const template = templateOf(task, settings);
+  if (options.printPrompt) return printPrompt(context, { task, agenda, settings, template, said });
   if (workerLives(lockPath(context, taskKey(task)))) throw alreadyRunning(context, task);
+  if (accepted) requireSomethingToAccept(context, { task, agenda });
 
-  const url = serverUrl(options.server ?? DEFAULT_SERVER_URL);
-  if (stories.some((story) => !story.passes)) {
-    const client = clientAt(context, { url, directory: task.projectRoot });
+  if (agenda.stories.some((story) => !story.passes)) {
+    const client = clientAt(context, { url: settings.server, directory: task.projectRoot });
     await requireServer(context, client);
-    await checkChoices(client, options);
+    await checkChoices(client, settings);
   }
-
+  for (const warning of warnings) context.output.err.line(`warning: ${warning}`);
   warnOfNeighbours(context, task);
 
-  const order: WorkerOrder = {
-    taskDir: task.dir,
-    serverUrl: url,
-    maxIterations: options.maxIterations,
-    model: options.model,
-    agent: options.agent,
-  };
+  const order: WorkerOrder = { taskDir: task.dir, flags, said, accepted };
   return options.foreground
-    ? await inForeground(context, order, options.json ?? false)
-    : await inBackground(context, { task, order, json: options.json ?? false });
+    ? await inForeground(context, order, json)
+    : await inBackground(context, { task, order, json });
+}
+
+/** What there is to do now. Throws `RalphError` when the PRD cannot be read. */
+function agendaOf(task: Task, { promised }: { promised: boolean }): Agenda {
+  const { prdPath } = task;
+  const work = prdPath
+    ? prdWork({ files: Deno, task, prdPath, keep: () => {} })
+    : promptWork({ task, promised });
+  return work.read();
+}
+
+/** Prints what the agent would be told in the next iteration; nothing is started or written. */
+function printPrompt(
+  context: Context,
+  { task, agenda, settings, template, said }: {
+    task: Task;
+    agenda: Agenda;
+    settings: Settings;
+    template?: string;
+    said?: string;
+  },
+): number {
+  const story = nextStory(agenda.stories);
+  if (!story) {
+    throw new RalphError("failed", `there is no prompt: all stories of \`${task.name}\` pass`);
+  }
+  const left = readSessions(context, {
+    read(registry) {
+      const session = registry.lastSession(task.dir);
+      if (!session || !continuation(session)) return {};
+      const failure = registry.iterations(session.id).at(-1)?.failure ?? undefined;
+      return { failure, said: session.said ?? undefined };
+    },
+    whenEmpty: {},
+  });
+  const order = { task, story, agenda, settings, template, ...left, ...said && { said } };
+  context.output.out.write(buildPrompt(promptFacts({ readFile: readFileIfAny }, order)));
+  return EXIT.done;
+}
+
+/** Throws `RalphError` (`usage`) when there is no finished work that could be accepted. */
+function requireSomethingToAccept(
+  context: Context,
+  { task, agenda }: { task: Task; agenda: Agenda },
+): void {
+  const open = agenda.stories.filter((story) => !story.passes).length;
+  if (open > 0) {
+    throw new RalphError(
+      "usage",
+      `cannot accept \`${task.name}\`: ${open} of ${agenda.stories.length} stories are open`,
+      [{ text: "go on with it", command: `ralph run ${shellWord(task.name)}` }],
+    );
+  }
+  if (task.prdPath) return;
+  const reason = readSessions(context, {
+    read: (registry) => registry.lastSession(task.dir)?.reason,
+    whenEmpty: undefined,
+  });
+  if (reason === "unproven") return;
+  throw new RalphError(
+    "usage",
+    `cannot accept \`${task.name}\`: its last session did not end with a claim that is unproven`,
+    [{ text: "see how it ended", command: `ralph status ${shellWord(task.name)}` }],
+  );
 }
 
 /** Two agents in one work tree see each other's half-done changes. */
@@ -155,7 +233,7 @@ async function inBackground(
 /** Throws `RalphError` (`not_found`) for a model or an agent that the server does not have. */
 async function checkChoices(
   client: OpenCode,
-  { model, agent }: Pick<RunOptions, "model" | "agent">,
+  { model, agent }: Pick<Settings, "model" | "agent">,
 ): Promise<void> {
   if (model) {
     const name = `${model.providerId}/${model.modelId}`;

@@ -1,14 +1,20 @@
 /** `ralph status`: what is running, and what became of the rest; one session in detail. */
 import * as path from "node:path";
-import { continuation } from "../loop/continuation.ts";
-import { type Session, type Status, tokensOf, type Usage } from "../registry/model.ts";
-import { age, count, plural, usd } from "../terminal/format.ts";
+import {
+  type Findings,
+  type Session,
+  type Status,
+  tokensOf,
+  type Usage,
+} from "../registry/model.ts";
+import { age, count, plural } from "../terminal/format.ts";
 import { plain } from "../terminal/plain.ts";
-import { shellWord } from "../terminal/shell_word.ts";
 import { fit, table, width } from "../terminal/table.ts";
 import type { Context } from "./context.ts";
+import { costWords } from "./cost.ts";
 import { EXIT } from "./exit_codes.ts";
 import { lastLines } from "./log_lines.ts";
+import { nextCommand } from "./next_command.ts";
 import type { Colors, Stream } from "./output.ts";
 import { chooseAmong, isAlive, readSessions } from "./sessions.ts";
 
@@ -17,6 +23,7 @@ const SHOWN_MAX = 20;
 const SHOWN_MAX_PIPE = 100;
 const ALL = 1_000_000;
 const LOG_LINES = 10;
+const NONE: Findings = { gates: [], claims: [], notes: [] };
 
 export function status(
   context: Context,
@@ -73,6 +80,8 @@ export function statusFields(session: Session) {
     agent: session.agent,
     workerPid: running ? session.workerPid : null,
     log: session.logPath,
+    said: session.said,
+    accepted: session.accepted,
     startedAt: session.startedAt,
     updatedAt: session.updatedAt,
     endedAt: session.endedAt,
@@ -137,16 +146,18 @@ function paint(status: Status, colors: Colors): string {
 
 function detail(context: Context, { task, json }: { task: string; json: boolean }): number {
   const { out } = context.output;
-  const { session, used } = readSessions(context, {
+  const { session, used, findings } = readSessions(context, {
     read(registry) {
       const session = chooseAmong(context, registry, task);
-      return { session, used: registry.usage(session.id) };
+      const { id } = session;
+      return { session, used: registry.usage(id), findings: registry.findings(id) };
     },
     whenEmpty: undefined,
-  }) ?? { session: chooseAmong(context, undefined, task), used: undefined };
+  }) ?? { session: chooseAmong(context, undefined, task), used: undefined, findings: NONE };
   const usage = used?.complete ? used.usage : undefined;
   if (json) {
-    out.line(JSON.stringify({ ...statusFields(session), usage: usage ?? null }, undefined, 2));
+    const fields = { ...statusFields(session), usage: usage ?? null, ...findings };
+    out.line(JSON.stringify(fields, undefined, 2));
     return EXIT.done;
   }
   const now = context.clock.now();
@@ -154,7 +165,7 @@ function detail(context: Context, { task, json }: { task: string; json: boolean 
   const mark = isRunning(session) ? colors.green("●") : colors.dim("○");
   out.line(`${mark} ${colors.bold(plain(session.taskName))} - session ${session.id}`);
   const alive = isAlive(context, session);
-  const rows = detailRows(session, { now, usage, alive });
+  const rows = detailRows(session, { now, usage, alive, findings });
   for (const line of table(rows.map(([key, value]) => [`  ${key}:`.padStart(15), value]))) {
     out.line(line);
   }
@@ -168,7 +179,12 @@ function detail(context: Context, { task, json }: { task: string; json: boolean 
 
 function detailRows(
   session: Session,
-  { now, usage, alive }: { now: number; usage?: Usage; alive: boolean },
+  { now, usage, alive, findings }: {
+    now: number;
+    usage?: Usage;
+    alive: boolean;
+    findings: Findings;
+  },
 ): [string, string][] {
   const since = (time: string) => `${time} (${age(Date.parse(time), now)} ago)`;
   const running = isRunning(session);
@@ -188,10 +204,14 @@ function detailRows(
       "used",
       usage
         ? `${count(tokensOf(usage))} tokens, ${plural(usage.modelCalls, "model call")}, ${
-          usd(usage.costUsd)
+          costWords(usage)
         }`
         : "tokens unknown, cost unknown",
     ],
+    ["gates", gateWords(findings)],
+    ["claims", claimWords(findings)],
+    ["tests", findings.notes.findLast(({ about }) => about === "tests")?.text ?? null],
+    ["answer", session.said],
     ["server", running ? session.serverUrl : `- (last: ${session.serverUrl ?? "unknown"})`],
     ["model", session.model],
     ["agent", session.agent],
@@ -202,24 +222,17 @@ function detailRows(
   return rows.flatMap(([key, value]) => value === null ? [] : [[key, plain(value)]]);
 }
 
-function nextCommand(session: Session): string {
-  const name = shellWord(session.taskName);
-  switch (session.status) {
-    case "running":
-      return `follow it with \`ralph logs ${name} --follow\`, stop it with \`ralph stop ${name}\``;
-    case "completed":
-      return `see its iterations with \`ralph history ${name}\``;
-    case "checkpointed":
-      return continuation(session)
-        ? `go on with \`ralph run ${name}\``
-        : `start anew with \`ralph run ${name}\``;
-    case "failed":
-      return continuation(session)
-        ? `go on with \`ralph run ${name}\``
-        : `see what happened with \`ralph history ${name}\`, start anew with \`ralph run ${name}\``;
-    case "stopped":
-      return `start anew with \`ralph run ${name}\``;
-    default:
-      return session.status satisfies never;
-  }
+/** Each gate as it was when it ran last. */
+function gateWords({ gates }: Findings): string | null {
+  const last = [...new Map(gates.map((one) => [one.gate, one])).values()];
+  if (last.length === 0) return null;
+  return last.map(({ gate, passed, why }) => passed ? `${gate} passes` : `${gate} fails (${why})`)
+    .join("; ");
+}
+
+function claimWords({ claims }: Findings): string | null {
+  const fallen = claims.filter(({ held }) => held === false);
+  if (fallen.length === 0) return null;
+  const which = fallen.map(({ storyId, iteration }) => `${storyId} (iteration ${iteration})`);
+  return `taken back: ${which.join(", ")}`;
 }

@@ -1,43 +1,64 @@
 /** The worker as a process: what it is put together from, in the foreground and in the background. */
 import * as path from "node:path";
 import { type ErrorKind, type Hint, RalphError } from "../error.ts";
-import { readFileIfAny } from "../host/files.ts";
+import { runBounded } from "../host/bounded_process.ts";
+import { prepareBranch } from "../host/branch.ts";
+import { readFileIfAny, textOf } from "../host/files.ts";
 import { treeChange, treeState } from "../host/git.ts";
+import { judgeTools } from "../host/judge_tools.ts";
 import { takeLock } from "../host/lock.ts";
 import { type LogFile, openLogFile } from "../host/log_file.ts";
 import { makePrivateFolder, taskKey } from "../host/paths.ts";
+import { type SessionFolder, sessionFolder } from "../host/session_folder.ts";
 import { type Addressee, watchRequests } from "../host/signal_files.ts";
 import { onEndingSignal } from "../host/signals.ts";
 import { systemTree } from "../host/tree.ts";
 import type { Emit, LoopEvent } from "../loop/event.ts";
-import { beginSession } from "../loop/session.ts";
+import { createGateRunner } from "../loop/gate_runner.ts";
+import { beginSession, type Begun } from "../loop/session.ts";
+import { storeTree } from "../loop/stored_tree.ts";
+import { keepTests } from "../loop/tests_kept.ts";
 import { createTurns } from "../loop/turn.ts";
+import { createVerification, type Verification } from "../loop/verification.ts";
+import { prdWork, promptWork, type Work } from "../loop/work.ts";
 import { runLoop, type SessionEnd } from "../loop/worker.ts";
 import type { Lease } from "../registry/model.ts";
 import type { Registry } from "../registry/registry.ts";
+import { readSettings } from "../settings/read.ts";
+import type { Settings, SettingsPart } from "../settings/settings.ts";
 import { findTask, type Task } from "../task/find.ts";
+import { parsePrd } from "../task/prd.ts";
 import { shellWord } from "../terminal/shell_word.ts";
 import { VERSION } from "../version.ts";
+import { gateEnvironment } from "../verify/gate_environment.ts";
+import { suggestGates } from "../verify/suggest_gates.ts";
 import { clientAt } from "./client.ts";
 import type { Context } from "./context.ts";
-import { lockPath, openStore, pathsOf, signalPath } from "./store.ts";
 import { EXIT } from "./exit_codes.ts";
 import { eventLines } from "./narration.ts";
 import { PLAIN } from "./output.ts";
+import { lockPath, openStore, pathsOf, signalPath } from "./store.ts";
+import { templateOf } from "./template.ts";
 
 /** What a worker is to do. Travels as JSON in an argument: it holds no secret. */
 export interface WorkerOrder {
   taskDir: string;
-  serverUrl: string;
-  maxIterations?: number;
-  model?: { providerId: string; modelId: string };
-  agent?: string;
+  /** What the command line says; the other sources are read by the worker itself. */
+  flags: SettingsPart;
+  /** A person's answer to what blocked the agent. */
+  said?: string;
+  /** A person takes the work as done without evidence. */
+  accepted: boolean;
 }
 
 /** The first and only line that a background worker prints. */
 export type WorkerReport =
   | { ready: Extract<LoopEvent, { type: "session_started" }> }
   | { error: { kind: ErrorKind; message: string; hints: readonly Hint[] } };
+
+/** Names in the session's folder. */
+const KEPT_PRD = "prd";
+const KEPT_TESTS = "tests.json";
 
 /**
  * Takes the task's lock, runs the loop to its end, and frees the lock. Throws `RalphError`
@@ -50,7 +71,6 @@ export async function work(
 ): Promise<SessionEnd> {
   const { clock } = context;
   const task = findTask(order.taskDir, { cwd: order.taskDir, tree: systemTree });
-  const prdPath = requirePrd(task);
   const key = taskKey(task);
   const lock = await takeLock(lockPath(context, key), clock);
   if (!lock) throw alreadyRunning(context, task);
@@ -61,11 +81,26 @@ export async function work(
   const streamEnd = new AbortController();
   const registry = openStore(context);
   try {
-    const client = clientAt(context, { url: order.serverUrl, directory: task.projectRoot });
-    const { lease, outcomes, maxIterations, continues } = await beginSession(
-      { registry, client, clock },
-      { task, worker: workerSettings(order) },
+    const { settings } = await readSettings({
+      projectRoot: task.projectRoot,
+      environment: context.environment,
+      variableNames: [],
+      readFile: readFileIfAny,
+      flags: order.flags,
+    });
+    const template = templateOf(task, settings);
+    const branched = await prepareBranch({
+      root: task.projectRoot,
+      branch: branchOf(task),
+      base: settings.baseBranch,
+      taskFile: taskFile(task),
+    }, clock);
+    const client = clientAt(context, { url: settings.server, directory: task.projectRoot });
+    const begun = await beginSession(
+      { registry, client, clock, treeState: () => treeState(task.projectRoot) },
+      { task, worker: workerSettings(order, settings), settings, flags: order.flags },
     );
+    const { lease } = begun;
     const log = openLog(context, { key, sessionId: lease.sessionId });
     registry.setLogPath(lease, log.path);
     const tell: Emit = (event) => {
@@ -90,36 +125,44 @@ export async function work(
       type: "session_started",
       session: lease.sessionId,
       task: task.name,
-      server: order.serverUrl,
-      maxIterations,
-      continues,
+      server: settings.server,
+      maxIterations: begun.settings.limits.iterations,
+      continues: begun.continues,
       log: log.path,
     });
-    const tools = {
-      client,
-      turns: createTurns({ client, clock, signal: streamEnd.signal }),
-      registry,
-      tree: { state: treeState, change: treeChange },
-      readFile: readFileIfAny,
-      clock,
-      emit: tell,
-    };
+    for (const text of [...branched ? [branched] : [], ...begun.warnings]) {
+      tell({ type: "warning", text });
+    }
+    const folder = sessionFolder(path.join(pathsOf(context).kept, key));
+    if (!begun.continues) folder.clear();
+    const work = workOf(task, { begun, folder, registry });
+    tellOfMissingGates({ task, begun, work }, tell);
     try {
-      const { model, agent } = order;
-      return await runLoop(
-        tools,
+      const end = await runLoop(
+        {
+          client,
+          turns: createTurns({ client, clock, signal: streamEnd.signal }),
+          registry,
+          tree: { state: treeState, change: treeChange },
+          readFile: readFileIfAny,
+          clock,
+          emit: tell,
+        },
         {
           lease,
           task,
-          prdPath,
-          outcomes,
-          maxIterations,
-          model,
-          agent,
+          settings: begun.settings,
+          work,
+          verification: verificationOf(context, { task, begun, folder, registry, work, tell }),
+          template,
+          said: begun.said,
+          begun,
           checkpointAsked: () => checkpointAsked,
         },
         stop.signal,
       );
+      if (end.status !== "checkpointed") folder.clear();
+      return end;
     } finally {
       stopWatching();
       log.close();
@@ -132,15 +175,116 @@ export async function work(
   }
 }
 
-function workerSettings(order: WorkerOrder) {
+function workOf(
+  task: Task,
+  { begun, folder, registry }: { begun: Begun; folder: SessionFolder; registry: Registry },
+): Work {
+  if (!task.prdPath) {
+    const { claims } = registry.findings(begun.lease.sessionId);
+    return promptWork({ task, promised: begun.accepted || claims.some(({ held }) => held) });
+  }
+  const { prdPath } = task;
+  const kept = begun.interrupted && folder.read(KEPT_PRD);
+  const mode = (Deno.statSync(prdPath).mode ?? 0o644) & 0o777;
+  return prdWork({
+    files: Deno,
+    task,
+    prdPath,
+    keep: ({ bytes }) => folder.write(KEPT_PRD, bytes),
+    interrupted: kept && { path: prdPath, bytes: kept, mode },
+  });
+}
+
+function verificationOf(
+  context: Context,
+  { task, begun, folder, registry, work, tell }: {
+    task: Task;
+    begun: Begun;
+    folder: SessionFolder;
+    registry: Registry;
+    work: Work;
+    tell: Emit;
+  },
+): Verification {
+  const { clock } = context;
+  const { lease, settings } = begun;
+  const tools = judgeTools(clock);
+  const root = task.projectRoot;
+  const taskFolder = path.relative(root, task.dir);
+  const { gates, claims } = registry.findings(lease.sessionId);
+  const counted = folder.read(KEPT_TESTS);
+  return createVerification({
+    runner: createGateRunner({
+      order: {
+        root,
+        folder: path.join(folder.path, "judge"),
+        session: `${lease.sessionId}-${registry.session(lease.sessionId)?.startedAt}`,
+        protect: settings.protect,
+        agentFiles: [taskFile(task), path.join(task.dir, "progress.txt")]
+          .map((file) => path.relative(root, file)),
+      },
+      judgeTools: tools,
+      env: gateEnvironment(context.environment),
+      run: runBounded,
+      clock,
+      defaultTimeoutMs: settings.limits.gateMs,
+      onStart({ name }) {
+        registry.setActivity(lease, `running gate ${name}`);
+        tell({ type: "writing", line: `running gate ${name}` });
+      },
+    }),
+    tests: keepTests({
+      root,
+      tools,
+      stored: counted && new TextDecoder().decode(counted),
+      store: (text) => folder.write(KEPT_TESTS, new TextEncoder().encode(text)),
+    }),
+    testsCount: settings.tests === "counted",
+    work,
+    gates: settings.verify,
+    tree: {
+      state: (known) => treeState(root, known),
+      change: (between) => treeChange(root, { ...between, ignore: taskFolder }),
+      start: begun.startTree,
+      onStartMoved: (start) => registry.setStartTree(lease, storeTree(start)),
+    },
+    claims: claims.filter(({ held }) => held !== false),
+    passedBefore: gates.filter(({ passed }) => passed).map(({ gate }) => gate),
+    accepted: begun.accepted,
+    owesEvidence: begun.owesEvidence,
+    taskFolder,
+    acceptCommand: `ralph run ${shellWord(task.name)} --accept`,
+  });
+}
+
+/** Said once, at the start: without gates only the agent's word says that something is done. */
+function tellOfMissingGates(
+  { task, begun, work }: { task: Task; begun: Begun; work: Work },
+  tell: Emit,
+): void {
+  const { gates, stories } = work.recall();
+  const all = [...begun.settings.verify, ...gates, ...stories.flatMap(({ verify = [] }) => verify)];
+  if (all.length > 0) return;
+  const root = task.projectRoot;
+  const suggestion = suggestGates({
+    names: systemTree.list(root),
+    text: (name) => textOf(path.join(root, name)),
+  });
+  const text = "no gates are configured: the agent's word decides what is done" +
+    (suggestion ? `; for \`ralph.json\` this project suggests ${suggestion}` : "");
+  tell({ type: "warning", text });
+}
+
+function workerSettings(order: WorkerOrder, { server, model, agent }: Settings) {
   return {
-    maxIterations: order.maxIterations,
-    model: order.model && `${order.model.providerId}/${order.model.modelId}`,
-    agent: order.agent,
-    serverUrl: order.serverUrl,
-    serverPort: Number(new URL(order.serverUrl).port) || 80,
+    model: model && `${model.providerId}/${model.modelId}`,
+    agent,
+    serverUrl: server,
+    serverPort: Number(new URL(server).port) || 80,
     workerPid: Deno.pid,
     workerVersion: VERSION,
+    said: order.said,
+    accepted: order.accepted,
   };
 }
 
@@ -186,13 +330,15 @@ export async function worker(context: Context, orderJson: string): Promise<numbe
   }
 }
 
-/** The path of the task's PRD. Throws `RalphError` when it has none. */
-export function requirePrd(task: Task): string {
-  if (task.prdPath) return task.prdPath;
-  throw new RalphError(
-    "not_found",
-    `the task \`${task.name}\` has no PRD: there is no prd.json and no prd.md in ${task.dir}`,
-  );
+/** What makes the folder a task: its PRD, or else its prompt. */
+function taskFile({ prdPath, promptPath, dir }: Task): string {
+  return prdPath ?? promptPath ?? dir;
+}
+
+/** The branch that the PRD asks for. Throws `RalphError` when the PRD cannot be read. */
+function branchOf({ prdPath }: Task): string | undefined {
+  const bytes = prdPath && readFileIfAny(prdPath);
+  return bytes ? parsePrd({ path: prdPath, bytes }).branchName : undefined;
 }
 
 /** The error for a task that another worker works on. */

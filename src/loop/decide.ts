@@ -1,94 +1,130 @@
 /** What to do next, decided from what is known now. Pure: the loop's whole policy is here. */
-import { nextStory, type Story } from "../task/prd.ts";
 import type { Outcome, Reason, Status } from "../registry/model.ts";
+import { nextStory, type Story } from "../task/prd.ts";
+import type { Limits } from "../settings/settings.ts";
+import { inWords } from "./limits.ts";
 
 export interface Snapshot {
   /** What a person asked for since the last look. */
   request?: "stop" | "checkpoint";
   stories: readonly Story[];
-  /** Outcomes of the session's iterations so far, oldest first. */
-  outcomes: readonly Outcome[];
-  maxIterations: number;
-  /** What the last iteration ended with, in words. */
-  lastDetail?: string;
+  /** The session's iterations so far, oldest first. */
+  past: readonly Past[];
+  limits: Limits;
+  spent: Spent;
+  /** What the last run of all gates showed, when nothing was done since. */
+  proof?: Proof;
 }
+
+export interface Past {
+  outcome: Outcome;
+  /** In words. */
+  detail: string;
+  /** Equal for failures that are the same; undefined when no gate failed. */
+  failureKey?: string;
+  /** What the agent needs of a person, in its words. */
+  blocked?: string;
+  /** The limit of the whole session that ended its turn, in words. */
+  outOf?: string;
+}
+
+export interface Spent {
+  /** Quoted or derived: what is unknown is not in it. */
+  costUsd: number;
+  tokens: number;
+  durationMs: number;
+}
+
+export type Proof =
+  | { kind: "proved" }
+  /** The gates pass, and nothing but the agent's word says that anything was done. */
+  | { kind: "unproven"; why: string }
+  /** A gate fails, and no claim of this session is to blame. */
+  | { kind: "gates_fail"; why: string };
 
 export type Action =
   | { kind: "iterate"; number: number; story: Story }
+  /** All stories pass: run all gates. */
+  | { kind: "prove" }
   | { kind: "end"; status: Exclude<Status, "running">; reason: Reason; detail: string };
 
 /**
- * As many errors in a row end the session: each has been retried by the server before, and a loop
- * that goes on costs money overnight and brings nothing.
- */
-export const ERRORS_IN_ROW_MAX = 3;
-/** As many iterations in a row that changed nothing end the session. */
-export const NOTHING_IN_ROW_MAX = 3;
-
-/**
  * Completion comes first, so that work done in the last iteration counts, then a person's wish,
- * then the limits.
+ * then what the agent needs of a person, then the limits.
  */
 export function nextAction(snapshot: Snapshot): Action {
-  const { stories, outcomes, maxIterations } = snapshot;
+  const { stories, past, limits, request, proof } = snapshot;
+  const stopped = end("stopped", "user_stop", "stopped by a person");
   if (stories.every((story) => story.passes)) {
-    return {
-      kind: "end",
-      status: "completed",
-      reason: "all_stories_pass",
-      detail: stories.length === 1 ? "the story passes" : `all ${stories.length} stories pass`,
-    };
+    if (!proof) return request === "stop" ? stopped : { kind: "prove" };
+    if (proof.kind !== "proved") return end("stopped", proof.kind, proof.why);
+    const all = stories.length === 1 ? "the story passes" : `all ${stories.length} stories pass`;
+    return end("completed", "all_stories_pass", all);
   }
-  if (snapshot.request === "stop") {
-    return { kind: "end", status: "stopped", reason: "user_stop", detail: "stopped by a person" };
+  if (request === "stop") return stopped;
+  const last = past.at(-1);
+  if (last?.blocked !== undefined) {
+    return end("stopped", "blocked_on_human", `the agent needs a person: ${last.blocked}`);
   }
-  if (snapshot.request === "checkpoint") {
-    return {
-      kind: "end",
-      status: "checkpointed",
-      reason: "checkpoint",
-      detail: "paused by a person; `ralph run` goes on with it",
-    };
+  if (request === "checkpoint") {
+    const detail = "paused by a person; `ralph run` goes on with it";
+    return end("checkpointed", "checkpoint", detail);
   }
-  const errors = inRow(outcomes, ["error", "timeout"]);
-  if (errors >= ERRORS_IN_ROW_MAX) {
-    return {
-      kind: "end",
-      status: "failed",
-      reason: "provider_error",
-      detail: `${errors} iterations in a row ended in an error, the last with: ${
-        snapshot.lastDetail ?? "unknown"
-      }`,
-    };
+  return spentUp(snapshot) ?? fruitless(past, limits) ?? iterate(snapshot);
+}
+
+/** As many failures, or rounds without anything new, as may come in a row. */
+function fruitless(past: readonly Past[], limits: Limits): Action | undefined {
+  const last = past.at(-1);
+  const errors = inRow(past, ({ outcome }) => outcome === "error" || outcome === "timeout");
+  if (errors >= limits.errors) {
+    const what = `${errors} iterations in a row ended in an error, the last with`;
+    return end("failed", "provider_error", `${what}: ${last?.detail ?? "unknown"}`);
   }
-  const nothing = inRow(outcomes, ["nothing"]);
-  if (nothing >= NOTHING_IN_ROW_MAX) {
-    return {
-      kind: "end",
-      status: "stopped",
-      reason: "no_progress",
-      detail: `${nothing} iterations in a row changed no file and passed no story`,
-    };
+  const nothing = inRow(past, ({ outcome }) => outcome === "nothing");
+  if (nothing >= limits.noProgress) {
+    const detail = `${nothing} iterations in a row changed no file and passed no story`;
+    return end("stopped", "no_progress", detail);
+  }
+  const key = last?.failureKey;
+  const same = key === undefined ? 0 : inRow(past, ({ failureKey }) => failureKey === key);
+  if (same >= limits.noProgress) {
+    const what = `${same} iterations in a row ended with the same failure`;
+    return end("stopped", "no_progress", `${what}: ${last?.detail}`);
+  }
+  return undefined;
+}
+
+function spentUp({ past, spent, limits }: Snapshot): Action | undefined {
+  const { costUsd = Infinity, tokens = Infinity, durationMs = Infinity } = limits;
+  const outOf = past.at(-1)?.outOf;
+  if (outOf !== undefined) return end("stopped", "budget", outOf);
+  const limit = (spent.costUsd >= costUsd ? `$${costUsd}` : undefined) ??
+    (spent.tokens >= tokens ? `${tokens} tokens` : undefined) ??
+    (spent.durationMs >= durationMs ? inWords(durationMs) : undefined);
+  if (limit === undefined) return undefined;
+  return end("stopped", "budget", `the session's limit of ${limit} was reached`);
+}
+
+function iterate({ stories, past, limits }: Snapshot): Action {
+  if (past.length >= limits.iterations) {
+    const open = stories.filter((story) => !story.passes).length;
+    const detail = `the limit of ${limits.iterations} iterations is reached with ${open} of ` +
+      `${stories.length} stories open`;
+    return end("stopped", "max_iterations", detail);
   }
   const story = nextStory(stories);
-  const open = stories.filter((story) => !story.passes).length;
-  if (outcomes.length >= maxIterations) {
-    return {
-      kind: "end",
-      status: "stopped",
-      reason: "max_iterations",
-      detail: `the limit of ${maxIterations} iterations is reached with ${open} of ` +
-        `${stories.length} stories open`,
-    };
-  }
   if (!story) {
     // A PRD whose stories wait for each other in a circle is refused when it is read.
     throw new Error("stories are open, but none can be worked on");
   }
-  return { kind: "iterate", number: outcomes.length + 1, story };
+  return { kind: "iterate", number: past.length + 1, story };
 }
 
-function inRow(outcomes: readonly Outcome[], wanted: readonly Outcome[]): number {
-  const last = outcomes.findLastIndex((outcome) => !wanted.includes(outcome));
-  return outcomes.length - 1 - last;
+function end(status: Exclude<Status, "running">, reason: Reason, detail: string): Action {
+  return { kind: "end", status, reason, detail };
+}
+
+function inRow(past: readonly Past[], wanted: (one: Past) => boolean): number {
+  return past.length - 1 - past.findLastIndex((one) => !wanted(one));
 }

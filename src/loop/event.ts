@@ -1,5 +1,5 @@
 /** What the loop tells about itself while it works: for the screen, the log and `--json`. */
-import type { Outcome, Reason, Status, Usage } from "../registry/model.ts";
+import type { Note, Outcome, Reason, Status, Usage } from "../registry/model.ts";
 
 export type LoopEvent =
   | {
@@ -34,10 +34,18 @@ export type LoopEvent =
   }
   /** A piece of the agent's answer, complete. */
   | { type: "text"; text: string; subagent: boolean }
-  /** The last line of what the agent is writing now: for a live view only. */
+  /** The last line of what the agent is writing now, or what the loop does: for a live view only. */
   | { type: "writing"; line: string }
   /** What the iteration has used so far: for a live view only. */
   | { type: "used"; modelCalls: number; tokens: number; costUsd: number }
+  /** Something that a person should know; nothing stops. */
+  | { type: "warning"; text: string }
+  /** What one run of a gate showed. */
+  | { type: "gate"; name: string; passed: boolean; why: string; durationMs: number }
+  /** A story that the agent said was done; `held` is null when that was not judged. */
+  | { type: "claim"; story: string; held: boolean | null; why: string | null }
+  /** Something that the loop found: in the PRD, of the judge's files, of tests, of git. */
+  | { type: "note"; about: Note["about"]; text: string }
   /** What the agent asked while nobody was there, and what it was told. */
   | { type: "answered"; asked: string; answer: string }
   | {
@@ -54,12 +62,16 @@ export type LoopEvent =
   | {
     type: "session_ended";
     session: number;
+    task: string;
     status: Status;
     reason: Reason;
     detail: string;
     iterations: number;
     usage: Usage | null;
     durationMs: number;
+    /** Gates as they were when each ran last, and how many claims were taken back. */
+    gates: readonly { name: string; passed: boolean }[];
+    claimsTakenBack: number;
   };
 
 /** Takes the events as they come. Must not throw: telling never stops the work. */

@@ -5,21 +5,28 @@
 import * as path from "node:path";
 import type { Clock } from "../clock.ts";
 import { RalphError } from "../error.ts";
+import type { TreeChange, TreeState } from "../host/git.ts";
 import type { OpenCode } from "../opencode/client.ts";
 import { OpenCodeError } from "../opencode/error.ts";
-import type { TreeChange, TreeState } from "../host/git.ts";
-import type { Lease, Usage } from "../registry/model.ts";
+import type { Lease, Note, Usage } from "../registry/model.ts";
 import type { Registry } from "../registry/registry.ts";
+import type { Settings } from "../settings/settings.ts";
 import type { Task } from "../task/find.ts";
-import type { Prd, Story } from "../task/prd.ts";
+import type { Story } from "../task/prd.ts";
 import { plain } from "../terminal/plain.ts";
+import { gatesOf } from "./claims.ts";
+import type { Past, Spent } from "./decide.ts";
 import type { Emit } from "./event.ts";
-import { DEFAULT_TURN_LIMITS } from "./limits.ts";
+import { blockedWords } from "./final_text.ts";
+import { turnLimits } from "./limits.ts";
 import { narrator } from "./narrator.ts";
-import { judge, type Judgement } from "./outcome.ts";
-import { readPrd } from "./prd_file.ts";
-import { buildPrompt } from "./prompt.ts";
+import { judge } from "./outcome.ts";
+import { buildPrompt, type PromptFacts } from "./prompt.ts";
+import type { Interrupted } from "./session.ts";
 import type { TurnReport, Turns } from "./turn.ts";
+import { type Prices, readUsage } from "./usage.ts";
+import type { Verdict, Verification } from "./verification.ts";
+import type { Agenda, Work } from "./work.ts";
 
 /** In characters: OpenCode shows titles in one line. */
 const TITLE_MAX = 160;
@@ -30,11 +37,12 @@ export interface LoopTools {
   turns: Turns;
   registry: Registry;
   tree: {
-    state(root: string): Promise<TreeState | undefined>;
+    /** What was not written since `known` is not read again. */
+    state(root: string, known?: TreeState): Promise<TreeState | undefined>;
     change(
       root: string,
       between: { before: TreeState; after: TreeState; ignore: string },
-    ): Promise<TreeChange>;
+    ): Promise<TreeChange | undefined>;
   };
   /** The file's bytes; undefined when there is no such file. */
   readFile(path: string): Uint8Array | undefined;
@@ -42,30 +50,42 @@ export interface LoopTools {
   emit: Emit;
 }
 
-export interface IterationOrder {
+/** What all iterations of a session share. */
+export interface SessionContext {
   lease: Lease;
   task: Task;
-  number: number;
-  maxIterations: number;
-  story: Story;
-  prd: Prd;
-  prdPath: string;
-  model?: { providerId: string; modelId: string };
-  agent?: string;
-  /** What the iteration before ended with, when its story did not come through. */
-  lastFailure?: string;
+  settings: Settings;
+  work: Work;
+  verification: Verification;
+  /** A prompt of the user's own. */
+  template?: string;
+  /** What a person answered. */
+  said?: string;
 }
 
-/**
- * Makes the iteration and records it. Throws `LostSession` when another worker took over.
- */
+export interface IterationOrder extends SessionContext {
+  number: number;
+  story: Story;
+  agenda: Agenda;
+  prices: Prices;
+  spent: Spent;
+  /** What the iteration before left to tell. */
+  failure?: string;
+}
+
+export interface Ended extends Past {
+  /** What the next prompt says about it. */
+  failure?: string;
+}
+
+/** Makes the iteration and records it. Throws `LostSession` when another worker took over. */
 export async function runIteration(
   tools: LoopTools,
   order: IterationOrder,
   signal: AbortSignal,
-): Promise<Judgement> {
+): Promise<Ended> {
   const { registry, clock, emit } = tools;
-  const { lease, task, story, number, prd } = order;
+  const { lease, task, story, number, agenda } = order;
   const startedAt = clock.monotonic();
   const before = await tools.tree.state(task.projectRoot);
   const openCodeTitle = titleOf(order);
@@ -80,50 +100,169 @@ export async function runIteration(
   emit({
     type: "iteration_started",
     number,
-    maxIterations: order.maxIterations,
+    maxIterations: order.settings.limits.iterations,
     story: story.id,
     title: story.title,
-    storiesOpen: openStories(prd).length,
-    storiesTotal: prd.stories.length,
+    storiesOpen: openStories(agenda).length,
+    storiesTotal: agenda.stories.length,
   });
-
   const report = await runTurn(tools, order, { openCodeTitle, signal });
+  return await conclude(tools, order, { number, story, agenda, report, before, startedAt, signal });
+}
+
+/**
+ * Records the iteration that broke off with an earlier worker, and judges what it left. Throws as
+ * `runIteration` does.
+ */
+export async function concludeInterrupted(
+  tools: LoopTools,
+  session: SessionContext,
+  { interrupted, prices, signal }: {
+    interrupted: Interrupted;
+    prices: Prices;
+    signal: AbortSignal;
+  },
+): Promise<Ended> {
+  const { number, storyId, openCodeSessionId, aborted } = interrupted;
+  const why = aborted
+    ? "the worker died in mid-turn"
+    : "the worker died in mid-turn; the server did not confirm that the turn was aborted";
+  const reading = openCodeSessionId === null
+    ? { usage: NO_USAGE }
+    : await readUsage(tools.client, { sessionId: openCodeSessionId, prices });
+  const agenda = session.work.recall();
+  await session.verification.prepare(agenda);
+  return await conclude(tools, session, {
+    number,
+    story: { id: storyId },
+    agenda,
+    report: { end: { kind: "interrupted", why }, ...reading, answers: [] },
+    startedAt: tools.clock.monotonic(),
+    signal,
+  });
+}
+
+/** What came of the turn: looked at, judged, recorded, told. */
+async function conclude(
+  tools: LoopTools,
+  session: SessionContext,
+  { number, story, agenda, report, before, startedAt, signal }: {
+    number: number;
+    story: Pick<Story, "id">;
+    agenda: Agenda;
+    report: TurnReport;
+    /** Undefined when it is not known. */
+    before?: TreeState;
+    startedAt: number;
+    signal: AbortSignal;
+  },
+): Promise<Ended> {
+  const { registry, clock, emit } = tools;
+  const { lease, task, verification } = session;
+  const { end } = report;
   const answers = report.answers.map(({ asked, reply, at }) => ({ asked, answer: reply, at }));
   for (const { asked, answer } of answers) emit({ type: "answered", asked, answer });
 
-  const after = await tools.tree.state(task.projectRoot);
+  const after = await tools.tree.state(task.projectRoot, before);
   const change = before && after && await tools.tree.change(task.projectRoot, {
     before,
     after,
     ignore: path.relative(task.projectRoot, task.dir),
   });
-  const judgement = judge({
-    end: report.end,
-    story,
-    before: prd.stories,
-    after: storiesNow(tools, order) ?? prd.stories,
-    change,
-  });
+  const settled = settle(tools, session, { number, agenda, report });
+  const verdict = await verification.judgeTurn({
+    iteration: number,
+    agenda,
+    before: agenda.stories,
+    after: settled.stories,
+    tree: after,
+    found: [
+      ...settled.words ? [{ about: "prd", text: settled.words } as const] : [],
+      ...branchNotes(before, after),
+    ],
+  }, signal);
+  const judgement = judge({ end, story, claims: verdict.claims, broke: verdict.broke, change });
+  const blocked = end.kind === "settled" ? blockedWords(end.text) : undefined;
+  const failure = failureOf(judgement, verdict);
   const usage = usageOf(report);
   registry.endIteration(lease, {
     number,
     ...judgement,
+    ...verdict,
+    failure,
+    blocked,
     headAfter: after?.head,
     commits: change?.commits,
-    filesChanged: change?.files,
+    filesChanged: change?.files.length,
     usage,
     answers,
   });
+  tellVerdict(verdict, emit);
   emit({
     type: "iteration_ended",
     number,
     ...judgement,
     commits: change?.commits ?? null,
-    filesChanged: change?.files ?? null,
+    filesChanged: change?.files.length ?? null,
     usage: usage ?? null,
     durationMs: clock.monotonic() - startedAt,
   });
-  return judgement;
+  return {
+    outcome: judgement.outcome,
+    detail: judgement.detail,
+    failureKey: verdict.failureKey,
+    blocked,
+    outOf: end.kind === "timeout" && end.limit === "session" ? end.why : undefined,
+    failure,
+  };
+}
+
+/** Work goes where the agent went: only what is in the tree counts. */
+function branchNotes(before: TreeState | undefined, after: TreeState | undefined): Note[] {
+  if (!before || !after || before.branch === after.branch) return [];
+  const [from, to] = [before, after].map(({ branch }) =>
+    branch === undefined ? "no branch" : `the branch \`${plain(branch, 80)}\``
+  );
+  return [{ about: "git", text: `the agent went from ${from} to ${to}` }];
+}
+
+/** The PRD put right. When the file system refuses that, the next reading of the PRD says so. */
+function settle(
+  { clock }: LoopTools,
+  { work, lease }: SessionContext,
+  { number, agenda, report }: { number: number; agenda: Agenda; report: TurnReport },
+): { stories: readonly Story[]; words?: string } {
+  try {
+    return work.settle(report, {
+      sessionId: lease.sessionId,
+      iteration: number,
+      now: clock.now(),
+    });
+  } catch (error) {
+    if (!(error instanceof RalphError)) throw error;
+    return { stories: agenda.stories, words: error.message };
+  }
+}
+
+/** A claim that was taken back says all; otherwise the outcome is part of what there is to tell. */
+function failureOf(
+  { outcome, detail }: Pick<Ended, "outcome" | "detail">,
+  { failure, failureKey }: Verdict,
+): string | undefined {
+  if (outcome === "advanced" || failureKey !== undefined) return failure;
+  return [detail, failure].filter((one) => one !== undefined).join("\n\n");
+}
+
+/** Tells what the loop found out. */
+export function tellVerdict(
+  { gates, claims, notes }: Pick<Verdict, "gates" | "claims" | "notes">,
+  emit: Emit,
+): void {
+  for (const { gate, passed, why, durationMs } of gates) {
+    emit({ type: "gate", name: gate, passed, why, durationMs });
+  }
+  for (const note of notes) emit({ type: "note", ...note });
+  for (const { storyId, held, why } of claims) emit({ type: "claim", story: storyId, held, why });
 }
 
 /** The turn itself: OpenCode session, prompt, and what came of it. */
@@ -133,7 +272,7 @@ async function runTurn(
   { openCodeTitle, signal }: { openCodeTitle: string; signal: AbortSignal },
 ): Promise<TurnReport> {
   const { client, registry, emit } = tools;
-  const { lease, number, task, story } = order;
+  const { lease, number, task, settings, prices, spent } = order;
   let sessionId: string;
   try {
     sessionId = (await client.createSession({ title: openCodeTitle })).id;
@@ -144,23 +283,16 @@ async function runTurn(
   registry.setOpenCodeSession(lease, number, sessionId);
   emit({ type: "opencode_session", id: sessionId });
 
-  const text = buildPrompt({
-    task,
-    story,
-    prdPath: order.prdPath,
-    format: order.prd.format,
-    open: openStories(order.prd).length,
-    total: order.prd.stories.length,
-    progress: decode(tools.readFile(path.join(task.dir, "progress.txt"))),
-    lastFailure: order.lastFailure,
-  });
+  const text = buildPrompt(promptFacts(tools, order));
+  const { model, agent, limits } = settings;
   return await tools.turns.run({
     sessionId,
     send: async () => {
-      await client.prompt(sessionId, { text, model: order.model, agent: order.agent });
+      await client.prompt(sessionId, { text, model, agent });
       registry.setPrompted(lease, number);
     },
-    limits: DEFAULT_TURN_LIMITS,
+    limits: turnLimits(limits, spent),
+    prices,
     signal,
     onEvent: narrator({ sessionId, projectRoot: task.projectRoot, emit }),
     onActivity: ({ kind, text, until }) => {
@@ -175,6 +307,28 @@ async function runTurn(
   });
 }
 
+/** What the prompt for a story is made of. */
+export function promptFacts(
+  { readFile }: Pick<LoopTools, "readFile">,
+  order:
+    & Pick<IterationOrder, "task" | "story" | "agenda" | "failure" | "said" | "template">
+    & { settings: Pick<Settings, "verify"> },
+): PromptFacts {
+  const { task, story, agenda, settings, failure, said, template } = order;
+  return {
+    task,
+    story,
+    format: agenda.format,
+    open: openStories(agenda).length,
+    total: agenda.stories.length,
+    gates: gatesOf(story, [...settings.verify, ...agenda.gates]),
+    progress: decode(readFile(path.join(task.dir, "progress.txt"))),
+    failure,
+    said,
+    template,
+  };
+}
+
 const utc = (epochMs: number) => new Date(epochMs).toISOString();
 
 /** Unique, so that an OpenCode session whose id was never stored can be found again. */
@@ -184,32 +338,27 @@ function titleOf({ task, lease, number, story }: IterationOrder): string {
   return plain(title, TITLE_MAX);
 }
 
+const NO_USAGE: TurnReport["usage"] = {
+  tokens: { input: 0, output: 0, reasoning: 0, cacheRead: 0, cacheWrite: 0 },
+  costUsd: 0,
+  derivedCostUsd: 0,
+  modelCalls: 0,
+  unpricedCalls: 0,
+  complete: true,
+};
+
 function notSent(error: OpenCodeError): TurnReport {
   return {
     end: { kind: "lost", why: `nothing was sent to the agent: ${error.message}` },
-    usage: {
-      tokens: { input: 0, output: 0, reasoning: 0, cacheRead: 0, cacheWrite: 0 },
-      costUsd: 0,
-      modelCalls: 0,
-      complete: true,
-    },
+    usage: NO_USAGE,
+    toolRuns: [],
     answers: [],
   };
 }
 
-/** The stories as they are in the file now; undefined when it cannot be read. */
-function storiesNow(tools: LoopTools, order: IterationOrder): readonly Story[] | undefined {
-  try {
-    return readPrd(tools.readFile, order.prdPath).stories;
-  } catch (error) {
-    if (error instanceof RalphError) return undefined;
-    throw error;
-  }
-}
-
 function usageOf({ usage }: TurnReport): Usage | undefined {
   if (!usage.complete) return undefined;
-  const { tokens, costUsd, modelCalls } = usage;
+  const { tokens, costUsd, derivedCostUsd, modelCalls, unpricedCalls } = usage;
   return {
     inputTokens: tokens.input,
     outputTokens: tokens.output,
@@ -217,11 +366,13 @@ function usageOf({ usage }: TurnReport): Usage | undefined {
     cacheReadTokens: tokens.cacheRead,
     cacheWriteTokens: tokens.cacheWrite,
     costUsd,
+    derivedCostUsd,
     modelCalls,
+    unpricedCalls,
   };
 }
 
-const openStories = (prd: Prd) => prd.stories.filter((story) => !story.passes);
+const openStories = ({ stories }: Agenda) => stories.filter((story) => !story.passes);
 
 /** Text written by an agent may be anything: what is not UTF-8 is replaced. */
 const decode = (bytes: Uint8Array | undefined) => bytes && new TextDecoder().decode(bytes);

@@ -1,4 +1,7 @@
 /** How long a turn may take, and how long each of its waits. Durations in milliseconds. */
+import type { Limits } from "../settings/settings.ts";
+import type { Spent } from "./decide.ts";
+
 export interface TurnLimits {
   /** Of the agent's work in one turn; waiting for the provider or the server does not count. */
   readonly turnMs: number;
@@ -16,28 +19,39 @@ export interface TurnLimits {
   readonly modelCalls: number;
   /** Model calls in a row that end with `unknown`, in one conversation. */
   readonly unknownFinishes: number;
+  /** What is left of the session's limits; undefined: no limit. */
+  readonly left?: Partial<Spent>;
 }
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
-const HOUR = 60 * MINUTE;
 
-export const DEFAULT_TURN_LIMITS: TurnLimits = {
-  // A story that needs more than an hour of work is too large for one context.
-  turnMs: 1 * HOUR,
-  // More than the longest silent tool: OpenCode ends a shell command after at most 10 minutes. Some
-  // versions never notice that a model hangs (1.1.53, 1.14.41, measured).
-  silenceMs: 15 * MINUTE,
-  // Subscriptions refuse for windows of up to 5 hours; up to 1.14 OpenCode retries for ever (measured).
-  retryMs: 6 * HOUR,
-  // 1.18.33 took 6 s from prompt to work with 24 prompts at once (measured).
-  startMs: 30 * SECOND,
-  // 1.14.41 and 1.18.33 took up to 4 s under load (measured).
-  settleMs: 8 * SECOND,
-  // Long enough for an upgrade or a reboot of the server's machine.
-  serverGoneMs: 10 * MINUTE,
-  // Honest turns stay far below; a turn that loops makes four calls a second (1.1.53, measured).
-  modelCalls: 300,
-  // A model stream that breaks off is asked again at once and for ever (1.1.53, 1.18.33, measured).
-  unknownFinishes: 5,
-};
+/** The limits of a session's next turn. */
+export function turnLimits(limits: Limits, spent: Spent): TurnLimits {
+  const left = (limit: number | undefined, used: number) =>
+    limit === undefined ? undefined : Math.max(0, limit - used);
+  return {
+    turnMs: limits.turnMs,
+    silenceMs: limits.silenceMs,
+    retryMs: limits.rateLimitMs,
+    // 1.18.33 took 6 s from prompt to work with 24 prompts at once (measured).
+    startMs: 30 * SECOND,
+    // 1.14.41 and 1.18.33 took up to 4 s under load (measured).
+    settleMs: 8 * SECOND,
+    // Long enough for an upgrade or a reboot of the server's machine.
+    serverGoneMs: 10 * MINUTE,
+    modelCalls: limits.modelCalls,
+    // A model stream that breaks off is asked again at once and for ever (1.1.53, 1.18.33, measured).
+    unknownFinishes: 5,
+    left: {
+      costUsd: left(limits.costUsd, spent.costUsd),
+      tokens: left(limits.tokens, spent.tokens),
+      durationMs: left(limits.durationMs, spent.durationMs),
+    },
+  };
+}
+
+/** A duration in the words of limits: `90 s`, `15 min`. */
+export function inWords(ms: number): string {
+  return ms < 120_000 ? `${Math.round(ms / 1000)} s` : `${Math.round(ms / 60_000)} min`;
+}

@@ -1,5 +1,6 @@
-import type { AgentError, AgentEvent, Message } from "../opencode/model.ts";
+import type { AgentError, AgentEvent, MessageHead } from "../opencode/model.ts";
 import type { TurnMemory } from "./settle.ts";
+import { costOf, type Prices, tokensIn } from "./usage.ts";
 
 /** What the time since the last look was spent on. */
 export type Phase = "working" | "retrying" | "server_gone" | "idle";
@@ -10,7 +11,7 @@ export interface MemoryKeeper {
   /** An event of our own OpenCode session or of a sub-agent's. */
   see(event: AgentEvent, options: { own: boolean }): void;
   /** A message of the server's state; nothing new when its events were seen. */
-  seeMessage(message: Omit<Message, "text">): void;
+  seeMessage(message: MessageHead): void;
   seeServerGone(): void;
   /** Books the time up to `monotonicMs` under `phase`. */
   spend(monotonicMs: number, phase: Phase): void;
@@ -19,7 +20,7 @@ export interface MemoryKeeper {
 /** A longer gap between two looks means that this process itself did not run: no silence, no work. */
 const GAP_MAX_MS = 15_000;
 
-export function createMemory(startedMs: number): MemoryKeeper {
+export function createMemory(startedMs: number, prices: Prices = new Map()): MemoryKeeper {
   const memory = {
     workedMs: 0,
     quietMs: 0,
@@ -30,21 +31,34 @@ export function createMemory(startedMs: number): MemoryKeeper {
     serverWasGone: false,
     modelCalls: 0,
     unknownFinishes: 0,
+    spent: { costUsd: 0, tokens: 0, durationMs: 0 },
   };
   const calls = new Set<string>();
+  const booked = new Map<string, { costUsd: number; tokens: number }>();
   const finished = new Set<string>();
   const unknownInARow = new Map<string, number>();
   let spentUntil = startedMs;
 
-  function seeMessage(message: Omit<Message, "text">): void {
+  function seeMessage(message: MessageHead): void {
     if (message.role !== "assistant") return;
     calls.add(message.id);
     memory.modelCalls = calls.size;
+    book(message);
     if (message.completedAt === undefined || finished.has(message.id)) return;
     finished.add(message.id);
     const before = unknownInARow.get(message.sessionId) ?? 0;
     memory.unknownFinishes = message.finish === "unknown" ? before + 1 : 0;
     unknownInARow.set(message.sessionId, memory.unknownFinishes);
+  }
+
+  /** A message comes many times while it grows: only what is new in it counts. */
+  function book(message: MessageHead): void {
+    const before = booked.get(message.id) ?? { costUsd: 0, tokens: 0 };
+    const { quotedUsd, derivedUsd } = costOf(message, prices);
+    const now = { costUsd: quotedUsd + derivedUsd, tokens: tokensIn(message.tokens) };
+    booked.set(message.id, now);
+    memory.spent.costUsd += now.costUsd - before.costUsd;
+    memory.spent.tokens += now.tokens - before.tokens;
   }
 
   return {
@@ -67,6 +81,7 @@ export function createMemory(startedMs: number): MemoryKeeper {
 
     spend(monotonicMs, phase) {
       const spentMs = Math.min(monotonicMs - spentUntil, GAP_MAX_MS);
+      memory.spent.durationMs += monotonicMs - spentUntil;
       spentUntil = monotonicMs;
       if (phase === "working") {
         memory.workedMs += spentMs;

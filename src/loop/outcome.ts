@@ -1,15 +1,18 @@
 /** What came of an iteration, judged from facts. Pure. */
-import type { Outcome } from "../registry/model.ts";
+import type { TreeChange } from "../host/git.ts";
+import type { Claim, Outcome } from "../registry/model.ts";
 import type { Story } from "../task/prd.ts";
 import type { TurnEnd } from "./turn.ts";
 
 export interface IterationFacts {
   end: TurnEnd;
-  story: Story;
-  before: readonly Story[];
-  after: readonly Story[];
+  story: Pick<Story, "id">;
+  /** Of this turn, with what the loop found out about them. */
+  claims: readonly Claim[];
+  /** Gates that passed before in this session, and fail now. */
+  broke: readonly string[];
   /** What git says changed outside the task's folder; undefined when git could not say. */
-  change?: { commits: number; files: number };
+  change?: Pick<TreeChange, "workCommits" | "files">;
 }
 
 export interface Judgement {
@@ -20,21 +23,28 @@ export interface Judgement {
 }
 
 /**
- * A story that newly passes counts whatever became of the turn, except that a person's stop is
- * recorded as such. Then what went wrong, then what git says.
+ * A story that was claimed and holds counts whatever became of the turn, except that a person's stop
+ * is recorded as such. Then what went wrong, then what the gates say, then what git says.
  */
 export function judge(facts: IterationFacts): Judgement {
-  const passedBefore = new Set(facts.before.filter((story) => story.passes).map(({ id }) => id));
-  const storiesPassed = facts.after
-    .filter((story) => story.passes && !passedBefore.has(story.id))
-    .map(({ id }) => id);
+  const { story, claims, broke, change } = facts;
+  const ids = (held: boolean | null) =>
+    claims.filter((claim) => claim.held === held).map(({ storyId }) => storyId);
+  const storiesPassed = ids(true);
   const trouble = troubleOf(facts.end);
-  const with_ = (outcome: Outcome, detail: string) => ({ outcome, detail, storiesPassed });
+  const fallen = claims.filter(({ held }) => held === false)
+    .map(({ storyId, why }) => `${storyId} was claimed and taken back: ${why}`);
+  const unjudged = ids(null).map((id) => `${id} was claimed, and not judged`);
+  const with_ = (outcome: Outcome, ...details: (string | undefined)[]) => ({
+    outcome,
+    detail: [...details, ...fallen, ...unjudged].filter((one) => one !== undefined).join("; "),
+    storiesPassed,
+  });
 
   if (facts.end.kind === "stopped") return with_("stopped", trouble ?? "stopped by a person");
   if (storiesPassed.length > 0) {
     const passes = `${storiesPassed.join(", ")} ${storiesPassed.length === 1 ? "passes" : "pass"}`;
-    return with_("advanced", trouble ? `${passes}; ${trouble}` : passes);
+    return with_("advanced", passes, trouble);
   }
   if (trouble) {
     switch (facts.end.kind) {
@@ -46,11 +56,16 @@ export function judge(facts: IterationFacts): Judgement {
         return with_("error", trouble);
     }
   }
-  const { commits = 0, files = 0 } = facts.change ?? {};
-  if (commits > 0 || files > 0) {
-    return with_("worked", `${facts.story.id} does not pass yet`);
+  if (broke.length > 0) return with_("broke", `passed before, fails now: ${broke.join(", ")}`);
+  if (change && (change.workCommits > 0 || change.files.length > 0)) {
+    return with_("worked", ...fallen.length > 0 ? [] : [`${story.id} does not pass yet`]);
   }
-  return with_("nothing", `${facts.story.id} does not pass, and no file was changed`);
+  return with_(
+    "nothing",
+    fallen.length > 0
+      ? "no file was changed"
+      : `${story.id} does not pass, and no file was changed`,
+  );
 }
 
 const UNCONFIRMED = "the server did not confirm that the turn was aborted";

@@ -1,62 +1,163 @@
 /** What the agent is told: one story, what done means, and what the last iterations left behind. */
 import * as path from "node:path";
-import { progressView } from "../task/progress.ts";
-import type { Story } from "../task/prd.ts";
 import type { Task } from "../task/find.ts";
+import type { Gate } from "../task/gate.ts";
+import type { Story } from "../task/prd.ts";
+import { progressView } from "../task/progress.ts";
+import { fillTemplate, type Placeholder, places } from "./template.ts";
 
-/** How much of progress.txt goes into the prompt, in characters: some 3,000 tokens. */
+/** How much of progress.txt goes into the prompt, in UTF-16 units: some 3,000 tokens. */
 const PROGRESS_MAX = 12_000;
+/** What a placeholder of a prompt of the user's own need not be there for: it is added anyway. */
+const ALWAYS_TOLD = ["said", "failure"] as const;
 
 export interface PromptFacts {
   task: Task;
-  prdPath: string;
-  format: "json" | "markdown";
   story: Story;
+  /** How a story is claimed; undefined for a task without stories. */
+  format?: "json" | "markdown";
   /** Stories that are open, this one among them. */
   open: number;
   total: number;
+  /** What the loop checks by itself. */
+  gates: readonly Gate[];
   /** The text of progress.txt; undefined when there is none yet. */
   progress?: string;
   /** Why the last iteration did not bring the story through, in words. */
-  lastFailure?: string;
+  failure?: string;
+  /** What a person answered. */
+  said?: string;
+  /** A prompt of the user's own: for a task without stories it is the task. */
+  template?: string;
 }
 
 /** The prompt of one iteration. */
 export function buildPrompt(facts: PromptFacts): string {
-  const { task, story } = facts;
-  const relative = (file: string) => path.relative(task.projectRoot, file);
-  const progressPath = relative(path.join(task.dir, "progress.txt"));
-  const sections = [
+  const { template } = facts;
+  const values = valuesOf(facts);
+  if (facts.format === undefined) return promptOfTask(template ?? "", values);
+  if (template !== undefined) {
+    const added = ALWAYS_TOLD.filter((name) => !places(template, name))
+      .map((name) => section(name, values));
+    return joined([fillTemplate(template, values), ...added]);
+  }
+  return joined([
     `You are one round of a loop that works through a list of user stories, each round with a ` +
     `fresh context. Nobody is here to answer questions: decide by yourself and go on.
 
-Project: ${task.projectRoot}
-PRD: ${relative(facts.prdPath)}
-Progress: ${progressPath}
-Story: ${story.id}
+Project: ${values.project}
+PRD: ${values.prd}
+Progress: ${values.progress_file}
+Story: ${values.id}
 
-# ${story.id}: ${story.title}`,
-    story.description,
-    story.criteria.length > 0 &&
-    `Acceptance criteria:\n${story.criteria.map((criterion) => `- ${criterion.text}`).join("\n")}`,
-    story.notes && `Notes: ${story.notes}`,
-    facts.lastFailure && `# The round before this one\n\n${facts.lastFailure}`,
-    facts.progress?.trim() &&
-    `# What earlier rounds wrote down\n\n${progressView(facts.progress, PROGRESS_MAX)}`,
-    `# What to do
+# ${values.id}: ${values.title}`,
+    values.description,
+    values.criteria && `Acceptance criteria:\n${values.criteria}`,
+    values.notes && `Notes: ${values.notes}`,
+    section("said", values),
+    section("failure", values),
+    section("progress", values),
+    section("rules", values),
+  ]);
+}
 
-1. Work on ${story.id} and on nothing else. Look at the code before you write: it may be half done.
-2. Run the checks that this project has: its tests, its type check, its linter.
-3. ${
-      facts.format === "json"
-        ? `When every acceptance criterion holds and the checks pass, set \`"passes": true\` for ${story.id} in the PRD.`
-        : `When every acceptance criterion holds and the checks pass, tick the boxes of ${story.id} in the PRD: \`- [ ]\` becomes \`- [x]\`.`
-    } Change nothing else in that file. When they do not, leave it as it is.
-4. Add an entry to ${progressPath}: a heading \`## <date> - ${story.id}\`, what you did, what you learned that the next round needs, and a line \`---\`. What holds for the whole project goes into the section \`## Codebase Patterns\` at its top.
-5. Commit your work with the message \`feat: ${story.id} - ${story.title}\`. Do not push.
+/** A task without stories: the user's own text, and what the loop has to add to it. */
+function promptOfTask(template: string, values: Readonly<Record<Placeholder, string>>): string {
+  const names = ["said", "failure", "progress", "rules"] as const;
+  const added = names.filter((name) => !places(template, name)).map((name) =>
+    section(name, values)
+  );
+  return joined([
+    fillTemplate(template, values).trim(),
+    `Task: ${values.task}\nProject: ${values.project}\nProgress: ${values.progress_file}`,
+    ...added,
+  ]);
+}
 
-${facts.open} of ${facts.total} stories are open. Only when all stories of the PRD pass, end your answer with this line by itself:
-<promise>COMPLETE</promise>`,
+const HEADINGS = {
+  said: "What a person answered",
+  failure: "The round before this one",
+  progress: "What earlier rounds wrote down",
+  rules: "What to do",
+} as const;
+
+function section(
+  name: keyof typeof HEADINGS,
+  values: Readonly<Record<Placeholder, string>>,
+): string {
+  return values[name] && `# ${HEADINGS[name]}\n\n${values[name]}`;
+}
+
+function joined(sections: readonly string[]): string {
+  return sections.filter((one) => one !== "").join("\n\n") + "\n";
+}
+
+function valuesOf(facts: PromptFacts): Readonly<Record<Placeholder, string>> {
+  const { task, story, gates } = facts;
+  const relative = (file: string) => path.relative(task.projectRoot, file);
+  return {
+    task: task.name,
+    project: task.projectRoot,
+    prd: task.prdPath ? relative(task.prdPath) : "",
+    progress_file: relative(path.join(task.dir, "progress.txt")),
+    story: `${story.id}: ${story.title}`,
+    id: story.id,
+    title: story.title,
+    description: story.description,
+    criteria: story.criteria.map((criterion) => `- ${criterion.text}`).join("\n"),
+    notes: story.notes,
+    progress: facts.progress?.trim() ? progressView(facts.progress, PROGRESS_MAX) : "",
+    failure: facts.failure ?? "",
+    said: facts.said ?? "",
+    gates: gates.map(({ name }) => `- \`${name}\``).join("\n"),
+    rules: rules(facts, relative(path.join(task.dir, "progress.txt"))),
+    open: String(facts.open),
+    total: String(facts.total),
+  };
+}
+
+function rules(facts: PromptFacts, progressFile: string): string {
+  const { format, story, open, total } = facts;
+  const steps = [
+    `${
+      format ? `Work on ${story.id} and on nothing else.` : "Do what is said above."
+    } Look at the code before you write: it may be half done.`,
+    checks(facts),
+    ...format ? [claim(format, story)] : [],
+    `Add an entry to ${progressFile}: a heading \`## <date> - ${
+      format ? story.id : facts.task.name
+    }\`, what you did, what you learned that the next round needs, and a line \`---\`. What holds ` +
+    "for the whole project goes into the section `## Codebase Patterns` at its top.",
+    format
+      ? `Commit your work with the message \`feat: ${story.id} - ${story.title}\`. Do not push.`
+      : "Commit your work. Do not push.",
   ];
-  return sections.filter((section) => section).join("\n\n") + "\n";
+  return `${steps.map((step, i) => `${i + 1}. ${step}`).join("\n")}
+
+When you cannot go on without a person (credentials that are missing, a decision that is not yours), write down how far you are, and end your answer with what you need, on a line by itself:
+<blocked>what you need</blocked>
+
+${
+    format
+      ? `${open} of ${total} stories are open. Only when all stories of the PRD pass, end your answer with this line by itself:`
+      : "Only when all of it is done and the checks pass, end your answer with this line by itself:"
+  }
+<promise>COMPLETE</promise>`;
+}
+
+function checks({ gates }: PromptFacts): string {
+  const own = "Run the checks that this project has: its tests, its type check, its linter.";
+  if (gates.length === 0) return own;
+  const names = gates.map(({ name }) => `\`${name}\``).join(", ");
+  return `${own} When you say that something is done, the loop runs these by itself, and takes ` +
+    `your word back when one fails: ${names}. Files that they name count as they were when the ` +
+    "session began. Do not delete or skip tests.";
+}
+
+function claim(format: "json" | "markdown", { id }: Story): string {
+  const mark = format === "json"
+    ? `set \`"passes": true\` for ${id} in the PRD.`
+    : `tick the boxes of ${id} in the PRD: \`- [ ]\` becomes \`- [x]\`.`;
+  return `When every acceptance criterion holds and the checks pass, ${mark} Change nothing else in ` +
+    "that file. When they do not, leave it as it is.";
 }

@@ -3,67 +3,201 @@
  * died. Called by the worker that holds the task's lock.
  */
 import type { Clock } from "../clock.ts";
+import type { TreeState } from "../host/git.ts";
 import type { OpenCode } from "../opencode/client.ts";
-import type { Lease, Outcome, WorkerSettings } from "../registry/model.ts";
+import type { Iteration, Lease, Session, WorkerSettings } from "../registry/model.ts";
 import type { Registry } from "../registry/registry.ts";
+import type { Settings, SettingsPart } from "../settings/settings.ts";
 import type { Task } from "../task/find.ts";
 import { abortTurn } from "./abort.ts";
 import { continuation } from "./continuation.ts";
+import type { Past } from "./decide.ts";
+import { storedTree, storeTree } from "./stored_tree.ts";
+
+/** What of the settings is the session's own: it stays as it was at its start. */
+type KeptSettings = Pick<Settings, "verify" | "protect" | "tests" | "limits"> & {
+  /** The session before it ended for want of evidence. */
+  owesEvidence: boolean;
+};
 
 export interface Begun {
   lease: Lease;
-  outcomes: readonly Outcome[];
-  maxIterations: number;
+  settings: Settings;
+  /** The iterations that have ended, oldest first. */
+  past: readonly Past[];
+  /** What the last of them left for the next prompt. */
+  failure?: string;
+  /** The one that was under way when the worker died; its turn is not at work any more. */
+  interrupted?: Interrupted;
+  /** What evidence is measured against; undefined when git could not say. */
+  startTree?: TreeState;
+  /** How long earlier workers of the session worked, in milliseconds. */
+  ranBeforeMs: number;
+  said?: string;
+  accepted: boolean;
+  /** Whether the session before ended for want of evidence: what was claimed there still needs some. */
+  owesEvidence: boolean;
   /** Why an earlier session goes on, in words; undefined for a new one. */
   continues?: string;
+  /** Something that a person should know. */
+  warnings: readonly string[];
 }
 
-/** Iterations of a session when nobody says otherwise. */
-const ITERATIONS_MAX = 10;
+export interface Interrupted {
+  number: number;
+  storyId: string;
+  openCodeSessionId: string | null;
+  /** Whether the server confirmed that its turn was aborted. */
+  aborted: boolean;
+}
+
+export interface SessionOrder {
+  task: Task;
+  worker: Omit<WorkerSettings, "maxIterations">;
+  /** As all sources say now. */
+  settings: Settings;
+  /** What the command line says: it wins over what a session has kept. */
+  flags: SettingsPart;
+}
+
+interface SessionTools {
+  registry: Registry;
+  client: OpenCode;
+  clock: Clock;
+  treeState: () => Promise<TreeState | undefined>;
+}
 
 /**
- * Starts or continues the task's session. An iteration that was under way when the worker died is
- * recorded as interrupted, after its turn was aborted: two agents must not work in one tree.
+ * Starts or continues the task's session. The turn of an iteration that was under way when the
+ * worker died is aborted first: two agents must not work in one tree.
  */
-export async function beginSession(
-  { registry, client, clock }: { registry: Registry; client: OpenCode; clock: Clock },
-  { task, worker }: {
-    task: Task;
-    worker: Omit<WorkerSettings, "maxIterations"> & { maxIterations?: number };
-  },
-): Promise<Begun> {
-  let previous = registry.lastSession(task.dir);
+export async function beginSession(tools: SessionTools, order: SessionOrder): Promise<Begun> {
+  const { registry } = tools;
+  let previous = registry.lastSession(order.task.dir);
   if (previous?.status === "running") {
     registry.markWorkerDied(previous, "the worker ended without a word");
     previous = registry.session(previous.id);
   }
   const continues = previous && continuation(previous);
-  if (!previous || !continues) {
-    const maxIterations = worker.maxIterations ?? ITERATIONS_MAX;
-    const lease = registry.startSession(
-      { taskName: task.name, taskDir: task.dir, projectRoot: task.projectRoot },
-      { ...worker, maxIterations },
-    );
-    return { lease, outcomes: [], maxIterations };
-  }
-  const maxIterations = worker.maxIterations ?? previous.maxIterations ?? ITERATIONS_MAX;
-  const lease = registry.continueSession(previous.id, { ...worker, maxIterations });
-  const outcomes: Outcome[] = [];
-  for (const iteration of registry.iterations(previous.id)) {
-    if (iteration.outcome === null) {
-      const aborted = iteration.openCodeSessionId === null ||
-        await abortTurn({ client, clock, sessionId: iteration.openCodeSessionId });
-      registry.endIteration(lease, {
-        number: iteration.number,
-        outcome: "interrupted",
-        detail: aborted
-          ? "the worker died in mid-turn"
-          : "the worker died in mid-turn; the server did not confirm that the turn was aborted",
-        storiesPassed: [],
-        answers: [],
-      });
-    }
-    outcomes.push(iteration.outcome ?? "interrupted");
-  }
-  return { lease, outcomes, maxIterations, continues };
+  return previous && continues
+    ? { ...await goOn(tools, order, previous), continues }
+    : await startNew(tools, order, previous);
+}
+
+async function startNew(
+  { registry, treeState }: SessionTools,
+  { task, worker, settings }: SessionOrder,
+  previous: Session | undefined,
+): Promise<Begun> {
+  const before = previous && registry.sessionStart(previous.id);
+  const owesEvidence = previous?.reason === "unproven";
+  const startTree = owesEvidence && before?.tree ? storedTree(before.tree) : await treeState();
+  const lease = registry.startSession(
+    { taskName: task.name, taskDir: task.dir, projectRoot: task.projectRoot },
+    { ...worker, maxIterations: settings.limits.iterations },
+    {
+      settings: storeSettings({ ...settings, owesEvidence }),
+      tree: startTree ? storeTree(startTree) : null,
+    },
+  );
+  const { said, accepted } = worker;
+  const warnings = before && previous
+    ? settingsWarnings(storedSettings(before.settings), settings, previous.id)
+    : [];
+  return {
+    lease,
+    settings,
+    past: [],
+    startTree,
+    ranBeforeMs: 0,
+    said,
+    accepted,
+    owesEvidence,
+    warnings,
+  };
+}
+
+async function goOn(
+  { registry, client, clock, treeState }: SessionTools,
+  { worker, settings: now, flags }: SessionOrder,
+  previous: Session,
+): Promise<Begun> {
+  const start = registry.sessionStart(previous.id);
+  const { owesEvidence, ...kept } = start
+    ? storedSettings(start.settings)
+    : { ...now, limits: limitsOf(previous, now), owesEvidence: false };
+  const settings = { ...now, ...kept, limits: { ...kept.limits, ...saidLimits(flags) } };
+  const startTree = start ? start.tree && storedTree(start.tree) : await treeState();
+  const lease = registry.continueSession(
+    previous.id,
+    { ...worker, maxIterations: settings.limits.iterations },
+    {
+      settings: storeSettings({ ...settings, owesEvidence }),
+      tree: startTree ? storeTree(startTree) : null,
+    },
+  );
+  const made = registry.iterations(previous.id);
+  const ended = made.filter(({ outcome }) => outcome !== null);
+  const underWay = made.find(({ outcome }) => outcome === null);
+  const session = registry.session(previous.id);
+  return {
+    lease,
+    settings,
+    past: ended.map((one) => pastOf(one, { answered: worker.said !== undefined })),
+    failure: ended.at(-1)?.failure ?? undefined,
+    interrupted: underWay && {
+      number: underWay.number,
+      storyId: underWay.storyId ?? "",
+      openCodeSessionId: underWay.openCodeSessionId,
+      aborted: underWay.openCodeSessionId === null ||
+        await abortTurn({ client, clock, sessionId: underWay.openCodeSessionId }),
+    },
+    startTree: startTree || undefined,
+    ranBeforeMs: registry.ranBeforeMs(previous.id),
+    said: session?.said ?? undefined,
+    accepted: session?.accepted ?? false,
+    owesEvidence,
+    warnings: [],
+  };
+}
+
+/** `answered`: what the agent needed of a person is there now. */
+function pastOf(
+  { outcome, detail, failureKey, blocked }: Iteration,
+  { answered }: { answered: boolean },
+): Past {
+  return {
+    outcome: outcome ?? "interrupted",
+    detail: detail ?? "",
+    failureKey: failureKey ?? undefined,
+    blocked: answered ? undefined : blocked ?? undefined,
+  };
+}
+
+function saidLimits({ limits = {} }: SettingsPart): SettingsPart["limits"] {
+  return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
+}
+
+/** Of a session that an earlier version started. */
+function limitsOf({ maxIterations }: Session, { limits }: Settings): Settings["limits"] {
+  return { ...limits, iterations: maxIterations ?? limits.iterations };
+}
+
+function storeSettings(
+  { verify, protect, tests, limits, owesEvidence }: Settings & KeptSettings,
+): string {
+  return JSON.stringify({ verify, protect, tests, limits, owesEvidence } satisfies KeptSettings);
+}
+
+function storedSettings(text: string): KeptSettings {
+  return JSON.parse(text);
+}
+
+/** The agent of the session before may have written the settings that count now. */
+function settingsWarnings(before: KeptSettings, now: Settings, session: number): string[] {
+  const changed = (["verify", "protect", "tests"] as const)
+    .filter((key) => JSON.stringify(before[key]) !== JSON.stringify(now[key]));
+  if (changed.length === 0) return [];
+  const names = changed.map((key) => `\`${key}\``).join(", ");
+  return [`the settings changed since session ${session}: ${names}; look at \`ralph.json\``];
 }

@@ -5,7 +5,8 @@
 
 import type { AgentError, Busy, Message } from "../opencode/model.ts";
 import { plain } from "../terminal/plain.ts";
-import type { TurnLimits } from "./limits.ts";
+import type { Spent } from "./decide.ts";
+import { inWords, type TurnLimits } from "./limits.ts";
 
 /** The server's state, read at one moment. */
 export interface Snapshot {
@@ -34,10 +35,19 @@ export interface TurnMemory {
   readonly modelCalls: number;
   /** Of one conversation, in a row, up to now. */
   readonly unknownFinishes: number;
+  /** What was seen to be used since the turn began, sub-agents included. */
+  readonly spent: Spent;
 }
 
 /** Which limit ended a turn. */
-export type ExceededLimit = "turn" | "silence" | "retries" | "model_calls" | "unknown_finishes";
+export type ExceededLimit =
+  | "turn"
+  | "silence"
+  | "retries"
+  | "model_calls"
+  | "unknown_finishes"
+  /** Of the whole session. */
+  | "session";
 
 export type Verdict =
   | { kind: "running" }
@@ -101,6 +111,8 @@ function assessWork(
   if (memory.modelCalls > limits.modelCalls) {
     return exceeded("model_calls", `the turn made more than ${limits.modelCalls} model calls`);
   }
+  const spentUp = sessionLimitReached(memory.spent, limits.left);
+  if (spentUp !== undefined) return exceeded("session", spentUp);
   if (busy.type === "retry") {
     const waitMs = Math.max(0, busy.nextAt - now);
     if (memory.retriedMs + waitMs <= limits.retryMs) return { kind: "running" };
@@ -115,13 +127,18 @@ function assessWork(
   return { kind: "running" };
 }
 
+/** Which of the session's limits is reached, in words; undefined when none is. */
+export function sessionLimitReached(spent: Spent, left: Partial<Spent> = {}): string | undefined {
+  const { costUsd = Infinity, tokens = Infinity, durationMs = Infinity } = left;
+  if (spent.costUsd >= costUsd) return "the session's limit on cost was reached";
+  if (spent.tokens >= tokens) return "the session's limit on tokens was reached";
+  if (spent.durationMs >= durationMs) return "the session's limit on time was reached";
+  return undefined;
+}
+
 function describeLoss(error: AgentError | undefined): string {
   if (error === undefined) return "the server took the prompt and never started the agent";
   return `the agent did not start: ${plain(error.message || error.name, 200)}`;
-}
-
-function inWords(ms: number): string {
-  return ms < 120_000 ? `${Math.round(ms / 1000)} s` : `${Math.round(ms / 60_000)} min`;
 }
 
 /** How long to wait before the next look, in milliseconds, unless an event comes first. */

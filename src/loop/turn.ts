@@ -21,10 +21,11 @@ import {
   type ExceededLimit,
   isFinished,
   nextLookMs,
+  sessionLimitReached,
   type Snapshot,
   TICK_MS,
 } from "./settle.ts";
-import { readUsage, type Usage, type UsageReading } from "./usage.ts";
+import { type Prices, readUsage, type Usage, type UsageReading } from "./usage.ts";
 
 export type TurnEnd =
   /** The agent finished, well or with an error. `text` is that of its last message. */
@@ -41,6 +42,7 @@ export type TurnEnd =
 export interface TurnReport {
   readonly end: TurnEnd;
   readonly usage: Usage;
+  readonly toolRuns?: UsageReading["toolRuns"];
   readonly answers: readonly Answer[];
 }
 
@@ -50,6 +52,8 @@ export interface TurnOptions {
   /** Hands over the prompt; nothing to do where that was done before. */
   readonly send: () => Promise<void>;
   readonly limits: TurnLimits;
+  /** For what the server does not quote; without them that stays unknown. */
+  readonly prices?: Prices;
   /** Its abort ends the turn on the server. */
   readonly signal: AbortSignal;
   /** Events of this OpenCode session and its sub-agents', and of the stream itself. */
@@ -104,10 +108,10 @@ export function createTurns({ client, clock, signal }: TurnsOptions): Turns {
 }
 
 function createTurn(options: TurnOptions & { client: OpenCode; clock: Clock }) {
-  const { client, clock, sessionId, limits, signal } = options;
+  const { client, clock, sessionId, limits, prices = new Map(), signal } = options;
   const family = createFamily(client, sessionId);
   const responder = createResponder({ client, clock, family });
-  const memory = createMemory(clock.monotonic());
+  const memory = createMemory(clock.monotonic(), prices);
   const bell = createBell(clock);
   const report = onChange(options.onActivity);
   const stopped = Promise.withResolvers<undefined>();
@@ -148,8 +152,9 @@ function createTurn(options: TurnOptions & { client: OpenCode; clock: Clock }) {
   }
 
   function runsAway(): boolean {
-    const { modelCalls, unknownFinishes } = memory.now;
-    return modelCalls > limits.modelCalls || unknownFinishes >= limits.unknownFinishes;
+    const { modelCalls, unknownFinishes, spent } = memory.now;
+    return modelCalls > limits.modelCalls || unknownFinishes >= limits.unknownFinishes ||
+      sessionLimitReached(spent, limits.left) !== undefined;
   }
 
   async function look(): Promise<Look> {
@@ -162,7 +167,10 @@ function createTurn(options: TurnOptions & { client: OpenCode; clock: Clock }) {
 
   /** The same when an end is likely: with all that is wanted then, in one round trip. */
   async function lookAtEnd(): Promise<Look> {
-    const [busy, reading] = await Promise.all([client.busy(), readUsage(client, sessionId)]);
+    const [busy, reading] = await Promise.all([
+      client.busy(),
+      readUsage(client, { sessionId, prices }),
+    ]);
     if (!reading.last) return look(); // nothing there, or it could not be read: that tells which
     return { busy: busyOf(sessionId, { busy, family }), last: reading.last, reading };
   }
@@ -233,14 +241,16 @@ function createTurn(options: TurnOptions & { client: OpenCode; clock: Clock }) {
       case "settled": {
         // After tool calls comes another message, which the two replies of a look may have missed.
         const isLast = reading?.usage.complete && ending.last.finish !== "tool-calls";
-        const { usage, last } = isLast ? reading : await readUsage(client, sessionId);
+        const { usage, toolRuns, last } = isLast
+          ? reading
+          : await readUsage(client, { sessionId, prices });
         const { finish, error, text } = last && isFinished(last) ? last : ending.last;
         end = { kind: "settled", finish, error, text };
-        return { end, usage, answers: responder.answers };
+        return { end, usage, toolRuns, answers: responder.answers };
       }
     }
-    const { usage } = await readUsage(client, sessionId);
-    return { end, usage, answers: responder.answers };
+    const { usage, toolRuns } = await readUsage(client, { sessionId, prices });
+    return { end, usage, toolRuns, answers: responder.answers };
   }
 
   async function run(): Promise<TurnReport> {

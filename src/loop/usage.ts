@@ -1,19 +1,28 @@
 import type { OpenCode } from "../opencode/client.ts";
 import { OpenCodeError } from "../opencode/error.ts";
-import type { Message, Tokens } from "../opencode/model.ts";
+import type { Message, MessageHead, Price, Tokens } from "../opencode/model.ts";
 
 /** What a turn cost. */
 export interface Usage {
   readonly tokens: Tokens;
-  /** As the server reckons it; zero where it knows no price. */
+  /** As the server quoted it. */
   readonly costUsd: number;
+  /** Reckoned from the model's price, where the server quoted nothing. */
+  readonly derivedCostUsd: number;
   readonly modelCalls: number;
+  /** Model calls that neither tells the cost of. */
+  readonly unpricedCalls: number;
   /** False when some of it could not be read: the numbers are then too low. */
   readonly complete: boolean;
 }
 
+/** Prices by `provider/model`. */
+export type Prices = ReadonlyMap<string, Price | undefined>;
+
 export interface UsageReading {
   readonly usage: Usage;
+  /** When tools ran, sub-agents' included, in epoch milliseconds; undefined when that is not known. */
+  readonly toolRuns?: Message["toolRuns"];
   /** The newest message of the OpenCode session itself, where it could be read. */
   readonly last?: Message;
 }
@@ -24,7 +33,7 @@ export interface UsageReading {
  */
 export async function readUsage(
   client: Pick<OpenCode, "messages" | "children">,
-  sessionId: string,
+  { sessionId, prices }: { sessionId: string; prices: Prices },
 ): Promise<UsageReading> {
   const seen = new Set<string>();
   let complete = true;
@@ -53,15 +62,18 @@ export async function readUsage(
   const messages = await read(sessionId);
   const last = messages.at(-1);
   return {
-    usage: { ...sum(messages), complete },
+    usage: { ...sum(messages, prices), complete },
+    toolRuns: complete ? messages.flatMap((message) => message.toolRuns) : undefined,
     last: last?.sessionId === sessionId ? last : undefined,
   };
 }
 
-function sum(messages: readonly Message[]): Omit<Usage, "complete"> {
+function sum(messages: readonly Message[], prices: Prices): Omit<Usage, "complete"> {
   const tokens: Tokens = { input: 0, output: 0, reasoning: 0, cacheRead: 0, cacheWrite: 0 };
   let costUsd = 0;
+  let derivedCostUsd = 0;
   let modelCalls = 0;
+  let unpricedCalls = 0;
   for (const message of messages) {
     if (message.role !== "assistant") continue;
     tokens.input += message.tokens.input;
@@ -69,8 +81,41 @@ function sum(messages: readonly Message[]): Omit<Usage, "complete"> {
     tokens.reasoning += message.tokens.reasoning;
     tokens.cacheRead += message.tokens.cacheRead;
     tokens.cacheWrite += message.tokens.cacheWrite;
-    costUsd += message.costUsd;
+    const cost = costOf(message, prices);
+    costUsd += cost.quotedUsd;
+    derivedCostUsd += cost.derivedUsd;
     modelCalls++;
+    if (cost.unknown) unpricedCalls++;
   }
-  return { tokens, costUsd, modelCalls };
+  return { tokens, costUsd, derivedCostUsd, modelCalls, unpricedCalls };
+}
+
+/**
+ * What a message of the agent cost. Where the server quotes nothing, the model's price is taken, with
+ * output and reasoning priced alike, as OpenCode does, and without surcharges for long contexts. A
+ * price of nothing is none: that is how a subscription looks. What broke off in the middle was paid
+ * for, and nobody tells how much.
+ */
+export function costOf(
+  message: MessageHead,
+  prices: Prices,
+): { quotedUsd: number; derivedUsd: number; unknown: boolean } {
+  const { tokens, costUsd: quotedUsd, model } = message;
+  if (quotedUsd > 0) return { quotedUsd, derivedUsd: 0, unknown: false };
+  if (tokensIn(tokens) === 0) {
+    const brokeOff = message.error
+      ? message.error.name === "MessageAbortedError"
+      : message.completedAt === undefined;
+    return { quotedUsd: 0, derivedUsd: 0, unknown: brokeOff };
+  }
+  const price = model === undefined ? undefined : prices.get(model);
+  const derivedUsd = !price ? 0 : (tokens.input * price.input +
+    (tokens.output + tokens.reasoning) * price.output +
+    tokens.cacheRead * price.cacheRead + tokens.cacheWrite * price.cacheWrite) / 1e6;
+  return { quotedUsd: 0, derivedUsd, unknown: derivedUsd === 0 };
+}
+
+/** All tokens of every kind. */
+export function tokensIn(tokens: Tokens): number {
+  return tokens.input + tokens.output + tokens.reasoning + tokens.cacheRead + tokens.cacheWrite;
 }

@@ -4,28 +4,29 @@
  */
 import { RalphError } from "../error.ts";
 import { OpenCodeError } from "../opencode/error.ts";
-import type { Lease, Outcome } from "../registry/model.ts";
+import { tokensOf } from "../registry/model.ts";
 import { LostSession } from "../registry/registry.ts";
-import type { Task } from "../task/find.ts";
-import { type Action, nextAction } from "./decide.ts";
-import { type IterationOrder, type LoopTools, runIteration } from "./iteration.ts";
-import { readPrd } from "./prd_file.ts";
+import { type Action, nextAction, type Past, type Proof, type Spent } from "./decide.ts";
+import {
+  concludeInterrupted,
+  type Ended,
+  type LoopTools,
+  runIteration,
+  type SessionContext,
+  tellVerdict,
+} from "./iteration.ts";
 import { waitForServer } from "./server.ts";
+import type { Begun } from "./session.ts";
+import type { Prices } from "./usage.ts";
+import type { Agenda } from "./work.ts";
 
 export type SessionEnd = Omit<Extract<Action, { kind: "end" }>, "kind">;
 
-export interface LoopOrder extends Pick<IterationOrder, "model" | "agent" | "maxIterations"> {
-  lease: Lease;
-  task: Task;
-  prdPath: string;
+export interface LoopOrder extends SessionContext {
+  begun: Pick<Begun, "past" | "failure" | "interrupted" | "ranBeforeMs">;
   /** Whether a person asked for a pause after the iteration. */
   checkpointAsked: () => boolean;
-  /** Outcomes of the iterations that the session has already made, oldest first. */
-  outcomes: readonly Outcome[];
 }
-
-/** How long a server may stay away before the session ends: a long upgrade, a reboot. */
-const SERVER_AWAY_MS_MAX = 30 * 60_000;
 
 /**
  * Runs the loop to its end and records it. Aborting `signal` stops it: the turn is aborted on the
@@ -48,54 +49,143 @@ export async function runLoop(
   registry.endSession(order.lease, end);
   const { sessionId } = order.lease;
   const { usage, complete } = registry.usage(sessionId);
+  const { gates, claims } = registry.findings(sessionId);
   emit({
     type: "session_ended",
     session: sessionId,
+    task: order.task.name,
     ...end,
     iterations: registry.session(sessionId)?.iterations ?? 0,
     usage: complete ? usage : null,
     durationMs: clock.monotonic() - startedAt,
+    gates: [...new Map(gates.map(({ gate, passed }) => [gate, { name: gate, passed }])).values()],
+    claimsTakenBack: claims.filter(({ held }) => held === false).length,
   });
   return end;
 }
 
 async function loop(tools: LoopTools, order: LoopOrder, signal: AbortSignal): Promise<SessionEnd> {
-  const outcomes = [...order.outcomes];
-  let last: { story: string; outcome: Outcome; detail: string } | undefined;
+  const { work, verification, settings, begun } = order;
+  const spent = meter(tools, order);
+  const pricesNow = priceList(tools);
+  const past: Past[] = [...begun.past];
+  let { failure } = begun;
+  let proof: Proof | undefined;
+  const add = (ended: Ended) => {
+    past.push(ended);
+    ({ failure } = ended);
+    proof = undefined;
+  };
+  if (begun.interrupted) {
+    const { interrupted } = begun;
+    add(
+      await concludeInterrupted(tools, order, {
+        interrupted,
+        prices: await pricesNow(),
+        signal,
+      }),
+    );
+  }
   for (;;) {
-    const prd = readPrd(tools.readFile, order.prdPath);
+    const agenda = work.read();
+    await verification.prepare(agenda);
     const action = nextAction({
       request: signal.aborted ? "stop" : order.checkpointAsked() ? "checkpoint" : undefined,
-      stories: prd.stories,
-      outcomes,
-      maxIterations: order.maxIterations,
-      lastDetail: last?.detail,
+      stories: agenda.stories,
+      past,
+      limits: settings.limits,
+      spent: spent(),
+      proof,
     });
-    if (action.kind === "end") {
-      const { status, reason, detail } = action;
-      return { status, reason, detail };
+    switch (action.kind) {
+      case "end": {
+        const { status, reason, detail } = action;
+        return { status, reason, detail };
+      }
+      case "prove": {
+        const run = await runAllGates(tools, order, { agenda, iteration: past.length, signal });
+        proof = run?.proof;
+        if (run?.failure !== undefined) {
+          ({ failure } = run);
+          past.push(...past.splice(-1).map((last) => ({ ...last, failureKey: run.failureKey })));
+        }
+        break;
+      }
+      case "iterate":
+        await serverReady(tools, order, signal);
+        if (signal.aborted) break;
+        add(
+          await runIteration(tools, {
+            ...order,
+            ...action,
+            agenda,
+            prices: await pricesNow(),
+            spent: spent(),
+            failure,
+          }, signal),
+        );
     }
-    await serverReady(tools, order.lease, signal);
-    if (signal.aborted) continue;
-    const { number, story } = action;
-    const lastFailure = last && last.outcome !== "advanced" ? last.detail : undefined;
-    const judgement = await runIteration(
-      tools,
-      { ...order, number, story, prd, lastFailure },
-      signal,
-    );
-    outcomes.push(judgement.outcome);
-    last = { story: story.id, ...judgement };
   }
 }
 
-async function serverReady(tools: LoopTools, lease: Lease, signal: AbortSignal): Promise<void> {
-  const { client, clock, registry, emit } = tools;
+/** All stories are said to be done: runs all gates, and records what came of it. */
+async function runAllGates(
+  { registry, emit }: LoopTools,
+  { lease, verification }: LoopOrder,
+  { agenda, iteration, signal }: { agenda: Agenda; iteration: number; signal: AbortSignal },
+) {
+  const run = await verification.prove(agenda, { iterated: iteration > 0, signal });
+  if (!run) return undefined;
+  registry.recordFinalRun(lease, { ...run, iteration });
+  const claims = run.takenBack.map((one) => ({ ...one, held: false }));
+  tellVerdict({ gates: run.gates, notes: run.notes, claims }, emit);
+  return run;
+}
+
+/** Tells what the session has used so far, by all its workers, and once what it cannot tell. */
+function meter({ registry, clock, emit }: LoopTools, { lease, settings, begun }: LoopOrder) {
+  const startedAt = clock.monotonic();
+  let warned = false;
+  return (): Spent => {
+    const { usage, complete } = registry.usage(lease.sessionId);
+    const { costUsd } = settings.limits;
+    if (!warned && costUsd !== undefined && (!complete || usage.unpricedCalls > 0)) {
+      warned = true;
+      const text = "the cost of some model calls is unknown: the limit of " +
+        `$${costUsd} counts only what is known`;
+      emit({ type: "warning", text });
+    }
+    return {
+      costUsd: usage.costUsd + usage.derivedCostUsd,
+      tokens: tokensOf(usage),
+      durationMs: begun.ranBeforeMs + clock.monotonic() - startedAt,
+    };
+  };
+}
+
+/** The models' prices, asked for once. Where the server does not tell, there are none. */
+function priceList({ client }: LoopTools): () => Promise<Prices> {
+  let known: Prices | undefined;
+  return async () => {
+    try {
+      return known ??= await client.prices();
+    } catch (error) {
+      if (!(error instanceof OpenCodeError)) throw error;
+      return new Map();
+    }
+  };
+}
+
+async function serverReady(
+  { client, clock, registry, emit }: LoopTools,
+  { lease, settings }: LoopOrder,
+  signal: AbortSignal,
+): Promise<void> {
   await waitForServer({
     client,
     clock,
     signal,
-    limitMs: SERVER_AWAY_MS_MAX,
+    limitMs: settings.limits.serverAwayMs,
     onWaiting: (error) => {
       const text = `waiting for server: ${error.message}`;
       registry.setActivity(lease, text);

@@ -14,6 +14,7 @@ import type {
   Message,
   OpenCodeSession,
   PermissionRequest,
+  Price,
   QuestionRequest,
 } from "./model.ts";
 import { explain, replies, type Reply } from "./schema.ts";
@@ -64,6 +65,8 @@ export interface OpenCode {
   agents(): Promise<readonly string[]>;
   /** `provider/model` of those that can be used. */
   models(): Promise<readonly string[]>;
+  /** By `provider/model`; undefined where the server knows no price. */
+  prices(): Promise<ReadonlyMap<string, Price | undefined>>;
   /** Those that can be used, in the server's order. */
   providers(): Promise<readonly Provider[]>;
   /** The model that OpenCode's own settings name, as `provider/model`; undefined when none does. */
@@ -262,6 +265,15 @@ export function createClient(options: ClientOptions): OpenCode {
 
     async models() {
       return (await providers()).flatMap((provider) => provider.models);
+    },
+
+    async prices() {
+      const reply = await read(replies.providers, "/config/providers", { what: "list the prices" });
+      return new Map(
+        reply.providers.flatMap(({ id, models }) =>
+          Object.entries(models).map(([model, price]) => [`${id}/${model}`, price])
+        ),
+      );
     },
 
     providers,

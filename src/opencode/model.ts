@@ -32,6 +32,14 @@ export interface Tokens {
   cacheWrite: number;
 }
 
+/** What a model costs, in US dollars for a million tokens. */
+export interface Price {
+  input: number;
+  output: number;
+  cacheRead: number;
+  cacheWrite: number;
+}
+
 /** An error as the server reports it, of the provider, the agent or the server itself. */
 export interface AgentError {
   /** `APIError`, `MessageAbortedError`, `ProviderAuthError`, `ContextOverflowError`, … */
@@ -41,7 +49,8 @@ export interface AgentError {
   statusCode?: number;
 }
 
-export interface Message {
+/** A message without what is in it: as events bring it. */
+export interface MessageHead {
   id: string;
   sessionId: string;
   role: "user" | "assistant";
@@ -50,10 +59,17 @@ export interface Message {
   /** Why the model stopped: `stop`, `tool-calls`, `length`, `content-filter`, `unknown`, `other`. */
   finish?: string;
   error?: AgentError;
+  /** `provider/model`, of the agent's messages. */
+  model?: string;
   tokens: Tokens;
   costUsd: number;
+}
+
+export interface Message extends MessageHead {
   /** Its text parts, joined by newlines: without thinking, tools and text that the server added. */
   text: string;
+  /** When its tools ran, in epoch milliseconds of the server; one without an end broke off. */
+  toolRuns: readonly { start: number; end?: number }[];
 }
 
 /** The agent waits for leave to do something. */
@@ -83,7 +99,7 @@ export type AgentEvent =
   | { type: "idle"; sessionId: string }
   | { type: "error"; sessionId?: string; error: AgentError }
   | { type: "session"; session: OpenCodeSession }
-  | { type: "message"; message: Omit<Message, "text"> }
+  | { type: "message"; message: MessageHead }
   /** Text as it grows: `text` is the whole part so far where the server says so, else `delta`. */
   | {
     type: "text";

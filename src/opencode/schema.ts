@@ -10,8 +10,10 @@ import type {
   AgentEvent,
   Busy,
   Message,
+  MessageHead,
   OpenCodeSession,
   PermissionRequest,
+  Price,
   QuestionRequest,
   ToolStatus,
 } from "./model.ts";
@@ -54,6 +56,8 @@ const messageInfo = z.discriminatedUnion("role", [
       ...raw,
       finish: undefined,
       error: undefined,
+      providerID: undefined,
+      modelID: undefined,
       cost: 0,
       tokens: NO_TOKENS,
     })),
@@ -62,6 +66,8 @@ const messageInfo = z.discriminatedUnion("role", [
     role: z.literal("assistant"),
     finish: z.string().nullish(),
     error: agentError.nullish(),
+    providerID: z.string().nullish(),
+    modelID: z.string().nullish(),
     cost: z.number(),
     tokens: z.object({
       input: z.number(),
@@ -70,13 +76,14 @@ const messageInfo = z.discriminatedUnion("role", [
       cache: z.object({ read: z.number(), write: z.number() }),
     }),
   }),
-]).transform((raw): Omit<Message, "text"> => ({
+]).transform((raw): MessageHead => ({
   id: raw.id,
   sessionId: raw.sessionID,
   role: raw.role,
   completedAt: raw.time.completed ?? undefined,
   finish: raw.finish ?? undefined,
   error: raw.error ?? undefined,
+  model: raw.providerID && raw.modelID ? `${raw.providerID}/${raw.modelID}` : undefined,
   tokens: {
     input: raw.tokens.input,
     output: raw.tokens.output,
@@ -87,9 +94,14 @@ const messageInfo = z.discriminatedUnion("role", [
   costUsd: raw.cost,
 }));
 
+/** When a tool ran; undefined for other parts, and for a tool that has not begun. */
+const toolTime = z.object({
+  state: z.object({ time: z.object({ start: z.number(), end: z.number().nullish() }) }),
+}).transform(({ state }) => state.time);
+
 const message = z.object({
   info: messageInfo,
-  parts: z.array(z.object({
+  parts: z.array(z.looseObject({
     type: z.string(),
     text: z.unknown().optional(),
     synthetic: z.unknown().optional(),
@@ -97,6 +109,10 @@ const message = z.object({
   })),
 }).transform(({ info, parts }): Message => ({
   ...info,
+  toolRuns: parts.filter((part) => part.type === "tool").flatMap((part) => {
+    const { data: time } = toolTime.safeParse(part);
+    return time ? [{ start: time.start, end: time.end ?? undefined }] : [];
+  }),
   text: parts
     .filter((part) => part.type === "text" && !part.synthetic && !part.ignored)
     .map((part) => part.text)
@@ -185,10 +201,24 @@ const textDelta = z.object({
   delta: z.string(),
 });
 
+/** Undefined for a model without a price, and for one whose price cannot be read. */
+const price = z.object({
+  cost: z.object({
+    input: z.number(),
+    output: z.number(),
+    cache: z.object({ read: z.number(), write: z.number() }).nullish(),
+  }),
+}).transform(({ cost }): Price | undefined => ({
+  input: cost.input,
+  output: cost.output,
+  cacheRead: cost.cache?.read ?? 0,
+  cacheWrite: cost.cache?.write ?? 0,
+})).catch(undefined);
+
 /** Every reply that ralph reads. A decoder throws a `ZodError`; `client.ts` turns it into words. */
 export const replies = {
-  config: z.object({ model: z.string().optional() }),
   health: z.object({ healthy: z.boolean(), version: z.string() }),
+  config: z.object({ model: z.string().optional() }),
   session,
   sessions: z.array(session),
   messages: z.array(message),
@@ -207,7 +237,7 @@ export const replies = {
       id,
       /** The credentials themselves: looked at, never kept. */
       key: z.unknown().optional(),
-      models: z.record(z.string(), z.unknown()),
+      models: z.record(z.string(), price),
     })),
     /** The best model of each provider, as the server thinks. */
     default: z.record(z.string(), z.string()).optional(),

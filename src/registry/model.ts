@@ -6,7 +6,14 @@ export type Status = typeof STATUSES[number];
 /** Why a session is no longer running. */
 export type Reason =
   | "all_stories_pass"
+  /** The same, but nothing in the work tree shows for it. */
+  | "unproven"
+  /** All stories pass, and a gate does not. */
+  | "gates_fail"
   | "max_iterations"
+  /** The limit on cost, tokens or time. */
+  | "budget"
+  | "blocked_on_human"
   | "user_stop"
   | "checkpoint"
   | "no_progress"
@@ -60,6 +67,10 @@ export interface Session {
   workerVersion: string | null;
   epoch: number;
   logPath: string | null;
+  /** What a person answered, for every prompt. */
+  said: string | null;
+  /** A person takes the work as done without evidence. */
+  accepted: boolean;
   /** What else the earlier program knew, as a JSON object; null for a session of this program. */
   earlier: string | null;
   startedAt: string;
@@ -73,8 +84,13 @@ export interface Usage {
   reasoningTokens: number;
   cacheReadTokens: number;
   cacheWriteTokens: number;
+  /** As the server quoted it. */
   costUsd: number;
+  /** Reckoned from the model's prices where the server quoted nothing. */
+  derivedCostUsd: number;
   modelCalls: number;
+  /** Model calls whose cost nobody knows. */
+  unpricedCalls: number;
 }
 
 /** All tokens of every kind. */
@@ -99,6 +115,12 @@ export interface Iteration {
   filesChanged: number | null;
   /** Null: unknown. */
   usage: Usage | null;
+  /** What the agent needs of a person, in its words. */
+  blocked: string | null;
+  /** What the next prompt says about it. */
+  failure: string | null;
+  /** Equal for failures that are the same. */
+  failureKey: string | null;
   startedAt: string;
   promptedAt: string | null;
   endedAt: string | null;
@@ -125,6 +147,44 @@ export interface WorkerSettings {
   serverPort: number;
   workerPid: number;
   workerVersion: string;
+  said?: string;
+  accepted: boolean;
+}
+
+/** What a session begins with: JSON texts that the loop writes and reads. */
+export interface SessionStart {
+  settings: string;
+  tree: string | null;
+}
+
+/** What one run of a gate showed. */
+export interface GateRecord {
+  gate: string;
+  passed: boolean;
+  why: string;
+  output: string;
+  durationMs: number;
+}
+
+/** A story that an agent said was done; `held` is null when that was not judged. */
+export interface Claim {
+  storyId: string;
+  held: boolean | null;
+  why: string | null;
+}
+
+/** Something that the loop found and that people should know. */
+export interface Note {
+  about: "prd" | "judge" | "tests" | "git";
+  text: string;
+}
+
+/** What the loop found out in a session, each with the iteration that it belongs to. */
+export interface Findings {
+  /** `final`: of the run of all gates at the end. */
+  gates: readonly (GateRecord & { iteration: number; final: boolean })[];
+  claims: readonly (Claim & { iteration: number })[];
+  notes: readonly (Note & { iteration: number })[];
 }
 
 export interface IterationEnd {
@@ -136,5 +196,11 @@ export interface IterationEnd {
   commits?: number;
   filesChanged?: number;
   usage?: Usage;
+  blocked?: string;
+  failure?: string;
+  failureKey?: string;
+  gates?: readonly GateRecord[];
+  claims?: readonly Claim[];
+  notes?: readonly Note[];
   answers: readonly { asked: string; answer: string; at: number }[];
 }

@@ -10,13 +10,17 @@ import { RalphError } from "../error.ts";
 import { databaseError, makeDurable, openDatabase, transaction } from "./database.ts";
 import { migrate, type Migration, refuseUnusable, schemaVersion } from "./migrations.ts";
 import type {
+  Findings,
+  GateRecord,
   Iteration,
   IterationEnd,
   Lease,
   NewSession,
+  Note,
   Outcome,
   Reason,
   Session,
+  SessionStart,
   Status,
   Usage,
   WorkerSettings,
@@ -48,6 +52,7 @@ export type ReadOnlyRegistry = Pick<
   | "lastActive"
   | "sessionOfOpenCode"
   | "iterations"
+  | "findings"
   | "usage"
   | "close"
 >;
@@ -74,7 +79,7 @@ export function openRegistry(options: RegistryOptions) {
   /** Every write of a worker. `assignments` may use `@now`. */
   function update(lease: Lease, assignments: string, values: Record<string, SQLInputValue>) {
     const changed = change(
-      `UPDATE sessions SET ${assignments}, updated_at = @now
+      `UPDATE sessions SET ${assignments}, updated_at = @now, worker_seen_at = @now
         WHERE id = @sessionId AND epoch = @epoch AND status = 'running'`,
       { ...values, now: utc(), sessionId: lease.sessionId, epoch: lease.epoch },
     );
@@ -104,7 +109,54 @@ export function openRegistry(options: RegistryOptions) {
     serverPort: worker.serverPort,
     workerPid: worker.workerPid,
     workerVersion: worker.workerVersion,
+    said: worker.said ?? null,
+    accepted: worker.accepted ? 1 : 0,
   });
+
+  function insertStart(sessionId: number, start: SessionStart): void {
+    change(
+      `INSERT INTO session_starts (session_id, settings, tree)
+        VALUES (@sessionId, @settings, @tree)
+        ON CONFLICT DO UPDATE SET settings = excluded.settings`,
+      { sessionId, settings: start.settings, tree: start.tree },
+    );
+  }
+
+  function insertFindings(
+    lease: Lease,
+    iteration: number,
+    { gates, notes, final }: {
+      gates: readonly GateRecord[];
+      notes: readonly Note[];
+      final: boolean;
+    },
+  ): void {
+    const at = { sessionId: lease.sessionId, iteration };
+    for (const { passed, ...gate } of gates) {
+      change(
+        `INSERT INTO gate_results (session_id, iteration, position, final, gate, passed, why,
+            output, duration_ms)
+          VALUES (@sessionId, @iteration, (SELECT count(*) FROM gate_results
+            WHERE session_id = @sessionId AND iteration = @iteration), @final, @gate, @passed,
+            @why, @output, @durationMs)`,
+        {
+          ...at,
+          ...gate,
+          durationMs: Math.round(gate.durationMs),
+          final: final ? 1 : 0,
+          passed: passed ? 1 : 0,
+        },
+      );
+    }
+    for (const note of notes) {
+      change(
+        `INSERT INTO session_notes (session_id, iteration, position, about, text)
+          VALUES (@sessionId, @iteration, (SELECT count(*) FROM session_notes
+            WHERE session_id = @sessionId AND iteration = @iteration), @about, @text)`,
+        { ...at, ...note },
+      );
+    }
+  }
 
   const atomically = <T>(work: () => T): T => translate(() => transaction(database, work));
 
@@ -112,40 +164,66 @@ export function openRegistry(options: RegistryOptions) {
     ...readers(one, many),
 
     /** Starts a session. Throws `RalphError` (`conflict`) when the task has a running one. */
-    startSession(task: NewSession, worker: WorkerSettings): Lease {
-      const row = one(
-        `INSERT INTO sessions (task_name, task_dir, project_root, status, activity, activity_since,
-            max_iterations, model, agent, server_url, server_port, worker_pid, worker_version,
-            started_at, updated_at)
-          VALUES (@taskName, @taskDir, @projectRoot, 'running', 'starting', @now, @maxIterations,
-            @model, @agent, @serverUrl, @serverPort, @workerPid, @workerVersion, @now, @now)
-          ON CONFLICT DO NOTHING RETURNING id, epoch`,
-        { ...task, ...settings(worker), now: utc() },
-      );
-      if (!row) {
-        throw new RalphError("conflict", `a session of \`${task.taskName}\` is running already`);
-      }
-      return { sessionId: Number(row.id), epoch: Number(row.epoch) };
+    startSession(task: NewSession, worker: WorkerSettings, start: SessionStart): Lease {
+      return atomically(() => {
+        const row = one(
+          `INSERT INTO sessions (task_name, task_dir, project_root, status, activity,
+              activity_since, max_iterations, model, agent, server_url, server_port, worker_pid,
+              worker_version, said, accepted, worker_started_at, worker_seen_at, started_at,
+              updated_at)
+            VALUES (@taskName, @taskDir, @projectRoot, 'running', 'starting', @now,
+              @maxIterations, @model, @agent, @serverUrl, @serverPort, @workerPid, @workerVersion,
+              @said, @accepted, @now, @now, @now, @now)
+            ON CONFLICT DO NOTHING RETURNING id, epoch`,
+          { ...task, ...settings(worker), now: utc() },
+        );
+        if (!row) {
+          throw new RalphError("conflict", `a session of \`${task.taskName}\` is running already`);
+        }
+        const sessionId = Number(row.id);
+        insertStart(sessionId, start);
+        return { sessionId, epoch: Number(row.epoch) };
+      });
+    },
+
+    /** Writes what evidence is measured against from now on. */
+    setStartTree(lease: Lease, tree: string): void {
+      atomically(() => {
+        update(lease, "activity = activity", {});
+        change("UPDATE session_starts SET tree = @tree WHERE session_id = @sessionId", {
+          sessionId: lease.sessionId,
+          tree,
+        });
+      });
     },
 
     /**
      * Goes on with a session that was checkpointed or whose worker died. Call it only while holding
-     * the task's lock. Its iterations that are still under way are left for `endIteration`.
+     * the task's lock. Its iterations that are still under way are left for `endIteration`. What a
+     * person said before stays unless there is something new. Of `start` the settings count, and the
+     * tree only for a session of an earlier version, which has none.
      */
-    continueSession(sessionId: number, worker: WorkerSettings): Lease {
-      const row = one(
-        `UPDATE sessions SET status = 'running', reason = NULL, detail = NULL, ended_at = NULL,
+    continueSession(sessionId: number, worker: WorkerSettings, start: SessionStart): Lease {
+      return atomically(() => {
+        const row = one(
+          `UPDATE sessions SET status = 'running', reason = NULL, detail = NULL, ended_at = NULL,
             activity = 'starting', activity_since = @now, updated_at = @now, epoch = epoch + 1,
             max_iterations = @maxIterations, model = @model, agent = @agent,
             server_url = @serverUrl, server_port = @serverPort,
-            worker_pid = @workerPid, worker_version = @workerVersion
+            worker_pid = @workerPid, worker_version = @workerVersion,
+            said = coalesce(@said, said), accepted = max(accepted, @accepted),
+            ran_before_ms = ran_before_ms + coalesce(round((julianday(worker_seen_at)
+              - julianday(worker_started_at)) * 86400000), 0),
+            worker_started_at = @now, worker_seen_at = @now
           WHERE id = @sessionId AND earlier IS NULL
             AND (status = 'checkpointed' OR (status = 'failed' AND reason = 'worker_died'))
           RETURNING id, epoch`,
-        { ...settings(worker), sessionId, now: utc() },
-      );
-      if (!row) throw new RalphError("conflict", `session ${sessionId} cannot be continued`);
-      return { sessionId: Number(row.id), epoch: Number(row.epoch) };
+          { ...settings(worker), sessionId, now: utc() },
+        );
+        if (!row) throw new RalphError("conflict", `session ${sessionId} cannot be continued`);
+        insertStart(sessionId, start);
+        return { sessionId: Number(row.id), epoch: Number(row.epoch) };
+      });
     },
 
     setLogPath(lease: Lease, logPath: string): void {
@@ -218,7 +296,9 @@ export function openRegistry(options: RegistryOptions) {
             input_tokens = @inputTokens, output_tokens = @outputTokens,
             reasoning_tokens = @reasoningTokens, cache_read_tokens = @cacheReadTokens,
             cache_write_tokens = @cacheWriteTokens, cost_usd = @costUsd,
-            model_calls = @modelCalls, ended_at = @endedAt`,
+            model_calls = @modelCalls, derived_cost_usd = @derivedCostUsd,
+            unpriced_calls = @unpricedCalls, blocked = @blocked, failure = @failure,
+            failure_key = @failureKey, ended_at = @endedAt`,
           {
             number: end.number,
             outcome: end.outcome,
@@ -234,9 +314,29 @@ export function openRegistry(options: RegistryOptions) {
             cacheWriteTokens: end.usage?.cacheWriteTokens ?? null,
             costUsd: end.usage?.costUsd ?? null,
             modelCalls: end.usage?.modelCalls ?? null,
+            derivedCostUsd: end.usage?.derivedCostUsd ?? null,
+            unpricedCalls: end.usage?.unpricedCalls ?? null,
+            blocked: end.blocked ?? null,
+            failure: end.failure ?? null,
+            failureKey: end.failureKey ?? null,
             endedAt: utc(),
           },
         );
+        const { gates = [], claims = [], notes = [] } = end;
+        insertFindings(lease, end.number, { gates, notes, final: false });
+        for (const { storyId, held, why } of claims) {
+          change(
+            `INSERT INTO claims (session_id, iteration, story_id, held, why)
+              VALUES (@sessionId, @iteration, @storyId, @held, @why)`,
+            {
+              sessionId: lease.sessionId,
+              iteration: end.number,
+              storyId,
+              held: held === null ? null : held ? 1 : 0,
+              why,
+            },
+          );
+        }
         end.answers.forEach((answer, position) => {
           change(
             `INSERT INTO answers (session_id, iteration, position, asked, answer, answered_at)
@@ -251,6 +351,46 @@ export function openRegistry(options: RegistryOptions) {
             },
           );
         });
+      });
+    },
+
+    /**
+     * What the run of all gates showed after `iteration`, the last one, and which claims of the
+     * session it took back.
+     */
+    recordFinalRun(
+      lease: Lease,
+      run: {
+        iteration: number;
+        gates: readonly GateRecord[];
+        notes: readonly Note[];
+        takenBack: readonly { storyId: string; why: string }[];
+        failure?: string;
+        failureKey?: string;
+      },
+    ): void {
+      atomically(() => {
+        update(lease, "activity = 'between iterations', activity_since = @now", {});
+        insertFindings(lease, run.iteration, { ...run, final: true });
+        if (run.failure !== undefined) {
+          change(
+            `UPDATE iterations SET failure = @failure, failure_key = @failureKey
+              WHERE session_id = @sessionId AND number = @iteration`,
+            {
+              sessionId: lease.sessionId,
+              iteration: run.iteration,
+              failure: run.failure,
+              failureKey: run.failureKey ?? null,
+            },
+          );
+        }
+        for (const { storyId, why } of run.takenBack) {
+          change(
+            `UPDATE claims SET held = 0, why = @why
+              WHERE session_id = @sessionId AND story_id = @storyId AND held IS NOT 0`,
+            { sessionId: lease.sessionId, storyId, why },
+          );
+        }
       });
     },
 
@@ -418,11 +558,59 @@ function readers(
             coalesce(sum(cache_read_tokens), 0) AS cache_read_tokens,
             coalesce(sum(cache_write_tokens), 0) AS cache_write_tokens,
             coalesce(sum(cost_usd), 0) AS cost_usd, coalesce(sum(model_calls), 0) AS model_calls,
+            coalesce(sum(derived_cost_usd), 0) AS derived_cost_usd,
+            coalesce(sum(unpriced_calls), 0) AS unpriced_calls,
             count(outcome) - count(model_calls) AS unknown
           FROM iterations WHERE session_id = @sessionId`,
         { sessionId },
       ) ?? {};
       return { usage: usageOf(row), complete: Number(row.unknown) === 0 };
+    },
+
+    /** What a session began with; undefined for one that an earlier version started. */
+    sessionStart(sessionId: number): SessionStart | undefined {
+      const row = one("SELECT settings, tree FROM session_starts WHERE session_id = @sessionId", {
+        sessionId,
+      });
+      return row && { settings: String(row.settings), tree: text(row.tree) };
+    },
+
+    /** How long the earlier workers of a session worked, in milliseconds. */
+    ranBeforeMs(sessionId: number): number {
+      const row = one("SELECT ran_before_ms FROM sessions WHERE id = @sessionId", { sessionId });
+      return Number(row?.ran_before_ms ?? 0);
+    },
+
+    findings(sessionId: number): Findings {
+      const all = (table: string, columns: string, order: string) =>
+        many(
+          `SELECT iteration, ${columns} FROM ${table} WHERE session_id = @sessionId
+            ORDER BY iteration, ${order}`,
+          { sessionId },
+        );
+      return {
+        gates: all("gate_results", "final, gate, passed, why, output, duration_ms", "position")
+          .map((row) => ({
+            iteration: Number(row.iteration),
+            final: row.final === 1,
+            gate: String(row.gate),
+            passed: row.passed === 1,
+            why: String(row.why),
+            output: String(row.output),
+            durationMs: Number(row.duration_ms),
+          })),
+        claims: all("claims", "story_id, held, why", "story_id").map((row) => ({
+          iteration: Number(row.iteration),
+          storyId: String(row.story_id),
+          held: row.held === null ? null : row.held === 1,
+          why: text(row.why),
+        })),
+        notes: all("session_notes", "about, text", "position").map((row) => ({
+          iteration: Number(row.iteration),
+          about: row.about as Note["about"],
+          text: String(row.text),
+        })),
+      };
     },
 
     iterations(sessionId: number): readonly Iteration[] {
@@ -459,6 +647,8 @@ function sessionOf(row: Row): Session {
     workerVersion: text(row.worker_version),
     epoch: Number(row.epoch),
     logPath: text(row.log_path),
+    said: text(row.said),
+    accepted: row.accepted === 1,
     earlier: text(row.earlier),
     startedAt: String(row.started_at),
     updatedAt: String(row.updated_at),
@@ -482,6 +672,9 @@ function iterationOf(row: Row): Iteration {
     commits: number(row.commits),
     filesChanged: number(row.files_changed),
     usage: row.model_calls === null ? null : usageOf(row),
+    blocked: text(row.blocked),
+    failure: text(row.failure),
+    failureKey: text(row.failure_key),
     startedAt: String(row.started_at),
     promptedAt: text(row.prompted_at),
     endedAt: text(row.ended_at),
@@ -496,6 +689,8 @@ function usageOf(row: Row): Usage {
     cacheReadTokens: Number(row.cache_read_tokens),
     cacheWriteTokens: Number(row.cache_write_tokens),
     costUsd: Number(row.cost_usd),
+    derivedCostUsd: Number(row.derived_cost_usd ?? 0),
     modelCalls: Number(row.model_calls),
+    unpricedCalls: Number(row.unpriced_calls ?? 0),
   };
 }

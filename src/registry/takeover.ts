@@ -26,7 +26,8 @@ export function hasEarlierSessions(database: DatabaseSync): boolean {
   if (!KNOWN_BY.every((name) => columns.includes(name))) return false;
   return !database.prepare(
     `SELECT 1 FROM sqlite_schema AS t
-      WHERE t.type = 'table' AND (lower(t.name) IN ('migrations', 'iterations', 'answers')
+      WHERE t.type = 'table' AND (lower(t.name) IN ('migrations', 'iterations', 'answers',
+          'session_starts', 'gate_results', 'claims', 'session_notes')
         OR EXISTS (SELECT 1 FROM pragma_foreign_key_list(t.name) AS f
           WHERE lower(f."table") = 'sessions'))`,
   ).get();

@@ -2,13 +2,16 @@
 import type { AgentEvent } from "../../src/opencode/model.ts";
 import { createClient, type OpenCode } from "../../src/opencode/client.ts";
 import type { Activity } from "../../src/loop/activity.ts";
-import { DEFAULT_TURN_LIMITS, type TurnLimits } from "../../src/loop/limits.ts";
+import { type TurnLimits, turnLimits } from "../../src/loop/limits.ts";
 import { createTurns, type TurnReport, type Turns } from "../../src/loop/turn.ts";
 import { systemClock } from "../../src/host/clock.ts";
 import { type Version, VERSIONS } from "../support/install.ts";
 import { startServer, type TestServer } from "../support/opencode_server.ts";
 import { makeProject, type Project } from "../support/project.ts";
 import { say, type ScriptedModel, startModel } from "../support/scripted_model.ts";
+import { DEFAULT_SETTINGS } from "../../src/settings/settings.ts";
+
+const LIMITS = turnLimits(DEFAULT_SETTINGS.limits, { costUsd: 0, tokens: 0, durationMs: 0 });
 
 export interface World extends AsyncDisposable {
   readonly version: Version;
@@ -106,7 +109,7 @@ async function runTurn(
   const { id: sessionId } = await client.createSession({ title: "contract test" });
   const report = await turns.run({
     sessionId,
-    limits: { ...DEFAULT_TURN_LIMITS, ...request.limits },
+    limits: { ...LIMITS, ...request.limits },
     signal: stopping.signal,
     async send() {
       const { prompt: text = "go", model, agent } = request;

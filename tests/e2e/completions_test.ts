@@ -59,7 +59,8 @@ function makeDatabase(data: string, names: readonly string[]): string {
       serverPort: 1,
       workerPid: 1,
       workerVersion: "0.0.0",
-    });
+      accepted: false,
+    }, { settings: "{}", tree: null });
     registry.endSession(lease, { status: "stopped", reason: "user_stop", detail: "" });
   }
   registry.close();

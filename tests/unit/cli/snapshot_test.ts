@@ -24,8 +24,31 @@ const usage: Usage = {
   cacheReadTokens: 2_000,
   cacheWriteTokens: 0,
   costUsd: 0.0321,
+  derivedCostUsd: 0,
   modelCalls: 10,
+  unpricedCalls: 0,
 };
+
+/** What the loop found in the two iterations of the task `done`. */
+const findings = [
+  {
+    gates: [
+      { gate: "deno test", passed: false, why: "exit code 1", output: "1 failed", durationMs: 800 },
+      { gate: "deno lint", passed: true, why: "exit code 0", output: "", durationMs: 90 },
+    ],
+    claims: [{ storyId: "US-001", held: false, why: "the gate `deno test` fails: exit code 1" }],
+    notes: [{ about: "tests", text: "1 test deleted: a_test.ts: adds \x1b[31m" } as const],
+    failureKey: "US-001",
+  },
+  {
+    gates: [
+      { gate: "deno test", passed: true, why: "exit code 0", output: "ok", durationMs: 700 },
+      { gate: "deno lint", passed: true, why: "exit code 0", output: "", durationMs: 90 },
+    ],
+    claims: [{ storyId: "US-002", held: true, why: null }],
+    usage: { ...usage, derivedCostUsd: 0.5, unpricedCalls: 2 },
+  },
+];
 
 const PRD = `# PRD
 
@@ -81,11 +104,13 @@ async function world() {
     serverPort: 14096,
     workerPid: 4242,
     workerVersion: "0.1.0",
+    accepted: false,
   };
   const session = (name: string, iterations: number) => {
     const lease = registry.startSession(
       { taskName: name, taskDir: dir(name), projectRoot: project },
       { ...worker, model: name === "done" ? "anthropic/large" : undefined },
+      { settings: "{}", tree: null },
     );
     for (let number = 1; number <= iterations; number++) {
       registry.beginIteration(lease, {
@@ -107,6 +132,7 @@ async function world() {
         commits: 1,
         filesChanged: 3,
         usage: name === "lost" ? undefined : usage,
+        ...name === "done" && findings[number - 1],
         answers: [],
       });
     }
@@ -117,7 +143,14 @@ async function world() {
     reason: "checkpoint",
     detail: "paused by a person; `ralph run` goes on with it",
   });
-  registry.endSession(session("done", 2), {
+  const done = session("done", 2);
+  registry.recordFinalRun(done, {
+    iteration: 2,
+    gates: findings[1].gates,
+    notes: [],
+    takenBack: [],
+  });
+  registry.endSession(done, {
     status: "completed",
     reason: "all_stories_pass",
     detail: "all 2 stories pass",

@@ -1,76 +1,152 @@
 import assert from "node:assert/strict";
-import { type Action, nextAction, type Snapshot } from "../../../src/loop/decide.ts";
+import { type Action, nextAction, type Past, type Snapshot } from "../../../src/loop/decide.ts";
 import type { Outcome } from "../../../src/registry/model.ts";
+import { DEFAULT_SETTINGS } from "../../../src/settings/settings.ts";
 import { story } from "../../support/story.ts";
 
 const open = [story("a", true), story("b", false), story("c", false)];
 const done = [story("a", true), story("b", true)];
+const { limits } = DEFAULT_SETTINGS;
+const proved = { kind: "proved" } as const;
 
 function decide(snapshot: Partial<Snapshot>): Action {
-  return nextAction({ stories: open, outcomes: [], maxIterations: 10, ...snapshot });
+  const spent = { costUsd: 0, tokens: 0, durationMs: 0 };
+  return nextAction({ stories: open, past: [], limits, spent, ...snapshot });
 }
 
-function ended(action: Action): string {
-  assert.equal(action.kind, "end");
-  return action.kind === "end" ? `${action.status} ${action.reason}` : "";
+function past(...outcomes: Outcome[]): Past[] {
+  return outcomes.map((outcome) => ({ outcome, detail: `${outcome} it was` }));
 }
+
+/** What the action is, in short. */
+function shown(action: Action): string {
+  return action.kind === "end" ? `${action.status} ${action.reason}` : action.kind;
+}
+
+const detailOf = (action: Action) => action.kind === "end" ? action.detail : "";
 
 Deno.test("the first open story is worked on, and iterations are numbered on", () => {
-  const action = decide({ outcomes: ["worked", "error"] });
+  const action = decide({ past: past("worked", "error") });
   assert.equal(action.kind, "iterate");
   assert.deepEqual(action.kind === "iterate" && [action.number, action.story.id], [3, "b"]);
 });
 
-Deno.test("all stories pass: completed, whatever else is true", () => {
-  assert.equal(ended(decide({ stories: done })), "completed all_stories_pass");
-  assert.equal(
-    ended(decide({ stories: done, outcomes: ["advanced"], maxIterations: 1 })),
-    "completed all_stories_pass",
-    "in the last iteration",
-  );
-  assert.equal(ended(decide({ stories: done, request: "stop" })), "completed all_stories_pass");
+Deno.test("all stories pass: the gates are run, and what they prove decides", () => {
+  assert.equal(shown(decide({ stories: done })), "prove");
+  assert.equal(shown(decide({ stories: done, proof: proved })), "completed all_stories_pass");
+  const unproven = decide({ stories: done, proof: { kind: "unproven", why: "nothing changed" } });
+  assert.deepEqual([shown(unproven), detailOf(unproven)], ["stopped unproven", "nothing changed"]);
+  const failing = decide({ stories: done, proof: { kind: "gates_fail", why: "`x` fails" } });
+  assert.deepEqual([shown(failing), detailOf(failing)], ["stopped gates_fail", "`x` fails"]);
+});
+
+Deno.test("work that is done counts before every limit and every wish, once it is proved", () => {
+  const spent = { costUsd: 9, tokens: 9, durationMs: 9 };
+  const used = { ...limits, iterations: 1, costUsd: 1, tokens: 1, durationMs: 1 };
+  const last = [{ outcome: "advanced", detail: "", blocked: "a key" }] as const;
+  for (const request of [undefined, "stop", "checkpoint"] as const) {
+    const at = { stories: done, past: last, limits: used, spent, request };
+    assert.equal(shown(decide({ ...at, proof: proved })), "completed all_stories_pass");
+    const unknown = request === "stop" ? "stopped user_stop" : "prove";
+    assert.equal(shown(decide(at)), unknown, request);
+  }
 });
 
 Deno.test("a person's stop comes before every limit", () => {
-  assert.equal(
-    ended(decide({ request: "stop", outcomes: ["error", "error", "error"] })),
-    "stopped user_stop",
-  );
+  const action = decide({ request: "stop", past: past("error", "error", "error") });
+  assert.equal(shown(action), "stopped user_stop");
 });
 
-Deno.test("a checkpoint pauses between iterations, unless the work is done", () => {
-  assert.equal(ended(decide({ request: "checkpoint" })), "checkpointed checkpoint");
-  assert.equal(
-    ended(decide({ request: "checkpoint", stories: done })),
-    "completed all_stories_pass",
-  );
+Deno.test("an agent that needs a person ends the session with its words, before a pause", () => {
+  const blocked = [{ outcome: "worked", detail: "", blocked: "an API key" }] as const;
+  for (const request of [undefined, "checkpoint"] as const) {
+    const action = decide({ past: blocked, request });
+    assert.equal(shown(action), "stopped blocked_on_human");
+    assert.match(detailOf(action), /an API key/);
+  }
+  assert.equal(shown(decide({ past: [...blocked, ...past("worked")] })), "iterate");
+});
+
+Deno.test("a checkpoint pauses between iterations", () => {
+  assert.equal(shown(decide({ request: "checkpoint" })), "checkpointed checkpoint");
 });
 
 Deno.test("the iteration limit is `stopped`, not `failed`, and counts the open stories", () => {
-  const action = decide({ outcomes: ["worked", "worked"], maxIterations: 2 });
-  assert.equal(ended(action), "stopped max_iterations");
-  assert.match(action.kind === "end" ? action.detail : "", /2 iterations .* 2 of 3 stories open/);
+  const action = decide({
+    past: past("worked", "worked"),
+    limits: { ...limits, iterations: 2 },
+  });
+  assert.equal(shown(action), "stopped max_iterations");
+  assert.match(detailOf(action), /2 iterations .* 2 of 3 stories open/);
+});
+
+Deno.test("cost, tokens and time each end the session when they are used up", () => {
+  const spent = { costUsd: 5, tokens: 1_000, durationMs: 7_200_000 };
+  const cases: [Partial<typeof limits>, RegExp | undefined][] = [
+    [{}, undefined],
+    [{ costUsd: 5 }, /\$5/],
+    [{ costUsd: 5.01 }, undefined],
+    [{ tokens: 1_000 }, /1000 tokens/],
+    [{ tokens: 1_001 }, undefined],
+    [{ durationMs: 7_200_000 }, /120 min/],
+    [{ durationMs: 7_200_001 }, undefined],
+  ];
+  for (const [more, words] of cases) {
+    const action = decide({ spent, limits: { ...limits, ...more }, past: past("worked") });
+    assert.equal(shown(action), words ? "stopped budget" : "iterate", JSON.stringify(more));
+    if (words) assert.match(detailOf(action), words);
+  }
+});
+
+Deno.test("a turn that such a limit ended ends the session, whatever was read of its use", () => {
+  const action = decide({ past: [{ outcome: "timeout", detail: "", outOf: "the limit on cost" }] });
+  assert.deepEqual([shown(action), detailOf(action)], ["stopped budget", "the limit on cost"]);
 });
 
 Deno.test("errors and fruitless iterations end the session only when they are in a row", () => {
   const cases: [Outcome[], string][] = [
-    [["error", "error"], "goes on"],
+    [["error", "error"], "iterate"],
     [["error", "timeout", "error"], "failed provider_error"],
-    [["error", "worked", "error", "error"], "goes on"],
-    [["error", "error", "interrupted", "error"], "goes on"],
-    [["nothing", "nothing"], "goes on"],
+    [["error", "worked", "error", "error"], "iterate"],
+    [["error", "error", "interrupted", "error"], "iterate"],
+    [["nothing", "nothing"], "iterate"],
     [["nothing", "nothing", "nothing"], "stopped no_progress"],
-    [["nothing", "nothing", "worked", "nothing"], "goes on"],
+    [["nothing", "nothing", "worked", "nothing"], "iterate"],
+    [["nothing", "broke", "nothing", "nothing"], "iterate"],
     [["advanced", "nothing", "nothing", "nothing"], "stopped no_progress"],
   ];
   for (const [outcomes, expected] of cases) {
-    const action = decide({ outcomes });
-    const got = action.kind === "iterate" ? "goes on" : ended(action);
-    assert.equal(got, expected, outcomes.join(" "));
+    assert.equal(shown(decide({ past: past(...outcomes) })), expected, outcomes.join(" "));
+  }
+  const patient = { ...limits, noProgress: 4, errors: 4 };
+  assert.equal(
+    shown(decide({ past: past("nothing", "nothing", "nothing"), limits: patient })),
+    "iterate",
+  );
+  assert.equal(
+    shown(decide({ past: past("error", "error", "error"), limits: patient })),
+    "iterate",
+  );
+});
+
+Deno.test("the same failure in a row ends the session; another failure is progress", () => {
+  const failing = (...keys: (string | undefined)[]): Past[] =>
+    keys.map((failureKey) => ({ outcome: "worked", detail: "`test` fails", failureKey }));
+  const cases: [(string | undefined)[], string][] = [
+    [["x", "x"], "iterate"],
+    [["x", "x", "x"], "stopped no_progress"],
+    [["x", "x", "y", "x"], "iterate"],
+    [["x", "x", undefined, "x"], "iterate"],
+    [[undefined, undefined, undefined, undefined], "iterate"],
+  ];
+  for (const [keys, expected] of cases) {
+    const action = decide({ past: failing(...keys) });
+    assert.equal(shown(action), expected, keys.join(" "));
+    if (action.kind === "end") assert.match(action.detail, /3 .* same failure: `test` fails/);
   }
 });
 
 Deno.test("what the provider said is in the words of the end", () => {
-  const action = decide({ outcomes: ["error", "error", "error"], lastDetail: "no credits left" });
-  assert.match(action.kind === "end" ? action.detail : "", /no credits left/);
+  const action = decide({ past: past("error", "error", "error") });
+  assert.match(detailOf(action), /error it was/);
 });

@@ -2,29 +2,52 @@ import assert from "node:assert/strict";
 import { type IterationFacts, judge } from "../../../src/loop/outcome.ts";
 import type { TurnEnd } from "../../../src/loop/turn.ts";
 import type { Outcome } from "../../../src/registry/model.ts";
-import { story } from "../../support/story.ts";
 
-const before = [story("a", true), story("b", false), story("c", false)];
-const bPasses = [story("a", true), story("b", true), story("c", false)];
 const good: TurnEnd = { kind: "settled", finish: "stop", text: "done" };
 const failed: TurnEnd = {
   kind: "settled",
   text: "",
   error: { name: "APIError", message: "no credits" },
 };
+const held = [{ storyId: "b", held: true, why: null }];
+const fallen = [{ storyId: "b", held: false, why: "the gate `test` fails: exit code 1" }];
+const unjudged = [{ storyId: "b", held: null, why: "its gates were not run" }];
+const changed = { workCommits: 0, files: ["x", "y"] };
+const none = { workCommits: 0, files: [] };
 
 const cases: [string, Partial<IterationFacts>, Outcome, RegExp][] = [
-  ["a story passes", { after: bPasses }, "advanced", /^b passes$/],
+  ["a claim holds", { claims: held }, "advanced", /^b passes$/],
   [
-    "a story passes in a turn that failed",
-    { after: bPasses, end: failed },
+    "a claim holds in a turn that failed",
+    { claims: held, end: failed },
     "advanced",
     /b passes; APIError: no credits/,
   ],
-  ["files changed", { change: { commits: 0, files: 2 } }, "worked", /b does not pass yet/],
-  ["only commits", { change: { commits: 1, files: 0 } }, "worked", /b does not pass yet/],
-  ["nothing changed", { change: { commits: 0, files: 0 } }, "nothing", /no file was changed/],
-  ["the provider refused", { end: failed, change: { commits: 0, files: 3 } }, "error", /APIError/],
+  [
+    "one claim holds, another does not",
+    { claims: [...held, { ...fallen[0], storyId: "c" }], broke: ["test"] },
+    "advanced",
+    /^b passes; c was claimed and taken back: the gate/,
+  ],
+  ["a claim falls, files changed", { claims: fallen, change: changed }, "worked", /^b was claimed/],
+  ["a claim falls, nothing changed", { claims: fallen, change: none }, "nothing", /no file was/],
+  [
+    "a claim falls by a gate that passed before",
+    { claims: fallen, change: changed, broke: ["test"] },
+    "broke",
+    /^passed before, fails now: test; b was claimed and taken back/,
+  ],
+  [
+    "a claim that was not judged",
+    { claims: unjudged, end: { kind: "stopped", confirmed: true } },
+    "stopped",
+    /b was claimed, and not judged/,
+  ],
+  ["files changed", { change: changed }, "worked", /b does not pass yet/],
+  ["only commits", { change: { workCommits: 1, files: [] } }, "worked", /b does not pass yet/],
+  ["nothing changed", { change: none }, "nothing", /no file was changed/],
+  ["git could not say", {}, "nothing", /no file was changed/],
+  ["the provider refused", { end: failed, change: changed }, "error", /APIError/],
   ["the answer was cut", { end: { ...good, finish: "length" } }, "error", /output limit/],
   [
     "a limit",
@@ -42,8 +65,8 @@ const cases: [string, Partial<IterationFacts>, Outcome, RegExp][] = [
   ["it never began", { end: { kind: "lost", why: "no such agent" } }, "error", /no such agent/],
   ["a person", { end: { kind: "stopped", confirmed: true } }, "stopped", /by a person$/],
   [
-    "a person, though a story passes",
-    { end: { kind: "stopped", confirmed: false }, after: bPasses },
+    "a person, though a claim holds",
+    { end: { kind: "stopped", confirmed: false }, claims: held },
     "stopped",
     /did not confirm/,
   ],
@@ -51,20 +74,16 @@ const cases: [string, Partial<IterationFacts>, Outcome, RegExp][] = [
 
 for (const [name, facts, outcome, detail] of cases) {
   Deno.test(`outcome: ${name}`, () => {
-    const judgement = judge({ end: good, story: before[1], before, after: before, ...facts });
+    const judgement = judge({ end: good, story: { id: "b" }, claims: [], broke: [], ...facts });
     assert.equal(judgement.outcome, outcome);
     assert.match(judgement.detail, detail);
-    assert.deepEqual(judgement.storiesPassed, facts.after ? ["b"] : []);
+    assert.deepEqual(judgement.storiesPassed, facts.claims?.[0]?.held ? ["b"] : []);
   });
 }
 
-Deno.test("outcome: a story that was open again and passes now counts; one that fell back does not", () => {
-  const judgement = judge({
-    end: good,
-    story: before[1],
-    before,
-    after: [story("a", false), story("b", true), story("c", true)],
-  });
+Deno.test("outcome: several claims that hold are all told", () => {
+  const claims = ["b", "c"].map((storyId) => ({ storyId, held: true, why: null }));
+  const judgement = judge({ end: good, story: { id: "b" }, claims, broke: [] });
   assert.deepEqual(judgement.storiesPassed, ["b", "c"]);
   assert.match(judgement.detail, /^b, c pass$/);
 });

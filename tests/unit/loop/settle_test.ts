@@ -1,8 +1,13 @@
 import assert from "node:assert/strict";
-import { DEFAULT_TURN_LIMITS as limits } from "../../../src/loop/limits.ts";
+import { turnLimits } from "../../../src/loop/limits.ts";
 import { createMemory } from "../../../src/loop/memory.ts";
 import { assess, nextLookMs, type Snapshot, type TurnMemory } from "../../../src/loop/settle.ts";
+import { costOf } from "../../../src/loop/usage.ts";
 import type { Busy, Message } from "../../../src/opencode/model.ts";
+import { DEFAULT_SETTINGS } from "../../../src/settings/settings.ts";
+
+const NOTHING = { costUsd: 0, tokens: 0, durationMs: 0 };
+const limits = turnLimits(DEFAULT_SETTINGS.limits, NOTHING);
 
 const fresh: TurnMemory = {
   workedMs: 0,
@@ -13,6 +18,7 @@ const fresh: TurnMemory = {
   serverWasGone: false,
   modelCalls: 1,
   unknownFinishes: 0,
+  spent: NOTHING,
 };
 const message = (fields: Partial<Message>): Message => ({
   id: "msg_1",
@@ -21,6 +27,7 @@ const message = (fields: Partial<Message>): Message => ({
   tokens: { input: 0, output: 0, reasoning: 0, cacheRead: 0, cacheWrite: 0 },
   costUsd: 0,
   text: "",
+  toolRuns: [],
   ...fields,
 });
 const asked = message({ role: "user" });
@@ -92,6 +99,31 @@ Deno.test("each limit ends a turn that is said to work, and only that", () => {
   }
 });
 
+Deno.test("what is left of the session's limits ends a turn, also while the provider refuses", () => {
+  const retry: Busy = { type: "retry", attempt: 1, message: "slow", nextAt: NOW };
+  const used = { costUsd: 1, tokens: 10, durationMs: 100 };
+  const cases: [Partial<typeof used>, RegExp | undefined][] = [
+    [{}, undefined],
+    [{ costUsd: 1.01, tokens: 11, durationMs: 101 }, undefined],
+    [{ costUsd: 1 }, /cost/],
+    [{ tokens: 10 }, /tokens/],
+    [{ durationMs: 100 }, /time/],
+  ];
+  for (const [left, why] of cases) {
+    for (const now of [busy, retry]) {
+      const memory = { ...fresh, spent: used };
+      const end = assess({ busy: now }, { memory, limits: { ...limits, left }, now: NOW });
+      assert.equal(end.kind === "timeout" ? end.limit : end.kind, why ? "session" : "running");
+      if (end.kind === "timeout") assert.match(end.why, why ?? /^never$/);
+    }
+  }
+  const { left } = turnLimits(
+    { ...DEFAULT_SETTINGS.limits, costUsd: 3, tokens: 5 },
+    { costUsd: 1, tokens: 9, durationMs: 1 },
+  );
+  assert.deepEqual(left, { costUsd: 2, tokens: 0, durationMs: undefined });
+});
+
 Deno.test("a provider's refusal is waited out, unless that takes too long", () => {
   const retry = (nextAt: number): Busy => ({ type: "retry", attempt: 1, message: "slow", nextAt });
   const long = { workedMs: limits.turnMs + 1, quietMs: limits.silenceMs + 1 };
@@ -153,4 +185,43 @@ Deno.test("memory: model calls count once, unknown finishes in a row for each co
   assert.equal(keeper.now.unknownFinishes, 0);
   keeper.seeMessage(message({ id: "u", role: "user" }));
   assert.equal(keeper.now.modelCalls, 5);
+});
+
+Deno.test("memory: what is used counts once, however often a message comes", () => {
+  const keeper = createMemory(0, new Map([["p/m", price]]));
+  const tokens = { input: 100, output: 10, reasoning: 0, cacheRead: 0, cacheWrite: 0 };
+  keeper.seeMessage(message({ id: "a", costUsd: 0.5, tokens }));
+  keeper.seeMessage(message({ id: "a", costUsd: 1, tokens: { ...tokens, output: 30 } }));
+  keeper.see(
+    {
+      type: "message",
+      message: message({ id: "b", sessionId: "ses_child", tokens, model: "p/m" }),
+    },
+    { own: false },
+  );
+  keeper.spend(2_000, "retrying");
+  keeper.spend(2_500, "idle");
+  assert.deepEqual(keeper.now.spent, { costUsd: 1 + 0.00012, tokens: 240, durationMs: 2_500 });
+});
+
+const price = { input: 1, output: 2, cacheRead: 0.1, cacheWrite: 1.25 };
+
+Deno.test("what a call cost is quoted, derived from the price, or unknown", () => {
+  const tokens = { input: 1e6, output: 1e6, reasoning: 1e6, cacheRead: 1e6, cacheWrite: 1e6 };
+  const free = { input: 0, output: 0, cacheRead: 0, cacheWrite: 0 };
+  const prices = new Map([["p/m", price], ["p/free", free], ["p/unknown", undefined]]);
+  const cost = (fields: Partial<Message>) => costOf(message({ completedAt: 1, ...fields }), prices);
+  const quoted = { quotedUsd: 2, derivedUsd: 0, unknown: false };
+  assert.deepEqual(cost({ costUsd: 2, tokens, model: "p/m" }), quoted);
+  const { derivedUsd, ...rest } = cost({ tokens, model: "p/m" });
+  assert.equal(derivedUsd.toFixed(6), "6.350000");
+  assert.deepEqual(rest, { quotedUsd: 0, unknown: false });
+  const unknown = { quotedUsd: 0, derivedUsd: 0, unknown: true };
+  for (const model of ["p/free", "p/unknown", "q/other", undefined]) {
+    assert.deepEqual(cost({ tokens, model }), unknown, model);
+  }
+  const nothing = { quotedUsd: 0, derivedUsd: 0, unknown: false };
+  assert.deepEqual(cost({ error: { name: "APIError", message: "" } }), nothing, "refused");
+  assert.deepEqual(cost({ error: { name: "MessageAbortedError", message: "" } }), unknown);
+  assert.deepEqual(cost({ completedAt: undefined }), unknown, "it broke off");
 });

@@ -22,7 +22,9 @@ const worker: WorkerSettings = {
   serverPort: 14096,
   workerPid: 42,
   workerVersion: "0.0.0",
+  accepted: false,
 };
+const start = { settings: '{"limits":{}}', tree: '{"changed":[]}' };
 const usage = {
   inputTokens: 800,
   outputTokens: 40,
@@ -30,7 +32,9 @@ const usage = {
   cacheReadTokens: 200,
   cacheWriteTokens: 0,
   costUsd: 0.0032,
+  derivedCostUsd: 0.0001,
   modelCalls: 2,
+  unpricedCalls: 1,
 };
 
 function refusal(kind: string, message: RegExp) {
@@ -45,7 +49,7 @@ function refusal(kind: string, message: RegExp) {
 Deno.test("a session goes from its start through an iteration to its end", () => {
   using dir = temporaryFolder();
   const registry = open(`${dir.path}/sessions.db`);
-  const lease = registry.startSession(task, worker);
+  const lease = registry.startSession(task, worker, start);
   registry.beginIteration(lease, {
     number: 1,
     storyId: "US-001",
@@ -84,7 +88,7 @@ Deno.test("a session goes from its start through an iteration to its end", () =>
 Deno.test("unknown usage is null, not nought", () => {
   using dir = temporaryFolder();
   const registry = open(`${dir.path}/sessions.db`);
-  const lease = registry.startSession(task, worker);
+  const lease = registry.startSession(task, worker, start);
   registry.beginIteration(lease, {
     number: 1,
     storyId: "a",
@@ -99,18 +103,21 @@ Deno.test("unknown usage is null, not nought", () => {
 Deno.test("a task has one running session at a time, another task has its own", () => {
   using dir = temporaryFolder();
   const registry = open(`${dir.path}/sessions.db`);
-  const lease = registry.startSession(task, worker);
-  assert.throws(() => registry.startSession(task, worker), refusal("conflict", /running already/));
-  registry.startSession({ ...task, taskDir: "/p/tasks/u" }, worker);
+  const lease = registry.startSession(task, worker, start);
+  assert.throws(
+    () => registry.startSession(task, worker, start),
+    refusal("conflict", /running already/),
+  );
+  registry.startSession({ ...task, taskDir: "/p/tasks/u" }, worker, start);
   registry.endSession(lease, { status: "stopped", reason: "user_stop", detail: "" });
-  assert.notEqual(registry.startSession(task, worker).sessionId, lease.sessionId);
+  assert.notEqual(registry.startSession(task, worker, start).sessionId, lease.sessionId);
   registry.close();
 });
 
 Deno.test("a worker whose session was taken over can write nothing more", () => {
   using dir = temporaryFolder();
   const registry = open(`${dir.path}/sessions.db`);
-  const old = registry.startSession(task, worker);
+  const old = registry.startSession(task, worker, start);
   registry.beginIteration(old, {
     number: 1,
     storyId: "a",
@@ -118,7 +125,7 @@ Deno.test("a worker whose session was taken over can write nothing more", () => 
     openCodeTitle: "unique",
   });
   assert.equal(registry.markWorkerDied({ id: old.sessionId, epoch: 1 }, "gone"), true);
-  const young = registry.continueSession(old.sessionId, worker);
+  const young = registry.continueSession(old.sessionId, worker, start);
   assert.deepEqual(young, { sessionId: old.sessionId, epoch: 2 });
 
   assert.throws(() => registry.setActivity(old, "x"), LostSession);
@@ -140,13 +147,13 @@ Deno.test("a worker whose session was taken over can write nothing more", () => 
 Deno.test("marking a dead worker changes running sessions only", () => {
   using dir = temporaryFolder();
   const registry = open(`${dir.path}/sessions.db`);
-  const lease = registry.startSession(task, worker);
+  const lease = registry.startSession(task, worker, start);
   registry.endSession(lease, { status: "completed", reason: "all_stories_pass", detail: "done" });
   const before = registry.session(lease.sessionId);
   assert.equal(registry.markWorkerDied({ id: lease.sessionId, epoch: 1 }, "gone"), false);
   assert.deepEqual(registry.session(lease.sessionId), before);
   assert.throws(
-    () => registry.continueSession(lease.sessionId, worker),
+    () => registry.continueSession(lease.sessionId, worker, start),
     refusal("conflict", /cannot be continued/),
   );
   registry.close();
@@ -156,7 +163,7 @@ Deno.test("a file of two statements is applied whole, once, and a copy is made f
   using dir = temporaryFolder();
   const path = `${dir.path}/sessions.db`;
   const first = open(path);
-  const { sessionId } = first.startSession(task, worker);
+  const { sessionId } = first.startSession(task, worker, start);
   first.close();
   const extra = migrationOf("0099_two.sql", "CREATE TABLE one (a); CREATE TABLE two (b);");
   assert(extra);
@@ -166,7 +173,7 @@ Deno.test("a file of two statements is applied whole, once, and a copy is made f
   const names = database.prepare("SELECT name FROM sqlite_schema WHERE name IN ('one', 'two')");
   assert.equal(names.all().length, 2);
   database.close();
-  const copy = openRegistryReadOnly({ path: `${path}.before-2`, migrations });
+  const copy = openRegistryReadOnly({ path: `${path}.before-3`, migrations });
   assert.equal(copy?.session(sessionId)?.taskName, "t");
   copy?.close();
 });
@@ -226,7 +233,7 @@ Deno.test("the database and its side files are their owner's alone", () => {
   using dir = temporaryFolder();
   const path = `${dir.path}/sessions.db`;
   const registry = open(path);
-  registry.startSession(task, worker);
+  registry.startSession(task, worker, start);
   for (const { name } of Deno.readDirSync(dir.path)) {
     assert.equal((Deno.statSync(`${dir.path}/${name}`).mode ?? 0) & 0o777, 0o600, name);
   }
@@ -236,4 +243,133 @@ Deno.test("the database and its side files are their owner's alone", () => {
 Deno.test("a folder that is not there is told, not made", () => {
   using dir = temporaryFolder();
   assert.throws(() => open(`${dir.path}/none/sessions.db`), refusal("state", /cannot open/));
+});
+
+Deno.test("what the loop found out is read back, by iteration and in order", () => {
+  using dir = temporaryFolder();
+  const registry = open(`${dir.path}/sessions.db`);
+  const lease = registry.startSession(task, worker, start);
+  registry.beginIteration(lease, {
+    number: 1,
+    storyId: "a",
+    storyTitle: "A",
+    openCodeTitle: "unique",
+  });
+  const gate = { gate: "deno test", passed: true, why: "exit code 0", output: "ok", durationMs: 5 };
+  const failed = { ...gate, gate: "deno lint", passed: false, why: "exit code 1" };
+  registry.endIteration(lease, {
+    number: 1,
+    outcome: "advanced",
+    storiesPassed: ["a"],
+    usage,
+    blocked: "a key",
+    failure: "it fails",
+    failureKey: "key",
+    gates: [{ ...gate, durationMs: 4.6 }, failed],
+    claims: [
+      { storyId: "a", held: true, why: null },
+      { storyId: "b", held: false, why: "no" },
+      { storyId: "c", held: null, why: "stopped" },
+    ],
+    notes: [{ about: "prd", text: "put back" }],
+    answers: [],
+  });
+  const [iteration] = registry.iterations(lease.sessionId);
+  assert.deepEqual(
+    [iteration.usage, iteration.blocked, iteration.failure, iteration.failureKey],
+    [usage, "a key", "it fails", "key"],
+  );
+  registry.recordFinalRun(lease, {
+    iteration: 1,
+    gates: [failed],
+    notes: [{ about: "judge", text: "as they were" }],
+    takenBack: [{ storyId: "a", why: "it fails now" }],
+    failure: "at the end",
+    failureKey: undefined,
+  });
+  assert.deepEqual(registry.findings(lease.sessionId), {
+    gates: [
+      { iteration: 1, final: false, ...gate },
+      { iteration: 1, final: false, ...failed },
+      { iteration: 1, final: true, ...failed },
+    ],
+    claims: [
+      { iteration: 1, storyId: "a", held: false, why: "it fails now" },
+      { iteration: 1, storyId: "b", held: false, why: "no" },
+      { iteration: 1, storyId: "c", held: null, why: "stopped" },
+    ],
+    notes: [
+      { iteration: 1, about: "prd", text: "put back" },
+      { iteration: 1, about: "judge", text: "as they were" },
+    ],
+  });
+  const [after] = registry.iterations(lease.sessionId);
+  assert.deepEqual([after.failure, after.failureKey], ["at the end", null]);
+
+  registry.endSession(lease, { status: "stopped", reason: "user_stop", detail: "" });
+  assert(registry.forget(lease.sessionId));
+  assert.deepEqual(registry.findings(lease.sessionId), { gates: [], claims: [], notes: [] });
+  registry.close();
+});
+
+Deno.test("a session that goes on keeps its start, what was said, and how long it ran", () => {
+  using dir = temporaryFolder();
+  let now = NOW;
+  const registry = openRegistry({ path: `${dir.path}/s.db`, migrations, now: () => now });
+  const first = registry.startSession(task, { ...worker, said: "yes" }, start);
+  now += 60_000;
+  registry.setActivity(first, "working");
+  now += 3_600_000;
+  assert(registry.markWorkerDied({ id: first.sessionId, epoch: 1 }, "gone"));
+  const later = { settings: '{"limits":{"iterations":20}}', tree: null };
+  const second = registry.continueSession(first.sessionId, worker, later);
+  assert.equal(registry.ranBeforeMs(first.sessionId), 60_000, "up to its last word");
+  assert.deepEqual(registry.sessionStart(first.sessionId), { ...later, tree: start.tree });
+  assert.equal(registry.session(first.sessionId)?.said, "yes");
+  now += 30_000;
+  registry.endSession(second, { status: "checkpointed", reason: "checkpoint", detail: "" });
+  now += 3_600_000;
+  const third = registry.continueSession(
+    first.sessionId,
+    { ...worker, said: "no", accepted: true },
+    start,
+  );
+  assert.equal(registry.ranBeforeMs(first.sessionId), 90_000);
+  const session = registry.session(first.sessionId);
+  assert.deepEqual([session?.said, session?.accepted], ["no", true]);
+  registry.setStartTree(third, '{"changed":[1]}');
+  assert.equal(registry.sessionStart(first.sessionId)?.tree, '{"changed":[1]}');
+  assert.throws(() => registry.setStartTree(second, "{}"), LostSession);
+  registry.close();
+});
+
+Deno.test("sessions of the first schema stay readable, and can go on", () => {
+  using dir = temporaryFolder();
+  const path = `${dir.path}/sessions.db`;
+  const database = new DatabaseSync(path);
+  database.exec(migrations[0].sql);
+  database.exec(`CREATE TABLE migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL,
+      applied_at TEXT NOT NULL) STRICT;
+    INSERT INTO migrations VALUES (1, 'sessions', '2026-01-01T00:00:00.000Z');
+    INSERT INTO sessions (task_name, task_dir, project_root, status, reason, max_iterations,
+        started_at, updated_at, ended_at)
+      VALUES ('t', '/p/tasks/t', '/p', 'checkpointed', 'checkpoint', 7,
+        '2026-01-01T00:00:00.000Z', '2026-01-01T01:00:00.000Z', '2026-01-01T01:00:00.000Z');
+    INSERT INTO iterations (session_id, number, opencode_title, outcome, input_tokens,
+        output_tokens, reasoning_tokens, cache_read_tokens, cache_write_tokens, cost_usd,
+        model_calls, started_at, ended_at)
+      VALUES (1, 1, 'x', 'worked', 1, 2, 3, 4, 5, 0.5, 6, '2026-01-01T00:00:00.000Z',
+        '2026-01-01T00:10:00.000Z');`);
+  database.close();
+  const registry = open(path);
+  const [iteration] = registry.iterations(1);
+  assert.equal(iteration.usage?.costUsd, 0.5);
+  assert.deepEqual([iteration.usage?.derivedCostUsd, iteration.usage?.unpricedCalls], [0, 0]);
+  assert.deepEqual([iteration.failure, iteration.blocked], [null, null]);
+  assert.equal(registry.sessionStart(1), undefined);
+  assert.equal(registry.ranBeforeMs(1), 0);
+  registry.continueSession(1, worker, start);
+  assert.deepEqual(registry.sessionStart(1), start);
+  assert.equal(registry.ranBeforeMs(1), 0, "not known, so not made up");
+  registry.close();
 });

@@ -158,6 +158,8 @@ Deno.test("US-008, FR-7: a row of every version of the earlier program is carrie
       workerVersion: null,
       epoch: 1,
       logPath: null,
+      said: null,
+      accepted: false,
       earlier: null,
       startedAt: "2026-01-02T03:04:05.678Z",
       updatedAt: "2026-01-02T04:00:00.000Z",
@@ -211,15 +213,18 @@ Deno.test("a row that was taken over is never continued and never changed", () =
     serverPort: 14096,
     workerPid: 42,
     workerVersion: "0.0.0",
+    accepted: false,
   };
+  const start = { settings: "{}", tree: null };
   for (const session of before) {
     assert.equal(continuation(session), undefined);
-    assert.throws(() => registry.continueSession(session.id, worker), /cannot be continued/);
+    assert.throws(() => registry.continueSession(session.id, worker, start), /cannot be continued/);
     assert.equal(registry.markWorkerDied(session, "gone"), false);
   }
   const { sessionId } = registry.startSession(
     { taskName: "demo", taskDir: "/p/tasks/demo", projectRoot: "/p" },
     worker,
+    start,
   );
   const [young, ...old] = registry.sessions({ limit: 10 });
   registry.close();

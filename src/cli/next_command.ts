@@ -1,0 +1,42 @@
+/** What a person can do about a session, as words with commands to paste. */
+import { continuation } from "../loop/continuation.ts";
+import type { Reason, Session, Status } from "../registry/model.ts";
+import { shellWord } from "../terminal/shell_word.ts";
+
+/** After a look at a session. */
+export function nextCommand(session: Session): string {
+  const name = shellWord(session.taskName);
+  if (session.status === "running") {
+    return `follow it with \`ralph logs ${name} --follow\`, stop it with \`ralph stop ${name}\``;
+  }
+  if (session.status !== "completed" && continuation(session)) {
+    return `go on with \`ralph run ${name}\``;
+  }
+  return commandAfter(session, session.taskName);
+}
+
+/** After a session that has ended. */
+export function commandAfter(
+  { status, reason }: { status: Status; reason: Reason | null },
+  taskName: string,
+): string {
+  const name = shellWord(taskName);
+  const anew = `start anew with \`ralph run ${name}\``;
+  switch (reason) {
+    case "unproven":
+      return `accept it with \`ralph run ${name} --accept\`, or ${anew}`;
+    case "blocked_on_human":
+      return `answer with \`ralph run ${name} --say '…'\``;
+    case "gates_fail":
+      return `see what failed with \`ralph history ${name}\`, mend it or reopen its story, and ${anew}`;
+    case "budget":
+      return `go on with a new budget: \`ralph run ${name}\``;
+    case "no_progress":
+    case "provider_error":
+      return `see what happened with \`ralph history ${name}\`, ${anew}`;
+  }
+  if (status === "completed") return `see its iterations with \`ralph history ${name}\``;
+  if (status === "failed") return `see what happened with \`ralph history ${name}\`, ${anew}`;
+  if (status === "checkpointed") return `go on with \`ralph run ${name}\``;
+  return anew;
+}

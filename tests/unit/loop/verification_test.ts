@@ -1,0 +1,274 @@
+/** What the loop finds out about claims, with gates and tests that a test decides, and real git. */
+import assert from "node:assert/strict";
+import { treeChange, treeState } from "../../../src/host/git.ts";
+import type { GateRunner } from "../../../src/loop/gate_runner.ts";
+import {
+  createVerification,
+  type Verification,
+  type VerificationOptions,
+} from "../../../src/loop/verification.ts";
+import type { Agenda } from "../../../src/loop/work.ts";
+import { type Gate, gateKey } from "../../../src/task/gate.ts";
+import type { Story } from "../../../src/task/prd.ts";
+import { makeProject, type Project } from "../../support/project.ts";
+import { story } from "../../support/story.ts";
+
+const gate = (name: string): Gate => ({ name, run: { args: [name] } });
+const signal = new AbortController().signal;
+
+interface World extends AsyncDisposable {
+  readonly project: Project;
+  readonly verification: Verification;
+  /** Names of the gates that fail. */
+  readonly failing: Set<string>;
+  /** What the gates do to the work tree. */
+  onRun: () => void;
+  lost: string;
+  /** Names of the gates in the order in which they ran. */
+  readonly ran: string[];
+  readonly takenBack: string[];
+  accepted: number;
+  /** A turn that claims these stories; all others stay as they were. */
+  turn(...claimed: string[]): ReturnType<Verification["judgeTurn"]>;
+  prove(): ReturnType<Verification["prove"]>;
+}
+
+async function world(
+  { gates = ["all"], stories, ...options }:
+    & { gates?: string[]; stories?: readonly Story[] }
+    & Partial<Omit<VerificationOptions, "gates">> = {},
+): Promise<World> {
+  const project = await makeProject({ files: { "tasks/t/prd.md": "# PRD" } });
+  let now = stories ?? [story("a", false), story("b", false)];
+  let iteration = 0;
+  const state = (known?: Parameters<typeof treeState>[1]) => treeState(project.root, known);
+  const runner: GateRunner = {
+    keep: () => Promise.resolve(),
+    run: (wanted, signal) => {
+      if (signal.aborted) return Promise.resolve(undefined);
+      here.onRun();
+      const distinct = new Map(wanted.map((gate) => [gateKey(gate), gate]));
+      const results = [...distinct.values()].map((gate) => {
+        here.ran.push(gate.name);
+        const passed = !here.failing.has(gate.name);
+        return { gate, passed, why: passed ? "ok" : "exit code 1", output: "", durationMs: 1 };
+      });
+      return Promise.resolve({ results, notes: [] });
+    },
+  };
+  const agenda = (): Agenda => ({ stories: now, gates: [], format: "markdown" });
+  const verification = createVerification({
+    runner,
+    tests: {
+      begin: () => Promise.resolve(),
+      lost: () => Promise.resolve(here.lost),
+      accept: () => here.accepted++,
+    },
+    testsCount: true,
+    work: {
+      takeBack(ids) {
+        here.takenBack.push(...ids);
+        now = now.map((one) => ids.includes(one.id) ? { ...one, passes: false } : one);
+      },
+    },
+    gates: gates.map(gate),
+    tree: {
+      state,
+      change: (between) => treeChange(project.root, { ...between, ignore: "tasks/t" }),
+      start: await state(),
+      onStartMoved: () => {},
+    },
+    claims: [],
+    passedBefore: [],
+    accepted: false,
+    owesEvidence: false,
+    taskFolder: "tasks/t",
+    acceptCommand: "ralph run t --accept",
+    ...options,
+  });
+  const here: World = {
+    project,
+    verification,
+    failing: new Set(),
+    onRun: () => {},
+    lost: "",
+    ran: [],
+    takenBack: [],
+    accepted: 0,
+    async turn(...claimed) {
+      const before = agenda();
+      now = now.map((one) => claimed.includes(one.id) ? { ...one, passes: true } : one);
+      const turn = { agenda: before, before: before.stories, after: now, tree: await state() };
+      return await verification.judgeTurn({ iteration: ++iteration, ...turn }, signal);
+    },
+    prove: () => verification.prove(agenda(), { iterated: iteration > 0, signal }),
+    [Symbol.asyncDispose]: () => project[Symbol.asyncDispose](),
+  };
+  return here;
+}
+
+Deno.test("a claim runs the gates; one that fails takes it back and is told", async () => {
+  await using here = await world();
+  const nothing = await here.turn();
+  assert.deepEqual([here.ran, nothing.claims, nothing.failureKey], [[], [], undefined]);
+
+  here.failing.add("all");
+  const verdict = await here.turn("a");
+  assert.deepEqual(here.ran, ["all"]);
+  assert.deepEqual(here.takenBack, ["a"]);
+  assert.equal(verdict.claims[0].held, false);
+  assert.match(verdict.failure ?? "", /a was said to be done, and is open again: the gate `all`/);
+  const again = await here.turn("a");
+  assert.equal(again.failureKey, verdict.failureKey, "the same failure");
+  assert.notEqual((await here.turn("b")).failureKey, verdict.failureKey, "another story");
+});
+
+Deno.test("a gate that passed before and fails now is broken", async () => {
+  await using here = await world();
+  assert.deepEqual((await here.turn("a")).broke, []);
+  here.failing.add("all");
+  assert.deepEqual((await here.turn("b")).broke, ["all"]);
+});
+
+Deno.test("all gates run once more at the end, unless they just did on this very tree", async () => {
+  await using here = await world({
+    stories: [{ ...story("a", false), verify: [gate("of a")] }, story("b", false)],
+  });
+  await here.project.write("work.txt", "x");
+  await here.turn("a");
+  await here.turn("b");
+  assert.deepEqual(here.ran, ["all", "of a", "all"]);
+  assert.deepEqual((await here.prove())?.proof, { kind: "proved" });
+  assert.deepEqual(here.ran.slice(3), ["all", "of a"], "the second turn may have broken `of a`");
+
+  await using one = await world({ stories: [story("a", false)] });
+  await one.project.write("work.txt", "x");
+  await one.turn("a");
+  assert.deepEqual((await one.prove())?.proof, { kind: "proved" });
+  assert.deepEqual(one.ran, ["all"]);
+});
+
+Deno.test("work undone by a later story reopens the earlier one", async () => {
+  await using here = await world({
+    gates: [],
+    stories: [{ ...story("a", false), verify: [gate("of a")] }, story("b", false)],
+  });
+  await here.turn("a");
+  await here.turn("b");
+  here.failing.add("of a");
+  const run = await here.prove();
+  assert.equal(run?.proof, undefined);
+  assert.deepEqual(here.takenBack, ["a"]);
+  assert.match(run?.failure ?? "", /a was said to be done, and is open again: the gate `of a`/);
+});
+
+Deno.test("gates that fail without a claim in this session end it", async () => {
+  await using here = await world({ stories: [story("a", true)] });
+  here.failing.add("all");
+  const run = await here.prove();
+  assert.equal(run?.proof?.kind, "gates_fail");
+  assert.deepEqual(here.takenBack, []);
+  here.failing.clear();
+  assert.deepEqual((await here.prove())?.proof, { kind: "proved" }, "and no evidence is asked for");
+});
+
+Deno.test("claims need something to show for them, outside of the task's folder", async () => {
+  await using here = await world();
+  await here.project.write("tasks/t/progress.txt", "I did it");
+  await here.turn("a", "b");
+  const run = await here.prove();
+  assert.equal(run?.proof?.kind, "unproven");
+  assert.match(run?.proof?.kind === "unproven" ? run.proof.why : "", /`ralph run t --accept`/);
+  await here.project.write("work.txt", "x");
+  assert.deepEqual((await here.prove())?.proof, { kind: "proved" });
+
+  await using accepted = await world({ accepted: true });
+  await accepted.turn("a", "b");
+  assert.deepEqual((await accepted.prove())?.proof, { kind: "proved" });
+
+  await using owing = await world({ owesEvidence: true, stories: [story("a", true)] });
+  assert.equal((await owing.prove())?.proof?.kind, "unproven", "claimed in the session before");
+});
+
+Deno.test("what only the gates wrote is no evidence; what the agent wrote stays one", async () => {
+  await using idle = await world();
+  idle.onRun = () => Deno.writeTextFileSync(`${idle.project.root}/coverage.txt`, String(idle.ran));
+  await idle.turn("a");
+  await idle.turn("b");
+  assert.equal((await idle.prove())?.proof?.kind, "unproven");
+
+  await using late = await world({
+    gates: [],
+    stories: [{ ...story("a", true), verify: [gate("of a")] }, story("b", false)],
+  });
+  late.onRun = () => Deno.writeTextFileSync(`${late.project.root}/coverage.txt`, "x");
+  await late.turn("b");
+  assert.equal((await late.prove())?.proof?.kind, "unproven", "written in the run of all gates");
+
+  await using busy = await world();
+  busy.onRun = () => Deno.writeTextFileSync(`${busy.project.root}/work.txt`, "formatted");
+  await busy.project.write("work.txt", "by the agent");
+  await busy.turn("a", "b");
+  assert.deepEqual((await busy.prove())?.proof, { kind: "proved" });
+});
+
+Deno.test("lost tests take back claims until they are there again, unless they are trusted", async () => {
+  await using here = await world();
+  here.lost = "1 test deleted: adds";
+  const verdict = await here.turn("a");
+  assert.deepEqual(verdict.claims, [{ storyId: "a", held: false, why: here.lost }]);
+  assert.deepEqual(verdict.notes, [{ about: "tests", text: here.lost }]);
+  assert.match(verdict.failure ?? "", /Put them back/);
+  const again = await here.turn("a");
+  assert.equal(again.claims[0].held, false);
+  assert.deepEqual(again.notes, [], "told once");
+  assert.equal(here.accepted, 0);
+  here.lost = "";
+  assert.equal((await here.turn("a")).claims[0].held, true);
+  assert.equal(here.accepted, 1, "what is there now must stay");
+
+  await using trusting = await world({ testsCount: false });
+  trusting.lost = "1 test deleted: adds";
+  const trusted = await trusting.turn("a");
+  assert.equal(trusted.claims[0].held, true);
+  assert.deepEqual(trusted.notes, [{ about: "tests", text: trusting.lost }]);
+  assert.doesNotMatch(trusted.failure ?? "", /Put them back/);
+});
+
+Deno.test("a claim that the agent takes back itself is forgotten", async () => {
+  await using here = await world({ stories: [story("a", true), story("b", false)] });
+  await here.turn("b");
+  const stories = [story("a", true), story("b", false)];
+  const agenda: Agenda = { stories: [story("a", true), story("b", true)], gates: [] };
+  await here.verification.judgeTurn(
+    { iteration: 2, agenda, before: agenda.stories, after: stories },
+    signal,
+  );
+  here.failing.add("all");
+  const proof = (await here.verification.prove(agenda, { iterated: true, signal }))?.proof;
+  assert.equal(proof?.kind, "gates_fail", "nothing of this session is claimed any more");
+});
+
+Deno.test("a person who stops does not wait: claims of that turn are not judged", async () => {
+  await using here = await world();
+  const agenda: Agenda = { stories: [story("a", false)], gates: [] };
+  const stopped = AbortSignal.abort();
+  here.lost = "1 test deleted";
+  const { verification } = here;
+  here.failing.add("all");
+  const verdict = await verification.judgeTurn(
+    { iteration: 1, agenda, before: agenda.stories, after: [story("a", true)] },
+    stopped,
+  );
+  assert.deepEqual(verdict.claims.map(({ held }) => held), [null]);
+  assert.deepEqual([here.takenBack, verdict.notes, verdict.failureKey], [[], [], undefined]);
+  assert.equal(await verification.prove(agenda, { iterated: true, signal: stopped }), undefined);
+});
+
+Deno.test("stories that something else ticked while the loop worked need evidence too", async () => {
+  await using here = await world({ stories: [story("a", false)] });
+  await here.turn();
+  const ticked: Agenda = { stories: [story("a", true)], gates: [] };
+  const run = await here.verification.prove(ticked, { iterated: true, signal });
+  assert.equal(run?.proof?.kind, "unproven");
+});
