@@ -1,0 +1,82 @@
+/** Plays a scenario's agent, and keeps the referee's score while it does. */
+import type { ModelRequest, Reply, Usage } from "../support/scripted_model.ts";
+import type { Assignment, Scenario } from "./scenario.ts";
+
+/** What every call of the model is said to use. */
+const USAGE: Usage = { prompt: 1000, cached: 200, completion: 50, reasoning: 0 };
+/** In US dollars for each token, as a server's configuration gives them for a million. */
+export const PRICES = { input: 3, output: 15, cache_read: 0.3, cache_write: 0 };
+
+export interface Player {
+  /** Answers one call of the model. Never throws: what goes wrong is in `problems`. */
+  answer(request: ModelRequest): Promise<Reply>;
+  /** Turns that have begun. */
+  readonly turns: number;
+  readonly modelCalls: number;
+  /** For each turn that has ended, in order: whether the work was done then. */
+  readonly doneAfter: readonly boolean[];
+  readonly problems: readonly string[];
+}
+
+/** An agent at the start of `scenario`. `isDone` asks the referee. */
+export function makePlayer(scenario: Scenario, isDone: () => Promise<boolean>): Player {
+  const doneAfter: boolean[] = [];
+  const problems: string[] = [];
+  let turns = 0;
+  let modelCalls = 0;
+
+  async function answer(request: ModelRequest): Promise<Reply> {
+    modelCalls++;
+    if (request.step === 0 && !request.isSubagent) turns++;
+    const reply = play(request);
+    if (!request.isSubagent && !callsTools(reply)) doneAfter[turns - 1] = await isDone();
+    return reply.kind === "stream" ? { ...reply, usage: USAGE } : reply;
+  }
+
+  function play(request: ModelRequest): Reply {
+    const turn = scenario.turns[turns - 1] ?? scenario.afterwards;
+    if (!request.isSubagent) return turn(request, assignmentOf(request.prompt));
+    if (!scenario.subagent) throw new Error("nobody plays the agents that the agent starts");
+    return scenario.subagent(request, { story: "", prd: "" });
+  }
+
+  return {
+    async answer(request) {
+      try {
+        return await answer(request);
+      } catch (error) {
+        problems.push(`turn ${turns}: ${error instanceof Error ? error.message : error}`);
+        return { kind: "http", status: 400, body: {}, headers: {} };
+      }
+    },
+    get turns() {
+      return turns;
+    },
+    get modelCalls() {
+      return modelCalls;
+    },
+    doneAfter,
+    problems,
+  };
+}
+
+/** Tokens and US dollars of as many calls of the model. */
+export function costOf(modelCalls: number): { tokens: number; usd: number } {
+  const { prompt, cached, completion } = USAGE;
+  const { input, output, cache_read } = PRICES;
+  const millionths = (prompt - cached) * input + cached * cache_read + completion * output;
+  return {
+    tokens: modelCalls * (prompt + completion),
+    usd: modelCalls * millionths / 1_000_000,
+  };
+}
+
+function assignmentOf(prompt: string): Assignment {
+  const line = (name: string) => new RegExp(`^${name}: (.+)$`, "m").exec(prompt)?.[1].trim() ?? "";
+  return { story: line("Story"), prd: line("PRD") };
+}
+
+function callsTools(reply: Reply): boolean {
+  return reply.kind === "stream" &&
+    reply.steps.some((step) => "finish" in step && step.finish === "tool_calls");
+}
