@@ -11,6 +11,7 @@ CREATE TABLE session_starts (
 ALTER TABLE sessions ADD COLUMN said TEXT;             -- a person's answer, for every prompt
 ALTER TABLE sessions ADD COLUMN accepted INTEGER NOT NULL DEFAULT 0 CHECK (accepted IN (0, 1));
 ALTER TABLE sessions ADD COLUMN ran_before_ms INTEGER NOT NULL DEFAULT 0;  -- by earlier workers
+ALTER TABLE sessions ADD COLUMN worker_unit TEXT;      -- of systemd; null: a detached process
 ALTER TABLE sessions ADD COLUMN worker_started_at TEXT;
 ALTER TABLE sessions ADD COLUMN worker_seen_at TEXT;   -- its last write
 

@@ -302,13 +302,12 @@ Install it once:
         done(await complete(context, { root: ralph, words }));
       }),
 
-  // The background half of `ralph run`: everything it needs to know is in one argument.
+  // The background half of `ralph run`: what it is to do comes through its standard input.
   __worker: ({ ralph, context, done }) =>
     ralph.command("__worker", { hidden: true })
-      .argument("<order>")
-      .action(async (order) => {
+      .action(async () => {
         const { worker } = await import("./worker.ts");
-        done(await worker(context, order));
+        done(await worker(context));
       }),
 };
 

@@ -107,6 +107,11 @@ function chosen(checks: readonly Check[], names: readonly string[]): readonly Ch
   const known = [...new Set(checks.flatMap(({ id, group }) => [group.toLowerCase(), id]))];
   const unknown = names.find((name) => !known.includes(name));
   if (unknown === undefined) return selectChecks(checks, names);
+  if (allChecks({ deep: true }).some(({ id }) => id === unknown)) {
+    throw new RalphError("usage", `the check \`${unknown}\` costs a model call`, [
+      { text: "if that is all right", command: `ralph doctor --deep ${unknown}` },
+    ]);
+  }
   const near = nearest(unknown, known);
   throw new RalphError("usage", `there is no check \`${plain(unknown, 60)}\``, [
     ...(near === undefined ? [] : [{ text: `did you mean \`${near}\`?` }]),

@@ -19,6 +19,7 @@ export function eventLines(event: LoopEvent, colors: Colors): string[] {
           plural(event.maxIterations, "iteration")
         }, ${event.server}`,
         ...(event.continues ? [event.continues] : []),
+        ...event.warnings.map((text) => warning(text, colors)),
       ];
     case "iteration_started":
       return [
@@ -34,7 +35,7 @@ export function eventLines(event: LoopEvent, colors: Colors): string[] {
         colors.yellow(`  ${plain(event.text, 300)}${event.until ? `, until ${event.until}` : ""}`),
       ];
     case "warning":
-      return [colors.yellow(`warning: ${plain(event.text, 1_000)}`)];
+      return [warning(event.text, colors)];
     case "gate": {
       const mark = event.passed ? colors.green("✓") : colors.red("✗");
       const why = event.passed ? "" : `: ${plain(event.why, 300)}`;
@@ -110,6 +111,10 @@ export function toolLine(
   colors: Colors,
 ): string {
   return `${colors.cyan(plain(tool, 40).padEnd(6))} ${plain(title, TITLE_MAX)}`.trimEnd();
+}
+
+function warning(text: string, colors: Colors): string {
+  return colors.yellow(`warning: ${plain(text, 1_000)}`);
 }
 
 function indent({ subagent }: { subagent: boolean }): string {

@@ -26,6 +26,11 @@ export interface Output {
 const WIDTH_WITHOUT_TERMINAL = 100;
 const WIDTH_MIN = 20;
 
+/** All of the standard input, as text. */
+export async function readInput(): Promise<string> {
+  return await new Response(Deno.stdin.readable).text();
+}
+
 export function systemOutput(environment: (name: string) => string | undefined): Output {
   const stream = (file: typeof Deno.stdout): Stream => {
     const isTerminal = file.isTerminal();

@@ -8,15 +8,28 @@ import { OpenCodeError } from "../opencode/error.ts";
 import type { Context } from "./context.ts";
 import { namesOf } from "./names.ts";
 
+/** A request that reaches OpenCode while it starts may never be answered (1.18.33, measured). */
+const ATTEMPTS = 3;
+
 /** Throws `OpenCodeError` with the cause in its message, as far as this machine knows it. */
 export async function requireServer(context: Context, client: OpenCode): Promise<void> {
   try {
-    await client.health();
+    await healthOf(client, ATTEMPTS);
   } catch (error) {
     if (error instanceof OpenCodeError && GONE.includes(error.problem)) {
       throw await explained(context, { error, serverUrl: client.url });
     }
     throw error;
+  }
+}
+
+async function healthOf(client: OpenCode, attempts: number): Promise<void> {
+  try {
+    await client.health();
+  } catch (error) {
+    const isLate = error instanceof OpenCodeError && error.problem === "timeout";
+    if (!isLate || attempts <= 1) throw error;
+    await healthOf(client, attempts - 1);
   }
 }
 
@@ -34,6 +47,7 @@ async function explained(
     listenersOn(names.port, context.clock),
   ]);
   const cause = causeOf({
+    problem: error.problem,
     names,
     manager,
     unit,

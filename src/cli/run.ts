@@ -2,7 +2,7 @@
 import * as path from "node:path";
 import { RalphError } from "../error.ts";
 import { selfCommand, startInBackground } from "../host/background.ts";
-import { environmentNames } from "../host/environment.ts";
+import { allEnvironment, environmentNames } from "../host/environment.ts";
 import { readFileIfAny } from "../host/files.ts";
 import { workerLives } from "../host/lock.ts";
 import { makePrivateFolder, taskKey } from "../host/paths.ts";
@@ -31,7 +31,13 @@ import { liveView } from "./live_view.ts";
 import { eventLines } from "./narration.ts";
 import { ambiguous, readSessions } from "./sessions.ts";
 import { templateOf } from "./template.ts";
-import { alreadyRunning, work, type WorkerOrder, type WorkerReport } from "./worker.ts";
+import {
+  alreadyRunning,
+  work,
+  type WorkerInput,
+  type WorkerOrder,
+  type WorkerReport,
+} from "./worker.ts";
 
 export interface RunOptions {
   task?: string;
@@ -201,10 +207,28 @@ async function inBackground(
   const logs = path.join(pathsOf(context).logs, taskKey(task));
   makePrivateFolder(logs);
   const stderrPath = path.join(logs, "worker.stderr");
-  const line = await startInBackground(
-    [...selfCommand(context.mainUrl), "__worker", JSON.stringify(order)],
-    { cwd: "/", stderrPath },
+  const { line, notAsUnit } = await startInBackground(
+    [...selfCommand(context.mainUrl), "__worker"],
+    {
+      cwd: "/",
+      stderrPath,
+      input({ unit }) {
+        const input: WorkerInput = { order, unit, environment: allEnvironment() };
+        return JSON.stringify(input);
+      },
+      unit: {
+        name: `ralph-${taskKey(task)}-${context.clock.now()}`,
+        description: `ralph: ${plain(task.name, 80)}`,
+      },
+    },
   );
+  if (notAsUnit !== undefined) {
+    context.output.err.line(
+      `warning: the worker is a process of this login, not a unit of systemd: ${
+        plain(notAsUnit, 200)
+      }`,
+    );
+  }
   if (line === undefined) {
     throw new RalphError("failed", "the worker ended before it had begun", [
       { text: "see what it said", command: `cat '${stderrPath}'` },

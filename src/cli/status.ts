@@ -79,6 +79,7 @@ export function statusFields(session: Session) {
     model: session.model,
     agent: session.agent,
     workerPid: running ? session.workerPid : null,
+    workerUnit: running ? session.workerUnit : null,
     log: session.logPath,
     said: session.said,
     accepted: session.accepted,
@@ -215,11 +216,17 @@ function detailRows(
     ["server", running ? session.serverUrl : `- (last: ${session.serverUrl ?? "unknown"})`],
     ["model", session.model],
     ["agent", session.agent],
-    ["worker", running ? `process ${session.workerPid}${alive ? "" : ", gone"}` : null],
+    ["worker", running ? workerWords(session, alive) : null],
     ["OpenCode", session.openCodeSessionId],
     ["log", session.logPath],
   ];
   return rows.flatMap(([key, value]) => value === null ? [] : [[key, plain(value)]]);
+}
+
+/** As a unit of systemd it outlives every logout. */
+function workerWords({ workerPid, workerUnit }: Session, alive: boolean): string {
+  const how = workerUnit === null ? "detached" : `unit ${workerUnit}`;
+  return `process ${workerPid}, ${how}${alive ? "" : ", gone"}`;
 }
 
 /** Each gate as it was when it ran last. */

@@ -3,6 +3,7 @@ import * as path from "node:path";
 import { type ErrorKind, type Hint, RalphError } from "../error.ts";
 import { runBounded } from "../host/bounded_process.ts";
 import { prepareBranch } from "../host/branch.ts";
+import { takeOverEnvironment } from "../host/environment.ts";
 import { readFileIfAny, textOf } from "../host/files.ts";
 import { treeChange, treeState } from "../host/git.ts";
 import { judgeTools } from "../host/judge_tools.ts";
@@ -36,11 +37,20 @@ import { clientAt } from "./client.ts";
 import type { Context } from "./context.ts";
 import { EXIT } from "./exit_codes.ts";
 import { eventLines } from "./narration.ts";
-import { PLAIN } from "./output.ts";
+import { PLAIN, readInput } from "./output.ts";
 import { lockPath, openStore, pathsOf, signalPath } from "./store.ts";
 import { templateOf } from "./template.ts";
 
-/** What a worker is to do. Travels as JSON in an argument: it holds no secret. */
+/** What a background worker reads from its standard input. */
+export interface WorkerInput {
+  order: WorkerOrder;
+  /** The systemd unit that it runs as; undefined for a detached process. */
+  unit?: string;
+  /** The variables of the shell that it was started from: a unit has those of systemd. */
+  environment: Readonly<Record<string, string>>;
+}
+
+/** What a worker is to do. */
 export interface WorkerOrder {
   taskDir: string;
   /** What the command line says; the other sources are read by the worker itself. */
@@ -67,7 +77,7 @@ const KEPT_TESTS = "tests.json";
 export async function work(
   context: Context,
   order: WorkerOrder,
-  { signal, emit }: { signal: AbortSignal; emit: Emit },
+  { signal, emit, unit }: { signal: AbortSignal; emit: Emit; unit?: string },
 ): Promise<SessionEnd> {
   const { clock } = context;
   const task = findTask(order.taskDir, { cwd: order.taskDir, tree: systemTree });
@@ -98,7 +108,7 @@ export async function work(
     const client = clientAt(context, { url: settings.server, directory: task.projectRoot });
     const begun = await beginSession(
       { registry, client, clock, treeState: () => treeState(task.projectRoot) },
-      { task, worker: workerSettings(order, settings), settings, flags: order.flags },
+      { task, worker: workerSettings(order, settings, unit), settings, flags: order.flags },
     );
     const { lease } = begun;
     const log = openLog(context, { key, sessionId: lease.sessionId });
@@ -121,6 +131,9 @@ export async function work(
         }
       },
     });
+    const folder = sessionFolder(path.join(pathsOf(context).kept, key));
+    if (!begun.continues) folder.clear();
+    const work = workOf(task, { begun, folder, registry });
     tell({
       type: "session_started",
       session: lease.sessionId,
@@ -128,15 +141,13 @@ export async function work(
       server: settings.server,
       maxIterations: begun.settings.limits.iterations,
       continues: begun.continues,
+      warnings: [
+        ...branched ? [branched] : [],
+        ...begun.warnings,
+        ...missingGates({ task, begun, work }),
+      ],
       log: log.path,
     });
-    for (const text of [...branched ? [branched] : [], ...begun.warnings]) {
-      tell({ type: "warning", text });
-    }
-    const folder = sessionFolder(path.join(pathsOf(context).kept, key));
-    if (!begun.continues) folder.clear();
-    const work = workOf(task, { begun, folder, registry });
-    tellOfMissingGates({ task, begun, work }, tell);
     try {
       const end = await runLoop(
         {
@@ -258,24 +269,28 @@ function verificationOf(
 }
 
 /** Said once, at the start: without gates only the agent's word says that something is done. */
-function tellOfMissingGates(
+function missingGates(
   { task, begun, work }: { task: Task; begun: Begun; work: Work },
-  tell: Emit,
-): void {
+): readonly string[] {
   const { gates, stories } = work.recall();
   const all = [...begun.settings.verify, ...gates, ...stories.flatMap(({ verify = [] }) => verify)];
-  if (all.length > 0) return;
+  if (all.length > 0) return [];
   const root = task.projectRoot;
   const suggestion = suggestGates({
     names: systemTree.list(root),
     text: (name) => textOf(path.join(root, name)),
   });
-  const text = "no gates are configured: the agent's word decides what is done" +
-    (suggestion ? `; for \`ralph.json\` this project suggests ${suggestion}` : "");
-  tell({ type: "warning", text });
+  return [
+    "no gates are configured: the agent's word decides what is done" +
+    (suggestion ? `; for \`ralph.json\` this project suggests ${suggestion}` : ""),
+  ];
 }
 
-function workerSettings(order: WorkerOrder, { server, model, agent }: Settings) {
+function workerSettings(
+  order: WorkerOrder,
+  { server, model, agent }: Settings,
+  unit: string | undefined,
+) {
   return {
     model: model && `${model.providerId}/${model.modelId}`,
     agent,
@@ -283,6 +298,7 @@ function workerSettings(order: WorkerOrder, { server, model, agent }: Settings) 
     serverPort: Number(new URL(server).port) || 80,
     workerPid: Deno.pid,
     workerVersion: VERSION,
+    workerUnit: unit,
     said: order.said,
     accepted: order.accepted,
   };
@@ -303,7 +319,9 @@ function addressee(registry: Registry, { sessionId, epoch }: Lease): Addressee {
 }
 
 /** `ralph __worker`: the background half of `ralph run`. */
-export async function worker(context: Context, orderJson: string): Promise<number> {
+export async function worker(context: Context): Promise<number> {
+  const { order, unit, environment }: WorkerInput = JSON.parse(await readInput());
+  if (unit !== undefined) takeOverEnvironment(environment);
   const stop = new AbortController();
   const stopListening = onEndingSignal(() => stop.abort());
   let reported = false;
@@ -313,7 +331,8 @@ export async function worker(context: Context, orderJson: string): Promise<numbe
     reported = true;
   };
   try {
-    await work(context, JSON.parse(orderJson), {
+    await work(context, order, {
+      unit,
       signal: stop.signal,
       emit: (event) => {
         if (event.type === "session_started") report({ ready: event });

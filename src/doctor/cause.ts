@@ -2,11 +2,13 @@
 import type { Hint } from "../error.ts";
 import type { Listener } from "../host/port.ts";
 import type { Unit, UserManager } from "../host/systemd.ts";
+import type { Problem } from "../opencode/error.ts";
 import type { Names } from "./probes.ts";
 import { describeHolder, installCommand, isOfUnit } from "./service.ts";
 import { INSTALLED, serveOptions, UNIT_NAME, whyNotActive } from "./unit_facts.ts";
 
 export interface CauseFacts {
+  problem: Problem;
   names: Pick<Names, "uid" | "ralph" | "unitFile" | "serverUrl" | "port">;
   manager: UserManager;
   /** Undefined when systemd does not say. */
@@ -25,11 +27,13 @@ const DOCTOR: Hint = { text: "see everything that is wrong", command: "ralph doc
 
 /** Undefined when nothing is known that the error itself does not say. */
 export function causeOf(
-  { names, manager, unit, listeners, log }: CauseFacts,
+  { problem, names, manager, unit, listeners, log }: CauseFacts,
 ): { why: string; hints: readonly Hint[] } | undefined {
   const other = listeners.find((listener) => !(unit && isOfUnit(listener, unit)));
   if (other) {
     const who = describeHolder(other, names);
+    // It may be an OpenCode that is busy, and somebody's work.
+    if (problem === "timeout") return { why: `${who} has the port`, hints: [DOCTOR] };
     const end = other.pid !== undefined && other.uid === names.uid
       ? [{ text: "end it", command: `kill ${other.pid}` }]
       : [{ text: "see whose it is", command: `sudo ss -ltnp 'sport = :${names.port}'` }];

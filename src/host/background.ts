@@ -1,7 +1,16 @@
-/** Starting this program again as a process of its own, that outlives the terminal. */
-import { spawn } from "node:child_process";
+/**
+ * Starting this program again as a process of its own, that outlives the terminal. With linger on
+ * it becomes a transient unit of the user's systemd, which also outlives the logout where nothing
+ * else does (KillUserProcesses=yes, logind.conf(5)). Otherwise it is detached: with linger off a
+ * unit would end with the last logout, a detached process does not (systemd 252, measured).
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { allEnvironment, environment } from "./environment.ts";
+import { fileExists, textOf } from "./files.ts";
+import { userName } from "./systemd.ts";
 
 /** The command line that runs this program again, from the binary or from the source. */
 export function selfCommand(mainUrl: string): string[] {
@@ -10,37 +19,119 @@ export function selfCommand(mainUrl: string): string[] {
     : [Deno.execPath(), "run", "-A", "--quiet", fileURLToPath(mainUrl)];
 }
 
-/**
- * Starts a detached process, in a session of its own and without a terminal, and reads its first
- * line of output. Resolves with that line, or with undefined when it ended without one. What it
- * says on standard error goes to the file `stderrPath`, made anew.
- */
+export interface BackgroundOptions {
+  cwd: string;
+  /** What it says on standard error goes to this file, made anew. */
+  stderrPath: string;
+  /**
+   * One line for its standard input: unlike arguments and a unit's environment, nobody else sees
+   * it. `unit` is the name of the unit that it runs as.
+   */
+  input: (start: { unit?: string }) => string;
+  /** The unit's name, without its ending, and what `systemctl --user list-units` says of it. */
+  unit: { name: string; description: string };
+}
+
+export interface BackgroundStart {
+  /** Its first line of output; undefined when it ended without one. */
+  line?: string;
+  /** Why it runs detached although linger is on. */
+  notAsUnit?: string;
+}
+
+/** Starts it, and resolves with its first line of output, or when it has ended without one. */
 export async function startInBackground(
   command: readonly string[],
-  { cwd, stderrPath }: { cwd: string; stderrPath: string },
+  options: BackgroundOptions,
+): Promise<BackgroundStart> {
+  const manager = lingeringManager();
+  if (manager === undefined) return { line: await startDetached(command, options) };
+  const { line, notAsUnit } = await startAsUnit(command, options, manager);
+  if (notAsUnit === undefined) return { line };
+  return { line: await startDetached(command, options), notAsUnit };
+}
+
+/** The runtime folder of a user manager that stays after the last logout. */
+function lingeringManager(): string | undefined {
+  if (Deno.build.os !== "linux" || !fileExists("/run/systemd/system")) return undefined;
+  if (!fileExists(`/var/lib/systemd/linger/${userName()}`)) return undefined;
+  const folder = environment("XDG_RUNTIME_DIR") ?? `/run/user/${Deno.uid()}`;
+  return fileExists(`${folder}/bus`) ? folder : undefined;
+}
+
+/**
+ * systemd-run hands its own standard streams over (`--pipe`), so that the first line comes as from
+ * a child. It only watches then, and can be ended: the unit goes on (systemd 252, measured).
+ */
+async function startAsUnit(
+  command: readonly string[],
+  { cwd, stderrPath, input, unit }: BackgroundOptions,
+  manager: string,
+): Promise<BackgroundStart> {
+  const name = `${unit.name}.service`;
+  const { child, line } = await startAndRead(
+    [
+      "systemd-run",
+      "--user",
+      "--quiet",
+      "--collect",
+      "--pipe",
+      `--unit=${unit.name}`,
+      `--description=${unit.description}`,
+      `--working-directory=${cwd}`,
+      // Where the source runs, Deno looks for its packages there.
+      ...(environment("DENO_DIR") === undefined ? [] : ["--setenv=DENO_DIR"]),
+      "--",
+      ...command,
+    ],
+    {
+      stderrPath,
+      input: input({ unit: name }),
+      env: { ...allEnvironment(), XDG_RUNTIME_DIR: manager },
+    },
+  ).catch((error) => ({ child: undefined, line: undefined, error: String(error) }));
+  child?.kill("SIGKILL");
+  if (line !== undefined) return { line };
+  // Its own words, not the worker's: the unit was not started.
+  const said = child === undefined ? "there is no systemd-run" : textOf(stderrPath)?.trim() ?? "";
+  return child === undefined || said.startsWith("Failed to ") ? { notAsUnit: said } : {};
+}
+
+/** In a session of its own, and without a terminal. */
+async function startDetached(
+  command: readonly string[],
+  { cwd, stderrPath, input }: BackgroundOptions,
 ): Promise<string | undefined> {
+  const start = { stderrPath, input: input({}), cwd, detached: true };
+  return (await startAndRead(command, start)).line;
+}
+
+/** Starts a process, gives it its input, and reads its first line. Throws when it does not start. */
+async function startAndRead(
+  [program, ...args]: readonly string[],
+  { stderrPath, input, ...how }: {
+    stderrPath: string;
+    input: string;
+    env?: Record<string, string>;
+    cwd?: string;
+    detached?: boolean;
+  },
+): Promise<{ child: ChildProcess; line: string | undefined }> {
   const stderr = openSync(stderrPath, "w", 0o600);
   try {
-    const child = spawn(command[0], command.slice(1), {
-      cwd,
-      detached: true,
-      stdio: ["ignore", "pipe", stderr],
-    });
-    const { stdout } = child;
-    if (!stdout) throw new Error("the new process has no standard output");
+    const child = spawn(program, args, { ...how, stdio: ["pipe", "pipe", stderr] });
+    await once(child, "spawn");
+    child.stdin?.on("error", () => {}); // it may end before it has read
+    child.stdin?.end(input + "\n");
     let output = "";
-    await new Promise<void>((resolve, reject) => {
-      child.once("error", reject);
-      stdout.setEncoding("utf8");
-      stdout.on("data", (chunk: string) => {
-        output += chunk;
-        if (output.includes("\n")) resolve();
-      });
-      stdout.once("end", resolve);
-    });
-    stdout.destroy();
+    for await (const chunk of child.stdout?.setEncoding("utf8") ?? []) {
+      output += chunk;
+      if (output.includes("\n")) break;
+    }
+    child.stdout?.destroy();
     child.unref();
-    return output.includes("\n") ? output.slice(0, output.indexOf("\n")) : undefined;
+    const end = output.indexOf("\n");
+    return { child, line: end < 0 ? undefined : output.slice(0, end) };
   } finally {
     closeSync(stderr);
   }

@@ -5,9 +5,20 @@ export function environment(name: string): string | undefined {
   return Deno.env.get(name) || undefined;
 }
 
+/** All variables, by name. */
+export function allEnvironment(): Record<string, string> {
+  return Deno.env.toObject();
+}
+
 /** The names of all variables. */
 export function environmentNames(): readonly string[] {
-  return Object.keys(Deno.env.toObject());
+  return Object.keys(allEnvironment());
+}
+
+/** Makes these the variables of this process, and of those that it starts. */
+export function takeOverEnvironment(values: Readonly<Record<string, string>>): void {
+  for (const name of environmentNames()) if (!(name in values)) Deno.env.delete(name);
+  for (const [name, value] of Object.entries(values)) Deno.env.set(name, value);
 }
 
 /**

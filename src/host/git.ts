@@ -120,6 +120,8 @@ function changedPath(record: string): [string, string | undefined] | undefined {
   if (count === undefined || record[1] !== " ") return undefined;
   const fields = record.split(" ");
   const file = fields.slice(count).join(" ");
+  // Another repository inside of this one: what is in it is not in this tree.
+  if (file.endsWith("/")) return undefined;
   // Of an unmerged file the second stage is that of the commit.
   const [mode, blob] = { "1": [fields[3], fields[6]], "u": [fields[4], fields[8]] }[record[0]] ??
     [];
@@ -133,8 +135,8 @@ function lookAt(root: string, file: string): { now: string; mark: string; hash: 
     const { isFile, isSymlink, mtime, ctime, size, ino, mode } = Deno.lstatSync(full);
     const mark = [mtime?.getTime(), ctime?.getTime(), size, ino, mode].join(":");
     if (isSymlink) return { now: `120000:${Deno.readLinkSync(full)}`, mark, hash: false };
-    // A submodule, or a repository of its own.
-    if (!isFile) return { now: `160000:${file}`, mark: "folder", hash: false };
+    // A submodule: its own commit shows once it is committed here.
+    if (!isFile) return { now: "160000", mark: "folder", hash: false };
     const gitMode = ((mode ?? 0) & 0o100) === 0 ? "100644" : "100755";
     const hash = size <= HASHED_BYTES_MAX;
     return { now: hash ? gitMode : `${gitMode}:${mark}`, mark, hash };

@@ -10,6 +10,8 @@ export type LoopEvent =
     maxIterations: number;
     /** Why an earlier session goes on, in words; absent for a new one. */
     continues?: string;
+    /** What a person should know before it works. */
+    warnings: readonly string[];
     log: string;
   }
   | {

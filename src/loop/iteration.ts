@@ -128,7 +128,7 @@ export async function concludeInterrupted(
     ? "the worker died in mid-turn"
     : "the worker died in mid-turn; the server did not confirm that the turn was aborted";
   const reading = openCodeSessionId === null
-    ? { usage: NO_USAGE }
+    ? { usage: NO_USAGE, toolRuns: [] }
     : await readUsage(tools.client, { sessionId: openCodeSessionId, prices });
   const agenda = session.work.recall();
   await session.verification.prepare(agenda);

@@ -106,8 +106,10 @@ export function createVerification(options: VerificationOptions): Verification {
   let lostBefore = "";
 
   const taskGates = (agenda: Agenda) => [...options.gates, ...agenda.gates];
-  const allGates = (agenda: Agenda) =>
-    agenda.stories.reduce((all, { verify = [] }) => [...all, ...verify], taskGates(agenda));
+  const allGates = (agenda: Agenda) => [
+    ...taskGates(agenda),
+    ...agenda.stories.flatMap(({ verify = [] }) => verify),
+  ];
 
   function remember(results: readonly GateResult[]): void {
     for (const { gate, passed: didPass } of results) {

@@ -20,7 +20,12 @@ export interface HttpOptions {
   readonly clock: Clock;
   /** How long a request may take unless it says otherwise. Default: 10 s. */
   readonly requestTimeoutMs?: number;
+  /** Default: `fetch`. For a server in this process, which on a clock of its own needs no network. */
+  readonly transport?: Transport;
 }
+
+/** Sends one request, as `fetch` does. */
+export type Transport = (url: URL, init: RequestInit) => Promise<Response>;
 
 export interface RequestOptions {
   /** Completes the sentence `cannot …` in errors. Holds no raw foreign text. */
@@ -53,7 +58,7 @@ const LOOK_AT_THE_LOG: Hint = {
 
 /** A client of one server, as one project sees it. */
 export function createHttp(options: HttpOptions): Http {
-  const { clock, directory, url: base } = options;
+  const { clock, directory, url: base, transport = fetch } = options;
   const where = `OpenCode at ${base}`;
   const headers = scopeAndAuthorisation(options);
 
@@ -69,7 +74,7 @@ export function createHttp(options: HttpOptions): Http {
       url.searchParams.set(name, value);
     }
     const body = request.body === undefined ? undefined : JSON.stringify(request.body);
-    const response = await fetch(url, {
+    const response = await transport(url, {
       method: request.method ?? "GET",
       headers: {
         ...headers,

@@ -65,6 +65,8 @@ export interface Session {
   openCodeSessionId: string | null;
   workerPid: number | null;
   workerVersion: string | null;
+  /** The systemd unit that the worker runs as; null for a detached process. */
+  workerUnit: string | null;
   epoch: number;
   logPath: string | null;
   /** What a person answered, for every prompt. */
@@ -147,6 +149,8 @@ export interface WorkerSettings {
   serverPort: number;
   workerPid: number;
   workerVersion: string;
+  /** The systemd unit that it runs as. */
+  workerUnit?: string;
   said?: string;
   accepted: boolean;
 }

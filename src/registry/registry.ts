@@ -109,6 +109,7 @@ export function openRegistry(options: RegistryOptions) {
     serverPort: worker.serverPort,
     workerPid: worker.workerPid,
     workerVersion: worker.workerVersion,
+    workerUnit: worker.workerUnit ?? null,
     said: worker.said ?? null,
     accepted: worker.accepted ? 1 : 0,
   });
@@ -169,11 +170,11 @@ export function openRegistry(options: RegistryOptions) {
         const row = one(
           `INSERT INTO sessions (task_name, task_dir, project_root, status, activity,
               activity_since, max_iterations, model, agent, server_url, server_port, worker_pid,
-              worker_version, said, accepted, worker_started_at, worker_seen_at, started_at,
+              worker_version, worker_unit, said, accepted, worker_started_at, worker_seen_at, started_at,
               updated_at)
             VALUES (@taskName, @taskDir, @projectRoot, 'running', 'starting', @now,
               @maxIterations, @model, @agent, @serverUrl, @serverPort, @workerPid, @workerVersion,
-              @said, @accepted, @now, @now, @now, @now)
+              @workerUnit, @said, @accepted, @now, @now, @now, @now)
             ON CONFLICT DO NOTHING RETURNING id, epoch`,
           { ...task, ...settings(worker), now: utc() },
         );
@@ -210,7 +211,7 @@ export function openRegistry(options: RegistryOptions) {
             activity = 'starting', activity_since = @now, updated_at = @now, epoch = epoch + 1,
             max_iterations = @maxIterations, model = @model, agent = @agent,
             server_url = @serverUrl, server_port = @serverPort,
-            worker_pid = @workerPid, worker_version = @workerVersion,
+            worker_pid = @workerPid, worker_version = @workerVersion, worker_unit = @workerUnit,
             said = coalesce(@said, said), accepted = max(accepted, @accepted),
             ran_before_ms = ran_before_ms + coalesce(round((julianday(worker_seen_at)
               - julianday(worker_started_at)) * 86400000), 0),
@@ -645,6 +646,7 @@ function sessionOf(row: Row): Session {
     openCodeSessionId: text(row.opencode_session_id),
     workerPid: number(row.worker_pid),
     workerVersion: text(row.worker_version),
+    workerUnit: text(row.worker_unit),
     epoch: Number(row.epoch),
     logPath: text(row.log_path),
     said: text(row.said),

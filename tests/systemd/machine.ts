@@ -1,8 +1,8 @@
 /** A machine of a new user, for tests of `ralph doctor`: OpenCode, a model, a project, no service. */
 import assert from "node:assert/strict";
-import { tickingAgent } from "../support/agent.ts";
+import { bash, tickingAgent } from "../support/agent.ts";
 import type { Version } from "../support/install.ts";
-import { say, type Script, startModel } from "../support/scripted_model.ts";
+import { call, say, type Script, startModel } from "../support/scripted_model.ts";
 import {
   type ExecOptions,
   installOpencode,
@@ -44,16 +44,27 @@ interface Finding {
   remedy: { text: string; command?: string }[];
 }
 
-/** It works on stories, and answers doctor's question. */
-function agent(): Script {
+/** In the project: what the agent that holds waits for, until somebody writes into it. */
+export const HOLD = "hold";
+
+/** It works on stories, and answers doctor's question. `holds`: it first waits for a word. */
+function agent({ holds }: { holds: boolean }): Script {
   const ticking = tickingAgent();
-  return (request) => request.prompt.includes("single word") ? say("ready") : ticking(request);
+  return (request) => {
+    const { prompt, step, toolOutputs } = request;
+    if (prompt.includes("single word")) return say("ready");
+    if (!holds) return ticking(request);
+    if (step === 0) return call(bash(`read line < ${HOLD}`));
+    return ticking({ ...request, step: step - 1, toolOutputs: toolOutputs.slice(1) });
+  };
 }
 
 /** A user with an OpenCode, a model and a project; nothing is installed in systemd. */
-export async function machine(options: TestbedOptions & { version?: Version } = {}) {
+export async function machine(
+  options: TestbedOptions & { version?: Version; holds?: boolean } = {},
+) {
   await using stack = new AsyncDisposableStack();
-  const model = stack.use(await startModel(agent()));
+  const model = stack.use(await startModel(agent({ holds: options.holds ?? false })));
   const testbed: Testbed = stack.use(await startTestbed(options));
   const ralph = await shareRalph(testbed);
   await installOpencode(testbed, { user: USER, version: options.version ?? QUICK });

@@ -7,6 +7,7 @@ const unit = await healthy.systemd.unit();
 assert(unit);
 const stopped: Unit = { ...unit, active: "inactive", sub: "dead", pid: 0, activeSince: undefined };
 const well: CauseFacts = {
+  problem: "unreachable",
   names: healthy.names,
   manager: { reachable: true, state: "running" },
   unit: stopped,
@@ -41,6 +42,12 @@ const CASES: readonly {
     facts: { listeners: [listener] },
     why: "port 14096 is taken by python3 -m http.server\\x1b[31m (pid 4711)",
     commands: ["kill 4711", START, DOCTOR],
+  },
+  {
+    name: "what has the port may be an OpenCode that is busy",
+    facts: { problem: "timeout", listeners: [listener] },
+    why: "python3 -m http.server\\x1b[31m (pid 4711) has the port",
+    commands: [DOCTOR],
   },
   {
     name: "a program of another user has it",
