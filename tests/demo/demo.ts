@@ -2,7 +2,7 @@
  * The whole job on a small project: a real OpenCode server, a real git repository with real tests,
  * the real ralph; only the model is scripted. Leaves nothing behind.
  */
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { opencodeBinary } from "../support/install.ts";
 import { startServer } from "../support/opencode_server.ts";
 import { makeProject } from "../support/project.ts";
@@ -31,6 +31,8 @@ async function demo(): Promise<number> {
       args: command.slice(1),
       cwd: project.root,
       env: {
+        // for the gate `deno test`, also where Deno is not installed
+        PATH: `${dirname(Deno.execPath())}:${Deno.env.get("PATH") ?? "/usr/bin:/bin"}`,
         XDG_DATA_HOME: join(server.home, "ralph", "data"),
         XDG_STATE_HOME: join(server.home, "ralph", "state"),
         XDG_CONFIG_HOME: join(server.home, "ralph", "config"),
@@ -57,7 +59,7 @@ async function demo(): Promise<number> {
     [...RALPH, "run", TASK, "--foreground", "--server", server.url],
     `ralph run ${TASK} --foreground --server ${server.url}`,
   );
-  await show([...RALPH, "status"], "ralph status");
+  await show([...RALPH, "history", TASK], `ralph history ${TASK}`);
   await show(["git", "--no-pager", "log", "--oneline"], "git log --oneline");
   return code;
 }

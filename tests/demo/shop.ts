@@ -15,6 +15,7 @@ ${body}
 
 /** What is in the repository before the first iteration. */
 export const FILES: Readonly<Record<string, string>> = {
+  "ralph.json": `{ "verify": [["deno", "test"]] }\n`,
   "README.md": "# Shop\n\nA shopping list. Tests: `deno test`\n",
   "src/list.js":
     `/** Returns the list with one more item: { name, count, price }, the price in euros. */
@@ -69,7 +70,7 @@ export interface Work {
   readonly read?: readonly string[];
   readonly build: readonly ToolCall[];
   /** What the first attempt gets wrong, how the next one mends it, and what it has to read. */
-  readonly mistake?: { note: string; read: readonly string[]; mend: readonly ToolCall[] };
+  readonly mistake?: { read: readonly string[]; mend: readonly ToolCall[] };
   readonly learned: string;
 }
 
@@ -118,7 +119,6 @@ export function total(list) {
       ),
     ],
     mistake: {
-      note: "0.1 + 0.2 gives 0.30000000000000004. Next: add cents, which are whole numbers.",
       read: ["src/total.js"],
       mend: [
         edit("src/total.js", {
