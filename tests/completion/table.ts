@@ -2,15 +2,20 @@
 import type { Run } from "./measure.ts";
 import { THEMES } from "./scenario.ts";
 
-/** One line for each driver, then one for each scenario, by theme. */
+/** Totals for each driver, what is out of reach counted apart; then every scenario, by theme. */
 export function tables(runs: readonly Run[]): string {
   const drivers = [...new Set(runs.map(({ driver }) => driver))];
-  const within = runs.filter(({ scenario }) => scenario.theme !== "out of reach");
-  const themes = THEMES.map((theme) => {
-    const ofTheme = runs.filter(({ scenario }) => scenario.theme === theme);
-    return ofTheme.length === 0 ? "" : `### ${capital(theme)}\n\n${details(ofTheme, drivers)}`;
-  });
-  return [totals(within, drivers), ...themes].filter((part) => part !== "").join("\n\n");
+  const isBeyond = ({ scenario }: Run) => scenario.theme === "out of reach";
+  const beyond = runs.filter(isBeyond);
+  const themes = THEMES.map((theme) => ({
+    theme,
+    ofTheme: runs.filter(({ scenario }) => scenario.theme === theme),
+  })).filter(({ ofTheme }) => ofTheme.length > 0);
+  return [
+    totals(runs.filter((run) => !isBeyond(run)), drivers),
+    ...beyond.length > 0 ? ["Out of reach, counted apart:", totals(beyond, drivers)] : [],
+    ...themes.map(({ theme, ofTheme }) => `### ${capital(theme)}\n\n${details(ofTheme, drivers)}`),
+  ].join("\n\n");
 }
 
 function totals(runs: readonly Run[], drivers: readonly string[]): string {

@@ -1,4 +1,7 @@
-/** A real OpenCode server with a scripted model, a project, and ralph's client of both. */
+/**
+ * An OpenCode server with a scripted model, a project, and ralph's client of both. The fake server
+ * of `fake_opencode.ts` passes the same tests as the real ones.
+ */
 import type { AgentEvent } from "../../src/opencode/model.ts";
 import { createClient, type OpenCode } from "../../src/opencode/client.ts";
 import type { Activity } from "../../src/loop/activity.ts";
@@ -6,17 +9,24 @@ import { type TurnLimits, turnLimits } from "../../src/loop/limits.ts";
 import { createTurns, type TurnReport, type Turns } from "../../src/loop/turn.ts";
 import { systemClock } from "../../src/host/clock.ts";
 import { type Version, VERSIONS } from "../support/install.ts";
-import { startServer, type TestServer } from "../support/opencode_server.ts";
+import { createFakeOpenCode } from "../support/fake_opencode.ts";
+import { serveFake } from "../support/fake_server.ts";
+import { hostTools } from "../support/fake_tools.ts";
+import { startServer } from "../support/opencode_server.ts";
 import { makeProject, type Project } from "../support/project.ts";
-import { say, type ScriptedModel, startModel } from "../support/scripted_model.ts";
+import { say, type Script, startModel } from "../support/scripted_model.ts";
 import { DEFAULT_SETTINGS } from "../../src/settings/settings.ts";
 
 const LIMITS = turnLimits(DEFAULT_SETTINGS.limits, { costUsd: 0, tokens: 0, durationMs: 0 });
 
 export interface World extends AsyncDisposable {
   readonly version: Version;
-  readonly model: ScriptedModel;
-  readonly server: TestServer;
+  readonly model: { setScript(script: Script): void };
+  readonly server: {
+    readonly url: string;
+    kill(): Promise<void>;
+    start(): Promise<void>;
+  };
   readonly project: Project;
   /** In the project's root. */
   readonly client: OpenCode;
@@ -45,24 +55,45 @@ export interface Turn extends TurnReport {
   readonly activities: readonly Activity[];
 }
 
-/** Runs `body` once for each supported version, on a server of its own. */
+type Backend = Pick<World, "model" | "server">;
+type Start = (
+  stack: AsyncDisposableStack,
+  options: { version: Version; password?: string },
+) => Promise<Backend>;
+
+const startReal: Start = async (stack, options) => {
+  const model = stack.use(await startModel(() => say("done")));
+  const server = stack.use(await startServer({ ...options, model }));
+  return { model, server };
+};
+
+const startFake: Start = async (stack, options) => {
+  const fake = createFakeOpenCode({ ...options, clock: systemClock, tools: hostTools });
+  return { model: fake, server: stack.use(await serveFake(fake)) };
+};
+
+/** Runs `body` once for each supported version, real and fake, on a server of its own. */
 export function onEachVersion(
   name: string,
   body: (t: Deno.TestContext, world: World) => Promise<void>,
   options: { password?: string } = {},
 ): void {
   for (const version of VERSIONS) {
-    Deno.test(`${name}, OpenCode ${version}`, async (t) => {
-      await using world = await startWorld(version, options);
-      await body(t, world);
-    });
+    for (const [kind, start] of [["OpenCode", startReal], ["fake OpenCode", startFake]] as const) {
+      Deno.test(`${name}, ${kind} ${version}`, async (t) => {
+        await using world = await startWorld(start, { version, ...options });
+        await body(t, world);
+      });
+    }
   }
 }
 
-async function startWorld(version: Version, options: { password?: string }): Promise<World> {
+async function startWorld(
+  start: Start,
+  { version, ...options }: { version: Version; password?: string },
+): Promise<World> {
   await using stack = new AsyncDisposableStack();
-  const model = stack.use(await startModel(() => say("done")));
-  const server = stack.use(await startServer({ version, model, ...options }));
+  const { model, server } = await start(stack, { version, ...options });
   const project = stack.use(await makeProject({ files: { "README.md": "# Test\n" } }));
   const open = (url: string, directory: string) => {
     const streamEnd = new AbortController();

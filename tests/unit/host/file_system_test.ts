@@ -37,7 +37,9 @@ Deno.test("which file systems are on another machine", () => {
   for (const type of ["nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "fuse.rclone", "ceph"]) {
     assert(isNetworkFileSystem(type), type);
   }
-  for (const type of ["ext4", "xfs", "btrfs", "tmpfs", "overlay", "zfs", "fuse.gocryptfs", "nfsd"]) {
+  for (
+    const type of ["ext4", "xfs", "btrfs", "tmpfs", "overlay", "zfs", "fuse.gocryptfs", "nfsd"]
+  ) {
     assert(!isNetworkFileSystem(type), type);
   }
 });
