@@ -203,6 +203,24 @@ Examples:
         done(checkpoint(context, { task, json: options.json ?? false }));
       }),
 
+  resume: ({ ralph, context, done }) =>
+    ralph.command("resume")
+      .description("go on with every session that was running when the machine went down")
+      .requiredOption("--interrupted", "those, and no other: nothing that a person stopped")
+      .option("--json", "one JSON object for each")
+      .addHelpText(
+        "after",
+        `
+For a unit that systemd starts at boot: ralph doctor --print-unit resume
+
+Example:
+  ralph resume --interrupted`,
+      )
+      .action(async ({ json = false }) => {
+        const { resume } = await import("./resume.ts");
+        done(await resume(context, { json }));
+      }),
+
   tasks: ({ ralph, context, done }) =>
     ralph.command("tasks")
       .description("show the tasks of this project, and how far they are")
@@ -237,7 +255,7 @@ Examples:
         new Option(
           "--print-unit [name]",
           "print the systemd unit of the server, or one of its drop-ins",
-        ).choices(["opencode", "unattended", "limits", "hardening"]).preset("opencode"),
+        ).choices(["opencode", "unattended", "limits", "hardening", "resume"]).preset("opencode"),
       )
       .option("--json", "as JSON, complete")
       .addHelpText(

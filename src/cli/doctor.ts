@@ -4,6 +4,7 @@ import type { Check } from "../doctor/check.ts";
 import { hasFailed, type Look, MARKS, reportJson, reportLines } from "../doctor/report.ts";
 import { runChecks, selectChecks } from "../doctor/run_checks.ts";
 import { RalphError } from "../error.ts";
+import { selfCommand } from "../host/background.ts";
 import { readFileIfAny } from "../host/files.ts";
 import { systemTree } from "../host/tree.ts";
 import { fitUnit, type UnitFile, unitFileText } from "../host/unit_file.ts";
@@ -12,6 +13,7 @@ import { DEFAULT_SERVER_URL, serverUrl } from "../settings/server_url.ts";
 import { findProjectRoot } from "../task/find.ts";
 import { nearest } from "../task/nearest.ts";
 import { plain } from "../terminal/plain.ts";
+import { shellWord } from "../terminal/shell_word.ts";
 import { table } from "../terminal/table.ts";
 import type { Context } from "./context.ts";
 import { type DoctorOrder, doctorProbes } from "./doctor_probes.ts";
@@ -84,6 +86,11 @@ async function printUnit(
   const text = unitFileText(name, context.mainUrl);
   const { serverUrl } = await orderOf(context, options);
   const port = Number(new URL(serverUrl).port) || 80;
+  if (name === "resume") {
+    const self = selfCommand(context.mainUrl).map(shellWord).join(" ");
+    context.output.out.write(text.replace("%h/.local/bin/ralph", () => self));
+    return EXIT.done;
+  }
   context.output.out.write(
     name === "opencode"
       ? fitUnit(text, {

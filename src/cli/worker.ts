@@ -15,6 +15,7 @@ import { type Addressee, watchRequests } from "../host/signal_files.ts";
 import { onEndingSignal } from "../host/signals.ts";
 import { systemTree } from "../host/tree.ts";
 import type { Emit, LoopEvent } from "../loop/event.ts";
+import { LEAVE } from "../loop/leave.ts";
 import { createGateRunner } from "../loop/gate_runner.ts";
 import { beginSession, type Begun } from "../loop/session.ts";
 import { storeTree } from "../loop/stored_tree.ts";
@@ -85,7 +86,7 @@ export async function work(
   const lock = await takeLock(lockPath(context, key), clock);
   if (!lock) throw alreadyRunning(context, task);
   const stop = new AbortController();
-  const stopToo = () => stop.abort();
+  const stopToo = () => stop.abort(signal.reason);
   signal.addEventListener("abort", stopToo);
   if (signal.aborted) stopToo();
   const streamEnd = new AbortController();
@@ -172,7 +173,8 @@ export async function work(
         },
         stop.signal,
       );
-      if (end.status !== "checkpointed") folder.clear();
+      const goesOn = end.status === "checkpointed" || end.reason === "worker_ended";
+      if (!goesOn) folder.clear();
       return end;
     } finally {
       stopWatching();
@@ -323,7 +325,7 @@ export async function worker(context: Context): Promise<number> {
   const { order, unit, environment }: WorkerInput = JSON.parse(await readInput());
   if (unit !== undefined) takeOverEnvironment(environment);
   const stop = new AbortController();
-  const stopListening = onEndingSignal(() => stop.abort());
+  const stopListening = onEndingSignal(() => stop.abort(LEAVE));
   let reported = false;
   // Whoever started this worker waits for one line, and reads no more than that.
   const report = (message: WorkerReport) => {

@@ -1,15 +1,20 @@
 /** The files of `systemd/`, which this program brings along, made to fit this machine. */
 import * as path from "node:path";
 
-export const UNIT_FILES = ["opencode", "unattended", "limits", "hardening"] as const;
+export const UNIT_FILES = ["opencode", "unattended", "limits", "hardening", "resume"] as const;
 export type UnitFile = typeof UNIT_FILES[number];
 
 /** The unit's own port, in its file. */
 const PORT = "14096";
 
+const FILES: Partial<Record<UnitFile, string>> = {
+  opencode: "opencode.service",
+  resume: "ralph-resume.service",
+};
+
 /** The text of the unit, or of one of its drop-ins, as it is in `systemd/`. */
 export function unitFileText(name: UnitFile, mainUrl: string): string {
-  const file = name === "opencode" ? "opencode.service" : `opencode.service.d/${name}.conf`;
+  const file = FILES[name] ?? `opencode.service.d/${name}.conf`;
   return Deno.readTextFileSync(new URL(`./systemd/${file}`, mainUrl));
 }
 

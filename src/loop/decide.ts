@@ -5,8 +5,8 @@ import type { Limits } from "../settings/settings.ts";
 import { inWords } from "./limits.ts";
 
 export interface Snapshot {
-  /** What a person asked for since the last look. */
-  request?: "stop" | "checkpoint";
+  /** What a person asked for since the last look; `leave`: the worker has to go. */
+  request?: "stop" | "checkpoint" | "leave";
   stories: readonly Story[];
   /** The session's iterations so far, oldest first. */
   past: readonly Past[];
@@ -54,14 +54,18 @@ export type Action =
  */
 export function nextAction(snapshot: Snapshot): Action {
   const { stories, past, limits, request, proof } = snapshot;
-  const stopped = end("stopped", "user_stop", "stopped by a person");
+  const ended = request === "stop"
+    ? end("stopped", "user_stop", "stopped by a person")
+    : request === "leave"
+    ? end("failed", "worker_ended", "its worker was asked to end, as at a shutdown")
+    : undefined;
   if (stories.every((story) => story.passes)) {
-    if (!proof) return request === "stop" ? stopped : { kind: "prove" };
+    if (!proof) return ended ?? { kind: "prove" };
     if (proof.kind !== "proved") return end("stopped", proof.kind, proof.why);
     const all = stories.length === 1 ? "the story passes" : `all ${stories.length} stories pass`;
     return end("completed", "all_stories_pass", all);
   }
-  if (request === "stop") return stopped;
+  if (ended) return ended;
   const last = past.at(-1);
   if (last?.blocked !== undefined) {
     return end("stopped", "blocked_on_human", `the agent needs a person: ${last.blocked}`);

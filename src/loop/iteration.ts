@@ -18,6 +18,7 @@ import { gatesOf } from "./claims.ts";
 import type { Past, Spent } from "./decide.ts";
 import type { Emit } from "./event.ts";
 import { blockedWords } from "./final_text.ts";
+import { isLeaving } from "./leave.ts";
 import { turnLimits } from "./limits.ts";
 import { narrator } from "./narrator.ts";
 import { judge } from "./outcome.ts";
@@ -106,7 +107,8 @@ export async function runIteration(
     storiesOpen: openStories(agenda).length,
     storiesTotal: agenda.stories.length,
   });
-  const report = await runTurn(tools, order, { openCodeTitle, signal });
+  const turn = await runTurn(tools, order, { openCodeTitle, signal });
+  const report = isLeaving(signal) ? { ...turn, end: leftEnd(turn.end) } : turn;
   return await conclude(tools, order, { number, story, agenda, report, before, startedAt, signal });
 }
 
@@ -224,6 +226,13 @@ function branchNotes(before: TreeState | undefined, after: TreeState | undefined
     branch === undefined ? "no branch" : `the branch \`${plain(branch, 80)}\``
   );
   return [{ about: "git", text: `the agent went from ${from} to ${to}` }];
+}
+
+/** A turn that nobody stopped: its worker had to go. */
+function leftEnd(end: TurnReport["end"]): TurnReport["end"] {
+  if (end.kind !== "stopped") return end;
+  const unconfirmed = end.confirmed ? "" : "; the server did not confirm that it was aborted";
+  return { kind: "interrupted", why: `the worker was asked to end in mid-turn${unconfirmed}` };
 }
 
 /** The PRD put right. When the file system refuses that, the next reading of the PRD says so. */

@@ -6,7 +6,14 @@ import { RalphError } from "../error.ts";
 import { OpenCodeError } from "../opencode/error.ts";
 import { tokensOf } from "../registry/model.ts";
 import { LostSession } from "../registry/registry.ts";
-import { type Action, nextAction, type Past, type Proof, type Spent } from "./decide.ts";
+import {
+  type Action,
+  nextAction,
+  type Past,
+  type Proof,
+  type Snapshot,
+  type Spent,
+} from "./decide.ts";
 import {
   concludeInterrupted,
   type Ended,
@@ -15,6 +22,7 @@ import {
   type SessionContext,
   tellVerdict,
 } from "./iteration.ts";
+import { isLeaving } from "./leave.ts";
 import { waitForServer } from "./server.ts";
 import type { Begun } from "./session.ts";
 import type { Prices } from "./usage.ts";
@@ -90,7 +98,7 @@ async function loop(tools: LoopTools, order: LoopOrder, signal: AbortSignal): Pr
     const agenda = work.read();
     await verification.prepare(agenda);
     const action = nextAction({
-      request: signal.aborted ? "stop" : order.checkpointAsked() ? "checkpoint" : undefined,
+      request: requestOf(order, signal),
       stories: agenda.stories,
       past,
       limits: settings.limits,
@@ -126,6 +134,12 @@ async function loop(tools: LoopTools, order: LoopOrder, signal: AbortSignal): Pr
         );
     }
   }
+}
+
+function requestOf({ checkpointAsked }: LoopOrder, signal: AbortSignal): Snapshot["request"] {
+  if (isLeaving(signal)) return "leave";
+  if (signal.aborted) return "stop";
+  return checkpointAsked() ? "checkpoint" : undefined;
 }
 
 /** All stories are said to be done: runs all gates, and records what came of it. */

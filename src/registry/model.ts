@@ -20,6 +20,7 @@ export type Reason =
   | "provider_error"
   | "server_unreachable"
   | "worker_died"
+  | "worker_ended"
   | "task_unreadable"
   | "internal_error";
 
@@ -67,6 +68,8 @@ export interface Session {
   workerVersion: string | null;
   /** The systemd unit that the worker runs as; null for a detached process. */
   workerUnit: string | null;
+  /** When the last worker took the session over; null for one of an earlier version. */
+  workerStartedAt: string | null;
   epoch: number;
   logPath: string | null;
   /** What a person answered, for every prompt. */

@@ -217,7 +217,8 @@ export function openRegistry(options: RegistryOptions) {
               - julianday(worker_started_at)) * 86400000), 0),
             worker_started_at = @now, worker_seen_at = @now
           WHERE id = @sessionId AND earlier IS NULL
-            AND (status = 'checkpointed' OR (status = 'failed' AND reason = 'worker_died'))
+            AND (status = 'checkpointed' OR (status = 'failed'
+              AND reason IN ('worker_died', 'worker_ended')))
           RETURNING id, epoch`,
           { ...settings(worker), sessionId, now: utc() },
         );
@@ -647,6 +648,7 @@ function sessionOf(row: Row): Session {
     workerPid: number(row.worker_pid),
     workerVersion: text(row.worker_version),
     workerUnit: text(row.worker_unit),
+    workerStartedAt: text(row.worker_started_at),
     epoch: Number(row.epoch),
     logPath: text(row.log_path),
     said: text(row.said),

@@ -96,11 +96,14 @@ export async function machine(
     }),
     session: false, // a login would start the user's systemd
   });
-  await sh(
-    `mkdir -p ${PROJECT}/tasks/my-feature && cd ${PROJECT} && git init --quiet -b main
-     cat > tasks/my-feature/prd.json`,
-    { stdin: PRD, session: false },
-  );
+  const addProject = async (root: string) => {
+    await sh(
+      `mkdir -p ${root}/tasks/my-feature && cd ${root} && git init --quiet -b main
+       cat > tasks/my-feature/prd.json`,
+      { stdin: PRD, session: false },
+    );
+  };
+  await addProject(PROJECT);
 
   const run = (args: readonly string[], given: ExecOptions = {}) =>
     testbed.exec(
@@ -120,6 +123,10 @@ export async function machine(
     model,
     run,
     sh,
+    addProject,
+    /** What ralph needs in the environment of a unit, as lines of one. */
+    unitEnvironment: Object.entries(env).map(([name, value]) => `Environment=${name}=${value}`)
+      .join("\n"),
     findings,
     /** The ids of what failed. */
     async failures(given: ExecOptions = {}): Promise<string[]> {

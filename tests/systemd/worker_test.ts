@@ -112,3 +112,43 @@ testbedTest("a worker that is a unit is stopped as any other, and leaves nothing
     { what: "the unit to be gone" },
   );
 });
+
+testbedTest("what was running when the machine went down goes on at the next boot", async () => {
+  await using m = await machine({ holds: true });
+  await m.setUp();
+  const project = `/home/${USER}/stopped`;
+  await m.addProject(project);
+  await m.sh(`mkfifo ${project}/${HOLD}`);
+  const release = await holdAgent(m);
+  const folder = `/home/${USER}/.config/systemd/user`;
+  const self = (await m.run(["doctor", "--print-unit", "resume"])).stdout;
+  await m.sh(
+    `cat > ${folder}/ralph-resume.service; systemctl --user daemon-reload
+     systemctl --user enable ralph-resume.service
+     systemd-analyze --user verify ${folder}/ralph-resume.service`,
+    { stdin: self.replace("[Service]", `[Service]\n${m.unitEnvironment}`) },
+  );
+  assert.equal((await m.run(["run", "my-feature"])).code, 0);
+  assert.equal((await m.run(["run", `${project}/tasks/my-feature`])).code, 0);
+  assert.equal((await m.run(["stop", `${project}/tasks/my-feature`])).code, 0);
+
+  await m.testbed.reboot();
+  const rows = await until(async () => {
+    const { stdout } = await m.run(["status", "--json"], { session: false });
+    const all: (Row & { taskDir: string; reason: string | null; iteration: number })[] = JSON.parse(
+      stdout,
+    );
+    return all.some(({ status, iteration }) => status === "running" && iteration > 1) && all;
+  }, { what: "the session to go on", timeoutMs: 60_000 });
+  const stopped = rows.find(({ taskDir }) => taskDir.startsWith(project));
+  assert.deepEqual([stopped?.status, stopped?.reason], ["stopped", "user_stop"]);
+
+  await release();
+  const waited = await m.run(["wait", "my-feature"], { session: false });
+  assert.equal(waited.code, 0, waited.stdout + waited.stderr);
+  const { stdout } = await m.run(["history", "my-feature", "--json"], { session: false });
+  const outcomes = JSON.parse(stdout)[0].iterations.map(({ outcome }: { outcome: string }) =>
+    outcome
+  );
+  assert.deepEqual(outcomes, ["interrupted", "advanced"]);
+});

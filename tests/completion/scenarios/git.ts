@@ -64,7 +64,7 @@ export const git = themed("git", [
         '(cd "$elsewhere"',
         build(SUM),
         commitAll("feat: US-001 - sum"),
-        ')\ngit worktree remove "$elsewhere"',
+        ')\ngit worktree remove "$elsewhere"\nrmdir "$(dirname "$elsewhere")"',
       )),
       idle,
     ],

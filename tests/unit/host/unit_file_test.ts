@@ -10,13 +10,18 @@ const fit = (options: Partial<Parameters<typeof fitUnit>[1]>) =>
 const lineOf = (text: string, start: string) =>
   text.split("\n").find((line) => line.startsWith(start)) ?? "";
 
-Deno.test("each file of systemd/ can be had by its name", () => {
-  for (const name of UNIT_FILES) {
-    assert.match(unitFileText(name, mainUrl), /^\[Service\]$/m, name);
-  }
-  const drop = new URL("../../../systemd/opencode.service.d/", import.meta.url);
-  const names = [...Deno.readDirSync(drop)].map((entry) => entry.name.replace(".conf", ""));
-  assert.deepEqual(["opencode", ...names].sort(), [...UNIT_FILES].sort());
+/** The texts of all files below. */
+function textsIn(folder: URL): string[] {
+  return [...Deno.readDirSync(folder)].flatMap(({ name, isDirectory }) =>
+    isDirectory
+      ? textsIn(new URL(`${name}/`, folder))
+      : [Deno.readTextFileSync(new URL(name, folder))]
+  );
+}
+
+Deno.test("each file of systemd/ can be had by a name", () => {
+  const known = UNIT_FILES.map((name) => unitFileText(name, mainUrl));
+  assert.deepEqual(known.sort(), textsIn(new URL("../../../systemd/", import.meta.url)).sort());
 });
 
 Deno.test("the unit stays as it is where its port and its PATH fit", () => {

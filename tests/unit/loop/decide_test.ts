@@ -44,10 +44,11 @@ Deno.test("work that is done counts before every limit and every wish, once it i
   const spent = { costUsd: 9, tokens: 9, durationMs: 9 };
   const used = { ...limits, iterations: 1, costUsd: 1, tokens: 1, durationMs: 1 };
   const last = [{ outcome: "advanced", detail: "", blocked: "a key" }] as const;
-  for (const request of [undefined, "stop", "checkpoint"] as const) {
+  const unproved = { stop: "stopped user_stop", leave: "failed worker_ended", checkpoint: "prove" };
+  for (const request of [undefined, "stop", "leave", "checkpoint"] as const) {
     const at = { stories: done, past: last, limits: used, spent, request };
     assert.equal(shown(decide({ ...at, proof: proved })), "completed all_stories_pass");
-    const unknown = request === "stop" ? "stopped user_stop" : "prove";
+    const unknown = request === undefined ? "prove" : unproved[request];
     assert.equal(shown(decide(at)), unknown, request);
   }
 });
@@ -55,6 +56,11 @@ Deno.test("work that is done counts before every limit and every wish, once it i
 Deno.test("a person's stop comes before every limit", () => {
   const action = decide({ request: "stop", past: past("error", "error", "error") });
   assert.equal(shown(action), "stopped user_stop");
+});
+
+Deno.test("a worker that has to go leaves a session that can go on, whatever its limits", () => {
+  const action = decide({ request: "leave", past: past("error", "error", "error") });
+  assert.equal(shown(action), "failed worker_ended");
 });
 
 Deno.test("an agent that needs a person ends the session with its words, before a pause", () => {

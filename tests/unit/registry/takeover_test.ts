@@ -157,6 +157,7 @@ Deno.test("US-008, FR-7: a row of every version of the earlier program is carrie
       workerPid: 4711,
       workerVersion: null,
       workerUnit: null,
+      workerStartedAt: null,
       epoch: 1,
       logPath: null,
       said: null,
