@@ -2,7 +2,7 @@
 import type { Outcome, Reason, Status } from "../registry/model.ts";
 import { nextStory, type Story } from "../task/prd.ts";
 import type { Limits } from "../settings/settings.ts";
-import { inWords } from "./limits.ts";
+import { inWords, type Spent } from "./limits.ts";
 
 export interface Snapshot {
   /** What a person asked for since the last look; `leave`: the worker has to go. */
@@ -26,13 +26,6 @@ export interface Past {
   blocked?: string;
   /** The limit of the whole session that ended its turn, in words. */
   outOf?: string;
-}
-
-export interface Spent {
-  /** Quoted or derived: what is unknown is not in it. */
-  costUsd: number;
-  tokens: number;
-  durationMs: number;
 }
 
 export type Proof =

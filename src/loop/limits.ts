@@ -1,7 +1,14 @@
-/** How long a turn may take, and how long each of its waits. Durations in milliseconds. */
 import type { Limits } from "../settings/settings.ts";
-import type { Spent } from "./decide.ts";
 
+/** What a session has used so far, by all its workers. */
+export interface Spent {
+  /** Quoted or derived: what is unknown is not in it. */
+  costUsd: number;
+  tokens: number;
+  durationMs: number;
+}
+
+/** How long a turn may take, and how long each of its waits. Durations in milliseconds. */
 export interface TurnLimits {
   /** Of the agent's work in one turn; waiting for the provider or the server does not count. */
   readonly turnMs: number;

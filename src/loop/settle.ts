@@ -5,8 +5,7 @@
 
 import type { AgentError, Busy, Message } from "../opencode/model.ts";
 import { plain } from "../terminal/plain.ts";
-import type { Spent } from "./decide.ts";
-import { inWords, type TurnLimits } from "./limits.ts";
+import { inWords, type Spent, type TurnLimits } from "./limits.ts";
 
 /** The server's state, read at one moment. */
 export interface Snapshot {

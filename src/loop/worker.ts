@@ -6,14 +6,7 @@ import { RalphError } from "../error.ts";
 import { OpenCodeError } from "../opencode/error.ts";
 import { tokensOf } from "../registry/model.ts";
 import { LostSession } from "../registry/registry.ts";
-import {
-  type Action,
-  nextAction,
-  type Past,
-  type Proof,
-  type Snapshot,
-  type Spent,
-} from "./decide.ts";
+import { type Action, nextAction, type Past, type Proof, type Snapshot } from "./decide.ts";
 import {
   concludeInterrupted,
   type Ended,
@@ -23,6 +16,7 @@ import {
   tellVerdict,
 } from "./iteration.ts";
 import { isLeaving } from "./leave.ts";
+import type { Spent } from "./limits.ts";
 import { waitForServer } from "./server.ts";
 import type { Begun } from "./session.ts";
 import type { Prices } from "./usage.ts";

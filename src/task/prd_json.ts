@@ -1,7 +1,7 @@
 /** `prd.json`: the form that most Ralph loops share. What is not named here is kept and ignored. */
 import { type Gate, type GateFault, readGates } from "./gate.ts";
 import { type JsonNode, type JsonObject, scanJson } from "./json_scan.ts";
-import type { PrdDocument, StoryEntry } from "./prd.ts";
+import type { PrdDocument, StoryEntry } from "./prd_document.ts";
 import { type Edit, lineAt, prdError, requireUtf8, type Source } from "./source.ts";
 
 /**

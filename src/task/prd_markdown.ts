@@ -4,7 +4,7 @@
  */
 import { plain } from "../terminal/plain.ts";
 import { type Heading, headingText, type MarkdownLine, markdownLines } from "./markdown_lines.ts";
-import type { PrdDocument, StoryEntry } from "./prd.ts";
+import type { PrdDocument, StoryEntry } from "./prd_document.ts";
 import { readStoryBody } from "./story_body.ts";
 import { lineAt, prdError, type Source, textAt } from "./source.ts";
 

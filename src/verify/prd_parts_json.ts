@@ -1,7 +1,7 @@
 /** What of a `prd.json` is protected. Reads what can be read: a fault in one story spares the others. */
 import { type JsonNode, scanJson } from "../task/json_scan.ts";
 import { requireUtf8, type Source } from "../task/source.ts";
-import type { PrdParts, StoryParts } from "./prd_guard.ts";
+import type { PrdParts, StoryParts } from "./prd_parts.ts";
 
 /** What an agent may write into a story, beside `passes`. */
 const NOTES: readonly string[] = ["notes", "completionNotes"];

@@ -6,7 +6,7 @@
 import { type MarkdownLine, markdownLines } from "../task/markdown_lines.ts";
 import type { Story } from "../task/prd.ts";
 import type { Source } from "../task/source.ts";
-import type { PrdParts, StoryParts } from "./prd_guard.ts";
+import type { PrdParts, StoryParts } from "./prd_parts.ts";
 
 const NOTES = /^[ \t]*(?:[-*+][ \t]+)?\*\*(?:completion )?notes(?::\*\*|\*\*:)/i;
 /** Ends notes: the next label is such a line. */

@@ -47,7 +47,7 @@ Deno.test("the demo completes its task, one iteration mending the one before", a
     const commits = shown.match(new RegExp(`^\\w{7,} feat: ${id} - `, "gm"))?.length;
     assert.equal(commits, id === "US-002" ? 2 : 1, shown);
   }
-  assert.match(shown, /^  US-002 was claimed and taken back: the gate `deno test` fails/m);
+  assert.match(shown, /^ {2}US-002 was claimed and taken back: the gate `deno test` fails/m);
   assert.match(shown, /^completed: all 4 stories pass/m);
   assert.deepEqual([...Deno.readDirSync(temporary.path)], []);
   await until(() => processesOf(temporary.path).length === 0, { what: "its processes to be gone" });
