@@ -3,7 +3,7 @@ import * as path from "node:path";
 import { RalphError } from "../error.ts";
 import { selfCommand, startInBackground } from "../host/background.ts";
 import { allEnvironment, environmentNames } from "../host/environment.ts";
-import { readFileIfAny } from "../host/files.ts";
+import { readFileIfAny, textEndsIfAny } from "../host/files.ts";
 import { workerLives } from "../host/lock.ts";
 import { makePrivateFolder, taskKey } from "../host/paths.ts";
 import { type EndingSignal, onEndingSignal } from "../host/signals.ts";
@@ -116,7 +116,7 @@ function printPrompt(
     whenEmpty: {},
   });
   const order = { task, story, agenda, settings, template, ...left, ...said && { said } };
-  context.output.out.write(buildPrompt(promptFacts({ readFile: readFileIfAny }, order)));
+  context.output.out.write(buildPrompt(promptFacts({ readText: textEndsIfAny }, order)));
   return EXIT.done;
 }
 

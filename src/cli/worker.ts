@@ -4,7 +4,7 @@ import { type ErrorKind, type Hint, RalphError } from "../error.ts";
 import { runBounded } from "../host/bounded_process.ts";
 import { prepareBranch } from "../host/branch.ts";
 import { takeOverEnvironment } from "../host/environment.ts";
-import { readFileIfAny, textOf } from "../host/files.ts";
+import { readFileIfAny, textEndsIfAny, textOf } from "../host/files.ts";
 import { treeChange, treeState } from "../host/git.ts";
 import { judgeTools } from "../host/judge_tools.ts";
 import { takeLock } from "../host/lock.ts";
@@ -156,7 +156,7 @@ export async function work(
           turns: createTurns({ client, clock, signal: streamEnd.signal }),
           registry,
           tree: { state: treeState, change: treeChange },
-          readFile: readFileIfAny,
+          readText: textEndsIfAny,
           clock,
           emit: tell,
         },

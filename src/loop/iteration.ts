@@ -45,8 +45,8 @@ export interface LoopTools {
       between: { before: TreeState; after: TreeState; ignore: string },
     ): Promise<TreeChange | undefined>;
   };
-  /** The file's bytes; undefined when there is no such file. */
-  readFile(path: string): Uint8Array | undefined;
+  /** A file's text, of a very long one the two ends; undefined when there is no such file. */
+  readText(path: string): string | undefined;
   clock: Clock;
   emit: Emit;
 }
@@ -318,7 +318,7 @@ async function runTurn(
 
 /** What the prompt for a story is made of. */
 export function promptFacts(
-  { readFile }: Pick<LoopTools, "readFile">,
+  { readText }: Pick<LoopTools, "readText">,
   order:
     & Pick<IterationOrder, "task" | "story" | "agenda" | "failure" | "said" | "template">
     & { settings: Pick<Settings, "verify"> },
@@ -331,7 +331,7 @@ export function promptFacts(
     open: openStories(agenda).length,
     total: agenda.stories.length,
     gates: gatesOf(story, [...settings.verify, ...agenda.gates]),
-    progress: decode(readFile(path.join(task.dir, "progress.txt"))),
+    progress: readText(path.join(task.dir, "progress.txt")),
     failure,
     said,
     template,
@@ -382,6 +382,3 @@ function usageOf({ usage }: TurnReport): Usage | undefined {
 }
 
 const openStories = ({ stories }: Agenda) => stories.filter((story) => !story.passes);
-
-/** Text written by an agent may be anything: what is not UTF-8 is replaced. */
-const decode = (bytes: Uint8Array | undefined) => bytes && new TextDecoder().decode(bytes);
