@@ -156,13 +156,13 @@ Deno.test("tasks: a wrong name, a broken PRD, a folder outside git, a hostile na
 Deno.test("run without a task: the one with open stories, else a list of them", async () => {
   const none = { "tasks/done/prd.md": PRD.replace("[ ]", "[x]"), "tasks/bad/prd.json": "{" };
   const cases: [Record<string, string>, number, RegExp][] = [
-    [none, 4, /no task here has open stories\n\nhint: see all tasks: ralph tasks/],
+    [none, 4, /no task here has anything to do\n\nhint: see all tasks: ralph tasks/],
     // Found, and so it gets as far as the server, which is not there.
     [{ ...none, "tasks/one/prd.md": PRD }, 6, /cannot reach OpenCode/],
     [
       { ...none, "tasks/one/prd.md": PRD, "tasks/two words/prd.md": PRD },
       2,
-      /2 tasks have open stories; say which\n\n.*ralph run one\n.*ralph run 'two words'/,
+      /2 tasks have something to do; say which\n\n.*ralph run one\n.*ralph run 'two words'/,
     ],
   ];
   await using ralph = await makeRalph();
