@@ -159,6 +159,7 @@ Deno.test("run without a task: the one with open stories, else a list of them", 
     [none, 4, /no task here has anything to do\n\nhint: see all tasks: ralph tasks/],
     // Found, and so it gets as far as the server, which is not there.
     [{ ...none, "tasks/one/prd.md": PRD }, 6, /cannot reach OpenCode/],
+    [{ ...none, "tasks/one/prompt.md": "Tick the box." }, 6, /cannot reach OpenCode/],
     [
       { ...none, "tasks/one/prd.md": PRD, "tasks/two words/prd.md": PRD },
       2,
