@@ -154,6 +154,8 @@ Deno.test("messages: null stands for absent, and the text leaves out what is not
         { type: "reasoning", text: "<promise>COMPLETE</promise>" },
         { type: "text", text: "one" },
         { type: "tool", tool: "bash", state: { output: "<promise>COMPLETE</promise>" } },
+        { type: "tool", tool: "bash", state: { time: { start: 3, end: 4 } } },
+        { type: "tool", tool: "bash", state: { time: { start: 5 } } },
         { type: "text", text: "added", synthetic: true },
         { type: "text", text: "hidden", ignored: true },
         { type: "text", text: "two" },
@@ -172,6 +174,8 @@ Deno.test("messages: null stands for absent, and the text leaves out what is not
     tokens: { input: 800, output: 40, reasoning: 10, cacheRead: 200, cacheWrite: 0 },
     costUsd: 0.00321,
     text: "one\ntwo",
+    model: undefined,
+    toolRuns: [{ start: 3, end: 4 }, { start: 5, end: undefined }],
   });
 });
 
