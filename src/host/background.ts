@@ -82,7 +82,7 @@ async function startAsUnit(
       // Where the source runs, Deno looks for its packages there.
       ...(environment("DENO_DIR") === undefined ? [] : ["--setenv=DENO_DIR"]),
       "--",
-      ...command,
+      ...command.map(keptAsItIs),
     ],
     {
       stderrPath,
@@ -95,6 +95,14 @@ async function startAsUnit(
   // Its own words, not the worker's: the unit was not started.
   const said = child === undefined ? "there is no systemd-run" : textOf(stderrPath)?.trim() ?? "";
   return child === undefined || said.startsWith("Failed to ") ? { notAsUnit: said } : {};
+}
+
+/**
+ * `spawn` takes a word that is this program's path for Node's, and puts options of Deno behind it
+ * (2.7.11 and 2.9.6, measured): the same file is named in another way.
+ */
+function keptAsItIs(word: string): string {
+  return word === Deno.execPath() ? word.replace(/\/([^/]*)$/, "/./$1") : word;
 }
 
 /** In a session of its own, and without a terminal. */

@@ -29,7 +29,8 @@ const LOG = "journalctl --user -u opencode.service -n 50 --no-pager";
 const DOCTOR = "ralph doctor";
 const INSTALL = "mkdir -p /home/ann/.config/systemd/user && " +
   "ralph doctor --print-unit > /home/ann/.config/systemd/user/opencode.service && " +
-  "systemctl --user daemon-reload && systemctl --user enable --now opencode.service";
+  "systemctl --user daemon-reload && systemctl --user enable --now opencode.service && " +
+  "ralph doctor server.answers";
 
 const CASES: readonly {
   name: string;

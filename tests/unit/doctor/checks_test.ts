@@ -357,7 +357,7 @@ cases([
     level: "fail",
     says: /there is no opencode\.service/,
     commands: [
-      /^mkdir -p \S+systemd\/user && ralph doctor --print-unit > \S+ && .*enable --now opencode\.service$/,
+      /^mkdir -p \S+systemd\/user && ralph doctor --print-unit > \S+ && .*enable --now opencode\.service && ralph doctor.* server\.answers$/,
     ],
   },
   {
