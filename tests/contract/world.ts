@@ -7,6 +7,7 @@ import { createClient, type OpenCode } from "../../src/opencode/client.ts";
 import type { Activity } from "../../src/loop/activity.ts";
 import { type TurnLimits, turnLimits } from "../../src/loop/limits.ts";
 import { createTurns, type TurnReport, type Turns } from "../../src/loop/turn.ts";
+import { sleep } from "../../src/clock.ts";
 import { systemClock } from "../../src/host/clock.ts";
 import { type Version, VERSIONS } from "../support/install.ts";
 import { createFakeOpenCode } from "../support/fake_opencode.ts";
@@ -55,21 +56,26 @@ export interface Turn extends TurnReport {
   readonly activities: readonly Activity[];
 }
 
-type Backend = Pick<World, "model" | "server">;
+/** Starts a server and its model, which `stack` ends. */
 type Start = (
   stack: AsyncDisposableStack,
   options: { version: Version; password?: string },
-) => Promise<Backend>;
+) => Promise<Pick<World, "model" | "server">>;
 
-const startReal: Start = async (stack, options) => {
+/** The least that a real one takes to start (1.1.53, measured). */
+const BOOT_MS = 650;
+
+export const startReal: Start = async (stack, options) => {
   const model = stack.use(await startModel(() => say("done")));
   const server = stack.use(await startServer({ ...options, model }));
   return { model, server };
 };
 
-const startFake: Start = async (stack, options) => {
-  const fake = createFakeOpenCode({ ...options, clock: systemClock, tools: hostTools });
-  return { model: fake, server: stack.use(await serveFake(fake)) };
+export const startFake: Start = async (stack, options) => {
+  const model = createFakeOpenCode({ ...options, clock: systemClock, tools: hostTools });
+  const { url, kill, start } = stack.use(await serveFake(model));
+  const startSlowly = () => sleep(systemClock, BOOT_MS).then(() => start());
+  return { model, server: { url, kill, start: startSlowly } };
 };
 
 /** Runs `body` once for each supported version, real and fake, on a server of its own. */
@@ -88,7 +94,8 @@ export function onEachVersion(
   }
 }
 
-async function startWorld(
+/** A server, real or fake, a project, and a client of both. */
+export async function startWorld(
   start: Start,
   { version, ...options }: { version: Version; password?: string },
 ): Promise<World> {
