@@ -1,6 +1,6 @@
 /**
  * An OpenCode server with a scripted model, a project, and ralph's client of both. The fake server
- * of `fake_opencode.ts` passes the same tests as the real ones.
+ * of `fake_opencode.ts` runs all the tests of the real ones; none was left out or changed for it.
  */
 import type { AgentEvent } from "../../src/opencode/model.ts";
 import { createClient, type OpenCode } from "../../src/opencode/client.ts";
