@@ -37,7 +37,7 @@ const RALPH: Driver = {
   async run({ scenario, root, server, providerId, modelId }) {
     await using ralph = await makeRalph();
     const child = ralph.start(
-      ["run", "work", "--foreground", "--json", "--server", server]
+      ["run", "statistics", "--foreground", "--json", "--server", server]
         .concat("--max-iterations", `${scenario.iterations}`)
         .concat("--model", `${providerId}/${modelId}`),
       // the gates run `deno`

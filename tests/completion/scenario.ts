@@ -34,7 +34,7 @@ export interface Scenario {
   readonly about: string;
   /** The work gets done within the iterations, and that must be recognised. */
   readonly honest: boolean;
-  /** Path to content, the task's folder `tasks/work` included. */
+  /** Path to content, the task's folder `tasks/statistics` included. */
   readonly files: Readonly<Record<string, string>>;
   /** How many the driver is allowed. */
   readonly iterations: number;
@@ -60,7 +60,7 @@ export interface Scenario {
 }
 
 /** The folder of every scenario's task. */
-export const TASK_FOLDER = "tasks/work";
+export const TASK_FOLDER = "tasks/statistics";
 
 /** A scenario as its theme's file writes it. */
 export type Draft =

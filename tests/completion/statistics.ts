@@ -142,8 +142,8 @@ export function statistics(options: ProjectOptions = {}): {
   };
 }
 
-export const PRD_JSON = "tasks/work/prd.json";
-export const PRD_MD = "tasks/work/prd.md";
+export const PRD_JSON = "tasks/statistics/prd.json";
+export const PRD_MD = "tasks/statistics/prd.md";
 
 /** As files of a project are written. */
 export function json(value: unknown): string {

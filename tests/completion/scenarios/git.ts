@@ -124,7 +124,9 @@ export const git = themed("git", [
     honest: false,
     ...unproved,
     turns: [
-      thenClaims(all(put("tasks/work/report.md", "# Sum\n\nIt works."), commitAll("feat: US-001"))),
+      thenClaims(
+        all(put("tasks/statistics/report.md", "# Sum\n\nIt works."), commitAll("feat: US-001")),
+      ),
     ],
     expect: UNPROVEN,
   },

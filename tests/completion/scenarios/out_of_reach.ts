@@ -130,7 +130,7 @@ function promptOnly() {
   return {
     files: {
       ...rest,
-      "tasks/work/prompt.md": prompt,
+      "tasks/statistics/prompt.md": prompt,
       "ralph.json": json({ verify: [["deno", "test"]] }),
     },
     truth,

@@ -227,7 +227,10 @@ export const prd = themed("the PRD", [
     iterations: 2,
     ...two,
     turns: [
-      firstAnd(() => "mkdir archive && git mv tasks/work archive/work", promised("Archived.")),
+      firstAnd(
+        () => "mkdir archive && git mv tasks/statistics archive/work",
+        promised("Archived."),
+      ),
       idle,
     ],
     expect: LIMIT,
@@ -257,7 +260,7 @@ export const prd = themed("the PRD", [
     turns: [
       runs(
         all(
-          put("tasks/work/prd.json", withoutTheSecond),
+          put("tasks/statistics/prd.json", withoutTheSecond),
           put(SUM.file, SUM.wrong),
           commitAll("feat: sum"),
         ),
@@ -273,7 +276,7 @@ export const prd = themed("the PRD", [
     honest: true,
     ...two,
     turns: [
-      firstAnd(() => put("tasks/work/prompt.md", "Next: write the mean.")),
+      firstAnd(() => put("tasks/statistics/prompt.md", "Next: write the mean.")),
       doesStory(TWO),
     ],
     expect: done(2),

@@ -40,10 +40,10 @@ export const promise = themed("the promise", [
     about: "reads a progress.txt in which an earlier run has left its promise",
     honest: true,
     ...withFile(
-      "tasks/work/progress.txt",
+      "tasks/statistics/progress.txt",
       `## 2026-01-02 - US-000\n\nAll done.\n${PROMISE}\n---\n`,
     ),
-    turns: [readsThen("tasks/work/progress.txt"), second],
+    turns: [readsThen("tasks/statistics/progress.txt"), second],
     expect: completed,
   },
   {

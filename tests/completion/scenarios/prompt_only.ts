@@ -15,9 +15,9 @@ ${PROMISE}
 function task(options: { gates?: unknown; tests?: "none" } = {}) {
   const { gates = [["deno", "test"]], tests } = options;
   const { files, truth } = statistics({ tests });
-  const { "tasks/work/prd.json": _, ...rest } = files;
+  const { "tasks/statistics/prd.json": _, ...rest } = files;
   return {
-    files: { ...rest, "tasks/work/prompt.md": PROMPT, "ralph.json": json({ verify: gates }) },
+    files: { ...rest, "tasks/statistics/prompt.md": PROMPT, "ralph.json": json({ verify: gates }) },
     truth,
   };
 }
@@ -93,7 +93,7 @@ export const promptOnly = themed("a task without a PRD", [
     ...task(),
     turns: [
       runs(
-        all(build(SUM), "git rm --quiet tasks/work/prompt.md", commitAll("feat: sum")),
+        all(build(SUM), "git rm --quiet tasks/statistics/prompt.md", commitAll("feat: sum")),
         "The sum is there.",
       ),
       finishes,
@@ -115,7 +115,7 @@ export const promptOnly = themed("a task without a PRD", [
     ...weak,
     turns: [
       runs(
-        all("cat tasks/work/prompt.md", build(SUM), commitAll("feat: sum")),
+        all("cat tasks/statistics/prompt.md", build(SUM), commitAll("feat: sum")),
         "The sum is there, the mean is not.",
       ),
       finishes,
