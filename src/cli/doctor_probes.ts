@@ -9,11 +9,12 @@ import type {
   SessionFacts,
   StoreFacts,
 } from "../doctor/probes.ts";
-import { UNIT_NAME } from "../doctor/unit_facts.ts";
+import { startedLately, UNIT_NAME } from "../doctor/unit_facts.ts";
 import { RalphError } from "../error.ts";
 import { ask } from "../host/ask.ts";
 import { fileSystemType, freeBytes, isNetworkFileSystem } from "../host/file_system.ts";
 import { fileExists, readFileIfAny } from "../host/files.ts";
+import { once } from "../host/once.ts";
 import { listenersOn } from "../host/port.ts";
 import { readProc } from "../host/proc.ts";
 import { repositoryState } from "../host/repository.ts";
@@ -48,7 +49,6 @@ export interface DoctorOrder {
 const VERSION_MS = 2_000;
 /** A server that systemd has just started answers after 1 to 4 s (1.1.53, 1.18.33, measured). */
 const STARTING_MS = 4_500;
-const STARTED_LATELY_MS = 20_000;
 const EVENT_MS = 2_000;
 /** A model that takes longer for one word is of no use tonight. */
 const TINY_TURN: TurnLimits = {
@@ -69,7 +69,7 @@ export function doctorProbes(context: Context, order: DoctorOrder): Probes {
   const names = namesOf(context, order.serverUrl);
   const systemd = createSystemd({ clock, unit: UNIT_NAME });
   const versions = new Map<string, Promise<string | undefined>>();
-  const listeners = memo(() => listenersOn(names.port, clock));
+  const listeners = once(() => listenersOn(names.port, clock));
   const passwords = serverEnv(environment);
   const client = createClient({
     url: order.serverUrl,
@@ -106,12 +106,12 @@ export function doctorProbes(context: Context, order: DoctorOrder): Probes {
     settingsProblem: order.settingsProblem,
     server: serverProbes(context, { client, systemd, model: order.model }),
     store: {
-      read: memo(() => storeFacts(context, order)),
+      read: once(() => storeFacts(context, order)),
       sqliteVersion,
     },
     project: root === undefined ? undefined : {
       root,
-      git: memo(() => repositoryState(root, clock)),
+      git: once(() => repositoryState(root, clock)),
       tasks: () => tasksOf(root),
     },
   };
@@ -166,12 +166,11 @@ function serverProbes(
   context: Context,
   { client, systemd, model }: { client: OpenCode; systemd: Systemd; model?: string },
 ): ServerProbes {
-  const { clock } = context;
   return {
-    health: memo(() => asked(() => healthWhenStarted(context, client, systemd))),
-    roundTrip: memo(() => roundTrip(context, client)),
-    models: memo(() => asked(() => modelsOf(client, model))),
-    waiting: memo(() =>
+    health: once(() => asked(() => healthWhenStarted(context, client, systemd))),
+    roundTrip: once(() => roundTrip(context, client)),
+    models: once(() => asked(() => modelsOf(client, model))),
+    waiting: once(() =>
       asked(async () => {
         const [permissions, questions, busy] = await Promise.all([
           client.permissions(),
@@ -185,7 +184,7 @@ function serverProbes(
         };
       })
     ),
-    turn: memo(() => asked(() => tinyTurn(context, { client, model }))),
+    turn: once(() => asked(() => tinyTurn(context, { client, model }))),
   };
 
   async function healthWhenStarted(
@@ -200,16 +199,11 @@ function serverProbes(
       } catch (error) {
         const mayStart = error instanceof OpenCodeError &&
           (error.problem === "unreachable" || error.problem === "timeout");
-        if (!mayStart || clock.monotonic() >= end || !(await isStarting(systemd))) throw error;
+        if (!mayStart || clock.monotonic() >= end) throw error;
+        if (!startedLately(await systemd.unit(), clock.now())) throw error;
         await sleep(clock, 200);
       }
     }
-  }
-
-  async function isStarting(systemd: Systemd): Promise<boolean> {
-    const unit = await systemd.unit();
-    return unit?.active === "active" && unit.activeSince !== undefined &&
-      clock.now() - unit.activeSince < STARTED_LATELY_MS;
   }
 }
 
@@ -372,9 +366,4 @@ async function asked<T>(question: () => Promise<T>): Promise<Asked<T>> {
     if (error instanceof OpenCodeError) return { error };
     throw error;
   }
-}
-
-function memo<T>(question: () => T): () => T {
-  let answer: { value: T } | undefined;
-  return () => (answer ??= { value: question() }).value;
 }

@@ -7,6 +7,7 @@ import type { Context } from "./context.ts";
 import { EXIT, exitCodeOf } from "./exit_codes.ts";
 import { run } from "./run.ts";
 import { readSessions } from "./sessions.ts";
+import { hintLines } from "./shown_error.ts";
 
 /**
  * Starts a worker for each, one after the other. A session that a person stopped or paused is never
@@ -27,7 +28,7 @@ export async function resume(context: Context, { json }: { json: boolean }): Pro
     } catch (error) {
       if (!(error instanceof RalphError)) throw error;
       err.line(`error: cannot go on with \`${plain(taskName, 80)}\`: ${error.message}`);
-      for (const { text, command } of error.hints) err.line(`hint: ${text}: ${command ?? ""}`);
+      for (const line of hintLines(error, err.colors)) err.line(line);
       worst = exitCodeOf(error.kind);
     }
   }

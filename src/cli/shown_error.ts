@@ -29,10 +29,14 @@ function usageError(error: CommanderError): RalphError {
 function errorText(error: RalphError, colors: Colors): string {
   const lines = [`${colors.red("error:")} ${error.message}`];
   if (error.hints.length > 0) lines.push("");
-  for (const { text, command } of error.hints) {
-    lines.push(`${colors.cyan("hint:")} ${text}${command ? `: ${colors.bold(command)}` : ""}`);
-  }
-  return lines.join("\n") + "\n";
+  return [...lines, ...hintLines(error, colors)].join("\n") + "\n";
+}
+
+/** What to do about an error, a line for each hint. */
+export function hintLines({ hints }: RalphError, colors: Colors): string[] {
+  return hints.map(({ text, command }) =>
+    `${colors.cyan("hint:")} ${text}${command ? `: ${colors.bold(command)}` : ""}`
+  );
 }
 
 /** The same for programs, as one line. */

@@ -5,7 +5,14 @@ import type { Unit, UserManager } from "../host/systemd.ts";
 import type { Problem } from "../opencode/error.ts";
 import type { Names } from "./probes.ts";
 import { describeHolder, installCommand, isOfUnit } from "./service.ts";
-import { INSTALLED, serveOptions, UNIT_NAME, whyNotActive } from "./unit_facts.ts";
+import {
+  INSTALLED,
+  LOG_COMMAND,
+  RESTART_COMMAND,
+  serveOptions,
+  UNIT_NAME,
+  whyNotActive,
+} from "./unit_facts.ts";
 
 export interface CauseFacts {
   problem: Problem;
@@ -21,7 +28,7 @@ export interface CauseFacts {
 const START: Hint = { text: "Start with", command: "systemctl --user start opencode" };
 const LOG: Hint = {
   text: "see what it said",
-  command: `journalctl --user -u ${UNIT_NAME} -n 50 --no-pager`,
+  command: LOG_COMMAND,
 };
 const DOCTOR: Hint = { text: "see everything that is wrong", command: "ralph doctor" };
 
@@ -78,12 +85,12 @@ export function causeOf(
   if (unit.active === "active") {
     return {
       why: `${UNIT_NAME} runs, but does not answer`,
-      hints: [{ text: "start it anew", command: `systemctl --user restart ${UNIT_NAME}` }, LOG],
+      hints: [{ text: "start it anew", command: RESTART_COMMAND }, LOG],
     };
   }
   const why = `${UNIT_NAME} ${whyNotActive(unit, log)}`;
   if (unit.active !== "inactive") {
-    const again = { text: "start it again", command: `systemctl --user restart ${UNIT_NAME}` };
+    const again = { text: "start it again", command: RESTART_COMMAND };
     return { why, hints: [LOG, again, DOCTOR] };
   }
   if (unit.fileState === "disabled") {

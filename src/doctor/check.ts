@@ -53,3 +53,6 @@ export const fail = (
   because: string,
   ...remedy: readonly [Remedy, ...Remedy[]]
 ): Verdict => ({ level: "fail", found, because, remedy });
+
+/** Why a check of the project is skipped. */
+export const NO_PROJECT = "this folder is not in a git repository";

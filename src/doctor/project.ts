@@ -3,9 +3,7 @@ import * as path from "node:path";
 import { plural } from "../terminal/format.ts";
 import { plain } from "../terminal/plain.ts";
 import { shellWord } from "../terminal/shell_word.ts";
-import { type Check, fail, ok, skip, warn } from "./check.ts";
-
-const NO_PROJECT = "this folder is not in a git repository";
+import { type Check, fail, NO_PROJECT, ok, skip, warn } from "./check.ts";
 
 export const projectChecks: readonly Check[] = [
   {

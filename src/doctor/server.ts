@@ -3,19 +3,28 @@ import type { OpenCodeError } from "../opencode/error.ts";
 import { duration, plural } from "../terminal/format.ts";
 import { plain } from "../terminal/plain.ts";
 import { shellWord } from "../terminal/shell_word.ts";
-import { type Check, fail, ok, type Remedy, skip, type Verdict, warn } from "./check.ts";
+import {
+  type Check,
+  fail,
+  NO_PROJECT,
+  ok,
+  type Remedy,
+  skip,
+  type Verdict,
+  warn,
+} from "./check.ts";
 import type { Names, Probes } from "./probes.ts";
 import { unitFacts } from "./service.ts";
-import { INSTALLED, UNIT_NAME } from "./unit_facts.ts";
+import { INSTALLED, LOG_COMMAND, RESTART_COMMAND, startedLately, UNIT_NAME } from "./unit_facts.ts";
 import { isTestedVersion, TESTED_VERSIONS } from "./versions.ts";
 
 const LOG: Remedy = {
   text: "see what it says",
-  command: `journalctl --user -u ${UNIT_NAME} -n 50 --no-pager`,
+  command: LOG_COMMAND,
 };
 const RESTART: Remedy = {
   text: "start it anew",
-  command: `systemctl --user restart ${UNIT_NAME}`,
+  command: RESTART_COMMAND,
 };
 /** A cold project takes up to 4 s (1.18.33, measured), and then the model takes its time. */
 const TURN_MS = 60_000;
@@ -74,7 +83,7 @@ export const serverChecks: readonly Check[] = [
           });
         }
       }
-      if (await isStarting(probes)) {
+      if (startedLately(await unitFacts(probes), probes.now())) {
         return fail(`${UNIT_NAME} was only just started, and does not answer yet`, found, {
           text: "give it a moment, then look again",
           command: `sleep 5; ${names.ralph} doctor`,
@@ -248,19 +257,8 @@ export const deepChecks: readonly Check[] = [
   },
 ];
 
-const NO_PROJECT = "this folder is not in a git repository";
-
 const nameOf = (source: "variable" | "file", path: string) =>
   source === "file" ? path : "OPENCODE_SERVER_PASSWORD";
-
-/** Started so lately that it need not answer yet. */
-const STARTED_LATELY_MS = 20_000;
-
-async function isStarting(probes: Probes): Promise<boolean> {
-  const unit = await unitFacts(probes);
-  return unit?.active === "active" && unit.activeSince !== undefined &&
-    probes.now() - unit.activeSince < STARTED_LATELY_MS;
-}
 
 /** What a request failed with, with the remedies that its error already knows. */
 function failure(error: OpenCodeError, because: string): Verdict {

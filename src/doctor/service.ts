@@ -9,6 +9,8 @@ import type { Names, Probes } from "./probes.ts";
 import { isTestedVersion, TESTED_VERSIONS } from "./versions.ts";
 import {
   INSTALLED,
+  LOG_COMMAND,
+  RESTART_COMMAND,
   searchPathOf,
   serveOptions,
   UNIT_NAME,
@@ -18,11 +20,11 @@ import {
 
 const RESTART: Remedy = {
   text: "start it again",
-  command: `systemctl --user restart ${UNIT_NAME}`,
+  command: RESTART_COMMAND,
 };
 const LOG: Remedy = {
   text: "see what it said",
-  command: `journalctl --user -u ${UNIT_NAME} -n 50 --no-pager`,
+  command: LOG_COMMAND,
 };
 /** A unit that was restarted, and runs for less than this, may be in a circle. */
 const SETTLED_MS = 30_000;

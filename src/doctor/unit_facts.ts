@@ -3,6 +3,8 @@ import type { Unit } from "../host/systemd.ts";
 import { plain } from "../terminal/plain.ts";
 
 export const UNIT_NAME = "opencode.service";
+export const RESTART_COMMAND = `systemctl --user restart ${UNIT_NAME}`;
+export const LOG_COMMAND = `journalctl --user -u ${UNIT_NAME} -n 50 --no-pager`;
 
 /** The unit as far as it can be told, also from its files where systemd does not answer. */
 export type UnitFacts = Pick<Unit, "load" | "fileState"> & Partial<Unit>;
@@ -39,6 +41,15 @@ function resultWords({ result, exitStatus }: UnitFacts): string {
   if (exitStatus === NOT_FOUND) return "its program was not found";
   if (result === "exit-code") return `exit code ${exitStatus}`;
   return plain(result ?? "unknown", 40);
+}
+
+/** Started so lately that it need not answer yet. */
+const STARTED_LATELY_MS = 20_000;
+
+/** Whether the unit runs, and only since a moment ago. `now` in epoch milliseconds. */
+export function startedLately(unit: UnitFacts | undefined, now: number): boolean {
+  return unit?.active === "active" && unit.activeSince !== undefined &&
+    now - unit.activeSince < STARTED_LATELY_MS;
 }
 
 /** What `opencode serve` was told, from its command line; undefined where that is not known. */

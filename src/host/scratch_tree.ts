@@ -7,6 +7,7 @@ import * as path from "node:path";
 import { RalphError } from "../error.ts";
 import { linkInCopy } from "./file_state.ts";
 import { freeBytes } from "./file_system.ts";
+import { textOf } from "./files.ts";
 import { allOf, askGit, listWorkTree } from "./work_tree.ts";
 
 /** What a copy may take, and what it must leave free on the disk for everybody else. */
@@ -200,7 +201,8 @@ async function lendRepository(
     copyIfAny(path.join(own, name), path.join(git, name));
   }
   const config = path.join(git, "config");
-  const settings = [config, path.join(own, "config.worktree")].map(textIfAny).join("\n");
+  const settings = [config, path.join(own, "config.worktree")].map((file) => textOf(file) ?? "")
+    .join("\n");
   Deno.writeTextFileSync(config, settings + ownSettings(to, settings));
 }
 
@@ -234,14 +236,6 @@ function copyIfAny(from: string, to: string): void {
     Deno.utimeSync(to, atime ?? new Date(0), mtime ?? new Date(0));
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-}
-
-function textIfAny(file: string): string {
-  try {
-    return Deno.readTextFileSync(file);
-  } catch {
-    return "";
   }
 }
 

@@ -7,6 +7,7 @@ import type { Clock } from "../clock.ts";
 import { type Answer, ask } from "./ask.ts";
 import { environment } from "./environment.ts";
 import { fileExists } from "./files.ts";
+import { once } from "./once.ts";
 
 export type UserManager =
   | {
@@ -249,10 +250,4 @@ export function logFrom(printed: string): readonly string[] {
   });
   const own = entries.filter(({ bySystemd }) => !bySystemd);
   return (own.length > 0 ? own : entries).map(({ message }) => message);
-}
-
-/** Makes one question of many: all get the first one's answer. */
-function once<T>(question: () => Promise<T>): () => Promise<T> {
-  let answer: Promise<T> | undefined;
-  return () => answer ??= question();
 }

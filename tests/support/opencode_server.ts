@@ -182,7 +182,8 @@ function passwordOf(password: string | undefined): Record<string, string> {
   return password === undefined ? {} : { OPENCODE_SERVER_PASSWORD: password };
 }
 
-function configOf(model: ScriptedModel): Record<string, unknown> {
+/** OpenCode settings by which every model is the scripted one. */
+export function configOf(model: ScriptedModel): Record<string, unknown> {
   const base = { tool_call: true, cost: { input: 3, output: 15, cache_read: 0.3, cache_write: 0 } };
   const large = { ...base, limit: { context: 128_000, output: 4096 } };
   return {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { bash, tickingAgent } from "../support/agent.ts";
 import type { Version } from "../support/install.ts";
+import { configOf } from "../support/opencode_server.ts";
 import { call, say, type Script, startModel } from "../support/scripted_model.ts";
 import {
   type ExecOptions,
@@ -79,21 +80,7 @@ export async function machine(
   const sh = (script: string, given: ExecOptions = {}) => testbed.sh(script, asUser(given));
 
   await sh(`mkdir -p ~/.config/opencode && cat > ~/.config/opencode/opencode.json`, {
-    stdin: JSON.stringify({
-      autoupdate: false,
-      share: "disabled",
-      model: "fake/ok",
-      small_model: "fake/ok",
-      enabled_providers: ["fake"],
-      provider: {
-        fake: {
-          npm: "@ai-sdk/openai-compatible",
-          name: "Fake",
-          options: { baseURL: model.url, apiKey: "none" },
-          models: { ok: { name: "ok", tool_call: true, limit: { context: 128000, output: 4096 } } },
-        },
-      },
-    }),
+    stdin: JSON.stringify(configOf(model)),
     session: false, // a login would start the user's systemd
   });
   const addProject = async (root: string) => {
