@@ -3,13 +3,35 @@
  */
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { RalphError } from "../error.ts";
+import { type Hint, RalphError } from "../error.ts";
 
 /** How long a statement waits for another process that writes, in milliseconds. */
 const BUSY_TIMEOUT_MS = 5_000;
 
 /** Each attempt follows a moment in which nobody else had the database: more than enough. */
 const ATTEMPTS_MAX = 20;
+
+/**
+ * The database cannot be used. `passing`: the same may succeed later, when there is room again or
+ * another program has let go, so that a worker waits; otherwise only a person can mend it.
+ */
+export class StoreError extends RalphError {
+  readonly passing: boolean;
+  constructor(
+    message: string,
+    { passing, hints, cause }: { passing: boolean; hints: readonly Hint[]; cause?: unknown },
+  ) {
+    super("state", message, hints, { cause });
+    this.passing = passing;
+  }
+}
+
+/** What a message about the database names. */
+export interface DatabasePlace {
+  path: string;
+  /** How long its statements wait for another program, in milliseconds. Default: 5 000. */
+  timeoutMs?: number;
+}
 
 /** SQLite's primary result codes that mean something to a user (sqlite.org/rescode.html). */
 const CODE = {
@@ -24,7 +46,7 @@ const CODE = {
 
 /**
  * Opens the database file, making it when it is missing, and changes nothing in it. Throws
- * `RalphError` (`state`) when the file cannot be opened or is no database.
+ * `StoreError` when the file cannot be opened or is no database.
  */
 export function openDatabase(
   path: string,
@@ -44,7 +66,7 @@ export function openDatabase(
     return database;
   } catch (error) {
     database?.close();
-    throw databaseError(error, path);
+    throw databaseError(error, { path, timeoutMs });
   }
 }
 
@@ -109,50 +131,59 @@ export function transaction<T>(database: DatabaseSync, work: () => T): T {
 }
 
 /** Says in a user's words what SQLite reported. Errors that are not SQLite's are passed on. */
-export function databaseError(error: unknown, path: string): unknown {
+export function databaseError(
+  error: unknown,
+  { path, timeoutMs = BUSY_TIMEOUT_MS }: DatabasePlace,
+): unknown {
   if (!(error instanceof Error) || error instanceof RalphError) return error;
   const { code, errcode } = error as { code?: string; errcode?: number };
   if (code !== "ERR_SQLITE_ERROR") return error;
-  const cause = { cause: error };
   switch (errcode === undefined ? codeOf(error.message) : errcode & 0xff) {
     case CODE.busy:
-      return new RalphError(
-        "state",
+      return new StoreError(
         `cannot use the database ${path}: another program has kept it locked for ${
-          BUSY_TIMEOUT_MS / 1000
+          timeoutMs / 1000
         } s`,
-        [{ text: "see which programs have it open", command: `fuser -v '${path}'` }],
-        cause,
+        {
+          passing: true,
+          hints: [{ text: "see which programs have it open", command: `fuser -v '${path}'` }],
+          cause: error,
+        },
       );
     case CODE.readOnly:
     case CODE.cantOpen:
       return notWritable(path, error);
     case CODE.full:
     case CODE.io:
-      return new RalphError(
-        "state",
-        `cannot write the database ${path}: ${error.message}`,
-        [{ text: "see how much room there is", command: `df -h '${path}'` }],
-        cause,
-      );
+      return new StoreError(`cannot write the database ${path}: ${error.message}`, {
+        passing: true,
+        hints: [{ text: "see how much room there is", command: `df -h '${path}'` }],
+        cause: error,
+      });
     case CODE.corrupt:
     case CODE.notADatabase:
-      return new RalphError(
-        "state",
+      return new StoreError(
         `cannot read the database ${path}: ${error.message}. It was left as it is`,
-        [{ text: "what is left of it can be read with", command: `sqlite3 '${path}' .recover` }],
-        cause,
+        {
+          passing: false,
+          hints: [
+            { text: "what is left of it can be read with", command: `sqlite3 '${path}' .recover` },
+          ],
+          cause: error,
+        },
       );
   }
   return error;
 }
 
-function notWritable(path: string, error: unknown): RalphError {
-  return new RalphError(
-    "state",
+function notWritable(path: string, error: unknown): StoreError {
+  return new StoreError(
     `cannot open the database ${path}: ${error instanceof Error ? error.message : error}`,
-    [{ text: "see who may use it", command: `ls -ld '${dirname(path)}' '${path}'` }],
-    { cause: error },
+    {
+      passing: true,
+      hints: [{ text: "see who may use it", command: `ls -ld '${dirname(path)}' '${path}'` }],
+      cause: error,
+    },
   );
 }
 

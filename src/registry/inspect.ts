@@ -18,7 +18,7 @@ const DAMAGE_LINES_MAX = 5;
 const BUSY_MS = 1_000;
 
 /**
- * Throws `RalphError` (`state`) for a file that cannot be opened, is no database of ralph's, or is
+ * Throws `StoreError` for a file that cannot be opened, is no database of ralph's, or is
  * a newer one's. `deep`: reads it through whatever its size.
  */
 export function inspectDatabase(
@@ -35,7 +35,7 @@ export function inspectDatabase(
       checked,
     };
   } catch (error) {
-    throw databaseError(error, path);
+    throw databaseError(error, { path, timeoutMs: BUSY_MS });
   } finally {
     database.close();
   }

@@ -3,8 +3,7 @@
  * transaction together with the row that says it was applied.
  */
 import type { DatabaseSync } from "node:sqlite";
-import { RalphError } from "../error.ts";
-import { openDatabase, transaction } from "./database.ts";
+import { databaseError, openDatabase, StoreError, transaction } from "./database.ts";
 import { hasEarlierSessions, insertEarlierSessions, removeEarlierSessions } from "./takeover.ts";
 
 export interface Migration {
@@ -12,8 +11,6 @@ export interface Migration {
   name: string;
   sql: string;
 }
-
-/** sqlite.org/rescode.html */
 
 const BOOKKEEPING = `CREATE TABLE IF NOT EXISTS migrations (
   number INTEGER PRIMARY KEY,
@@ -38,7 +35,7 @@ export function schemaVersion(database: DatabaseSync): number {
 }
 
 /**
- * Throws `RalphError` of kind `state` for a database that this program must not touch: one from a
+ * Throws `StoreError` for a database that this program must not touch: one from a
  * newer ralph, and one that has tables of something else.
  */
 export function refuseUnusable(
@@ -49,11 +46,13 @@ export function refuseUnusable(
   const version = schemaVersion(database);
   if (version === 0) refuseForeignTables(database, path);
   if (version <= newest) return;
-  throw new RalphError(
-    "state",
+  throw new StoreError(
     `cannot use the database ${path}: it was written by a newer ralph (schema ${version}, ` +
       `this one knows ${newest}). It was left as it is`,
-    [{ text: "use the newer ralph; this one is", command: "ralph --version" }],
+    {
+      passing: false,
+      hints: [{ text: "use the newer ralph; this one is", command: "ralph --version" }],
+    },
   );
 }
 
@@ -105,10 +104,12 @@ function refuseForeignTables(database: DatabaseSync, path: string): void {
   if (!table || hasEarlierSessions(database)) return;
   // Another process may be making the first tables at this moment.
   if (schemaVersion(database) > 0) return;
-  throw new RalphError(
-    "state",
+  throw new StoreError(
     `cannot use the database ${path}: it has tables that this ralph did not make. It was left as it is`,
-    [{ text: "see what is in it", command: `sqlite3 '${path}' .schema` }],
+    {
+      passing: false,
+      hints: [{ text: "see what is in it", command: `sqlite3 '${path}' .schema` }],
+    },
   );
 }
 
@@ -116,7 +117,7 @@ function refuseForeignTables(database: DatabaseSync, path: string): void {
  * Copies the database as it is for everybody else, on a connection of its own: the caller's has the
  * write lock, so that nothing changes meanwhile and no other process makes a copy at the same time.
  * A copy that is there was made by an attempt that ended before it changed anything, and stays.
- * Throws `RalphError` (`state`) when no copy can be made.
+ * Throws `StoreError` when no copy can be made.
  */
 function backUp(path: string, copy: string): void {
   if (exists(copy)) return;
@@ -128,12 +129,15 @@ function backUp(path: string, copy: string): void {
     file.syncSync();
     Deno.renameSync(unfinished, copy);
   } catch (error) {
-    throw new RalphError(
-      "state",
+    const reason = databaseError(error, { path: unfinished });
+    throw new StoreError(
       `cannot copy the database ${path} to ${copy} before it is changed: ` +
         `${error instanceof Error ? error.message : error}. It was left as it is`,
-      [{ text: "see how much room there is", command: `df -h '${path}'` }],
-      { cause: error },
+      {
+        passing: !(reason instanceof StoreError) || reason.passing,
+        hints: [{ text: "see how much room there is", command: `df -h '${path}'` }],
+        cause: error,
+      },
     );
   }
 }

@@ -7,7 +7,13 @@
  */
 import type { DatabaseSync, SQLInputValue, SQLOutputValue } from "node:sqlite";
 import { RalphError } from "../error.ts";
-import { databaseError, makeDurable, openDatabase, transaction } from "./database.ts";
+import {
+  databaseError,
+  type DatabasePlace,
+  makeDurable,
+  openDatabase,
+  transaction,
+} from "./database.ts";
 import { migrate, type Migration, refuseUnusable, schemaVersion } from "./migrations.ts";
 import type {
   Findings,
@@ -38,6 +44,8 @@ export interface RegistryOptions {
   migrations: readonly Migration[];
   /** Epoch milliseconds. */
   now: () => number;
+  /** How long a statement waits for a program that keeps the database locked; default: 5 000. */
+  timeoutMs?: number;
 }
 
 export type Registry = ReturnType<typeof openRegistry>;
@@ -62,9 +70,13 @@ type Row = Record<string, SQLOutputValue>;
 const SESSION = `SELECT s.*, (SELECT coalesce(max(i.number), s.iterations_before)
   FROM iterations AS i WHERE i.session_id = s.id) AS iterations FROM sessions AS s`;
 
-/** Opens the registry for reading and writing, and makes or migrates the database first. */
+/**
+ * Opens the registry for reading and writing, and makes or migrates the database first. What the
+ * database refuses, then and later, is thrown as `StoreError`.
+ */
 export function openRegistry(options: RegistryOptions) {
-  const database = openDatabase(options.path, { readOnly: false });
+  const { path, timeoutMs } = options;
+  const database = openDatabase(path, { readOnly: false, timeoutMs });
   const utc = () => new Date(options.now()).toISOString();
   try {
     refuseUnusable(database, options);
@@ -72,9 +84,9 @@ export function openRegistry(options: RegistryOptions) {
     migrate(database, { ...options, appliedAt: utc() });
   } catch (error) {
     database.close();
-    throw databaseError(error, options.path);
+    throw databaseError(error, options);
   }
-  const { one, many, change, translate } = statements(database, options.path);
+  const { one, many, change, translate } = statements(database, options);
 
   /** Every write of a worker. `assignments` may use `@now`. */
   function update(lease: Lease, assignments: string, values: Record<string, SQLInputValue>) {
@@ -440,10 +452,7 @@ export function openRegistry(options: RegistryOptions) {
  * there is no database yet, or one that this program has first to make ready.
  */
 export function openRegistryReadOnly(
-  { path, migrations, timeoutMs }: Pick<RegistryOptions, "path" | "migrations"> & {
-    /** How long to wait for a program that keeps the database locked. */
-    timeoutMs?: number;
-  },
+  { path, migrations, timeoutMs }: Omit<RegistryOptions, "now">,
 ): ReadOnlyRegistry | undefined {
   const database = openDatabase(path, { readOnly: true, timeoutMs });
   try {
@@ -453,21 +462,21 @@ export function openRegistryReadOnly(
     }
   } catch (error) {
     database.close();
-    throw databaseError(error, path);
+    throw databaseError(error, { path, timeoutMs });
   }
-  const { one, many } = statements(database, path);
+  const { one, many } = statements(database, { path, timeoutMs });
   return { ...readers(one, many), close: () => database.close() };
 }
 
 /** Runs SQL with named parameters, and says in a user's words what went wrong. */
-function statements(database: DatabaseSync, path: string) {
+function statements(database: DatabaseSync, place: DatabasePlace) {
   type Values = Record<string, SQLInputValue>;
   const prepared = new Map<string, ReturnType<DatabaseSync["prepare"]>>();
   const translate = <T>(work: () => T): T => {
     try {
       return work();
     } catch (error) {
-      throw databaseError(error, path);
+      throw databaseError(error, place);
     }
   };
   const prepare = (sql: string) => {

@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
+import { databaseError, openDatabase, StoreError } from "../../../src/registry/database.ts";
+import { temporaryFolder } from "../../support/folder.ts";
+
+/** What the database refuses, as the program tells it. */
+function refusal(path: string, work: (database: DatabaseSync) => void): StoreError {
+  const database = openDatabase(path, { readOnly: false, timeoutMs: 100 });
+  try {
+    work(database);
+  } catch (error) {
+    const told = databaseError(error, { path, timeoutMs: 100 });
+    assert(told instanceof StoreError, String(told));
+    assert.equal(told.kind, "state");
+    assert(told.hints.some(({ command }) => command), "no command that helps");
+    return told;
+  } finally {
+    database.close();
+  }
+  assert.fail("nothing was refused");
+}
+
+Deno.test("no room is told as something that may pass", () => {
+  using dir = temporaryFolder();
+  const { passing, message } = refusal(`${dir.path}/a.db`, (database) => {
+    database.exec("PRAGMA max_page_count = 4; CREATE TABLE t (a)");
+    database.prepare("INSERT INTO t VALUES (zeroblob(100000))").run();
+  });
+  assert.equal(passing, true);
+  assert.match(message, /cannot write the database .*a\.db: database or disk is full/);
+});
+
+Deno.test("a locked database is told as something that may pass, with how long was waited", () => {
+  using dir = temporaryFolder();
+  const path = `${dir.path}/a.db`;
+  const other = new DatabaseSync(path);
+  other.exec("BEGIN IMMEDIATE");
+  const began = performance.now();
+  const { passing, message } = refusal(path, (database) => {
+    database.prepare("CREATE TABLE t (a)").run();
+  });
+  assert(performance.now() - began < 2_000);
+  other.close();
+  assert.equal(passing, true);
+  assert.match(message, /another program has kept it locked for 0\.1 s/);
+});
+
+Deno.test("damage is told as something that will not pass", () => {
+  using dir = temporaryFolder();
+  const path = `${dir.path}/a.db`;
+  Deno.writeTextFileSync(path, "this is no database ".repeat(100));
+  assert.throws(
+    () => openDatabase(path, { readOnly: false }),
+    (error) => error instanceof StoreError && !error.passing,
+  );
+});
