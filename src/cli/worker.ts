@@ -5,7 +5,7 @@ import { runBounded } from "../host/bounded_process.ts";
 import { prepareBranch } from "../host/branch.ts";
 import { takeOverEnvironment } from "../host/environment.ts";
 import { readFileIfAny, textEndsIfAny, textOf } from "../host/files.ts";
-import { treeChange, treeState } from "../host/git.ts";
+import { treeChange, type TreeState, treeState } from "../host/git.ts";
 import { judgeTools } from "../host/judge_tools.ts";
 import { takeLock } from "../host/lock.ts";
 import { type LogFile, openLogFile } from "../host/log_file.ts";
@@ -18,12 +18,14 @@ import type { Emit, LoopEvent } from "../loop/event.ts";
 import { LEAVE } from "../loop/leave.ts";
 import { createGateRunner } from "../loop/gate_runner.ts";
 import { beginSession, type Begun } from "../loop/session.ts";
-import { storeTree } from "../loop/stored_tree.ts";
+import { storedTree, storeTree } from "../loop/stored_tree.ts";
+import { createRecorder, type Recorder, watchLease } from "../loop/recorder.ts";
 import { keepTests } from "../loop/tests_kept.ts";
 import { createTurns } from "../loop/turn.ts";
 import { createVerification, type Verification } from "../loop/verification.ts";
 import { prdWork, promptWork, type Work } from "../loop/work.ts";
 import { runLoop, type SessionEnd } from "../loop/worker.ts";
+import { StoreError } from "../registry/database.ts";
 import type { Lease } from "../registry/model.ts";
 import type { Registry } from "../registry/registry.ts";
 import { readSettings } from "../settings/read.ts";
@@ -70,6 +72,7 @@ export type WorkerReport =
 /** Names in the session's folder. */
 const KEPT_PRD = "prd";
 const KEPT_TESTS = "tests.json";
+const KEPT_TREE = "tree.json";
 
 /**
  * Takes the task's lock, runs the loop to its end, and frees the lock. Throws `RalphError`
@@ -132,7 +135,14 @@ export async function work(
         }
       },
     });
-    const folder = sessionFolder(path.join(pathsOf(context).kept, key));
+    const recorder = createRecorder({ registry, clock, emit: tell, signal: stop.signal });
+    const stopLooking = watchLease({
+      registry,
+      lease,
+      clock,
+      onLost: (error) => stop.abort(error),
+    });
+    const folder = keptFolder(path.join(pathsOf(context).kept, key));
     if (!begun.continues) folder.clear();
     const work = workOf(task, { begun, folder, registry });
     tell({
@@ -154,6 +164,7 @@ export async function work(
         {
           client,
           turns: createTurns({ client, clock, signal: streamEnd.signal }),
+          recorder,
           registry,
           tree: { state: treeState, change: treeChange },
           readText: textEndsIfAny,
@@ -165,7 +176,16 @@ export async function work(
           task,
           settings: begun.settings,
           work,
-          verification: verificationOf(context, { task, begun, folder, registry, work, tell }),
+          verification: verificationOf(context, {
+            task,
+            begun,
+            folder,
+            registry,
+            recorder,
+            work,
+            tell,
+          }),
+          treeBefore: treeBefore(folder),
           template,
           said: begun.said,
           begun,
@@ -178,6 +198,7 @@ export async function work(
       return end;
     } finally {
       stopWatching();
+      stopLooking();
       log.close();
     }
   } finally {
@@ -197,7 +218,7 @@ function workOf(
     return promptWork({ task, promised: begun.accepted || claims.some(({ held }) => held) });
   }
   const { prdPath } = task;
-  const kept = begun.interrupted && folder.read(KEPT_PRD);
+  const kept = begun.underWay && folder.read(KEPT_PRD);
   const mode = (Deno.statSync(prdPath).mode ?? 0o644) & 0o777;
   return prdWork({
     files: Deno,
@@ -208,13 +229,46 @@ function workOf(
   });
 }
 
+/** What cannot be kept because the disk is full is trouble that may pass, as in the database. */
+function keptFolder(folder: string): SessionFolder {
+  const files = sessionFolder(folder);
+  return {
+    ...files,
+    write(name, bytes) {
+      try {
+        files.write(name, bytes);
+      } catch (error) {
+        const why = error instanceof Error ? error.message : String(error);
+        throw new StoreError(`cannot write in ${folder}: ${why}`, {
+          passing: true,
+          hints: [{ text: "see how much room there is", command: `df -h ${shellWord(folder)}` }],
+          cause: error,
+        });
+      }
+    },
+  };
+}
+
+/** A tree that git could not tell is kept as nothing, so that no older one takes its place. */
+function treeBefore(folder: SessionFolder) {
+  return {
+    keep: (tree: TreeState | undefined) =>
+      folder.write(KEPT_TREE, new TextEncoder().encode(tree ? storeTree(tree) : "")),
+    kept() {
+      const text = new TextDecoder().decode(folder.read(KEPT_TREE));
+      return text === "" ? undefined : storedTree(text);
+    },
+  };
+}
+
 function verificationOf(
   context: Context,
-  { task, begun, folder, registry, work, tell }: {
+  { task, begun, folder, registry, recorder, work, tell }: {
     task: Task;
     begun: Begun;
     folder: SessionFolder;
     registry: Registry;
+    recorder: Recorder;
     work: Work;
     tell: Emit;
   },
@@ -242,7 +296,7 @@ function verificationOf(
       clock,
       defaultTimeoutMs: settings.limits.gateMs,
       onStart({ name }) {
-        registry.setActivity(lease, `running gate ${name}`);
+        recorder.note((registry) => registry.setActivity(lease, `running gate ${name}`));
         tell({ type: "writing", line: `running gate ${name}` });
       },
     }),
@@ -259,7 +313,8 @@ function verificationOf(
       state: (known) => treeState(root, known),
       change: (between) => treeChange(root, { ...between, ignore: taskFolder }),
       start: begun.startTree,
-      onStartMoved: (start) => registry.setStartTree(lease, storeTree(start)),
+      onStartMoved: (start) =>
+        recorder.write((registry) => registry.setStartTree(lease, storeTree(start))),
     },
     claims: claims.filter(({ held }) => held !== false),
     passedBefore: gates.filter(({ passed }) => passed).map(({ gate }) => gate),

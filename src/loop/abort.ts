@@ -13,7 +13,7 @@ const ABORT_EVERY_MS = 1_000;
  * more than 2 s on a busy machine, and took 6 s to begin with 24 prompts at once (measured). Only a
  * stop in the first moments of a turn meets this.
  */
-const NOT_STARTED_MS = 8_000;
+export const NOT_STARTED_MS = 8_000;
 /**
  * How long an idle session may take to finish a half-written answer: 1.14.41 and 1.18.33 took up to
  * 4 s under load (measured). After that it never will: the server was restarted, or the abort met

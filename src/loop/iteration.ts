@@ -8,8 +8,9 @@ import { RalphError } from "../error.ts";
 import type { TreeChange, TreeState } from "../host/git.ts";
 import type { OpenCode } from "../opencode/client.ts";
 import { OpenCodeError } from "../opencode/error.ts";
+import { StoreError } from "../registry/database.ts";
 import type { Lease, Note, Usage } from "../registry/model.ts";
-import type { Registry } from "../registry/registry.ts";
+import type { ReadOnlyRegistry, Registry } from "../registry/registry.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Task } from "../task/find.ts";
 import type { Story } from "../task/prd.ts";
@@ -23,9 +24,9 @@ import { type Spent, turnLimits } from "./limits.ts";
 import { narrator } from "./narrator.ts";
 import { judge } from "./outcome.ts";
 import { buildPrompt, type PromptFacts } from "./prompt.ts";
-import type { Interrupted } from "./session.ts";
-import type { TurnReport, Turns } from "./turn.ts";
-import { type Prices, readUsage } from "./usage.ts";
+import type { Recorder } from "./recorder.ts";
+import type { TurnOptions, TurnReport, Turns } from "./turn.ts";
+import type { Prices } from "./usage.ts";
 import type { Verdict, Verification } from "./verification.ts";
 import type { Agenda, Work } from "./work.ts";
 
@@ -36,7 +37,14 @@ const TITLE_MAX = 160;
 export interface LoopTools {
   client: OpenCode;
   turns: Turns;
-  registry: Registry;
+  recorder: Recorder;
+  /** For reading: what is written goes through `recorder`. */
+  registry:
+    & Pick<
+      ReadOnlyRegistry,
+      "session" | "usage" | "findings" | "sessionOfOpenCode"
+    >
+    & Pick<Registry, "requireLease">;
   tree: {
     /** What was not written since `known` is not read again. */
     state(root: string, known?: TreeState): Promise<TreeState | undefined>;
@@ -58,6 +66,8 @@ export interface SessionContext {
   settings: Settings;
   work: Work;
   verification: Verification;
+  /** Where the tree as it was before the turn outlives the worker. */
+  treeBefore: { keep(tree: TreeState | undefined): void; kept(): TreeState | undefined };
   /** A prompt of the user's own. */
   template?: string;
   /** What a person answered. */
@@ -85,18 +95,21 @@ export async function runIteration(
   order: IterationOrder,
   signal: AbortSignal,
 ): Promise<Ended> {
-  const { registry, clock, emit } = tools;
+  const { recorder, clock, emit } = tools;
   const { lease, task, story, number, agenda } = order;
   const startedAt = clock.monotonic();
   const before = await tools.tree.state(task.projectRoot);
   const openCodeTitle = titleOf(order);
 
-  registry.beginIteration(lease, {
-    number,
-    storyId: story.id,
-    storyTitle: story.title,
-    openCodeTitle,
-    headBefore: before?.head,
+  await recorder.write((registry) => {
+    order.treeBefore.keep(before);
+    registry.beginIteration(lease, {
+      number,
+      storyId: story.id,
+      storyTitle: story.title,
+      openCodeTitle,
+      headBefore: before?.head,
+    });
   });
   emit({
     type: "iteration_started",
@@ -107,45 +120,12 @@ export async function runIteration(
     storiesOpen: openStories(agenda).length,
     storiesTotal: agenda.stories.length,
   });
-  const turn = await runTurn(tools, order, { openCodeTitle, signal });
-  const report = isLeaving(signal) ? { ...turn, end: leftEnd(turn.end) } : turn;
+  const report = await runTurn(tools, order, { openCodeTitle, signal });
   return await conclude(tools, order, { number, story, agenda, report, before, startedAt, signal });
 }
 
-/**
- * Records the iteration that broke off with an earlier worker, and judges what it left. Throws as
- * `runIteration` does.
- */
-export async function concludeInterrupted(
-  tools: LoopTools,
-  session: SessionContext,
-  { interrupted, prices, signal }: {
-    interrupted: Interrupted;
-    prices: Prices;
-    signal: AbortSignal;
-  },
-): Promise<Ended> {
-  const { number, storyId, openCodeSessionId, aborted } = interrupted;
-  const why = aborted
-    ? "the worker died in mid-turn"
-    : "the worker died in mid-turn; the server did not confirm that the turn was aborted";
-  const reading = openCodeSessionId === null
-    ? { usage: NO_USAGE, toolRuns: [] }
-    : await readUsage(tools.client, { sessionId: openCodeSessionId, prices });
-  const agenda = session.work.recall();
-  await session.verification.prepare(agenda);
-  return await conclude(tools, session, {
-    number,
-    story: { id: storyId },
-    agenda,
-    report: { end: { kind: "interrupted", why }, ...reading, answers: [] },
-    startedAt: tools.clock.monotonic(),
-    signal,
-  });
-}
-
 /** What came of the turn: looked at, judged, recorded, told. */
-async function conclude(
+export async function conclude(
   tools: LoopTools,
   session: SessionContext,
   { number, story, agenda, report, before, startedAt, signal }: {
@@ -159,9 +139,9 @@ async function conclude(
     signal: AbortSignal;
   },
 ): Promise<Ended> {
-  const { registry, clock, emit } = tools;
+  const { recorder, clock, emit } = tools;
   const { lease, task, verification } = session;
-  const { end } = report;
+  const end = isLeaving(signal) ? leftEnd(report.end) : report.end;
   const answers = report.answers.map(({ asked, reply, at }) => ({ asked, answer: reply, at }));
   for (const { asked, answer } of answers) emit({ type: "answered", asked, answer });
 
@@ -187,18 +167,20 @@ async function conclude(
   const blocked = end.kind === "settled" ? blockedWords(end.text) : undefined;
   const failure = failureOf(judgement, verdict);
   const usage = usageOf(report);
-  registry.endIteration(lease, {
-    number,
-    ...judgement,
-    ...verdict,
-    failure,
-    blocked,
-    headAfter: after?.head,
-    commits: change?.commits,
-    filesChanged: change?.files.length,
-    usage,
-    answers,
-  });
+  await recorder.write((registry) =>
+    registry.endIteration(lease, {
+      number,
+      ...judgement,
+      ...verdict,
+      failure,
+      blocked,
+      headAfter: after?.head,
+      commits: change?.commits,
+      filesChanged: change?.files.length,
+      usage,
+      answers,
+    })
+  );
   tellVerdict(verdict, emit);
   emit({
     type: "iteration_ended",
@@ -280,8 +262,8 @@ async function runTurn(
   order: IterationOrder,
   { openCodeTitle, signal }: { openCodeTitle: string; signal: AbortSignal },
 ): Promise<TurnReport> {
-  const { client, registry, emit } = tools;
-  const { lease, number, task, settings, prices, spent } = order;
+  const { client, recorder, emit } = tools;
+  const { lease, number, settings, prices, spent } = order;
   let sessionId: string;
   try {
     sessionId = (await client.createSession({ title: openCodeTitle })).id;
@@ -289,30 +271,52 @@ async function runTurn(
     if (!(error instanceof OpenCodeError)) throw error;
     return notSent(error);
   }
-  registry.setOpenCodeSession(lease, number, sessionId);
+  await recorder.write((registry) => registry.setOpenCodeSession(lease, number, sessionId));
   emit({ type: "opencode_session", id: sessionId });
 
   const text = buildPrompt(promptFacts(tools, order));
   const { model, agent, limits } = settings;
-  return await tools.turns.run({
+  return await followTurn(tools, order, {
     sessionId,
     send: async () => {
       await client.prompt(sessionId, { text, model, agent });
-      registry.setPrompted(lease, number);
+      recorder.note((registry) => registry.setPrompted(lease, number));
     },
     limits: turnLimits(limits, spent),
     prices,
     signal,
-    onEvent: narrator({ sessionId, projectRoot: task.projectRoot, emit }),
-    onActivity: ({ kind, text, until }) => {
-      registry.setActivity(lease, until === undefined ? text : `${text} (until ${utc(until)})`);
-      if (kind !== "working") {
-        emit({ type: "activity", text, until: until === undefined ? undefined : utc(until) });
-      }
-    },
   }).catch((error) => {
     if (!(error instanceof OpenCodeError)) throw error;
     return notSent(error);
+  });
+}
+
+/** Follows a turn to its end, and tells what it does. Throws as `Turns.run` does, and `LostSession`. */
+export function followTurn(
+  { turns, registry, recorder, emit }: LoopTools,
+  { lease, task }: SessionContext,
+  options: Omit<TurnOptions, "onEvent" | "onActivity" | "beforeAbort">,
+): Promise<TurnReport> {
+  return turns.run({
+    ...options,
+    onEvent: narrator({
+      sessionId: options.sessionId,
+      projectRoot: task.projectRoot,
+      emit,
+    }),
+    onActivity: ({ kind, text, until }) => {
+      const at = until === undefined ? undefined : utc(until);
+      recorder.note((registry) => registry.setActivity(lease, at ? `${text} (until ${at})` : text));
+      if (kind !== "working") emit({ type: "activity", text, until: at });
+    },
+    // A worker that was replaced leaves the turn to the one that has it now.
+    beforeAbort() {
+      try {
+        registry.requireLease(lease);
+      } catch (error) {
+        if (!(error instanceof StoreError)) throw error;
+      }
+    },
   });
 }
 
@@ -347,7 +351,7 @@ function titleOf({ task, lease, number, story }: IterationOrder): string {
   return plain(title, TITLE_MAX);
 }
 
-const NO_USAGE: TurnReport["usage"] = {
+export const NO_USAGE: TurnReport["usage"] = {
   tokens: { input: 0, output: 0, reasoning: 0, cacheRead: 0, cacheWrite: 0 },
   costUsd: 0,
   derivedCostUsd: 0,

@@ -20,9 +20,13 @@ export interface MemoryKeeper {
 /** A longer gap between two looks means that this process itself did not run: no silence, no work. */
 const GAP_MAX_MS = 15_000;
 
-export function createMemory(startedMs: number, prices: Prices = new Map()): MemoryKeeper {
+/** `workedMs`: how long the turn has worked already. */
+export function createMemory(
+  startedMs: number,
+  { prices = new Map(), workedMs = 0 }: { prices?: Prices; workedMs?: number } = {},
+): MemoryKeeper {
   const memory = {
-    workedMs: 0,
+    workedMs,
     quietMs: 0,
     retriedMs: 0,
     stillMs: 0,

@@ -9,9 +9,10 @@ import type { Iteration, Lease, Session, WorkerSettings } from "../registry/mode
 import type { Registry } from "../registry/registry.ts";
 import type { Settings, SettingsPart } from "../settings/settings.ts";
 import type { Task } from "../task/find.ts";
-import { abortTurn } from "./abort.ts";
 import { continuation } from "./continuation.ts";
 import type { Past } from "./decide.ts";
+import { findTurn } from "./found_turn.ts";
+import { recoveryOf } from "./recovery.ts";
 import { storedTree, storeTree } from "./stored_tree.ts";
 
 /** What of the settings is the session's own: it stays as it was at its start. */
@@ -27,8 +28,8 @@ export interface Begun {
   past: readonly Past[];
   /** What the last of them left for the next prompt. */
   failure?: string;
-  /** The one that was under way when the worker died; its turn is not at work any more. */
-  interrupted?: Interrupted;
+  /** The one that was under way when the worker died. Nothing was done about it yet. */
+  underWay?: Iteration;
   /** What evidence is measured against; undefined when git could not say. */
   startTree?: TreeState;
   /** How long earlier workers of the session worked, in milliseconds. */
@@ -41,14 +42,6 @@ export interface Begun {
   continues?: string;
   /** Something that a person should know. */
   warnings: readonly string[];
-}
-
-export interface Interrupted {
-  number: number;
-  storyId: string;
-  openCodeSessionId: string | null;
-  /** Whether the server confirmed that its turn was aborted. */
-  aborted: boolean;
 }
 
 export interface SessionOrder {
@@ -67,10 +60,7 @@ interface SessionTools {
   treeState: () => Promise<TreeState | undefined>;
 }
 
-/**
- * Starts or continues the task's session. The turn of an iteration that was under way when the
- * worker died is aborted first: two agents must not work in one tree.
- */
+/** Starts or continues the task's session. On the server nothing is done. */
 export async function beginSession(tools: SessionTools, order: SessionOrder): Promise<Begun> {
   const { registry } = tools;
   let previous = registry.lastSession(order.task.dir);
@@ -78,9 +68,9 @@ export async function beginSession(tools: SessionTools, order: SessionOrder): Pr
     registry.markWorkerDied(previous, "the worker ended without a word");
     previous = registry.session(previous.id);
   }
-  const continues = previous && continuation(previous);
-  return previous && continues
-    ? { ...await goOn(tools, order, previous), continues }
+  const why = previous && continuation(previous);
+  return previous && why !== undefined
+    ? await goOn(tools, order, { previous, why })
     : await startNew(tools, order, previous);
 }
 
@@ -120,7 +110,7 @@ async function startNew(
 async function goOn(
   { registry, client, clock, treeState }: SessionTools,
   { worker, settings: now, flags }: SessionOrder,
-  previous: Session,
+  { previous, why }: { previous: Session; why: string },
 ): Promise<Begun> {
   const start = registry.sessionStart(previous.id);
   const { owesEvidence, ...kept } = start
@@ -145,13 +135,11 @@ async function goOn(
     settings,
     past: ended.map((one) => pastOf(one, { answered: worker.said !== undefined })),
     failure: ended.at(-1)?.failure ?? undefined,
-    interrupted: underWay && {
-      number: underWay.number,
-      storyId: underWay.storyId ?? "",
-      openCodeSessionId: underWay.openCodeSessionId,
-      aborted: underWay.openCodeSessionId === null ||
-        await abortTurn({ client, clock, sessionId: underWay.openCodeSessionId }),
-    },
+    underWay,
+    continues: underWay
+      ? `continues session ${previous.id} with iteration ${underWay.number}: ` +
+        recoveryOf(underWay, await findTurn(client, underWay), clock.now()).words
+      : why,
     startTree: startTree || undefined,
     ranBeforeMs: registry.ranBeforeMs(previous.id),
     said: session?.said ?? undefined,

@@ -59,6 +59,10 @@ export interface TurnOptions {
   /** Events of this OpenCode session and its sub-agents', and of the stream itself. */
   readonly onEvent: (event: AgentEvent) => void;
   readonly onActivity: (activity: Activity) => void;
+  /** Called before the turn is aborted. What it throws is thrown by `run`, and the turn goes on. */
+  readonly beforeAbort?: () => void;
+  /** For a turn that an earlier worker began: how long it has worked, in milliseconds. */
+  readonly workedBeforeMs?: number;
 }
 
 export interface Turns {
@@ -111,7 +115,7 @@ function createTurn(options: TurnOptions & { client: OpenCode; clock: Clock }) {
   const { client, clock, sessionId, limits, prices = new Map(), signal } = options;
   const family = createFamily(client, sessionId);
   const responder = createResponder({ client, clock, family });
-  const memory = createMemory(clock.monotonic(), prices);
+  const memory = createMemory(clock.monotonic(), { prices, workedMs: options.workedBeforeMs });
   const bell = createBell(clock);
   const report = onChange(options.onActivity);
   const stopped = Promise.withResolvers<undefined>();
@@ -221,10 +225,18 @@ function createTurn(options: TurnOptions & { client: OpenCode; clock: Clock }) {
     return undefined;
   }
 
+  /** What the turn did before this worker came: no event tells. */
+  async function recall(): Promise<void> {
+    missedEvents = true;
+    const messages = await client.messages(sessionId).catch(ignoreServerFailure);
+    for (const message of messages ?? []) memory.seeMessage(message);
+  }
+
   async function conclude(
     { ending, reading }: { ending?: Ending; reading?: UsageReading } = {},
   ): Promise<TurnReport> {
     let end: TurnEnd;
+    if (ending?.kind !== "settled") options.beforeAbort?.();
     switch (ending?.kind) {
       case undefined:
         end = { kind: "stopped", confirmed: await abortTurn({ client, clock, sessionId }) };
@@ -260,6 +272,7 @@ function createTurn(options: TurnOptions & { client: OpenCode; clock: Clock }) {
         await options.send().catch((error) => {
           if (!mayHaveArrived(error)) throw error;
         });
+        if (options.workedBeforeMs !== undefined) await recall();
       }
       return await conclude(await follow());
     } finally {
@@ -280,7 +293,7 @@ function mayHaveArrived(error: unknown): boolean {
     (error.problem === "timeout" || error.problem === "unreachable");
 }
 
-function ignoreServerFailure(error: unknown): void {
+function ignoreServerFailure(error: unknown): undefined {
   if (!(error instanceof OpenCodeError)) throw error;
 }
 

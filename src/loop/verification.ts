@@ -81,7 +81,7 @@ export interface VerificationOptions {
     /** What the session's work is measured against; undefined when git could not say. */
     start: TreeState | undefined;
     /** Called when that moves, since gates leave files behind too. */
-    onStartMoved(start: TreeState): void;
+    onStartMoved(start: TreeState): Promise<void>;
   };
   /** Of the session so far, those that were not taken back. */
   claims: readonly { storyId: string; iteration: number }[];
@@ -144,7 +144,7 @@ export function createVerification(options: VerificationOptions): Verification {
       if (now && !byWork.has(file)) changed.set(file, now);
     }
     start = { ...start, changed };
-    tree.onStartMoved(start);
+    await tree.onStartMoved(start);
   }
 
   /** Why nothing shows that anything was done; undefined when something does. */

@@ -4,11 +4,11 @@
  */
 import { RalphError } from "../error.ts";
 import { OpenCodeError } from "../opencode/error.ts";
+import { StoreError } from "../registry/database.ts";
 import { tokensOf } from "../registry/model.ts";
 import { LostSession } from "../registry/registry.ts";
 import { type Action, nextAction, type Past, type Proof, type Snapshot } from "./decide.ts";
 import {
-  concludeInterrupted,
   type Ended,
   type LoopTools,
   runIteration,
@@ -17,6 +17,7 @@ import {
 } from "./iteration.ts";
 import { isLeaving } from "./leave.ts";
 import type { Spent } from "./limits.ts";
+import { recoverIteration } from "./recover.ts";
 import { waitForServer } from "./server.ts";
 import type { Begun } from "./session.ts";
 import type { Prices } from "./usage.ts";
@@ -25,30 +26,32 @@ import type { Agenda } from "./work.ts";
 export type SessionEnd = Omit<Extract<Action, { kind: "end" }>, "kind">;
 
 export interface LoopOrder extends SessionContext {
-  begun: Pick<Begun, "past" | "failure" | "interrupted" | "ranBeforeMs">;
+  begun: Pick<Begun, "past" | "failure" | "underWay" | "ranBeforeMs">;
   /** Whether a person asked for a pause after the iteration. */
   checkpointAsked: () => boolean;
 }
 
 /**
  * Runs the loop to its end and records it. Aborting `signal` stops it: the turn is aborted on the
- * server first. Throws `LostSession` when another worker took the session over.
+ * server first; where its reason is a `RalphError`, nothing can be recorded, and that is thrown. So
+ * are `LostSession`, when another worker took the session over, and `StoreError`.
  */
 export async function runLoop(
   tools: LoopTools,
   order: LoopOrder,
   signal: AbortSignal,
 ): Promise<SessionEnd> {
-  const { registry, clock, emit } = tools;
+  const { registry, recorder, clock, emit } = tools;
   const startedAt = clock.monotonic();
   let end: SessionEnd;
   try {
     end = await loop(tools, order, signal);
   } catch (error) {
-    if (error instanceof LostSession) throw error;
+    if (error instanceof LostSession || error instanceof StoreError) throw error;
     end = endOf(error);
   }
-  registry.endSession(order.lease, end);
+  if (signal.reason instanceof RalphError) throw signal.reason;
+  await recorder.write((registry) => registry.endSession(order.lease, end));
   const { sessionId } = order.lease;
   const { usage, complete } = registry.usage(sessionId);
   const { gates, claims } = registry.findings(sessionId);
@@ -78,19 +81,21 @@ async function loop(tools: LoopTools, order: LoopOrder, signal: AbortSignal): Pr
     ({ failure } = ended);
     proof = undefined;
   };
-  if (begun.interrupted) {
-    const { interrupted } = begun;
+  if (begun.underWay) {
+    const { underWay: iteration } = begun;
+    const spentNow = spent();
     add(
-      await concludeInterrupted(tools, order, {
-        interrupted,
-        prices: await pricesNow(),
+      await recoverIteration(tools, order, {
+        iteration,
+        prices: pricesNow,
+        spent: spentNow,
         signal,
       }),
     );
   }
   for (;;) {
-    const agenda = work.read();
-    await verification.prepare(agenda);
+    const agenda = await tools.recorder.write(() => work.read());
+    await tools.recorder.write(() => verification.prepare(agenda));
     const action = nextAction({
       request: requestOf(order, signal),
       stories: agenda.stories,
@@ -138,13 +143,13 @@ function requestOf({ checkpointAsked }: LoopOrder, signal: AbortSignal): Snapsho
 
 /** All stories are said to be done: runs all gates, and records what came of it. */
 async function runAllGates(
-  { registry, emit }: LoopTools,
+  { recorder, emit }: LoopTools,
   { lease, verification }: LoopOrder,
   { agenda, iteration, signal }: { agenda: Agenda; iteration: number; signal: AbortSignal },
 ) {
   const run = await verification.prove(agenda, { iterated: iteration > 0, signal });
   if (!run) return undefined;
-  registry.recordFinalRun(lease, { ...run, iteration });
+  await recorder.write((registry) => registry.recordFinalRun(lease, { ...run, iteration }));
   const claims = run.takenBack.map((one) => ({ ...one, held: false }));
   tellVerdict({ gates: run.gates, notes: run.notes, claims }, emit);
   return run;
@@ -185,7 +190,7 @@ function priceList({ client }: LoopTools): () => Promise<Prices> {
 }
 
 async function serverReady(
-  { client, clock, registry, emit }: LoopTools,
+  { client, clock, recorder, emit }: LoopTools,
   { lease, settings }: LoopOrder,
   signal: AbortSignal,
 ): Promise<void> {
@@ -196,7 +201,7 @@ async function serverReady(
     limitMs: settings.limits.serverAwayMs,
     onWaiting: (error) => {
       const text = `waiting for server: ${error.message}`;
-      registry.setActivity(lease, text);
+      recorder.note((registry) => registry.setActivity(lease, text));
       emit({ type: "activity", text });
     },
   });

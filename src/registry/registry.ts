@@ -240,6 +240,15 @@ export function openRegistry(options: RegistryOptions) {
       });
     },
 
+    /** Throws `LostSession` when the session is not this worker's any more. Writes nothing. */
+    requireLease(lease: Lease): void {
+      const row = one(
+        "SELECT 1 FROM sessions WHERE id = @sessionId AND epoch = @epoch AND status = 'running'",
+        { ...lease },
+      );
+      if (!row) throw new LostSession(lease);
+    },
+
     setLogPath(lease: Lease, logPath: string): void {
       update(lease, "log_path = @logPath", { logPath });
     },

@@ -6,7 +6,6 @@ import { makeProject, type Project } from "../support/project.ts";
 import { makeRalph, type Ralph, type RalphResult } from "../support/ralph.ts";
 import {
   call,
-  hang,
   type ModelRequest,
   say,
   type Script,
@@ -175,22 +174,24 @@ Deno.test("a limit of the session that is reached in mid-turn aborts the turn; w
 });
 
 Deno.test("what a killed worker's turn left is judged by the next worker, and the budget goes on", async () => {
-  let isFirst = true;
+  const held = Promise.withResolvers<void>();
+  let waits = false;
   await using here = await world(
     { [PRD]: prd({ verify: [["grep", "-q", "42", "answer.txt"]] }) },
-    ({ step }) => {
+    async ({ step }) => {
       if (step === 0) return call(bash(`echo 42 > answer.txt; ${CLAIM}`));
-      if (!isFirst) return say("done");
-      isFirst = false;
-      return hang();
+      waits = true;
+      await held.promise;
+      return say("done");
     },
   );
   await here.run("run", "t", "-n", "3", "--max-tokens", "1000000", "--server", here.server.url);
-  await until(() => !isFirst, { what: "the claim", timeoutMs: 60_000 });
+  await until(() => waits, { what: "the claim", timeoutMs: 60_000 });
   const { workerPid } = await here.status();
   Deno.kill(workerPid, "SIGKILL");
   await until(async () => (await here.status()).status === "failed", { what: "its death" });
   await here.project.write("ralph.json", '{"limits": {"iterations": 99}, "verify": [["false"]]}');
+  held.resolve();
 
   const { code, stdout } = await here.loop();
   assert.equal(code, 0, stdout);

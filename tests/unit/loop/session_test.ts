@@ -23,7 +23,8 @@ const clock = { now: () => 0, monotonic: () => 0, after: () => () => {} };
 const gate = { name: "test", run: { args: ["test"] } };
 
 /** A server on which every turn has ended. */
-const client: Pick<OpenCode, "busy" | "messages" | "abort"> = {
+const client: Pick<OpenCode, "session" | "busy" | "messages"> = {
+  session: (id) => Promise.resolve({ id, title: "", directory: "/p", createdAt: 0 }),
   busy: () => Promise.resolve(new Map()),
   messages: (id) =>
     Promise.resolve([{
@@ -36,7 +37,6 @@ const client: Pick<OpenCode, "busy" | "messages" | "abort"> = {
       text: "",
       toolRuns: [],
     }]),
-  abort: () => Promise.resolve(),
 };
 
 interface World extends Disposable {
@@ -145,17 +145,15 @@ Deno.test("what is left of an earlier worker: outcomes, the failure, a turn that
   begin(2);
   here.registry.setOpenCodeSession(lease, 2, "ses_2");
   const next = await here.begin();
-  assert.match(next.continues ?? "", /its worker died/);
+  assert.equal(
+    next.continues,
+    "continues session 1 with iteration 2: its turn finished on the server while no worker was there",
+  );
   assert.deepEqual(next.past, [
     { outcome: "worked", detail: "not yet", failureKey: "key", blocked: undefined },
   ]);
   assert.equal(next.failure, "it fails");
-  assert.deepEqual(next.interrupted, {
-    number: 2,
-    storyId: "US-2",
-    openCodeSessionId: "ses_2",
-    aborted: true,
-  });
+  assert.deepEqual([next.underWay?.number, next.underWay?.openCodeSessionId], [2, "ses_2"]);
 });
 
 Deno.test("what blocked the agent counts until a person has answered, whichever worker asks", async () => {

@@ -188,7 +188,7 @@ Deno.test("memory: model calls count once, unknown finishes in a row for each co
 });
 
 Deno.test("memory: what is used counts once, however often a message comes", () => {
-  const keeper = createMemory(0, new Map([["p/m", price]]));
+  const keeper = createMemory(0, { prices: new Map([["p/m", price]]) });
   const tokens = { input: 100, output: 10, reasoning: 0, cacheRead: 0, cacheWrite: 0 };
   keeper.seeMessage(message({ id: "a", costUsd: 0.5, tokens }));
   keeper.seeMessage(message({ id: "a", costUsd: 1, tokens: { ...tokens, output: 30 } }));

@@ -76,7 +76,7 @@ async function world(
       state,
       change: (between) => treeChange(project.root, { ...between, ignore: "tasks/t" }),
       start: await state(),
-      onStartMoved: () => {},
+      onStartMoved: () => Promise.resolve(),
     },
     claims: [],
     passedBefore: [],

@@ -1,0 +1,35 @@
+/** What the server knows of the turn of an iteration that was under way when its worker died. */
+import type { OpenCode } from "../opencode/client.ts";
+import { OpenCodeError } from "../opencode/error.ts";
+import type { Iteration } from "../registry/model.ts";
+import type { Found } from "./recovery.ts";
+
+/** The clocks of server and database are the same: this is for rounding. */
+const CLOCK_MS = 1_000;
+
+/** Asks once. Never throws for a server's failure. */
+export async function findTurn(client: OpenCode, iteration: Iteration): Promise<Found> {
+  try {
+    const sessionId = iteration.openCodeSessionId ?? await idByTitle(client, iteration);
+    if (sessionId === undefined || !await client.session(sessionId)) return { kind: "missing" };
+    const [busy, messages] = await Promise.all([
+      client.busy(),
+      client.messages(sessionId, { limit: 1 }),
+    ]);
+    return { kind: "there", sessionId, busy: busy.has(sessionId), last: messages.at(-1) };
+  } catch (error) {
+    if (!(error instanceof OpenCodeError)) throw error;
+    if (error.kind === "not_found") return { kind: "missing" };
+    return { kind: "unknown", why: error.message };
+  }
+}
+
+/** Titles are unique in one database; another one may have given the same before. */
+async function idByTitle(
+  client: OpenCode,
+  { openCodeTitle, startedAt }: Iteration,
+): Promise<string | undefined> {
+  const since = Date.parse(startedAt) - CLOCK_MS;
+  const sessions = await client.sessions();
+  return sessions.find(({ title, createdAt }) => title === openCodeTitle && createdAt >= since)?.id;
+}

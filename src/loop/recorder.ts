@@ -1,0 +1,95 @@
+/**
+ * The worker's way to its records. A full disk or a locked database ends no session: what has to be
+ * written waits for it, and says so.
+ */
+import { type Clock, sleep } from "../clock.ts";
+import { StoreError } from "../registry/database.ts";
+import type { Lease } from "../registry/model.ts";
+import { LostSession, type Registry } from "../registry/registry.ts";
+import type { Emit } from "./event.ts";
+
+export interface Recorder {
+  /**
+   * Writes, and tries again while the trouble may pass: for an hour, or 5 s once the worker is to
+   * end. Throws `StoreError` then, and `LostSession` at once.
+   */
+  write<T>(write: (registry: Registry) => T | Promise<T>): Promise<T>;
+  /** Writes what `ralph status` shows, at once or not at all. Never throws for such trouble. */
+  note(write: (registry: Registry) => void): void;
+}
+
+/** Somebody has to make room first, and may be asleep. */
+const LIMIT_MS = 60 * 60 * 1_000;
+const ENDING_LIMIT_MS = 5_000;
+const BACKOFF_MS = { first: 250, max: 5_000 };
+
+/** `signal` aborts when the worker is to end. */
+export function createRecorder(
+  { registry, clock, emit, signal }: {
+    registry: Registry;
+    clock: Clock;
+    emit: Emit;
+    signal: AbortSignal;
+  },
+): Recorder {
+  return {
+    async write(write) {
+      const start = clock.monotonic();
+      for (let waitMs = BACKOFF_MS.first;; waitMs = Math.min(waitMs * 2, BACKOFF_MS.max)) {
+        try {
+          return await write(registry);
+        } catch (error) {
+          const limitMs = signal.aborted ? ENDING_LIMIT_MS : LIMIT_MS;
+          const leftMs = start + limitMs - clock.monotonic();
+          if (!mayPass(error) || leftMs <= 0) throw error;
+          if (waitMs === BACKOFF_MS.first) {
+            emit({ type: "activity", text: `waiting for the database: ${error.message}` });
+          }
+          // Not ended by the signal: that would be a loop without a pause.
+          await sleep(clock, Math.min(waitMs, leftMs));
+        }
+      }
+    },
+    note(write) {
+      try {
+        write(registry);
+      } catch (error) {
+        // A session that was lost is noticed by `watchLease`, and by the next real write.
+        if (!mayPass(error) && !(error instanceof LostSession)) throw error;
+      }
+    },
+  };
+}
+
+const LOOK_MS = 5_000;
+
+/**
+ * Looks every 5 s whether the session is still this worker's, and its database still in its place.
+ * Calls `onLost` once, with why, when it is not. Returns a function that ends it.
+ */
+export function watchLease(
+  { registry, lease, clock, onLost }: {
+    registry: Pick<Registry, "requireLease">;
+    lease: Lease;
+    clock: Clock;
+    onLost: (error: LostSession | StoreError) => void;
+  },
+): () => void {
+  let cancel = clock.after(LOOK_MS, look);
+  function look() {
+    try {
+      registry.requireLease(lease);
+    } catch (error) {
+      if (!mayPass(error)) {
+        if (!(error instanceof LostSession) && !(error instanceof StoreError)) throw error;
+        return onLost(error);
+      }
+    }
+    cancel = clock.after(LOOK_MS, look);
+  }
+  return () => cancel();
+}
+
+function mayPass(error: unknown): error is StoreError {
+  return error instanceof StoreError && error.passing;
+}

@@ -1,0 +1,122 @@
+/** Does what `recovery.ts` decides about an iteration that an earlier worker left under way. */
+import { sleep } from "../clock.ts";
+import { OpenCodeError } from "../opencode/error.ts";
+import type { Iteration } from "../registry/model.ts";
+import { NOT_STARTED_MS } from "./abort.ts";
+import { findTurn } from "./found_turn.ts";
+import {
+  conclude,
+  type Ended,
+  followTurn,
+  type LoopTools,
+  NO_USAGE,
+  type SessionContext,
+} from "./iteration.ts";
+import { type Spent, turnLimits } from "./limits.ts";
+import { type Found, recoveryOf, workedBeforeMs } from "./recovery.ts";
+import type { TurnReport } from "./turn.ts";
+import type { Prices } from "./usage.ts";
+
+const BACKOFF_MS = { first: 500, max: 15_000 };
+
+/** Follows or ends its turn, judges what it left, and records it. Throws as `runIteration` does. */
+export async function recoverIteration(
+  tools: LoopTools,
+  session: SessionContext,
+  { iteration, prices, spent, signal }: {
+    iteration: Iteration;
+    prices: () => Promise<Prices>;
+    spent: Spent;
+    signal: AbortSignal;
+  },
+): Promise<Ended> {
+  const { clock } = tools;
+  const { number, storyId } = iteration;
+  const elapsedMs = workedBeforeMs(iteration, clock.now());
+  const report = await reportOf(tools, session, { iteration, prices, spent, signal });
+  const agenda = session.work.recall();
+  await session.verification.prepare(agenda);
+  return await conclude(tools, session, {
+    number,
+    story: { id: storyId ?? "" },
+    agenda,
+    report,
+    before: session.treeBefore.kept(),
+    startedAt: clock.monotonic() - elapsedMs,
+    signal,
+  });
+}
+
+async function reportOf(
+  tools: LoopTools,
+  session: SessionContext,
+  { iteration, prices, spent, signal }: {
+    iteration: Iteration;
+    prices: () => Promise<Prices>;
+    spent: Spent;
+    signal: AbortSignal;
+  },
+): Promise<TurnReport> {
+  const { client, clock, recorder, emit } = tools;
+  const { lease, settings } = session;
+  const found = await findInTime(tools, session, { iteration, signal });
+  const sessionId = found.kind === "there" ? found.sessionId : iteration.openCodeSessionId;
+  if (sessionId !== null && iteration.openCodeSessionId === null) {
+    const { number } = iteration;
+    await recorder.write((registry) => registry.setOpenCodeSession(lease, number, sessionId));
+  }
+  const recovery = recoveryOf(iteration, found, clock.now());
+  const follows = recovery.kind === "follow" || (recovery.kind === "wait" && signal.aborted);
+  if (!follows || sessionId === null) {
+    // Should it begin yet, it would work beside the next turn.
+    if (sessionId !== null) await client.abort(sessionId).catch(ignoreServerFailure);
+    const why = recovery.kind === "record"
+      ? recovery.why
+      : `its worker died, and ${recovery.words}`;
+    return { end: { kind: "interrupted", why }, usage: NO_USAGE, toolRuns: [], answers: [] };
+  }
+  emit({ type: "activity", text: recovery.words });
+  const report = await followTurn(tools, session, {
+    sessionId,
+    send: () => Promise.resolve(),
+    limits: { ...turnLimits(settings.limits, spent), startMs: NOT_STARTED_MS },
+    workedBeforeMs: workedBeforeMs(iteration, clock.now()),
+    prices: await prices(),
+    signal,
+  });
+  const { end } = report;
+  switch (end.kind) {
+    case "interrupted":
+      return { ...report, end: { ...end, why: `its worker died; then ${end.why}` } };
+    case "lost":
+      return {
+        ...report,
+        end: { kind: "interrupted", why: "its worker died, and the agent never began" },
+      };
+    default:
+      return report;
+  }
+}
+
+/** Asks until the server tells, at most as long as a server may be away. */
+async function findInTime(
+  { client, clock, recorder, emit }: LoopTools,
+  { lease, settings }: SessionContext,
+  { iteration, signal }: { iteration: Iteration; signal: AbortSignal },
+): Promise<Found> {
+  const end = clock.monotonic() + settings.limits.serverAwayMs;
+  for (let waitMs = BACKOFF_MS.first;; waitMs = Math.min(waitMs * 2, BACKOFF_MS.max)) {
+    const found = await findTurn(client, iteration);
+    if (found.kind !== "unknown" || signal.aborted || clock.monotonic() >= end) return found;
+    if (waitMs === BACKOFF_MS.first) {
+      const text = `waiting for server: ${found.why}`;
+      recorder.note((registry) => registry.setActivity(lease, text));
+      emit({ type: "activity", text });
+    }
+    await sleep(clock, waitMs, signal);
+  }
+}
+
+function ignoreServerFailure(error: unknown): void {
+  if (!(error instanceof OpenCodeError)) throw error;
+}
