@@ -7,6 +7,7 @@ import { OpenCodeError } from "../opencode/error.ts";
 import { StoreError } from "../registry/database.ts";
 import { tokensOf } from "../registry/model.ts";
 import { LostSession } from "../registry/registry.ts";
+import { plain } from "../terminal/plain.ts";
 import { type Action, nextAction, type Past, type Proof, type Snapshot } from "./decide.ts";
 import {
   type Ended,
@@ -20,6 +21,7 @@ import type { Spent } from "./limits.ts";
 import { recoverIteration } from "./recover.ts";
 import { waitForServer } from "./server.ts";
 import type { Begun } from "./session.ts";
+import { endStrayTurns } from "./stray_turns.ts";
 import type { Prices } from "./usage.ts";
 import type { Agenda } from "./work.ts";
 
@@ -121,6 +123,10 @@ async function loop(tools: LoopTools, order: LoopOrder, signal: AbortSignal): Pr
       case "iterate":
         await serverReady(tools, order, signal);
         if (signal.aborted) break;
+        await endStrayTurns(tools, {
+          taskDir: order.task.dir,
+          onFound: (id) => tools.emit({ type: "warning", text: strayWords(id) }),
+        });
         add(
           await runIteration(tools, {
             ...order,
@@ -134,6 +140,11 @@ async function loop(tools: LoopTools, order: LoopOrder, signal: AbortSignal): Pr
     }
   }
 }
+
+const strayWords = (id: string) =>
+  `an earlier turn of this task was still at work in OpenCode session ${
+    plain(id, 60)
+  }: it is ended`;
 
 function requestOf({ checkpointAsked }: LoopOrder, signal: AbortSignal): Snapshot["request"] {
   if (isLeaving(signal)) return "leave";

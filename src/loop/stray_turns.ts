@@ -1,0 +1,39 @@
+/**
+ * Two agents must not work in one tree: a turn of the task that an abort did not end, or that began
+ * after it, may still be at work when the next one is to begin.
+ */
+import type { Clock } from "../clock.ts";
+import type { OpenCode } from "../opencode/client.ts";
+import { OpenCodeError } from "../opencode/error.ts";
+import type { ReadOnlyRegistry } from "../registry/registry.ts";
+import { plain } from "../terminal/plain.ts";
+import { abortTurn } from "./abort.ts";
+
+/**
+ * Ends what an earlier iteration of the task left at work. Other people's OpenCode sessions are left
+ * alone. Throws `OpenCodeError` when one cannot be ended, or the server does not tell.
+ */
+export async function endStrayTurns(
+  { client, clock, registry }: {
+    client: OpenCode;
+    clock: Clock;
+    registry: Pick<ReadOnlyRegistry, "sessionOfOpenCode">;
+  },
+  { taskDir, onFound }: { taskDir: string; onFound: (openCodeSessionId: string) => void },
+): Promise<void> {
+  const busy = await client.busy();
+  const strays = [...busy.keys()]
+    .filter((id) => registry.sessionOfOpenCode(id)?.taskDir === taskDir);
+  for (const sessionId of strays) {
+    onFound(sessionId);
+    if (await abortTurn({ client, clock, sessionId })) continue;
+    throw new OpenCodeError(
+      "server_error",
+      `an earlier turn of this task is still at work in OpenCode session ${
+        plain(sessionId, 60)
+      }, and the ` +
+        "server does not end it",
+      { hints: [{ text: "start it anew", command: "systemctl --user restart opencode" }] },
+    );
+  }
+}
