@@ -1,6 +1,7 @@
 /**
  * The SQLite file: how it is opened, how a transaction is run, and what its errors mean.
  */
+import { statSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { type Hint, RalphError } from "../error.ts";
@@ -127,6 +128,38 @@ export function transaction<T>(database: DatabaseSync, work: () => T): T {
   } catch (error) {
     if (database.isTransaction) database.prepare("ROLLBACK").run();
     throw error;
+  }
+}
+
+/**
+ * Remembers which files are open: the returned function throws `StoreError` when the path leads to
+ * others by now, or to none. What is written then would be lost: SQLite does not notice (3.53,
+ * measured). Call it while the database is open for writing: its log stays the same file until the
+ * last program has closed it (sqlite.org/wal.html).
+ */
+export function requireSameFiles(path: string): () => void {
+  const files = [path, `${path}-wal`].map((file) => ({ file, opened: identity(file) }));
+  return () => {
+    const moved = files.find(({ file, opened }) => identity(file) !== opened);
+    if (!moved) return;
+    throw new StoreError(
+      `the database ${path} was removed or replaced while it was open: ${moved.file} is ` +
+        "another file now, or gone. Nothing more is recorded",
+      {
+        passing: false,
+        hints: [{ text: "see what is there now", command: `ls -li '${path}'*` }],
+      },
+    );
+  };
+}
+
+/** Device and inode; undefined when there is no such file. */
+function identity(path: string): string | undefined {
+  try {
+    const facts = statSync(path, { throwIfNoEntry: false });
+    return facts && `${facts.dev}:${facts.ino}`;
+  } catch (error) {
+    throw notWritable(path, error);
   }
 }
 

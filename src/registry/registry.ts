@@ -12,6 +12,7 @@ import {
   type DatabasePlace,
   makeDurable,
   openDatabase,
+  requireSameFiles,
   transaction,
 } from "./database.ts";
 import { migrate, type Migration, refuseUnusable, schemaVersion } from "./migrations.ts";
@@ -78,10 +79,12 @@ export function openRegistry(options: RegistryOptions) {
   const { path, timeoutMs } = options;
   const database = openDatabase(path, { readOnly: false, timeoutMs });
   const utc = () => new Date(options.now()).toISOString();
+  let requireSame: () => void;
   try {
     refuseUnusable(database, options);
     makeDurable(database);
     migrate(database, { ...options, appliedAt: utc() });
+    requireSame = requireSameFiles(path);
   } catch (error) {
     database.close();
     throw databaseError(error, options);
@@ -175,6 +178,12 @@ export function openRegistry(options: RegistryOptions) {
 
   return {
     ...readers(one, many),
+
+    /**
+     * Throws `StoreError` when the database was removed or replaced since it was opened: nothing
+     * that is written afterwards would be found again. Costs two calls of stat(2).
+     */
+    requireSame,
 
     /** Starts a session. Throws `RalphError` (`conflict`) when the task has a running one. */
     startSession(task: NewSession, worker: WorkerSettings, start: SessionStart): Lease {

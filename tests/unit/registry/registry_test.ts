@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { RalphError } from "../../../src/error.ts";
+import { StoreError } from "../../../src/registry/database.ts";
 import { type Migration, migrationOf } from "../../../src/registry/migrations.ts";
 import { LostSession, openRegistry, openRegistryReadOnly } from "../../../src/registry/registry.ts";
 import type { WorkerSettings } from "../../../src/registry/model.ts";
@@ -238,6 +240,41 @@ Deno.test("the database and its side files are their owner's alone", () => {
     assert.equal((Deno.statSync(`${dir.path}/${name}`).mode ?? 0) & 0o777, 0o600, name);
   }
   registry.close();
+});
+
+Deno.test("a database that is removed or replaced while it is open is noticed", () => {
+  const gone: [string, (path: string) => void][] = [
+    ["removed", (path) => Deno.removeSync(path)],
+    ["moved away", (path) => Deno.renameSync(path, `${path}.old`)],
+    ["replaced by its copy", (path) => {
+      Deno.copyFileSync(path, `${path}.copy`);
+      Deno.renameSync(`${path}.copy`, path);
+    }],
+    ["its log removed", (path) => Deno.removeSync(`${path}-wal`)],
+    ["its folder moved", (path) => Deno.renameSync(dirname(path), `${dirname(path)}-old`)],
+  ];
+  for (const [how, change] of gone) {
+    using dir = temporaryFolder();
+    Deno.mkdirSync(`${dir.path}/data`);
+    const path = `${dir.path}/data/sessions.db`;
+    const registry = open(path);
+    const other = open(path);
+    registry.startSession(task, worker, start);
+    registry.requireSame();
+    // neither a checkpoint of the log nor another program's closing it is a change
+    const checkpoint = new DatabaseSync(path);
+    checkpoint.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    checkpoint.close();
+    other.close();
+    registry.requireSame();
+    change(path);
+    assert.throws(
+      () => registry.requireSame(),
+      (error) => error instanceof StoreError && !error.passing && error.message.includes(path),
+      how,
+    );
+    registry.close();
+  }
 });
 
 Deno.test("a folder that is not there is told, not made", () => {
