@@ -5,7 +5,7 @@ import { runBounded } from "../host/bounded_process.ts";
 import { prepareBranch } from "../host/branch.ts";
 import { takeOverEnvironment } from "../host/environment.ts";
 import { readFileIfAny, textEndsIfAny, textOf } from "../host/files.ts";
-import { treeChange, type TreeState, treeState } from "../host/git.ts";
+import { treeChange, treeState } from "../host/git.ts";
 import { judgeTools } from "../host/judge_tools.ts";
 import { takeLock } from "../host/lock.ts";
 import { type LogFile, openLogFile } from "../host/log_file.ts";
@@ -18,8 +18,8 @@ import type { Emit, LoopEvent } from "../loop/event.ts";
 import { LEAVE } from "../loop/leave.ts";
 import { createGateRunner } from "../loop/gate_runner.ts";
 import { beginSession, type Begun } from "../loop/session.ts";
-import { storedTree, storeTree } from "../loop/stored_tree.ts";
-import { createRecorder, type Recorder, watchLease } from "../loop/recorder.ts";
+import { keptTree, storeTree } from "../loop/stored_tree.ts";
+import { createRecorder, type Recorder } from "../loop/recorder.ts";
 import { keepTests } from "../loop/tests_kept.ts";
 import { createTurns } from "../loop/turn.ts";
 import { createVerification, type Verification } from "../loop/verification.ts";
@@ -72,7 +72,6 @@ export type WorkerReport =
 /** Names in the session's folder. */
 const KEPT_PRD = "prd";
 const KEPT_TESTS = "tests.json";
-const KEPT_TREE = "tree.json";
 
 /**
  * Takes the task's lock, runs the loop to its end, and frees the lock. Throws `RalphError`
@@ -136,12 +135,6 @@ export async function work(
       },
     });
     const recorder = createRecorder({ registry, clock, emit: tell, signal: stop.signal });
-    const stopLooking = watchLease({
-      registry,
-      lease,
-      clock,
-      onLost: (error) => stop.abort(error),
-    });
     const folder = keptFolder(path.join(pathsOf(context).kept, key));
     if (!begun.continues) folder.clear();
     const work = workOf(task, { begun, folder, registry });
@@ -185,7 +178,7 @@ export async function work(
             work,
             tell,
           }),
-          treeBefore: treeBefore(folder),
+          treeBefore: keptTree(folder),
           template,
           said: begun.said,
           begun,
@@ -198,7 +191,6 @@ export async function work(
       return end;
     } finally {
       stopWatching();
-      stopLooking();
       log.close();
     }
   } finally {
@@ -245,18 +237,6 @@ function keptFolder(folder: string): SessionFolder {
           cause: error,
         });
       }
-    },
-  };
-}
-
-/** A tree that git could not tell is kept as nothing, so that no older one takes its place. */
-function treeBefore(folder: SessionFolder) {
-  return {
-    keep: (tree: TreeState | undefined) =>
-      folder.write(KEPT_TREE, new TextEncoder().encode(tree ? storeTree(tree) : "")),
-    kept() {
-      const text = new TextDecoder().decode(folder.read(KEPT_TREE));
-      return text === "" ? undefined : storedTree(text);
     },
   };
 }

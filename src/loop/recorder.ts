@@ -37,6 +37,7 @@ export function createRecorder(
       const start = clock.monotonic();
       for (let waitMs = BACKOFF_MS.first;; waitMs = Math.min(waitMs * 2, BACKOFF_MS.max)) {
         try {
+          registry.requireSame();
           return await write(registry);
         } catch (error) {
           const limitMs = signal.aborted ? ENDING_LIMIT_MS : LIMIT_MS;

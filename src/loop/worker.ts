@@ -5,7 +5,7 @@
 import { RalphError } from "../error.ts";
 import { OpenCodeError } from "../opencode/error.ts";
 import { StoreError } from "../registry/database.ts";
-import { tokensOf } from "../registry/model.ts";
+import { type Lease, tokensOf } from "../registry/model.ts";
 import { LostSession } from "../registry/registry.ts";
 import { plain } from "../terminal/plain.ts";
 import { type Action, nextAction, type Past, type Proof, type Snapshot } from "./decide.ts";
@@ -18,6 +18,7 @@ import {
 } from "./iteration.ts";
 import { isLeaving } from "./leave.ts";
 import type { Spent } from "./limits.ts";
+import { watchLease } from "./recorder.ts";
 import { recoverIteration } from "./recover.ts";
 import { waitForServer } from "./server.ts";
 import type { Begun } from "./session.ts";
@@ -35,8 +36,8 @@ export interface LoopOrder extends SessionContext {
 
 /**
  * Runs the loop to its end and records it. Aborting `signal` stops it: the turn is aborted on the
- * server first; where its reason is a `RalphError`, nothing can be recorded, and that is thrown. So
- * are `LostSession`, when another worker took the session over, and `StoreError`.
+ * server first. Throws `LostSession` when another worker took the session over, and `StoreError`
+ * when nothing can be recorded any more.
  */
 export async function runLoop(
   tools: LoopTools,
@@ -46,13 +47,16 @@ export async function runLoop(
   const { registry, recorder, clock, emit } = tools;
   const startedAt = clock.monotonic();
   let end: SessionEnd;
+  const held = holdLease(tools, order.lease, signal);
   try {
-    end = await loop(tools, order, signal);
+    end = await loop(tools, order, held.signal);
   } catch (error) {
     if (error instanceof LostSession || error instanceof StoreError) throw error;
     end = endOf(error);
+  } finally {
+    held.release();
   }
-  if (signal.reason instanceof RalphError) throw signal.reason;
+  if (held.lost) throw held.lost;
   await recorder.write((registry) => registry.endSession(order.lease, end));
   const { sessionId } = order.lease;
   const { usage, complete } = registry.usage(sessionId);
@@ -69,6 +73,31 @@ export async function runLoop(
     claimsTakenBack: claims.filter(({ held }) => held === false).length,
   });
   return end;
+}
+
+/** A signal that aborts with `signal`, and when the session is lost: then `lost` says why. */
+function holdLease({ registry, clock }: LoopTools, lease: Lease, signal: AbortSignal) {
+  const stop = new AbortController();
+  const follow = () => stop.abort(signal.reason);
+  if (signal.aborted) follow();
+  signal.addEventListener("abort", follow);
+  const stopWatching = watchLease({
+    registry,
+    lease,
+    clock,
+    onLost(error) {
+      held.lost = error;
+      stop.abort(error);
+    },
+  });
+  const held: { signal: AbortSignal; lost?: RalphError; release: () => void } = {
+    signal: stop.signal,
+    release() {
+      stopWatching();
+      signal.removeEventListener("abort", follow);
+    },
+  };
+  return held;
 }
 
 async function loop(tools: LoopTools, order: LoopOrder, signal: AbortSignal): Promise<SessionEnd> {

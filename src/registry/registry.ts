@@ -249,8 +249,12 @@ export function openRegistry(options: RegistryOptions) {
       });
     },
 
-    /** Throws `LostSession` when the session is not this worker's any more. Writes nothing. */
+    /**
+     * Throws `LostSession` when the session is not this worker's any more, and as `requireSame`
+     * does. Writes nothing.
+     */
     requireLease(lease: Lease): void {
+      requireSame();
       const row = one(
         "SELECT 1 FROM sessions WHERE id = @sessionId AND epoch = @epoch AND status = 'running'",
         { ...lease },

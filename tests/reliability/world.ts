@@ -24,7 +24,8 @@ import { type SessionFolder, sessionFolder } from "../../src/host/session_folder
 import type { Emit, LoopEvent } from "../../src/loop/event.ts";
 import { createGateRunner } from "../../src/loop/gate_runner.ts";
 import { beginSession, type Begun } from "../../src/loop/session.ts";
-import { storeTree } from "../../src/loop/stored_tree.ts";
+import { createRecorder, type Recorder } from "../../src/loop/recorder.ts";
+import { keptTree, storeTree } from "../../src/loop/stored_tree.ts";
 import { keepTests } from "../../src/loop/tests_kept.ts";
 import { createTurns } from "../../src/loop/turn.ts";
 import { createVerification, type Verification } from "../../src/loop/verification.ts";
@@ -274,10 +275,12 @@ async function runWorker(
     const folder = mortalFolder(sessionFolder(join(place.home, "kept")), life);
     if (!begun.continues) folder.clear();
     const work = workOf(place, { begun, folder });
+    const recorder = createRecorder({ registry, clock, emit, signal });
     const end = await runLoop(
       {
         client,
         turns,
+        recorder,
         registry,
         tree: {
           state,
@@ -292,7 +295,8 @@ async function runWorker(
         task,
         settings: begun.settings,
         work,
-        verification: verificationOf(place, { begun, folder, registry, work }),
+        verification: verificationOf(place, { begun, folder, registry, recorder, work }),
+        treeBefore: keptTree(folder),
         said: begun.said,
         begun,
         checkpointAsked: () => false,
@@ -347,7 +351,7 @@ function workOf(
   { begun, folder }: { begun: Begun; folder: SessionFolder },
 ): Work {
   const { prdPath } = task;
-  const kept = begun.interrupted && folder.read("prd");
+  const kept = begun.underWay && folder.read("prd");
   return prdWork({
     files: mortalFiles(files, life),
     task,
@@ -359,10 +363,11 @@ function workOf(
 
 function verificationOf(
   { clock, task, home }: Place,
-  { begun, folder, registry, work }: {
+  { begun, folder, registry, recorder, work }: {
     begun: Begun;
     folder: SessionFolder;
     registry: Registry;
+    recorder: Recorder;
     work: Work;
   },
 ): Verification {
@@ -385,7 +390,8 @@ function verificationOf(
     run: runBounded,
     clock,
     defaultTimeoutMs: settings.limits.gateMs,
-    onStart: ({ name }) => registry.setActivity(lease, `running gate ${name}`),
+    onStart: ({ name }) =>
+      recorder.note((registry) => registry.setActivity(lease, `running gate ${name}`)),
   });
   const tests = keepTests({
     root,
@@ -410,7 +416,8 @@ function verificationOf(
       state: (known) => clock.during(treeState(root, known)),
       change: (between) => clock.during(treeChange(root, { ...between, ignore: taskFolder })),
       start: begun.startTree,
-      onStartMoved: (start) => registry.setStartTree(lease, storeTree(start)),
+      onStartMoved: (start) =>
+        recorder.write((registry) => registry.setStartTree(lease, storeTree(start))),
     },
     claims: claims.filter(({ held }) => held !== false),
     passedBefore: gates.filter(({ passed }) => passed).map(({ gate }) => gate),

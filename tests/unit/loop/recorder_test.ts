@@ -14,7 +14,7 @@ function world() {
   const told: string[] = [];
   const stop = new AbortController();
   const recorder = createRecorder({
-    registry: {} as Registry,
+    registry: { requireSame() {} } as Registry,
     clock,
     emit: (event) => void (event.type === "activity" && told.push(event.text)),
     signal: stop.signal,
