@@ -73,7 +73,14 @@ async function reportOf(
     const why = recovery.kind === "record"
       ? recovery.why
       : `its worker died, and ${recovery.words}`;
-    return { end: { kind: "interrupted", why }, usage: NO_USAGE, toolRuns: [], answers: [] };
+    // Where an agent may have worked, nobody knows what it used and when its tools ran.
+    const idle = found.kind === "there" || (found.kind === "missing" && sessionId === null);
+    return {
+      end: { kind: "interrupted", why },
+      usage: { ...NO_USAGE, complete: idle },
+      toolRuns: idle ? [] : undefined,
+      answers: [],
+    };
   }
   emit({ type: "activity", text: recovery.words });
   const report = await followTurn(tools, session, {
