@@ -14,6 +14,8 @@ export type Problem =
   | "unhealthy"
   /** OpenCode understood the request and declined it (HTTP 4xx). */
   | "refused"
+  /** OpenCode, or a proxy in front of it, asks to be left alone for a while (HTTP 429). */
+  | "overloaded"
   /** OpenCode failed (HTTP 5xx). */
   | "server_error"
   /** A reply that cannot be read. */
@@ -23,13 +25,33 @@ export type Problem =
 export class OpenCodeError extends RalphError {
   override readonly name = "OpenCodeError";
   readonly problem: Problem;
+  /** Whether the server may have done what was asked all the same. */
+  readonly mayHaveArrived: boolean;
+  /** How long the server wants to be left alone, in milliseconds; 0 where it does not say. */
+  readonly retryAfterMs: number;
 
   constructor(
     problem: Problem,
     message: string,
-    options: { kind?: ErrorKind; hints?: readonly Hint[]; cause?: unknown } = {},
+    options: {
+      kind?: ErrorKind;
+      hints?: readonly Hint[];
+      cause?: unknown;
+      mayHaveArrived?: boolean;
+      retryAfterMs?: number;
+    } = {},
   ) {
     super(options.kind ?? "unavailable", message, options.hints, { cause: options.cause });
     this.problem = problem;
+    this.mayHaveArrived = options.mayHaveArrived ?? !DECLINED.has(problem);
+    this.retryAfterMs = options.retryAfterMs ?? 0;
+  }
+
+  /** Whether the same request may succeed later without anybody changing it or the password. */
+  get mayPass(): boolean {
+    return this.problem !== "refused" && this.problem !== "unauthorized";
   }
 }
+
+/** With these the server has said that it did nothing. */
+const DECLINED: ReadonlySet<Problem> = new Set(["refused", "unauthorized", "overloaded"]);

@@ -51,6 +51,13 @@ const REPLY_BYTES_MAX = 32 * 1024 * 1024;
 /** Of the server's own words in a message. */
 const FOREIGN_TEXT_MAX = 200;
 
+/** A proxy that asks for more is asked again all the same. */
+const RETRY_AFTER_MAX_MS = 60_000;
+
+const REFUSED = "connection refused";
+const NO_SUCH_HOST = "its host name is not known";
+const NEVER_CONNECTED: ReadonlySet<string> = new Set([REFUSED, NO_SUCH_HOST]);
+
 const LOOK_AT_THE_LOG: Hint = {
   text: "see what it says",
   command: "journalctl --user -u opencode -n 50",
@@ -88,7 +95,7 @@ export function createHttp(options: HttpOptions): Http {
       signal: request.signal,
     });
     if (response.ok) return response;
-    throw statusError(response.status, serverMessage(await readText(response)), request.what);
+    throw statusError(response, await readText(response), request.what);
   }
 
   /** Runs one request under its deadline. */
@@ -116,8 +123,14 @@ export function createHttp(options: HttpOptions): Http {
     }
   }
 
-  function statusError(status: number, said: string, what: string): OpenCodeError {
+  function statusError(
+    { status, headers }: Response,
+    body: string,
+    what: string,
+  ): OpenCodeError {
+    const said = serverMessage(body);
     const failed = `cannot ${what}: ${where} answered ${status}${said && `: ${said}`}`;
+    const retryAfterMs = retryAfter(headers.get("retry-after"), clock.now());
     if (status === 401) {
       const message = options.password === undefined
         ? `${where} asks for a password, and none was sent`
@@ -126,9 +139,14 @@ export function createHttp(options: HttpOptions): Http {
       return new OpenCodeError("unauthorized", message, { hints: [{ text }] });
     }
     if (status < 400) return notOpenCode();
-    if (status === 404) return new OpenCodeError("refused", failed, { kind: "not_found" });
+    if (status === 404) {
+      // OpenCode says so in JSON (1.1.53 to 1.18.33, measured); a proxy's page proves nothing.
+      if (!isJson(body)) return notOpenCode();
+      return new OpenCodeError("refused", failed, { kind: "not_found" });
+    }
+    if (status === 429) return new OpenCodeError("overloaded", failed, { retryAfterMs });
     if (status < 500) return new OpenCodeError("refused", failed, { kind: "failed" });
-    return new OpenCodeError("server_error", failed, { hints: [LOOK_AT_THE_LOG] });
+    return new OpenCodeError("server_error", failed, { hints: [LOOK_AT_THE_LOG], retryAfterMs });
   }
 
   function connectionError(error: unknown): OpenCodeError {
@@ -140,6 +158,7 @@ export function createHttp(options: HttpOptions): Http {
         command: "systemctl --user start opencode",
       }],
       cause: error,
+      mayHaveArrived: !NEVER_CONNECTED.has(reason),
     });
   }
 
@@ -248,6 +267,22 @@ async function readText(response: Response): Promise<string> {
   return text + decoder.decode();
 }
 
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** `Retry-After` of RFC 9110, 10.2.3: seconds or a date; in milliseconds, 60 s at most. */
+function retryAfter(header: string | null, now: number): number {
+  const text = header?.trim() ?? "";
+  const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - now;
+  return Number.isNaN(ms) ? 0 : Math.min(Math.max(0, ms), RETRY_AFTER_MAX_MS);
+}
+
 /** The server's own words on a failure, made safe and short; empty for a page of HTML. */
 function serverMessage(body: string): string {
   let said: string | undefined;
@@ -265,8 +300,8 @@ function innermostReason(error: unknown): string {
   while (inner instanceof Error && inner.cause instanceof Error) inner = inner.cause;
   const text = inner instanceof Error ? inner.message : String(inner);
   const reason = text.split(/client error \(\w+\): /).at(-1) ?? text;
-  if (/connection refused/i.test(reason)) return "connection refused";
+  if (/connection refused/i.test(reason)) return REFUSED;
   if (/connection reset|closed|reading a body/i.test(reason)) return "the connection broke";
-  if (/dns error/i.test(reason)) return "its host name is not known";
+  if (/dns error/i.test(reason)) return NO_SUCH_HOST;
   return plain(reason, FOREIGN_TEXT_MAX);
 }
