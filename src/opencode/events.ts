@@ -123,11 +123,13 @@ export function followEvents(options: EventsOptions): EventsHandle {
   async function follow(): Promise<void> {
     let backoffMs = BACKOFF_FIRST_MS;
     while (!signal.aborted) {
+      const startedAt = clock.monotonic();
       const why = await followOnce();
       if (signal.aborted) return;
+      // One that ends at once, again and again, is no better than none.
+      if (clock.monotonic() - startedAt >= BACKOFF_MAX_MS) backoffMs = BACKOFF_FIRST_MS;
       if (open) {
         open = false;
-        backoffMs = BACKOFF_FIRST_MS;
         onEvent({ type: "disconnected", why });
       }
       await sleep(clock, backoffMs, signal);

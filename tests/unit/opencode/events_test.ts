@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
-import type { Clock } from "../../../src/clock.ts";
+import { type Clock, sleep } from "../../../src/clock.ts";
 import { systemClock } from "../../../src/host/clock.ts";
-import { OpenCodeError } from "../../../src/opencode/client.ts";
+import { createClient, OpenCodeError } from "../../../src/opencode/client.ts";
 import { type EventsHandle, followEvents } from "../../../src/opencode/events.ts";
 import type { AgentEvent } from "../../../src/opencode/model.ts";
+import { createVirtualClock } from "../../support/fake_clock.ts";
+import { createFakeOpenCode } from "../../support/fake_opencode.ts";
 import { until } from "../../support/wait.ts";
 
 const CONNECTED = `data: {"type":"server.connected","properties":{}}\n\n`;
@@ -110,16 +112,43 @@ Deno.test("an end and an error alike are followed by a new connection", async ()
   assert.equal(stream.handle.garbled(), 0);
 });
 
-Deno.test("the wait doubles up to 10 s, and starts anew after a good connection", async () => {
+Deno.test("the wait doubles up to 10 s", async () => {
   let refusals = 8;
   await using stream = follow({ refuse: () => refusals-- > 0 });
   (await stream.connection(0)).send(CONNECTED);
   await until(() => stream.events.length === 1, { what: "the connection" });
   assert.deepEqual(stream.delays, [250, 500, 1000, 2000, 4000, 8000, 10_000, 10_000]);
-  (await stream.connection(0)).end();
-  await stream.connection(1);
-  assert.equal(stream.delays.at(-1), 250);
-  assert.deepEqual(stream.types(), ["connected", "disconnected"]);
+});
+
+Deno.test("only a connection that lasted makes the wait short again", async () => {
+  const clock = createVirtualClock();
+  const fake = createFakeOpenCode({ clock });
+  const client = createClient({
+    url: fake.url,
+    directory: "/p",
+    clock,
+    transport: fake.fetch,
+  });
+  const ending = new AbortController();
+  const connectedAt: number[] = [];
+  const handle = followEvents({
+    client,
+    clock,
+    signal: ending.signal,
+    onEvent({ type }) {
+      if (type !== "connected") return;
+      connectedAt.push(clock.monotonic());
+      if (connectedAt.length < 8) queueMicrotask(fake.closeStreams);
+    },
+  });
+  await clock.run(sleep(clock, 100_000));
+  fake.closeStreams();
+  await clock.run(sleep(clock, 1_000));
+  ending.abort();
+  await clock.run(handle.closed);
+  const waits = connectedAt.slice(1).map((at, i) => at - connectedAt[i]);
+  assert.deepEqual(waits.slice(0, 7), [250, 500, 1000, 2000, 4000, 8000, 10_000]);
+  assert.equal(connectedAt.at(-1), 100_250);
 });
 
 Deno.test("a silent connection counts as dead", async () => {
