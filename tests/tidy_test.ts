@@ -26,6 +26,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "src/error.ts",
     "src/clock.ts",
     "src/terminal",
+    "src/opencode/versions.ts",
     "type:src/host",
     "type:src/opencode",
     "type:src/registry",

@@ -16,7 +16,7 @@ import {
 import type { Names, Probes } from "./probes.ts";
 import { unitFacts } from "./service.ts";
 import { INSTALLED, LOG_COMMAND, RESTART_COMMAND, startedLately, UNIT_NAME } from "./unit_facts.ts";
-import { isTestedVersion, TESTED_VERSIONS } from "./versions.ts";
+import { isTestedVersion, TESTED_VERSIONS } from "../opencode/versions.ts";
 
 const LOG: Remedy = {
   text: "see what it says",

@@ -6,7 +6,7 @@ import { plain } from "../terminal/plain.ts";
 import { shellWord } from "../terminal/shell_word.ts";
 import { type Check, fail, ok, type Remedy, skip, warn } from "./check.ts";
 import type { Names, Probes } from "./probes.ts";
-import { isTestedVersion, TESTED_VERSIONS } from "./versions.ts";
+import { isTestedVersion, TESTED_VERSIONS } from "../opencode/versions.ts";
 import {
   INSTALLED,
   LOG_COMMAND,

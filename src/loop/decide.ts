@@ -26,6 +26,8 @@ export interface Past {
   blocked?: string;
   /** The limit of the whole session that ended its turn, in words. */
   outOf?: string;
+  /** The server lost its turn, or stayed away for longer than it is waited for. */
+  server?: "lost_turn" | "away";
 }
 
 export type Proof =
@@ -73,10 +75,16 @@ export function nextAction(snapshot: Snapshot): Action {
 /** As many failures, or rounds without anything new, as may come in a row. */
 function fruitless(past: readonly Past[], limits: Limits): Action | undefined {
   const last = past.at(-1);
-  const errors = inRow(past, ({ outcome }) => outcome === "error" || outcome === "timeout");
-  if (errors >= limits.errors) {
+  if (last?.server === "away") return end("failed", "server_unreachable", last.detail);
+  const isLost = ({ outcome, server }: Past) => outcome === "interrupted" && server === "lost_turn";
+  const errors = inRow(
+    past,
+    (one) => one.outcome === "error" || one.outcome === "timeout" || isLost(one),
+  );
+  if (last && errors >= limits.errors) {
     const what = `${errors} iterations in a row ended in an error, the last with`;
-    return end("failed", "provider_error", `${what}: ${last?.detail ?? "unknown"}`);
+    const reason = isLost(last) ? "server_unreachable" : "provider_error";
+    return end("failed", reason, `${what}: ${last.detail}`);
   }
   const nothing = inRow(past, ({ outcome }) => outcome === "nothing");
   if (nothing >= limits.noProgress) {

@@ -15,6 +15,7 @@ import type { Settings } from "../settings/settings.ts";
 import type { Task } from "../task/find.ts";
 import type { Story } from "../task/prd.ts";
 import { plain } from "../terminal/plain.ts";
+import { type Activity, waitingForServer } from "./activity.ts";
 import { gatesOf } from "./claims.ts";
 import type { Past } from "./decide.ts";
 import type { Emit } from "./event.ts";
@@ -25,6 +26,7 @@ import { narrator } from "./narrator.ts";
 import { judge } from "./outcome.ts";
 import { buildPrompt, type PromptFacts } from "./prompt.ts";
 import type { Recorder } from "./recorder.ts";
+import { askPatiently, createSessionPatiently, type Patience } from "./server.ts";
 import type { TurnOptions, TurnReport, Turns } from "./turn.ts";
 import type { Prices } from "./usage.ts";
 import type { Verdict, Verification } from "./verification.ts";
@@ -197,6 +199,7 @@ export async function conclude(
     failureKey: verdict.failureKey,
     blocked,
     outOf: end.kind === "timeout" && end.limit === "session" ? end.why : undefined,
+    server: end.kind === "interrupted" || end.kind === "lost" ? end.server : undefined,
     failure,
   };
 }
@@ -262,11 +265,22 @@ async function runTurn(
   order: IterationOrder,
   { openCodeTitle, signal }: { openCodeTitle: string; signal: AbortSignal },
 ): Promise<TurnReport> {
-  const { client, recorder, emit } = tools;
+  const { client, clock, recorder, emit } = tools;
   const { lease, number, settings, prices, spent } = order;
+  const { model, agent, limits } = settings;
+  const turn = turnLimits(limits, spent);
+  const tellActivity = activityTeller(tools, lease);
+  const patience: Patience = {
+    clock,
+    signal,
+    limitMs: Math.min(limits.serverAwayMs, turn.left?.durationMs ?? Infinity),
+    onWaiting: (why) => tellActivity(waitingForServer(why)),
+  };
   let sessionId: string;
   try {
-    sessionId = (await client.createSession({ title: openCodeTitle })).id;
+    const made = await createSessionPatiently(client, { title: openCodeTitle, ...patience });
+    if (!made) return { ...NOTHING_SENT, end: { kind: "stopped", confirmed: true } };
+    sessionId = made.id;
   } catch (error) {
     if (!(error instanceof OpenCodeError)) throw error;
     return notSent(error);
@@ -275,14 +289,15 @@ async function runTurn(
   emit({ type: "opencode_session", id: sessionId });
 
   const text = buildPrompt(promptFacts(tools, order));
-  const { model, agent, limits } = settings;
   return await followTurn(tools, order, {
     sessionId,
     send: async () => {
-      await client.prompt(sessionId, { text, model, agent });
-      recorder.note((registry) => registry.setPrompted(lease, number));
+      await askPatiently(async () => {
+        await client.prompt(sessionId, { text, model, agent });
+        recorder.note((registry) => registry.setPrompted(lease, number));
+      }, { ...patience, again: ({ mayPass, mayHaveArrived }) => mayPass && !mayHaveArrived });
     },
-    limits: turnLimits(limits, spent),
+    limits: turn,
     prices,
     signal,
   }).catch((error) => {
@@ -293,10 +308,11 @@ async function runTurn(
 
 /** Follows a turn to its end, and tells what it does. Throws as `Turns.run` does, and `LostSession`. */
 export function followTurn(
-  { turns, registry, recorder, emit }: LoopTools,
+  tools: LoopTools,
   { lease, task }: SessionContext,
   options: Omit<TurnOptions, "onEvent" | "onActivity" | "beforeAbort">,
 ): Promise<TurnReport> {
+  const { turns, registry, emit } = tools;
   return turns.run({
     ...options,
     onEvent: narrator({
@@ -304,11 +320,7 @@ export function followTurn(
       projectRoot: task.projectRoot,
       emit,
     }),
-    onActivity: ({ kind, text, until }) => {
-      const at = until === undefined ? undefined : utc(until);
-      recorder.note((registry) => registry.setActivity(lease, at ? `${text} (until ${at})` : text));
-      if (kind !== "working") emit({ type: "activity", text, until: at });
-    },
+    onActivity: activityTeller(tools, lease),
     // A worker that was replaced leaves the turn to the one that has it now.
     beforeAbort() {
       try {
@@ -318,6 +330,18 @@ export function followTurn(
       }
     },
   });
+}
+
+/** Tells, and stores for `ralph status`, what is waited for. */
+export function activityTeller(
+  { recorder, emit }: Pick<LoopTools, "recorder" | "emit">,
+  lease: Lease,
+): (activity: Activity) => void {
+  return ({ kind, text, until }) => {
+    const at = until === undefined ? undefined : utc(until);
+    recorder.note((registry) => registry.setActivity(lease, at ? `${text} (until ${at})` : text));
+    if (kind !== "working") emit({ type: "activity", text, until: at });
+  };
 }
 
 /** What the prompt for a story is made of. */
@@ -360,12 +384,13 @@ export const NO_USAGE: TurnReport["usage"] = {
   complete: true,
 };
 
+const NOTHING_SENT = { usage: NO_USAGE, toolRuns: [], answers: [] } as const;
+
 function notSent(error: OpenCodeError): TurnReport {
+  const why = `nothing was sent to the agent: ${error.message}`;
   return {
-    end: { kind: "lost", why: `nothing was sent to the agent: ${error.message}` },
-    usage: NO_USAGE,
-    toolRuns: [],
-    answers: [],
+    ...NOTHING_SENT,
+    end: { kind: "lost", why, server: error.mayPass ? "away" : undefined },
   };
 }
 

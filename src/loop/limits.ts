@@ -46,7 +46,7 @@ export function turnLimits(limits: Limits, spent: Spent): TurnLimits {
     // 1.14.41 and 1.18.33 took up to 4 s under load (measured).
     settleMs: 8 * SECOND,
     // Long enough for an upgrade or a reboot of the server's machine.
-    serverGoneMs: 10 * MINUTE,
+    serverGoneMs: Math.min(10 * MINUTE, limits.serverAwayMs),
     modelCalls: limits.modelCalls,
     // A model stream that breaks off is asked again at once and for ever (1.1.53, 1.18.33, measured).
     unknownFinishes: 5,

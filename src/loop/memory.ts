@@ -1,4 +1,4 @@
-import type { AgentError, AgentEvent, MessageHead } from "../opencode/model.ts";
+import type { AgentError, AgentEvent, Message, MessageHead } from "../opencode/model.ts";
 import type { TurnMemory } from "./settle.ts";
 import { costOf, type Prices, tokensIn } from "./usage.ts";
 
@@ -12,7 +12,10 @@ export interface MemoryKeeper {
   see(event: AgentEvent, options: { own: boolean }): void;
   /** A message of the server's state; nothing new when its events were seen. */
   seeMessage(message: MessageHead): void;
+  /** The same of the newest one: what is new in it is a sign of life. */
+  seeLast(message: Message): void;
   seeServerGone(): void;
+  seeStreamBreak(): void;
   /** Books the time up to `monotonicMs` under `phase`. */
   spend(monotonicMs: number, phase: Phase): void;
 }
@@ -33,6 +36,7 @@ export function createMemory(
     sawIdle: false,
     error: undefined as AgentError | undefined,
     serverWasGone: false,
+    streamBroke: false,
     modelCalls: 0,
     unknownFinishes: 0,
     spent: { costUsd: 0, tokens: 0, durationMs: 0 },
@@ -42,6 +46,7 @@ export function createMemory(
   const finished = new Set<string>();
   const unknownInARow = new Map<string, number>();
   let spentUntil = startedMs;
+  let lastSeen = "";
 
   function seeMessage(message: MessageHead): void {
     if (message.role !== "assistant") return;
@@ -69,6 +74,13 @@ export function createMemory(
     now: memory,
     seeMessage,
 
+    seeLast(message) {
+      const seen = JSON.stringify(message);
+      if (seen !== lastSeen) memory.quietMs = 0;
+      lastSeen = seen;
+      seeMessage(message);
+    },
+
     see(event, { own }) {
       memory.quietMs = 0;
       if (event.type === "message") seeMessage(event.message);
@@ -83,10 +95,17 @@ export function createMemory(
       memory.serverWasGone = true;
     },
 
+    seeStreamBreak() {
+      memory.streamBroke = true;
+    },
+
     spend(monotonicMs, phase) {
       const spentMs = Math.min(monotonicMs - spentUntil, GAP_MAX_MS);
       memory.spent.durationMs += monotonicMs - spentUntil;
       spentUntil = monotonicMs;
+      // Of that time nothing is known: what was counted before stays, or a server that comes and
+      // goes would put off every limit for ever.
+      if (phase === "server_gone") return;
       if (phase === "working") {
         memory.workedMs += spentMs;
         memory.quietMs += spentMs;

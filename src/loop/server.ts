@@ -2,37 +2,123 @@
 import { type Clock, sleep } from "../clock.ts";
 import type { OpenCode } from "../opencode/client.ts";
 import { OpenCodeError } from "../opencode/error.ts";
+import type { OpenCodeSession } from "../opencode/model.ts";
+
+/** How long, and for whom, a request is made again. */
+export interface Patience {
+  readonly clock: Clock;
+  /** Ends the waiting. */
+  readonly signal: AbortSignal;
+  /** In milliseconds. */
+  readonly limitMs: number;
+  /** When a request counts as slow. Default: after 3 s. */
+  readonly slowMs?: number;
+  /** Called with what is wrong, safe to show, whenever that is something new. */
+  readonly onWaiting: (why: string) => void;
+  /** Looked at before each new try: nobody waits for it any more. */
+  readonly isOver?: () => boolean;
+}
 
 const BACKOFF_MS = { first: 500, max: 15_000 };
+/** A person who looks ten seconds after a server began to hang has to see it. */
+export const SLOW_MS = 3_000;
+export const SLOW = `it has taken more than ${SLOW_MS / 1000} s`;
+/** Of a server that has just lost a turn. A crash at the start comes sooner than that. */
+const STEADY = { looks: 6, everyMs: 2_000 };
+export const STEADY_MS = (STEADY.looks - 1) * STEADY.everyMs;
 
 /**
- * Resolves when the server answers as it should, or `signal` aborts: look at the signal after.
- * Throws the last `OpenCodeError` when it has not for `limitMs`, and at once when waiting cannot
- * help (a password that does not match).
+ * Makes a request, and again with backoff while it fails in a way that `again` says may pass. Hands
+ * back undefined when `signal` aborts or `isOver` says so. Throws the last `OpenCodeError` when the
+ * limit is reached, and at once one that does not pass.
  */
-export async function waitForServer(
-  { client, clock, signal, limitMs, onWaiting }: {
-    client: OpenCode;
-    clock: Clock;
-    signal: AbortSignal;
-    limitMs: number;
-    /** Called once, when the server did not answer at the first try. */
-    onWaiting: (error: OpenCodeError) => void;
-  },
-): Promise<void> {
+export async function askPatiently<T>(
+  ask: () => Promise<T>,
+  options: Patience & { again?: (error: OpenCodeError) => boolean },
+): Promise<T | undefined> {
+  const { clock, signal, limitMs, slowMs = SLOW_MS, onWaiting, isOver = () => false } = options;
+  const { again = ({ mayPass }: OpenCodeError) => mayPass } = options;
   const end = clock.monotonic() + limitMs;
-  for (let wait = 0; !signal.aborted; wait = Math.min(wait * 2, BACKOFF_MS.max)) {
-    try {
-      await client.health();
-      return;
-    } catch (error) {
-      if (!(error instanceof OpenCodeError) || error.problem === "unauthorized") throw error;
-      if (clock.monotonic() >= end) throw error;
-      if (wait === 0) {
-        onWaiting(error);
-        wait = BACKOFF_MS.first;
+  const stopped = Promise.withResolvers<undefined>();
+  const stop = () => stopped.resolve(undefined);
+  let told: string | undefined;
+  const tell = (why: string) => {
+    if (why !== told) onWaiting(why);
+    told = why;
+  };
+  signal.addEventListener("abort", stop);
+  try {
+    for (let waitMs = BACKOFF_MS.first; !signal.aborted && !isOver();) {
+      const cancelSlow = clock.after(slowMs, () => told ?? tell(SLOW));
+      try {
+        return await Promise.race([ask(), stopped.promise]);
+      } catch (error) {
+        if (!(error instanceof OpenCodeError) || !again(error)) throw error;
+        const leftMs = end - clock.monotonic();
+        if (leftMs <= 0) throw error;
+        tell(error.message);
+        cancelSlow();
+        await sleep(clock, Math.min(Math.max(waitMs, error.retryAfterMs), leftMs), signal);
+        waitMs = Math.min(waitMs * 2, BACKOFF_MS.max);
+      } finally {
+        cancelSlow();
       }
     }
-    await sleep(clock, wait, signal);
+    return undefined;
+  } finally {
+    signal.removeEventListener("abort", stop);
   }
+}
+
+/**
+ * Probes a server that has just lost a turn, until it has stayed up for 10 s. Hands back what the
+ * last `probe` did; throws as it does.
+ */
+export async function staysUp<T>(
+  probe: () => Promise<T>,
+  { client, clock, signal }: {
+    client: Pick<OpenCode, "url">;
+    clock: Clock;
+    signal: AbortSignal;
+  },
+): Promise<T> {
+  let found = await probe();
+  for (let look = 1; look < STEADY.looks && !signal.aborted; look++) {
+    await sleep(clock, STEADY.everyMs, signal);
+    found = await probe().catch((error) => {
+      if (!(error instanceof OpenCodeError)) throw error;
+      const why = `OpenCode at ${client.url} does not stay up: ${error.message}`;
+      const { kind, hints } = error;
+      throw new OpenCodeError(error.problem, why, { kind, hints, cause: error });
+    });
+  }
+  return found;
+}
+
+/**
+ * Creates an OpenCode session, however often that takes. One that the server made and did not tell
+ * of is found by its title, and used, so that there never are two. Otherwise as `askPatiently`.
+ */
+export async function createSessionPatiently(
+  client: Pick<OpenCode, "createSession" | "sessions" | "messages">,
+  { title, ...patience }: Patience & { title: string },
+): Promise<OpenCodeSession | undefined> {
+  let mayBeThere = false;
+
+  /** One with a message would be somebody else's: its answer would pass for ours. */
+  async function made(): Promise<OpenCodeSession | undefined> {
+    for (const session of await client.sessions()) {
+      if (session.title !== title) continue;
+      if ((await client.messages(session.id, { limit: 1 })).length === 0) return session;
+    }
+  }
+
+  return await askPatiently(async () => {
+    try {
+      return mayBeThere && await made() || await client.createSession({ title });
+    } catch (error) {
+      mayBeThere ||= error instanceof OpenCodeError && error.mayHaveArrived;
+      throw error;
+    }
+  }, patience);
 }

@@ -23,7 +23,7 @@ export interface TurnMemory {
   readonly quietMs: number;
   /** How long the provider has been refusing. */
   readonly retriedMs: number;
-  /** How long the server has listed the session as idle, without a break, up to now. */
+  /** How long the server has listed the session as idle whenever it answered, up to now. */
   readonly stillMs: number;
   /** The server announced that the session is idle. */
   readonly sawIdle: boolean;
@@ -31,6 +31,8 @@ export interface TurnMemory {
   readonly error?: AgentError;
   /** The server was gone for a while. */
   readonly serverWasGone: boolean;
+  /** The event stream broke, as it does at a restart that is too short to be seen otherwise. */
+  readonly streamBroke: boolean;
   readonly modelCalls: number;
   /** Of one conversation, in a row, up to now. */
   readonly unknownFinishes: number;
@@ -75,19 +77,22 @@ export function assess(
   if (busy !== undefined) return assessWork(busy, { memory, limits, now });
   if (last && isFinished(last)) return { kind: "settled", last };
 
+  const gone = memory.serverWasGone
+    ? "the server went away"
+    : memory.streamBroke
+    ? "the server was restarted, as the end of its event stream shows,"
+    : undefined;
   if (last?.role === "assistant") {
     if (memory.stillMs < limits.settleMs) return { kind: "settling" };
-    return {
-      kind: "interrupted",
-      why: memory.serverWasGone
-        ? "the server went away while the agent worked"
-        : "the agent stopped in the middle of a message",
-    };
+    const why = gone
+      ? `${gone} while the agent worked`
+      : "the agent stopped in the middle of a message";
+    return { kind: "interrupted", why };
   }
   const ended = memory.sawIdle || memory.error !== undefined;
   if (memory.stillMs < (ended ? limits.settleMs : limits.startMs)) return { kind: "settling" };
-  if (last !== undefined && memory.serverWasGone) {
-    return { kind: "interrupted", why: "the server went away before the agent answered" };
+  if (gone && memory.error === undefined) {
+    return { kind: "interrupted", why: `${gone} before the agent answered` };
   }
   return { kind: "lost", why: describeLoss(memory.error) };
 }

@@ -3,7 +3,7 @@
  * the server's state says what happened, and every wait has a limit.
  */
 
-import type { Clock } from "../clock.ts";
+import { type Clock, sleep } from "../clock.ts";
 import type { OpenCode } from "../opencode/client.ts";
 import { OpenCodeError } from "../opencode/error.ts";
 import { followEvents } from "../opencode/events.ts";
@@ -15,6 +15,7 @@ import { createFamily, type Family } from "./family.ts";
 import type { TurnLimits } from "./limits.ts";
 import { createMemory, type Phase } from "./memory.ts";
 import { type Answer, createResponder } from "./responder.ts";
+import { SLOW, SLOW_MS } from "./server.ts";
 import {
   assess,
   type Ending,
@@ -31,9 +32,9 @@ export type TurnEnd =
   /** The agent finished, well or with an error. `text` is that of its last message. */
   | { kind: "settled"; finish?: string; error?: AgentError; text: string }
   /** The server lost the turn, or could not be asked any more. */
-  | { kind: "interrupted"; why: string }
+  | { kind: "interrupted"; why: string; server?: "lost_turn" }
   /** The agent never started. */
-  | { kind: "lost"; why: string }
+  | { kind: "lost"; why: string; server?: "away" }
   /** A limit was exceeded, and the turn aborted; `confirmed` says whether it was seen to end. */
   | { kind: "timeout"; limit: ExceededLimit; why: string; confirmed: boolean }
   /** `signal` aborted, and so was the turn; `confirmed` says whether it was seen to end. */
@@ -83,6 +84,11 @@ export interface TurnsOptions {
 const CONNECT_MS = 3_000;
 const GONE_LOOK_FIRST_MS = 250;
 const GONE_LOOK_MAX_MS = 5_000;
+const READ_AGAIN = { times: 3, everyMs: 1_000 };
+const SERVER_IS_BACK: Activity = {
+  kind: "working",
+  text: "the server is back; looking what became of the turn",
+};
 
 /** Opens one event stream, which all the turns of a worker share. */
 export function createTurns({ client, clock, signal }: TurnsOptions): Turns {
@@ -120,6 +126,7 @@ function createTurn(options: TurnOptions & { client: OpenCode; clock: Clock }) {
   const report = onChange(options.onActivity);
   const stopped = Promise.withResolvers<undefined>();
   let missedEvents = false;
+  let sendFailure: string | undefined;
 
   function stop(): void {
     stopped.resolve(undefined);
@@ -129,6 +136,7 @@ function createTurn(options: TurnOptions & { client: OpenCode; clock: Clock }) {
   function watch(event: AgentEvent): void {
     if (event.type === "connected" || event.type === "disconnected") {
       missedEvents ||= event.type === "connected";
+      if (event.type === "disconnected") memory.seeStreamBreak();
       options.onEvent(event);
       return bell.ring();
     }
@@ -184,22 +192,28 @@ function createTurn(options: TurnOptions & { client: OpenCode; clock: Clock }) {
     let phase: Phase = "idle";
     let lookMs = TICK_MS;
     let goneSince: number | undefined;
+    let polledAt = clock.monotonic();
+    const onSlow = () => report(waitingForServer(SLOW));
     while (!signal.aborted) {
       const rang = await bell.wait(lookMs);
       if (signal.aborted) return undefined;
       memory.spend(clock.monotonic(), phase);
-      if (missedEvents || (!rang && lookMs === TICK_MS)) {
+      if (missedEvents || clock.monotonic() - polledAt >= TICK_MS) {
         missedEvents = false;
+        polledAt = clock.monotonic();
         void responder.poll();
       }
+      const cancelSlow = clock.after(SLOW_MS, onSlow);
       try {
         const looking = rang && memory.now.sawIdle ? lookAtEnd() : look();
         const snapshot = await Promise.race([looking, stopped.promise]);
         if (snapshot === undefined) return undefined;
+        const wasGone = phase === "server_gone";
         phase = phaseOf(snapshot.busy);
         goneSince = undefined;
-        if (snapshot.last) memory.seeMessage(snapshot.last);
+        if (snapshot.last) memory.seeLast(snapshot.last);
         if (snapshot.busy) report(activityOf(snapshot.busy));
+        else if (wasGone) report(SERVER_IS_BACK);
         const verdict = assess(snapshot, { memory: memory.now, limits, now: clock.now() });
         if (verdict.kind !== "running" && verdict.kind !== "settling") {
           return { ending: verdict, reading: snapshot.reading };
@@ -211,7 +225,7 @@ function createTurn(options: TurnOptions & { client: OpenCode; clock: Clock }) {
           return { ending: { kind: "interrupted", why: "its OpenCode session is gone" } };
         }
         const backoffMs = phase === "server_gone" ? lookMs * 2 : GONE_LOOK_FIRST_MS;
-        lookMs = Math.min(backoffMs, GONE_LOOK_MAX_MS);
+        lookMs = Math.max(Math.min(backoffMs, GONE_LOOK_MAX_MS), error.retryAfterMs);
         phase = "server_gone";
         memory.seeServerGone();
         report(waitingForServer(error.message));
@@ -220,6 +234,10 @@ function createTurn(options: TurnOptions & { client: OpenCode; clock: Clock }) {
           const why = `the server stayed away: ${error.message}`;
           return { ending: { kind: "interrupted", why } };
         }
+        const spentUp = sessionLimitReached(memory.now.spent, limits.left);
+        if (spentUp) return { ending: { kind: "timeout", limit: "session", why: spentUp } };
+      } finally {
+        cancelSlow();
       }
     }
     return undefined;
@@ -230,6 +248,16 @@ function createTurn(options: TurnOptions & { client: OpenCode; clock: Clock }) {
     missedEvents = true;
     const messages = await client.messages(sessionId).catch(ignoreServerFailure);
     for (const message of messages ?? []) memory.seeMessage(message);
+  }
+
+  /** Tried again for a moment: what is not read now counts nowhere. */
+  async function readAllUsage(): Promise<UsageReading> {
+    let reading = await readUsage(client, { sessionId, prices });
+    for (let left = READ_AGAIN.times; left > 0 && !reading.usage.complete; left--) {
+      await sleep(clock, READ_AGAIN.everyMs, signal);
+      reading = await readUsage(client, { sessionId, prices });
+    }
+    return reading;
   }
 
   async function conclude(
@@ -246,16 +274,18 @@ function createTurn(options: TurnOptions & { client: OpenCode; clock: Clock }) {
         break;
       case "lost":
       case "interrupted":
-        end = ending;
+        end = ending.kind === "interrupted"
+          ? { ...ending, server: "lost_turn" }
+          : sendFailure === undefined
+          ? ending
+          : { kind: "interrupted", why: unsureWords(sendFailure), server: "lost_turn" };
         // Should it start yet, it would work beside the next turn.
         await client.abort(sessionId).catch(ignoreServerFailure);
         break;
       case "settled": {
         // After tool calls comes another message, which the two replies of a look may have missed.
         const isLast = reading?.usage.complete && ending.last.finish !== "tool-calls";
-        const { usage, toolRuns, last } = isLast
-          ? reading
-          : await readUsage(client, { sessionId, prices });
+        const { usage, toolRuns, last } = isLast ? reading : await readAllUsage();
         const { finish, error, text } = last && isFinished(last) ? last : ending.last;
         end = { kind: "settled", finish, error, text };
         return { end, usage, toolRuns, answers: responder.answers };
@@ -270,8 +300,11 @@ function createTurn(options: TurnOptions & { client: OpenCode; clock: Clock }) {
     try {
       if (!signal.aborted) {
         await options.send().catch((error) => {
-          if (!mayHaveArrived(error)) throw error;
+          if (!(error instanceof OpenCodeError) || !error.mayHaveArrived) throw error;
+          sendFailure = error.message;
         });
+        // However long that took: the agent had no time yet.
+        memory.spend(clock.monotonic(), "server_gone");
         if (options.workedBeforeMs !== undefined) await recall();
       }
       return await conclude(await follow());
@@ -287,15 +320,12 @@ interface Look extends Snapshot {
   readonly reading?: UsageReading;
 }
 
-/** Whether a prompt that failed with `error` may be at work all the same. */
-function mayHaveArrived(error: unknown): boolean {
-  return error instanceof OpenCodeError &&
-    (error.problem === "timeout" || error.problem === "unreachable");
-}
-
 function ignoreServerFailure(error: unknown): undefined {
   if (!(error instanceof OpenCodeError)) throw error;
 }
+
+const unsureWords = (failure: string) =>
+  `it is not known whether the prompt reached the server, and no agent started: ${failure}`;
 
 function phaseOf(busy: Busy | undefined): Phase {
   if (busy === undefined) return "idle";

@@ -7,7 +7,6 @@ import { OpenCodeError } from "../opencode/error.ts";
 import { StoreError } from "../registry/database.ts";
 import { type Lease, tokensOf } from "../registry/model.ts";
 import { LostSession } from "../registry/registry.ts";
-import { plain } from "../terminal/plain.ts";
 import { type Action, nextAction, type Past, type Proof, type Snapshot } from "./decide.ts";
 import {
   type Ended,
@@ -20,9 +19,8 @@ import { isLeaving } from "./leave.ts";
 import type { Spent } from "./limits.ts";
 import { watchLease } from "./recorder.ts";
 import { recoverIteration } from "./recover.ts";
-import { waitForServer } from "./server.ts";
+import { createServerWatch } from "./server_watch.ts";
 import type { Begun } from "./session.ts";
-import { endStrayTurns } from "./stray_turns.ts";
 import type { Prices } from "./usage.ts";
 import type { Agenda } from "./work.ts";
 
@@ -104,6 +102,7 @@ async function loop(tools: LoopTools, order: LoopOrder, signal: AbortSignal): Pr
   const { work, verification, settings, begun } = order;
   const spent = meter(tools, order);
   const pricesNow = priceList(tools);
+  const server = createServerWatch(tools, order);
   const past: Past[] = [...begun.past];
   let { failure } = begun;
   let proof: Proof | undefined;
@@ -127,14 +126,16 @@ async function loop(tools: LoopTools, order: LoopOrder, signal: AbortSignal): Pr
   for (;;) {
     const agenda = await tools.recorder.write(() => work.read());
     await tools.recorder.write(() => verification.prepare(agenda));
-    const action = nextAction({
-      request: requestOf(order, signal),
-      stories: agenda.stories,
-      past,
-      limits: settings.limits,
-      spent: spent(),
-      proof,
-    });
+    const next = () =>
+      nextAction({
+        request: requestOf(order, signal),
+        stories: agenda.stories,
+        past,
+        limits: settings.limits,
+        spent: spent(),
+        proof,
+      });
+    const action = next();
     switch (action.kind) {
       case "end": {
         const { status, reason, detail } = action;
@@ -149,13 +150,15 @@ async function loop(tools: LoopTools, order: LoopOrder, signal: AbortSignal): Pr
         }
         break;
       }
-      case "iterate":
-        await serverReady(tools, order, signal);
-        if (signal.aborted) break;
-        await endStrayTurns(tools, {
-          taskDir: order.task.dir,
-          onFound: (id) => tools.emit({ type: "warning", text: strayWords(id) }),
+      case "iterate": {
+        const ready = await server.ready({
+          leftMs: (settings.limits.durationMs ?? Infinity) - spent().durationMs,
+          lostTurn: past.at(-1)?.server === "lost_turn",
+          isOver: () => next().kind !== "iterate",
+          signal,
         });
+        // Much may have changed while it waited.
+        if (!ready) break;
         add(
           await runIteration(tools, {
             ...order,
@@ -166,14 +169,10 @@ async function loop(tools: LoopTools, order: LoopOrder, signal: AbortSignal): Pr
             failure,
           }, signal),
         );
+      }
     }
   }
 }
-
-const strayWords = (id: string) =>
-  `an earlier turn of this task was still at work in OpenCode session ${
-    plain(id, 60)
-  }: it is ended`;
 
 function requestOf({ checkpointAsked }: LoopOrder, signal: AbortSignal): Snapshot["request"] {
   if (isLeaving(signal)) return "leave";
@@ -227,24 +226,6 @@ function priceList({ client }: LoopTools): () => Promise<Prices> {
       return new Map();
     }
   };
-}
-
-async function serverReady(
-  { client, clock, recorder, emit }: LoopTools,
-  { lease, settings }: LoopOrder,
-  signal: AbortSignal,
-): Promise<void> {
-  await waitForServer({
-    client,
-    clock,
-    signal,
-    limitMs: settings.limits.serverAwayMs,
-    onWaiting: (error) => {
-      const text = `waiting for server: ${error.message}`;
-      recorder.note((registry) => registry.setActivity(lease, text));
-      emit({ type: "activity", text });
-    },
-  });
 }
 
 /** A session whose loop cannot go on has failed, and says why. */

@@ -16,6 +16,7 @@ const fresh: TurnMemory = {
   stillMs: 0,
   sawIdle: false,
   serverWasGone: false,
+  streamBroke: false,
   modelCalls: 1,
   unknownFinishes: 0,
   spent: NOTHING,
@@ -68,6 +69,10 @@ Deno.test("a message that stays half-written was interrupted", () => {
     kind: "interrupted",
     why: "the server went away while the agent worked",
   });
+  assert.deepEqual(verdict({ last: halfWritten }, { ...over, streamBroke: true }), {
+    kind: "interrupted",
+    why: "the server was restarted, as the end of its event stream shows, while the agent worked",
+  });
 });
 
 Deno.test("a prompt without any answer is lost, with the error that was announced", () => {
@@ -78,11 +83,18 @@ Deno.test("a prompt without any answer is lost, with the error that was announce
   });
   assert.equal(kind({}, { stillMs: limits.settleMs, sawIdle: true }), "lost");
   assert.equal(kind({}, { stillMs: limits.startMs }), "lost");
-  assert.equal(kind({}, { stillMs: limits.startMs, serverWasGone: true }), "lost");
-  assert.equal(
-    kind({ last: asked }, { stillMs: limits.startMs, serverWasGone: true }),
-    "interrupted",
-  );
+});
+
+Deno.test("a prompt without any answer was interrupted when the server was gone meanwhile", () => {
+  const error = { name: "UnknownError", message: "Model not found" };
+  for (const gone of [{ serverWasGone: true }, { streamBroke: true }]) {
+    for (const last of [undefined, asked]) {
+      const over = { ...gone, stillMs: limits.startMs };
+      assert.equal(kind({ last }, { ...over, stillMs: limits.startMs - 1 }), "settling");
+      assert.equal(kind({ last }, over), "interrupted");
+      assert.equal(kind({ last }, { ...over, error }), "lost", "it is known why");
+    }
+  }
 });
 
 Deno.test("each limit ends a turn that is said to work, and only that", () => {
