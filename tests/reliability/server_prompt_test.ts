@@ -1,0 +1,111 @@
+/** A prompt on its way to a server in trouble: it must not run twice, nor be said to have run. */
+import assert from "node:assert/strict";
+import { afterEffect, answer, edit, type Fault } from "../support/fake_faults.ts";
+import { drop, type Intercept, withhold } from "../support/recording_proxy.ts";
+import { MINUTE, night, SECOND } from "./night.ts";
+
+const PROMPT = "POST /session/:id/prompt_async";
+const CREATE = "POST /session";
+const refused: Intercept = () =>
+  Promise.reject(new TypeError("tcp connect error: Connection refused (os error 111)"));
+const refusal = (status: number, retryAfter: string): Intercept => () =>
+  new Response("", { status, headers: { "retry-after": retryAfter } });
+
+const LOST_REPLIES: readonly [string, Intercept][] = [
+  ["the connection breaks", drop],
+  ["no answer comes", withhold],
+  ["a proxy answers 502", answer(502, "<h1>Bad Gateway", "text/html")],
+  ["OpenCode answers 500", answer(500, "{}")],
+  ["a page comes with 200", edit(() => "<!doctype html>", "text/html")],
+  ["garbage comes with 200", answer(200, "{")],
+];
+
+for (const [name, act] of LOST_REPLIES) {
+  Deno.test(`a prompt that took effect, and then ${name}: its turn is followed, not repeated`, async () => {
+    await using it = await night({}, undefined, ({ fault }) => {
+      fault({ on: PROMPT, act: afterEffect(act) });
+    });
+    const { iterations } = await it.ended("completed", "all_stories_pass");
+    assert.deepEqual(iterations.map(({ outcome }) => outcome), ["advanced"]);
+  });
+
+  if (name.includes("with 200")) continue; // that needs an effect
+  Deno.test(`a prompt without effect, because ${name}: interrupted, what is not known is said`, async () => {
+    await using it = await night({}, undefined, ({ fault }) => fault({ on: PROMPT, act }));
+    const { iterations } = await it.ended("completed", "all_stories_pass");
+    assert.deepEqual(iterations.map(({ outcome }) => outcome), ["interrupted", "advanced"]);
+    assert.match(
+      iterations[0].detail ?? "",
+      /^it is not known whether the prompt reached the server, and no agent started: /,
+    );
+    assert.equal(iterations[0].prompted_at, null);
+  });
+}
+
+Deno.test("a prompt that surely did not arrive is sent again, in the same iteration", async () => {
+  const unsent: readonly [string, Fault["act"]][] = [
+    ["connection refused", refused],
+    ["answered 429", answer(429)],
+  ];
+  for (const [why, act] of unsent) {
+    await using it = await night({}, async ({ fault, pass, status }) => {
+      const trouble = fault({ on: PROMPT, times: Infinity, act });
+      await pass(10 * SECOND);
+      assert.match(status(), new RegExp(`^waiting for server: .*${why}$`));
+      await pass(5 * MINUTE);
+      trouble.remove();
+    });
+    const { iterations } = await it.ended("completed", "all_stories_pass");
+    assert.deepEqual(iterations.map(({ outcome }) => outcome), ["advanced"]);
+  }
+});
+
+Deno.test("a prompt that is declined is not sent again and again: three, and the reason", async () => {
+  let sent = 0;
+  await using it = await night({}, undefined, ({ fault }) => {
+    fault({
+      on: PROMPT,
+      times: Infinity,
+      act: (request, forward) => {
+        sent++;
+        return answer(400, `{"data":{"message":"no such agent"}}`)(request, forward);
+      },
+    });
+  });
+  const { iterations, sessions } = await it.ended("failed", "provider_error");
+  assert.deepEqual(iterations.map(({ outcome }) => outcome), ["error", "error", "error"]);
+  assert.match(sessions[0].detail ?? "", /nothing was sent to the agent: .* 400: no such agent$/);
+  assert.equal(sent, 3);
+});
+
+Deno.test("a server that says when to come back is left alone until then, but not for ever", async () => {
+  for (const [retryAfter, seconds] of [["20", 20], ["86400", 60], ["soon", 0.5]] as const) {
+    for (const [on, status] of [[PROMPT, 429], [CREATE, 503]] as const) {
+      const asked: number[] = [];
+      await using it = await night({}, undefined, ({ clock, fault }) => {
+        fault({
+          on,
+          times: 2,
+          act(request, forward) {
+            asked.push(clock.monotonic());
+            return asked.length === 1 ? refusal(status, retryAfter)(request, forward) : forward();
+          },
+        });
+      });
+      await it.ended("completed", "all_stories_pass");
+      assert.equal((asked[1] - asked[0]) / SECOND, seconds, `${status}, ${retryAfter}`);
+    }
+  }
+});
+
+Deno.test("an OpenCode session whose creation was not told is found and used: there are no two", async () => {
+  for (const act of [drop, withhold, answer(502), edit(() => "{", "application/json")]) {
+    await using it = await night({}, undefined, ({ fault }) => {
+      fault({ on: CREATE, times: 1, act: afterEffect(act) });
+    });
+    const { iterations } = await it.ended("completed", "all_stories_pass");
+    assert.deepEqual(iterations.map(({ outcome }) => outcome), ["advanced"]);
+    const made = it.world.fake.ledger.filter(({ type }) => type === "session_created");
+    assert.equal(made.length, 1);
+  }
+});
