@@ -13,7 +13,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   "src/terminal": [],
   "src/task": ["src/error.ts", "src/terminal/plain.ts"],
   "src/opencode": ["src/error.ts", "src/clock.ts", "src/terminal/plain.ts"],
-  "src/registry": ["src/error.ts"],
+  "src/registry": ["src/error.ts", "src/terminal/shell_word.ts"],
   "src/settings": ["src/error.ts", "src/task", "src/terminal/plain.ts"],
   "src/verify": [
     "src/error.ts",

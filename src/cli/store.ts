@@ -1,7 +1,7 @@
 /** The registry and the locks where this user has them. */
 import * as path from "node:path";
-import { fileExists } from "../host/files.ts";
 import { makePrivateFolder, type Paths, pathsFrom } from "../host/paths.ts";
+import { hasDatabase } from "../registry/database_files.ts";
 import { inspectDatabase, type Inspection } from "../registry/inspect.ts";
 import { type Migration, migrationOf } from "../registry/migrations.ts";
 import {
@@ -31,7 +31,7 @@ export function openStore(context: Context): Registry {
 /** Opens the registry for reading only; undefined when nothing was ever recorded. */
 export function openStoreReadOnly(context: Context): ReadOnlyRegistry | undefined {
   const { database } = pathsOf(context);
-  if (!fileExists(database)) return undefined;
+  if (!hasDatabase(database)) return undefined;
   const registry = openRegistryReadOnly({ path: database, migrations: migrationsOf(context) });
   return registry ?? openStore(context);
 }
@@ -39,7 +39,7 @@ export function openStoreReadOnly(context: Context): ReadOnlyRegistry | undefine
 /** A look at the registry that changes nothing; undefined when nothing was ever recorded. */
 export function inspectStore(context: Context, options: { deep: boolean }): Inspection | undefined {
   const { database } = pathsOf(context);
-  if (!fileExists(database)) return undefined;
+  if (!hasDatabase(database)) return undefined;
   return inspectDatabase(database, { migrations: migrationsOf(context), ...options });
 }
 

@@ -3,7 +3,7 @@ import { RalphError } from "../error.ts";
 import { plural } from "../terminal/format.ts";
 import { plain } from "../terminal/plain.ts";
 import { shellWord } from "../terminal/shell_word.ts";
-import { type Check, fail, ok, type Remedy, skip, warn } from "./check.ts";
+import { type Check, fail, ok, skip, warn } from "./check.ts";
 import type { Probes, StoreFacts } from "./probes.ts";
 
 /** Older ones can lose data when a log is reset while others read (sqlite.org, 3.53.0 and 3.51.3). */
@@ -72,8 +72,11 @@ export const storeChecks: readonly Check[] = [
       const facts = store.read();
       if (facts === undefined) return ok("not made yet");
       if (!(facts instanceof RalphError)) return ok(names.database);
-      const [first = moveAway(names.database), ...more] = facts.hints;
-      return fail(plain(facts.message, 300), "no command can tell what ran", first, ...more);
+      const [
+        first = { text: "see what a command says", command: `${names.ralph} status` },
+        ...more
+      ] = facts.hints;
+      return fail(plain(facts.message, 400), "no command can tell what ran", first, ...more);
     },
   },
   {
@@ -99,12 +102,8 @@ export const storeChecks: readonly Check[] = [
       const facts = read(probes);
       if (!facts) return skip("there is no database yet");
       if (!facts.checked) return skip("too large to look through; --deep does");
-      if (facts.damage.length === 0) return ok("quick_check and foreign keys");
-      return fail(
-        plain(facts.damage[0], 200),
-        "what it says may be wrong",
-        moveAway(probes.names.database),
-      );
+      if (facts.damage.length === 0) return ok("integrity_check and foreign keys");
+      return fail(plain(facts.damage[0], 200), "what it says may be wrong", ...facts.mending);
     },
   },
   {
@@ -170,11 +169,6 @@ function read({ store }: Probes): StoreFacts | undefined {
   const facts = store.read();
   return facts instanceof RalphError ? undefined : facts;
 }
-
-const moveAway = (database: string): Remedy => ({
-  text: "put it aside and begin with an empty one; the copies that ralph made are beside it",
-  command: `mv ${shellWord(database)} ${shellWord(`${database}.damaged`)}`,
-});
 
 function isOlder(version: readonly number[], than: readonly number[]): boolean {
   const at = than.findIndex((part, i) => (version[i] ?? 0) !== part);

@@ -1,7 +1,10 @@
 /** A look at the database that changes nothing: for `ralph doctor`. */
-import { statSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
-import { databaseError, openDatabase } from "./database.ts";
+import type { Hint } from "../error.ts";
+import { mendingHints } from "./copies.ts";
+import { openDatabase } from "./database.ts";
+import { damageOf, orphansOf } from "./soundness.ts";
+import { databaseError } from "./store_error.ts";
 import { type Migration, refuseUnusable, schemaVersion } from "./migrations.ts";
 
 export interface Inspection {
@@ -10,11 +13,10 @@ export interface Inspection {
   damage: readonly string[];
   /** False: too large to be read through in a moment. */
   checked: boolean;
+  /** How to put it aside, and what can take its place. */
+  mending: readonly [Hint, ...Hint[]];
 }
 
-/** `quick_check` reads some 1 GB/s from memory, and far less from a disk. */
-const CHECKED_BYTES_MAX = 200_000_000;
-const DAMAGE_LINES_MAX = 5;
 const BUSY_MS = 1_000;
 
 /**
@@ -28,11 +30,12 @@ export function inspectDatabase(
   const database = openDatabase(path, { readOnly: true, timeoutMs: BUSY_MS });
   try {
     refuseUnusable(database, { path, migrations });
-    const checked = deep || statSync(path).size <= CHECKED_BYTES_MAX;
+    const damage = damageOf(database, { path, deep });
     return {
       schema: { found: schemaVersion(database), newest: migrations.at(-1)?.number ?? 0 },
-      damage: checked ? damageOf(database) : [],
-      checked,
+      damage: damage ? [...damage, ...orphansOf(database)] : [],
+      checked: damage !== undefined,
+      mending: mendingHints(path),
     };
   } catch (error) {
     throw databaseError(error, { path, timeoutMs: BUSY_MS });
@@ -49,12 +52,4 @@ export function sqliteVersion(): string {
   } finally {
     database.close();
   }
-}
-
-function damageOf(database: DatabaseSync): readonly string[] {
-  const found = database.prepare(`PRAGMA quick_check(${DAMAGE_LINES_MAX})`).all()
-    .map((row) => String(row.quick_check)).filter((line) => line !== "ok");
-  const orphans = database.prepare("PRAGMA foreign_key_check").all()
-    .map((row) => `a row of ${row.table} belongs to no row of ${row.parent}`);
-  return [...found, ...orphans].slice(0, DAMAGE_LINES_MAX);
 }

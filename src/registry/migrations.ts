@@ -3,7 +3,8 @@
  * transaction together with the row that says it was applied.
  */
 import type { DatabaseSync } from "node:sqlite";
-import { databaseError, openDatabase, StoreError, transaction } from "./database.ts";
+import { openDatabase, transaction } from "./database.ts";
+import { databaseError, StoreError } from "./store_error.ts";
 import { hasEarlierSessions, insertEarlierSessions, removeEarlierSessions } from "./takeover.ts";
 
 export interface Migration {

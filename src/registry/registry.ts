@@ -7,14 +7,8 @@
  */
 import type { DatabaseSync, SQLInputValue, SQLOutputValue } from "node:sqlite";
 import { RalphError } from "../error.ts";
-import {
-  databaseError,
-  type DatabasePlace,
-  makeDurable,
-  openDatabase,
-  requireSameFiles,
-  transaction,
-} from "./database.ts";
+import { makeDurable, openDatabase, transaction } from "./database.ts";
+import { requireSameFiles } from "./database_files.ts";
 import { migrate, type Migration, refuseUnusable, schemaVersion } from "./migrations.ts";
 import type {
   Findings,
@@ -32,6 +26,8 @@ import type {
   Usage,
   WorkerSettings,
 } from "./model.ts";
+import { damageOf } from "./soundness.ts";
+import { damaged, databaseError, type DatabasePlace } from "./store_error.ts";
 
 /** The session is no longer this worker's. */
 export class LostSession extends RalphError {
@@ -82,6 +78,7 @@ export function openRegistry(options: RegistryOptions) {
   let requireSame: () => void;
   try {
     refuseUnusable(database, options);
+    refuseUnsound(database, path);
     makeDurable(database);
     migrate(database, { ...options, appliedAt: utc() });
     requireSame = requireSameFiles(path);
@@ -467,6 +464,12 @@ export function openRegistry(options: RegistryOptions) {
       database.close();
     },
   };
+}
+
+/** What is written into a damaged database may be lost, and may damage more of it. */
+function refuseUnsound(database: DatabaseSync, path: string): void {
+  const [first] = damageOf(database, { path, deep: false }) ?? [];
+  if (first !== undefined) throw damaged(path, first);
 }
 
 /**

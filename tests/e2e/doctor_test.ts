@@ -506,7 +506,7 @@ Deno.test("doctor on a damaged database: told, left as it is, and mended by what
     if (check !== "store.sound") continue;
     await paste(finding(check).remedy[0].command ?? "", ralph);
     assert.equal((await report(ralph, ["store"], here)).code, 0);
-    assert.deepEqual(await Deno.readFile(`${database}.damaged`), bytes);
+    assert.deepEqual(await Deno.readFile(`${database}.damaged/sessions.db`), bytes);
   }
 });
 

@@ -883,7 +883,9 @@ cases([
   },
 ]);
 
-const damaged = new RalphError("state", "cannot read the database: malformed\x1b");
+const damaged = new RalphError("state", "cannot use the database: malformed\x1b", [
+  { text: "put it aside", command: "mkdir /d/aside && mv /d/sessions.db /d/aside" },
+]);
 const newer = new RalphError("state", "written by a newer ralph", [
   { text: "use the newer ralph; this one is", command: "ralph --version" },
 ]);
@@ -893,7 +895,7 @@ const dead = (count: number) =>
     taskDir: `/home/ann/shop/tasks/task ${i}`,
   }));
 const OLDER = { schema: { found: 1, newest: 2 }, sessions: undefined };
-const MOVE_AWAY = /^mv \/\S+\/sessions\.db \/\S+\/sessions\.db\.damaged$/;
+const PUT_ASIDE = /^mkdir \/\S+\/aside && mv \/\S+\/sessions\.db \/\S+\/aside$/;
 
 cases([
   {
@@ -956,7 +958,7 @@ cases([
     id: "store.database",
     level: "fail",
     says: /malformed\\x1b/,
-    commands: [MOVE_AWAY],
+    commands: [PUT_ASIDE],
   },
   {
     name: "a newer ralph's",
@@ -978,7 +980,7 @@ cases([
     id: "store.sound",
     level: "fail",
     says: /^row 3 missing from index\\x1b/,
-    commands: [MOVE_AWAY],
+    commands: [PUT_ASIDE],
   },
   {
     name: "too large",

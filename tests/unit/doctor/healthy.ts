@@ -69,6 +69,7 @@ const store: StoreFacts = {
   schema: { found: 2, newest: 2 },
   damage: [],
   checked: true,
+  mending: [{ text: "put it aside", command: "mkdir /d/aside && mv /d/sessions.db /d/aside" }],
   sessions: { running: 1, dead: [], leftSignals: [] },
 };
 

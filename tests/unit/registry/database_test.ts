@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
-import { databaseError, openDatabase, StoreError } from "../../../src/registry/database.ts";
+import { openDatabase } from "../../../src/registry/database.ts";
+import { databaseError, StoreError } from "../../../src/registry/store_error.ts";
 import { temporaryFolder } from "../../support/folder.ts";
 
 /** What the database refuses, as the program tells it. */
@@ -27,17 +28,17 @@ Deno.test("no room is told as something that may pass", () => {
     database.prepare("INSERT INTO t VALUES (zeroblob(100000))").run();
   });
   assert.equal(passing, true);
-  assert.match(message, /cannot write the database .*a\.db: database or disk is full/);
+  assert.match(message, /cannot use the database .*a\.db: database or disk is full/);
 });
 
 Deno.test("a locked database is told as something that may pass, with how long was waited", () => {
   using dir = temporaryFolder();
   const path = `${dir.path}/a.db`;
   const other = new DatabaseSync(path);
-  other.exec("BEGIN IMMEDIATE");
+  other.exec("CREATE TABLE t (a); BEGIN IMMEDIATE");
   const began = performance.now();
   const { passing, message } = refusal(path, (database) => {
-    database.prepare("CREATE TABLE t (a)").run();
+    database.prepare("INSERT INTO t VALUES (1)").run();
   });
   assert(performance.now() - began < 2_000);
   other.close();

@@ -1,0 +1,148 @@
+/** The database's files as they are before SQLite sees them: whole, and the same as before. */
+import { statSync } from "node:fs";
+import { dirname } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import type { Hint } from "../error.ts";
+import { shellWord } from "../terminal/shell_word.ts";
+import { damaged, databaseError, notWritable, StoreError } from "./store_error.ts";
+
+/** Whether there is a database, or something left of one. */
+export function hasDatabase(path: string): boolean {
+  return factsOf(path) !== undefined || hasLog(path);
+}
+
+/**
+ * Refuses what SQLite would take for a new database, or for one that has nothing in its log, and
+ * would then write over. ralph's own is never empty, see `makeIfMissing`.
+ */
+export function refuseDamagedFiles(path: string): void {
+  const facts = factsOf(path);
+  if (facts && !facts.isFile()) throw damaged(path, "it is not a file");
+  if (facts?.size === 0) throw damaged(path, "it is empty");
+  const log = hasLog(path);
+  if (!facts && log) throw damaged(path, "it is gone, and its log is still there");
+  const start = log ? startOfLog(path) : undefined;
+  if (start !== undefined && !LOG_STARTS.includes(start)) {
+    throw damaged(path, `its log ${logOf(path)} is damaged`, { hints: [putLogAside(logOf(path))] });
+  }
+}
+
+/** The first four bytes of a write-ahead log (sqlite.org/fileformat2.html, 4.1). */
+const LOG_STARTS: readonly number[] = [0x377f0682, 0x377f0683];
+
+/** Shorter ones have nothing in them yet. */
+const LOG_HEADER_BYTES = 32;
+
+/** Whether there is something in the write-ahead log. */
+export function hasLog(path: string): boolean {
+  const facts = factsOf(logOf(path));
+  return facts !== undefined && facts.isFile() && facts.size > LOG_HEADER_BYTES;
+}
+
+/** It is beside the file that a link leads to. */
+function logOf(path: string): string {
+  try {
+    return `${Deno.realPathSync(path)}-wal`;
+  } catch {
+    return `${path}-wal`;
+  }
+}
+
+/** Undefined when the last program that used the log has just removed it. */
+function startOfLog(path: string): number | undefined {
+  const start = new Uint8Array(4);
+  try {
+    using file = Deno.openSync(logOf(path));
+    file.readSync(start);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw notWritable(path, error);
+  }
+  return new DataView(start.buffer).getUint32(0);
+}
+
+function putLogAside(log: string): Hint {
+  const command = `mv ${shellWord(log)} ${shellWord(`${log}.damaged`)}`;
+  return { text: "put the log aside, and go on without what was recorded last", command };
+}
+
+/** Undefined where there is nothing. Links are followed; one that leads nowhere is nothing, too. */
+function factsOf(path: string) {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    throw notWritable(path, error);
+  }
+}
+
+/**
+ * Makes a database without tables, whole or not at all: so an empty file is always one that lost its
+ * content. SQLite makes the side files with the rights that the database has.
+ */
+export function makeIfMissing(path: string): void {
+  if (fileIsThere(path)) return;
+  const half = `${path}.${Deno.pid}.part`;
+  try {
+    Deno.writeFileSync(half, new Uint8Array(), { mode: 0o600 });
+    const database = new DatabaseSync(half);
+    try {
+      database.prepare("PRAGMA journal_mode = WAL").get();
+    } finally {
+      database.close();
+    }
+    Deno.linkSync(half, path);
+  } catch (error) {
+    // Another process was faster.
+    if (fileIsThere(path)) return;
+    const refusal = databaseError(error, { path });
+    throw refusal instanceof StoreError ? refusal : notWritable(path, error);
+  } finally {
+    removeIfAny(half);
+  }
+}
+
+/** A link counts wherever it leads. */
+function fileIsThere(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function removeIfAny(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch {
+    // It was never made.
+  }
+}
+
+/**
+ * Remembers which files are open: the returned function throws `StoreError` when the path leads to
+ * others by now, or to none. What is written then would be lost: SQLite does not notice (3.53,
+ * measured). Call it while the database is open for writing: its log stays the same file until the
+ * last program has closed it (sqlite.org/wal.html).
+ */
+export function requireSameFiles(path: string): () => void {
+  const files = [path, logOf(path)].map((file) => ({ file, opened: identity(file) }));
+  return () => {
+    const moved = files.find(({ file, opened }) => identity(file) !== opened);
+    if (!moved) return;
+    throw new StoreError(
+      `the database ${path} was removed or replaced while it was open: ${moved.file} is ` +
+        "another file now, or gone. Nothing more is recorded",
+      {
+        passing: false,
+        hints: [{ text: "see what is there now", command: `ls -li ${shellWord(dirname(path))}` }],
+      },
+    );
+  };
+}
+
+/** Device and inode; undefined when there is no such file. */
+function identity(path: string): string | undefined {
+  const facts = factsOf(path);
+  return facts && `${facts.dev}:${facts.ino}`;
+}

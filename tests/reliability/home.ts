@@ -1,0 +1,103 @@
+/** ralph's commands in this process, in a home and a project of their own, and what is in its store. */
+import { join } from "node:path";
+import picocolors from "picocolors";
+import type { Context } from "../../src/cli/context.ts";
+import { execute } from "../../src/cli/main.ts";
+import type { Stream } from "../../src/cli/output.ts";
+import { migrationsOf } from "../../src/cli/store.ts";
+import { systemClock } from "../../src/host/clock.ts";
+import type { NewSession, WorkerSettings } from "../../src/registry/model.ts";
+import { openRegistry, type Registry } from "../../src/registry/registry.ts";
+import { temporaryFolder } from "../support/folder.ts";
+import { makeProject, type Project } from "../support/project.ts";
+
+const MAIN = new URL("../../main.ts", import.meta.url).href;
+
+/** All is done already: `ralph run` records a session of no iteration, and asks no server. */
+const FINISHED = "# PRD\n\n### US-001: Only\n\n- [x] it is done\n";
+
+export const WORKER: WorkerSettings = {
+  maxIterations: 10,
+  serverUrl: "http://127.0.0.1:14096",
+  serverPort: 14096,
+  workerPid: 4_000_000,
+  workerVersion: "0.0.0",
+  accepted: false,
+};
+export const START = { settings: "{}", tree: null };
+
+export interface Result {
+  code: number;
+  stdout: string;
+  stderr: string;
+  tookMs: number;
+}
+
+export interface Home extends AsyncDisposable {
+  readonly project: Project;
+  /** The folder of the database. */
+  readonly data: string;
+  readonly database: string;
+  /** The task of the project whose stories all pass. */
+  readonly task: NewSession;
+  /** Runs a command in this process. */
+  ralph(...args: string[]): Promise<Result>;
+  /** Opens the store as a worker does. */
+  open(options?: { timeoutMs?: number }): Registry;
+}
+
+/** `data`: where the database is to be, in place of a folder of its own. */
+export async function makeHome({ data }: { data?: string } = {}): Promise<Home> {
+  await using stack = new AsyncDisposableStack();
+  const project = stack.use(await makeProject({ files: { "tasks/one/prd.md": FINISHED } }));
+  const folder = stack.use(temporaryFolder("ralph-home-"));
+  const variables: Record<string, string> = {
+    HOME: folder.path,
+    XDG_DATA_HOME: data ?? join(folder.path, "data"),
+    PATH: Deno.env.get("PATH") ?? "",
+  };
+  const written = { out: "", err: "" };
+  const stream = (name: keyof typeof written): Stream => ({
+    write: (text) => written[name] += text,
+    line: (text = "") => written[name] += `${text}\n`,
+    isTerminal: false,
+    width: () => 100,
+    colors: picocolors.createColors(false),
+  });
+  const context: Context = {
+    output: { out: stream("out"), err: stream("err"), inputIsTerminal: false },
+    clock: systemClock,
+    environment: (name) => variables[name],
+    mainUrl: MAIN,
+    cwd: () => project.root,
+  };
+  const dataFolder = join(variables.XDG_DATA_HOME, "ralph");
+  const database = join(dataFolder, "sessions.db");
+  const owned = stack.move();
+  return {
+    project,
+    data: dataFolder,
+    database,
+    task: {
+      taskName: "one",
+      taskDir: join(project.root, "tasks/one"),
+      projectRoot: project.root,
+    },
+    async ralph(...args) {
+      Object.assign(written, { out: "", err: "" });
+      const began = performance.now();
+      const code = await execute(args, context);
+      return { code, stdout: written.out, stderr: written.err, tookMs: performance.now() - began };
+    },
+    open({ timeoutMs } = {}) {
+      Deno.mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
+      return openRegistry({
+        path: database,
+        migrations: migrationsOf(context),
+        now: () => Date.now(),
+        timeoutMs,
+      });
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
