@@ -1,5 +1,6 @@
 /** `ralph status`: what is running, and what became of the rest; one session in detail. */
 import * as path from "node:path";
+import { whyNotLogged } from "../host/log_file.ts";
 import {
   type Findings,
   type Session,
@@ -218,7 +219,7 @@ function detailRows(
     ["agent", session.agent],
     ["worker", running ? workerWords(session, alive) : null],
     ["OpenCode", session.openCodeSessionId],
-    ["log", session.logPath],
+    ["log", session.logPath && logWords(session.logPath, { alive })],
   ];
   return rows.flatMap(([key, value]) => value === null ? [] : [[key, plain(value)]]);
 }
@@ -227,6 +228,12 @@ function detailRows(
 function workerWords({ workerPid, workerUnit }: Session, alive: boolean): string {
   const how = workerUnit === null ? "detached" : `unit ${workerUnit}`;
   return `process ${workerPid}, ${how}${alive ? "" : ", gone"}`;
+}
+
+/** Only a worker that lives would write into it. */
+function logWords(path: string, { alive }: { alive: boolean }): string {
+  const problem = alive ? whyNotLogged(path) : undefined;
+  return problem === undefined ? path : `${path} (lines are missing: ${problem})`;
 }
 
 /** Each gate as it was when it ran last. */

@@ -8,8 +8,8 @@ import { readFileIfAny, textEndsIfAny, textOf } from "../host/files.ts";
 import { treeChange, treeState } from "../host/git.ts";
 import { judgeTools } from "../host/judge_tools.ts";
 import { takeLock } from "../host/lock.ts";
-import { type LogFile, openLogFile } from "../host/log_file.ts";
-import { makePrivateFolder, taskKey } from "../host/paths.ts";
+import { type LogFile, openLogFile, whyNotLogged } from "../host/log_file.ts";
+import { taskKey } from "../host/paths.ts";
 import { type SessionFolder, sessionFolder } from "../host/session_folder.ts";
 import { type Addressee, watchRequests } from "../host/signal_files.ts";
 import { onEndingSignal } from "../host/signals.ts";
@@ -94,6 +94,7 @@ export async function work(
   const streamEnd = new AbortController();
   const registry = openStore(context);
   try {
+    const notCopied = whyNotCopied(registry);
     const { settings } = await readSettings({
       projectRoot: task.projectRoot,
       environment: context.environment,
@@ -116,6 +117,7 @@ export async function work(
     const { lease } = begun;
     const log = openLog(context, { key, sessionId: lease.sessionId });
     registry.setLogPath(lease, log.path);
+    const notLogged = whyNotLogged(log.path);
     const tell: Emit = (event) => {
       const time = new Date(clock.now()).toISOString();
       for (const line of eventLines(event, PLAIN)) if (line.trim()) log.write(`${time} ${line}`);
@@ -146,6 +148,8 @@ export async function work(
       maxIterations: begun.settings.limits.iterations,
       continues: begun.continues,
       warnings: [
+        ...notCopied ? [notCopied] : [],
+        ...notLogged ? [`the log cannot be written: ${notLogged}`] : [],
         ...branched ? [branched] : [],
         ...begun.warnings,
         ...missingGates({ task, begun, work }),
@@ -198,6 +202,17 @@ export async function work(
     streamEnd.abort();
     registry.close();
     lock.release();
+  }
+}
+
+/** A copy that cannot be made stops no work. */
+function whyNotCopied(registry: Registry): string | undefined {
+  try {
+    registry.keepDailyCopy();
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    return error.message;
   }
 }
 
@@ -345,9 +360,7 @@ function openLog(
   context: Context,
   { key, sessionId }: { key: string; sessionId: number },
 ): LogFile {
-  const folder = path.join(pathsOf(context).logs, key);
-  makePrivateFolder(folder);
-  return openLogFile(path.join(folder, `session-${sessionId}.log`));
+  return openLogFile(path.join(pathsOf(context).logs, key, `session-${sessionId}.log`));
 }
 
 function addressee(registry: Registry, { sessionId, epoch }: Lease): Addressee {

@@ -94,7 +94,10 @@ export const hostChecks: readonly Check[] = [
     group: "Host",
     title: "room on the disk",
     run({ names, project, freeBytes }) {
-      const places = [...new Set([names.home, ...(project ? [project.root] : [])])]
+      const { home, dataFolder, stateFolder } = names;
+      const places = [
+        ...new Set([home, dataFolder, stateFolder, ...(project ? [project.root] : [])]),
+      ]
         .flatMap((folder) => {
           const free = freeBytes(folder);
           return free === undefined ? [] : [{ folder, free }];

@@ -3,7 +3,7 @@ import { RalphError } from "../error.ts";
 import { plural } from "../terminal/format.ts";
 import { plain } from "../terminal/plain.ts";
 import { shellWord } from "../terminal/shell_word.ts";
-import { type Check, fail, ok, skip, warn } from "./check.ts";
+import { type Check, fail, ok, skip, type Verdict, warn } from "./check.ts";
 import type { Probes, StoreFacts } from "./probes.ts";
 
 /** Older ones can lose data when a log is reset while others read (sqlite.org, 3.53.0 and 3.51.3). */
@@ -72,11 +72,19 @@ export const storeChecks: readonly Check[] = [
       const facts = store.read();
       if (facts === undefined) return ok("not made yet");
       if (!(facts instanceof RalphError)) return ok(names.database);
-      const [
-        first = { text: "see what a command says", command: `${names.ralph} status` },
-        ...more
-      ] = facts.hints;
-      return fail(plain(facts.message, 400), "no command can tell what ran", first, ...more);
+      return refusal({ names }, facts, "no command can tell what ran");
+    },
+  },
+  {
+    id: "store.writable",
+    group: "Store",
+    title: "can be written",
+    needs: ["store.database"],
+    run(probes) {
+      const facts = read(probes);
+      if (!facts) return skip("there is no database yet");
+      if (!facts.notWritable) return ok(probes.names.database);
+      return refusal(probes, facts.notWritable, "nothing can be recorded");
     },
   },
   {
@@ -168,6 +176,16 @@ export const storeChecks: readonly Check[] = [
 function read({ store }: Probes): StoreFacts | undefined {
   const facts = store.read();
   return facts instanceof RalphError ? undefined : facts;
+}
+
+function refusal(
+  { names }: Pick<Probes, "names">,
+  { message, hints }: RalphError,
+  because: string,
+): Verdict {
+  const [first = { text: "see what a command says", command: `${names.ralph} status` }, ...more] =
+    hints;
+  return fail(plain(message, 400), because, first, ...more);
 }
 
 function isOlder(version: readonly number[], than: readonly number[]): boolean {

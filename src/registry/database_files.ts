@@ -8,7 +8,7 @@ import { damaged, databaseError, notWritable, StoreError } from "./store_error.t
 
 /** Whether there is a database, or something left of one. */
 export function hasDatabase(path: string): boolean {
-  return factsOf(path) !== undefined || hasLog(path);
+  return fileIsThere(path) || hasLog(path);
 }
 
 /**
@@ -20,6 +20,7 @@ export function refuseDamagedFiles(path: string): void {
   if (facts && !facts.isFile()) throw damaged(path, "it is not a file");
   if (facts?.size === 0) throw damaged(path, "it is empty");
   const log = hasLog(path);
+  if (!facts && fileIsThere(path)) throw damaged(path, "it is a link that leads nowhere");
   if (!facts && log) throw damaged(path, "it is gone, and its log is still there");
   const start = log ? startOfLog(path) : undefined;
   if (start !== undefined && !LOG_STARTS.includes(start)) {
@@ -66,7 +67,7 @@ function putLogAside(log: string): Hint {
   return { text: "put the log aside, and go on without what was recorded last", command };
 }
 
-/** Undefined where there is nothing. Links are followed; one that leads nowhere is nothing, too. */
+/** Undefined where there is nothing. Links are followed. */
 function factsOf(path: string) {
   try {
     return statSync(path, { throwIfNoEntry: false });

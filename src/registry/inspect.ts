@@ -1,8 +1,8 @@
 /** A look at the database that changes nothing: for `ralph doctor`. */
 import { DatabaseSync } from "node:sqlite";
-import type { Hint } from "../error.ts";
+import { type Hint, RalphError } from "../error.ts";
 import { mendingHints } from "./copies.ts";
-import { openDatabase } from "./database.ts";
+import { openDatabase, transaction } from "./database.ts";
 import { damageOf, orphansOf } from "./soundness.ts";
 import { databaseError } from "./store_error.ts";
 import { type Migration, refuseUnusable, schemaVersion } from "./migrations.ts";
@@ -13,6 +13,8 @@ export interface Inspection {
   damage: readonly string[];
   /** False: too large to be read through in a moment. */
   checked: boolean;
+  /** Why nothing can be written into it just now. */
+  notWritable?: RalphError;
   /** How to put it aside, and what can take its place. */
   mending: readonly [Hint, ...Hint[]];
 }
@@ -35,12 +37,29 @@ export function inspectDatabase(
       schema: { found: schemaVersion(database), newest: migrations.at(-1)?.number ?? 0 },
       damage: damage ? [...damage, ...orphansOf(database)] : [],
       checked: damage !== undefined,
+      notWritable: whyNotWritable(path),
       mending: mendingHints(path),
     };
   } catch (error) {
     throw databaseError(error, { path, timeoutMs: BUSY_MS });
   } finally {
     database.close();
+  }
+}
+
+/** Takes the lock that a writer takes, and lets it go. */
+function whyNotWritable(path: string): RalphError | undefined {
+  let database: DatabaseSync | undefined;
+  try {
+    database = openDatabase(path, { readOnly: false, timeoutMs: BUSY_MS });
+    transaction(database, () => {});
+    return undefined;
+  } catch (error) {
+    const refusal = databaseError(error, { path, timeoutMs: BUSY_MS });
+    if (!(refusal instanceof RalphError)) throw refusal;
+    return refusal;
+  } finally {
+    database?.close();
   }
 }
 

@@ -3,8 +3,9 @@
  * transaction together with the row that says it was applied.
  */
 import type { DatabaseSync } from "node:sqlite";
-import { openDatabase, transaction } from "./database.ts";
-import { databaseError, StoreError } from "./store_error.ts";
+import { backUp } from "./backup.ts";
+import { transaction } from "./database.ts";
+import { StoreError } from "./store_error.ts";
 import { hasEarlierSessions, insertEarlierSessions, removeEarlierSessions } from "./takeover.ts";
 
 export interface Migration {
@@ -79,10 +80,10 @@ export function migrate(
     if (version >= newest) return;
     const takesOver = version === 0 && hasEarlierSessions(database);
     if (takesOver) {
-      backUp(path, `${path}.before-takeover`);
+      backUpOnce(path, `${path}.before-takeover`);
       Deno.chmodSync(path, 0o600);
     }
-    if (version > 0) backUp(path, `${path}.before-${version + 1}`);
+    if (version > 0) backUpOnce(path, `${path}.before-${version + 1}`);
     const rows = takesOver ? removeEarlierSessions(database) : [];
     database.exec(BOOKKEEPING);
     for (const migration of migrations) {
@@ -115,41 +116,12 @@ function refuseForeignTables(database: DatabaseSync, path: string): void {
 }
 
 /**
- * Copies the database as it is for everybody else, on a connection of its own: the caller's has the
- * write lock, so that nothing changes meanwhile and no other process makes a copy at the same time.
- * A copy that is there was made by an attempt that ended before it changed anything, and stays.
- * Throws `StoreError` when no copy can be made.
+ * The write lock is the caller's: nothing changes meanwhile, and no other process makes a copy at the
+ * same time. A copy that is there was made by an attempt that ended before it changed anything, and
+ * stays.
  */
-function backUp(path: string, copy: string): void {
-  if (exists(copy)) return;
-  const unfinished = `${copy}.part`;
-  try {
-    Deno.writeFileSync(unfinished, new Uint8Array(), { mode: 0o600 });
-    vacuumInto(unfinished, path);
-    using file = Deno.openSync(unfinished, { write: true });
-    file.syncSync();
-    Deno.renameSync(unfinished, copy);
-  } catch (error) {
-    const reason = databaseError(error, { path: unfinished });
-    throw new StoreError(
-      `cannot copy the database ${path} to ${copy} before it is changed: ` +
-        `${error instanceof Error ? error.message : error}. It was left as it is`,
-      {
-        passing: !(reason instanceof StoreError) || reason.passing,
-        hints: [{ text: "see how much room there is", command: `df -h '${path}'` }],
-        cause: error,
-      },
-    );
-  }
-}
-
-function vacuumInto(copy: string, path: string): void {
-  const reader = openDatabase(path, { readOnly: true });
-  try {
-    reader.prepare("VACUUM INTO ?").run(copy);
-  } finally {
-    reader.close();
-  }
+function backUpOnce(path: string, copy: string): void {
+  if (!exists(copy)) backUp(path, copy);
 }
 
 function exists(path: string): boolean {

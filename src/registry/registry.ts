@@ -7,6 +7,7 @@
  */
 import type { DatabaseSync, SQLInputValue, SQLOutputValue } from "node:sqlite";
 import { RalphError } from "../error.ts";
+import { keepDailyCopy } from "./backup.ts";
 import { makeDurable, openDatabase, transaction } from "./database.ts";
 import { requireSameFiles } from "./database_files.ts";
 import { migrate, type Migration, refuseUnusable, schemaVersion } from "./migrations.ts";
@@ -181,6 +182,9 @@ export function openRegistry(options: RegistryOptions) {
      * that is written afterwards would be found again. Costs two calls of stat(2).
      */
     requireSame,
+
+    /** Copies the database beside it, once a day. Throws `StoreError` when that cannot be done. */
+    keepDailyCopy: () => keepDailyCopy(path, options.now()),
 
     /** Starts a session. Throws `RalphError` (`conflict`) when the task has a running one. */
     startSession(task: NewSession, worker: WorkerSettings, start: SessionStart): Lease {
