@@ -1,7 +1,10 @@
-import { type Clock, sleep } from "../clock.ts";
+import { type Clock, deadline, sleep } from "../clock.ts";
 import type { OpenCode } from "../opencode/client.ts";
 import { OpenCodeError } from "../opencode/error.ts";
+import { answerQuestions } from "./answer.ts";
+import { createFamily } from "./family.ts";
 import { isFinished } from "./settle.ts";
+import { unlessAborted } from "./unless_aborted.ts";
 
 /** A server that answers at all has long done so. */
 const GIVE_UP_MS = 15_000;
@@ -25,44 +28,79 @@ const HALF_WRITTEN_MS = 5_000;
  * up again (1.1.53 to 1.18.33, measured). Whether its tools run on, nobody can say.
  */
 const GONE_MS = 2_000;
+/**
+ * How long a server may go without telling how things are: one that is suspended, or stuck. An
+ * abort that such a server finds when it wakes takes effect (1.1.53, 1.18.33, measured).
+ */
+const SILENT_MS = 3_000;
 const LOOK_FIRST_MS = 20;
 const LOOK_MAX_MS = 250;
 
 /**
  * Ends the turn of an OpenCode session and its sub-agents. True when the server's state proves that
- * it has ended; false when that was not to be seen within 15 s, or the server is gone. Never throws for a server's failure.
+ * it has ended; false when that was not to be seen within 15 s, the server is gone, or it said
+ * nothing for 3 s. Never throws for a server's failure.
  */
 export async function abortTurn(
   { client, clock, sessionId }: { client: OpenCode; clock: Clock; sessionId: string },
 ): Promise<boolean> {
   const over = new AbortController();
+  const family = createFamily(client, sessionId);
+
+  async function look() {
+    const [busy, messages] = await Promise.all([
+      client.busy(),
+      client.messages(sessionId, { limit: 1 }),
+    ]);
+    return { isBusy: busy.has(sessionId), last: messages.at(-1) };
+  }
+
+  /** A tool call that asks keeps its message unfinished until it is answered (1.1.53, measured). */
+  async function answerWhatIsAsked(): Promise<void> {
+    const [permissions, questions] = await Promise.all([client.permissions(), client.questions()]);
+    for (const { id, sessionId } of permissions) {
+      if (!await family.owns(sessionId)) continue;
+      await client.replyPermission(id, { reply: "reject", message: "the turn was stopped" });
+    }
+    for (const request of questions) {
+      if (!await family.owns(request.sessionId)) continue;
+      await client.answerQuestion(request.id, answerQuestions(request));
+    }
+  }
 
   async function abortUntilProved(): Promise<boolean> {
     let abortedAt = -Infinity;
+    let heardAt = clock.monotonic();
     let stillSince: number | undefined;
     let goneSince: number | undefined;
     let lookMs = LOOK_FIRST_MS;
     while (!over.signal.aborted) {
+      if (clock.monotonic() - abortedAt >= ABORT_EVERY_MS) {
+        abortedAt = clock.monotonic();
+        // Its answer proves nothing, and may be a minute late though it worked (1.14.41, measured).
+        client.abort(sessionId).catch(() => {});
+      }
       try {
-        if (clock.monotonic() - abortedAt >= ABORT_EVERY_MS) {
-          abortedAt = clock.monotonic();
-          await client.abort(sessionId);
-        }
-        const [busy, messages] = await Promise.all([
-          client.busy(),
-          client.messages(sessionId, { limit: 1 }),
-        ]);
+        const silent = deadline(clock, heardAt + SILENT_MS - clock.monotonic(), over.signal);
+        const seen = await unlessAborted(look(), silent.signal).finally(silent.cancel);
+        if (!seen) return false;
+        heardAt = clock.monotonic();
         goneSince = undefined;
-        if (busy.has(sessionId)) {
+        const { isBusy, last } = seen;
+        if (isBusy) {
           stillSince = undefined;
         } else {
-          const last = messages.at(-1);
           if (last && isFinished(last)) return true;
           stillSince ??= clock.monotonic();
           const stillMs = clock.monotonic() - stillSince;
           const halfWritten = last?.role === "assistant";
           if (!halfWritten && stillMs >= NOT_STARTED_MS) return true;
           if (halfWritten && stillMs >= HALF_WRITTEN_MS) return false;
+          if (halfWritten) {
+            // What fails is tried again at the next look.
+            await answerWhatIsAsked().catch(ignoreServerFailure);
+            heardAt = clock.monotonic();
+          }
         }
       } catch (error) {
         if (!(error instanceof OpenCodeError)) throw error;
@@ -71,6 +109,7 @@ export async function abortTurn(
         if (error.problem === "unreachable") goneSince ??= clock.monotonic();
         else goneSince = undefined;
         if (goneSince !== undefined && clock.monotonic() - goneSince >= GONE_MS) return false;
+        if (clock.monotonic() - heardAt >= SILENT_MS) return false;
       }
       await sleep(clock, lookMs, over.signal);
       lookMs = Math.min(lookMs * 2, LOOK_MAX_MS);
@@ -84,4 +123,8 @@ export async function abortTurn(
   } finally {
     over.abort();
   }
+}
+
+function ignoreServerFailure(error: unknown): void {
+  if (!(error instanceof OpenCodeError)) throw error;
 }

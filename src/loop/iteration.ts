@@ -28,7 +28,7 @@ import { buildPrompt, type PromptFacts } from "./prompt.ts";
 import type { Recorder } from "./recorder.ts";
 import { askPatiently, createSessionPatiently, type Patience } from "./server.ts";
 import type { TurnOptions, TurnReport, Turns } from "./turn.ts";
-import type { Prices } from "./usage.ts";
+import { NO_USAGE, type Prices } from "./usage.ts";
 import type { Verdict, Verification } from "./verification.ts";
 import type { Agenda, Work } from "./work.ts";
 
@@ -374,15 +374,6 @@ function titleOf({ task, lease, number, story }: IterationOrder): string {
     `${story.id} ${story.title}`;
   return plain(title, TITLE_MAX);
 }
-
-export const NO_USAGE: TurnReport["usage"] = {
-  tokens: { input: 0, output: 0, reasoning: 0, cacheRead: 0, cacheWrite: 0 },
-  costUsd: 0,
-  derivedCostUsd: 0,
-  modelCalls: 0,
-  unpricedCalls: 0,
-  complete: true,
-};
 
 const NOTHING_SENT = { usage: NO_USAGE, toolRuns: [], answers: [] } as const;
 

@@ -9,13 +9,13 @@ import {
   type Ended,
   followTurn,
   type LoopTools,
-  NO_USAGE,
   type SessionContext,
 } from "./iteration.ts";
 import { type Spent, turnLimits } from "./limits.ts";
 import { type Found, recoveryOf, workedBeforeMs } from "./recovery.ts";
 import type { TurnReport } from "./turn.ts";
-import type { Prices } from "./usage.ts";
+import { unlessAborted } from "./unless_aborted.ts";
+import { NO_USAGE, type Prices } from "./usage.ts";
 
 const BACKOFF_MS = { first: 500, max: 15_000 };
 
@@ -105,6 +105,8 @@ async function reportOf(
   }
 }
 
+const UNASKED: Found = { kind: "unknown", why: "the server had not answered when it was stopped" };
+
 /** Asks until the server tells, at most as long as a server may be away. */
 async function findInTime(
   { client, clock, recorder, emit }: LoopTools,
@@ -113,7 +115,7 @@ async function findInTime(
 ): Promise<Found> {
   const end = clock.monotonic() + settings.limits.serverAwayMs;
   for (let waitMs = BACKOFF_MS.first;; waitMs = Math.min(waitMs * 2, BACKOFF_MS.max)) {
-    const found = await findTurn(client, iteration);
+    const found = await unlessAborted(findTurn(client, iteration), signal) ?? UNASKED;
     if (found.kind !== "unknown" || signal.aborted || clock.monotonic() >= end) return found;
     if (waitMs === BACKOFF_MS.first) {
       const text = `waiting for server: ${found.why}`;

@@ -18,6 +18,7 @@ export interface Patience {
   /** Looked at before each new try: nobody waits for it any more. */
   readonly isOver?: () => boolean;
 }
+import { unlessAborted } from "./unless_aborted.ts";
 
 const BACKOFF_MS = { first: 500, max: 15_000 };
 /** A person who looks ten seconds after a server began to hang has to see it. */
@@ -39,35 +40,28 @@ export async function askPatiently<T>(
   const { clock, signal, limitMs, slowMs = SLOW_MS, onWaiting, isOver = () => false } = options;
   const { again = ({ mayPass }: OpenCodeError) => mayPass } = options;
   const end = clock.monotonic() + limitMs;
-  const stopped = Promise.withResolvers<undefined>();
-  const stop = () => stopped.resolve(undefined);
   let told: string | undefined;
   const tell = (why: string) => {
     if (why !== told) onWaiting(why);
     told = why;
   };
-  signal.addEventListener("abort", stop);
-  try {
-    for (let waitMs = BACKOFF_MS.first; !signal.aborted && !isOver();) {
-      const cancelSlow = clock.after(slowMs, () => told ?? tell(SLOW));
-      try {
-        return await Promise.race([ask(), stopped.promise]);
-      } catch (error) {
-        if (!(error instanceof OpenCodeError) || !again(error)) throw error;
-        const leftMs = end - clock.monotonic();
-        if (leftMs <= 0) throw error;
-        tell(error.message);
-        cancelSlow();
-        await sleep(clock, Math.min(Math.max(waitMs, error.retryAfterMs), leftMs), signal);
-        waitMs = Math.min(waitMs * 2, BACKOFF_MS.max);
-      } finally {
-        cancelSlow();
-      }
+  for (let waitMs = BACKOFF_MS.first; !signal.aborted && !isOver();) {
+    const cancelSlow = clock.after(slowMs, () => told ?? tell(SLOW));
+    try {
+      return await unlessAborted(ask(), signal);
+    } catch (error) {
+      if (!(error instanceof OpenCodeError) || !again(error)) throw error;
+      const leftMs = end - clock.monotonic();
+      if (leftMs <= 0) throw error;
+      tell(error.message);
+      cancelSlow();
+      await sleep(clock, Math.min(Math.max(waitMs, error.retryAfterMs), leftMs), signal);
+      waitMs = Math.min(waitMs * 2, BACKOFF_MS.max);
+    } finally {
+      cancelSlow();
     }
-    return undefined;
-  } finally {
-    signal.removeEventListener("abort", stop);
   }
+  return undefined;
 }
 
 /**

@@ -26,7 +26,8 @@ import {
   type Snapshot,
   TICK_MS,
 } from "./settle.ts";
-import { type Prices, readUsage, type Usage, type UsageReading } from "./usage.ts";
+import { unlessAborted } from "./unless_aborted.ts";
+import { NO_USAGE, type Prices, readUsage, type Usage, type UsageReading } from "./usage.ts";
 
 export type TurnEnd =
   /** The agent finished, well or with an error. `text` is that of its last message. */
@@ -105,7 +106,7 @@ export function createTurns({ client, clock, signal }: TurnsOptions): Turns {
   return {
     closed: stream.closed,
     async run(options) {
-      if (!options.signal.aborted) await stream.connected(CONNECT_MS);
+      await unlessAborted(stream.connected(CONNECT_MS), options.signal);
       const turn = createTurn({ client, clock, ...options });
       watchers.add(turn.watch);
       try {
@@ -125,6 +126,7 @@ function createTurn(options: TurnOptions & { client: OpenCode; clock: Clock }) {
   const bell = createBell(clock);
   const report = onChange(options.onActivity);
   const stopped = Promise.withResolvers<undefined>();
+  let sending: "not yet" | "under way" | "over" = "not yet";
   let missedEvents = false;
   let sendFailure: string | undefined;
 
@@ -263,12 +265,21 @@ function createTurn(options: TurnOptions & { client: OpenCode; clock: Clock }) {
   async function conclude(
     { ending, reading }: { ending?: Ending; reading?: UsageReading } = {},
   ): Promise<TurnReport> {
+    const { answers } = responder;
+    if (sending === "not yet") {
+      return { end: { kind: "stopped", confirmed: true }, usage: NO_USAGE, toolRuns: [], answers };
+    }
     let end: TurnEnd;
     if (ending?.kind !== "settled") options.beforeAbort?.();
     switch (ending?.kind) {
-      case undefined:
-        end = { kind: "stopped", confirmed: await abortTurn({ client, clock, sessionId }) };
+      case undefined: {
+        const ended = await abortTurn({ client, clock, sessionId });
+        // A prompt that is still on its way may begin a turn yet.
+        end = { kind: "stopped", confirmed: ended && isSent() };
+        // What goes on uses more; and a server that is silent would be waited for.
+        if (!end.confirmed) return { end, usage: { ...NO_USAGE, complete: false }, answers };
         break;
+      }
       case "timeout":
         end = { ...ending, confirmed: await abortTurn({ client, clock, sessionId }) };
         break;
@@ -288,25 +299,35 @@ function createTurn(options: TurnOptions & { client: OpenCode; clock: Clock }) {
         const { usage, toolRuns, last } = isLast ? reading : await readAllUsage();
         const { finish, error, text } = last && isFinished(last) ? last : ending.last;
         end = { kind: "settled", finish, error, text };
-        return { end, usage, toolRuns, answers: responder.answers };
+        return { end, usage, toolRuns, answers };
       }
     }
     const { usage, toolRuns } = await readUsage(client, { sessionId, prices });
-    return { end, usage, toolRuns, answers: responder.answers };
+    return { end, usage, toolRuns, answers };
+  }
+
+  const isSent = () => sending === "over";
+
+  async function send(): Promise<void> {
+    sending = "under way";
+    try {
+      await options.send();
+    } catch (error) {
+      if (!(error instanceof OpenCodeError) || !error.mayHaveArrived) throw error;
+      sendFailure = error.message;
+    } finally {
+      sending = "over";
+    }
+    // However long that took: the agent had no time yet.
+    memory.spend(clock.monotonic(), "server_gone");
+    if (options.workedBeforeMs !== undefined) await recall();
   }
 
   async function run(): Promise<TurnReport> {
     signal.addEventListener("abort", stop);
     try {
-      if (!signal.aborted) {
-        await options.send().catch((error) => {
-          if (!(error instanceof OpenCodeError) || !error.mayHaveArrived) throw error;
-          sendFailure = error.message;
-        });
-        // However long that took: the agent had no time yet.
-        memory.spend(clock.monotonic(), "server_gone");
-        if (options.workedBeforeMs !== undefined) await recall();
-      }
+      const isUnderWay = options.workedBeforeMs !== undefined;
+      if (isUnderWay || !signal.aborted) await unlessAborted(send(), signal);
       return await conclude(await follow());
     } finally {
       signal.removeEventListener("abort", stop);

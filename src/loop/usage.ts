@@ -16,6 +16,16 @@ export interface Usage {
   readonly complete: boolean;
 }
 
+/** Of a turn that was never begun. */
+export const NO_USAGE: Usage = {
+  tokens: { input: 0, output: 0, reasoning: 0, cacheRead: 0, cacheWrite: 0 },
+  costUsd: 0,
+  derivedCostUsd: 0,
+  modelCalls: 0,
+  unpricedCalls: 0,
+  complete: true,
+};
+
 /** Prices by `provider/model`. */
 export type Prices = ReadonlyMap<string, Price | undefined>;
 

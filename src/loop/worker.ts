@@ -21,6 +21,7 @@ import { watchLease } from "./recorder.ts";
 import { recoverIteration } from "./recover.ts";
 import { createServerWatch } from "./server_watch.ts";
 import type { Begun } from "./session.ts";
+import { unlessAborted } from "./unless_aborted.ts";
 import type { Prices } from "./usage.ts";
 import type { Agenda } from "./work.ts";
 
@@ -101,7 +102,7 @@ function holdLease({ registry, clock }: LoopTools, lease: Lease, signal: AbortSi
 async function loop(tools: LoopTools, order: LoopOrder, signal: AbortSignal): Promise<SessionEnd> {
   const { work, verification, settings, begun } = order;
   const spent = meter(tools, order);
-  const pricesNow = priceList(tools);
+  const pricesNow = priceList(tools, signal);
   const server = createServerWatch(tools, order);
   const past: Past[] = [...begun.past];
   let { failure } = begun;
@@ -159,12 +160,14 @@ async function loop(tools: LoopTools, order: LoopOrder, signal: AbortSignal): Pr
         });
         // Much may have changed while it waited.
         if (!ready) break;
+        const prices = await pricesNow();
+        if (signal.aborted) break;
         add(
           await runIteration(tools, {
             ...order,
             ...action,
             agenda,
-            prices: await pricesNow(),
+            prices,
             spent: spent(),
             failure,
           }, signal),
@@ -216,11 +219,12 @@ function meter({ registry, clock, emit }: LoopTools, { lease, settings, begun }:
 }
 
 /** The models' prices, asked for once. Where the server does not tell, there are none. */
-function priceList({ client }: LoopTools): () => Promise<Prices> {
+function priceList({ client }: LoopTools, signal: AbortSignal): () => Promise<Prices> {
   let known: Prices | undefined;
   return async () => {
     try {
-      return known ??= await client.prices();
+      known ??= await unlessAborted(client.prices(), signal);
+      return known ?? new Map();
     } catch (error) {
       if (!(error instanceof OpenCodeError)) throw error;
       return new Map();

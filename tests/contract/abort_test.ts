@@ -27,7 +27,7 @@ async function assertStopped(world: World, turn: Turn): Promise<void> {
 }
 
 onEachVersion("abort", async (t, world) => {
-  const { model, client } = world;
+  const { model, client, version } = world;
   const stopOnText = (turn: Parameters<World["turn"]>[0] = {}) => {
     let stoppedAt = 0;
     const request = {
@@ -97,6 +97,38 @@ onEachVersion("abort", async (t, world) => {
       },
     });
     await assertStopped(world, turn);
+  });
+
+  await t.step("while it waits for leave that nobody gives", async () => {
+    const command = { command: "true", description: "The same again" };
+    model.setScript(() => call(...[1, 2, 3].map(() => ({ name: "bash", input: command }))));
+    const { id: sessionId } = await client.createSession({ title: "asks" });
+    await client.prompt(sessionId, { text: "go" });
+    const asks = async () =>
+      (await client.permissions()).some((one) => one.sessionId === sessionId);
+    await until(asks, { what: "the agent to ask", timeoutMs: 20_000 });
+    // 1.1.53 writes down that the call runs only after it has asked.
+    await until(async () => (await client.messages(sessionId)).at(-1)?.toolRuns.length, {
+      what: "the call to be written down",
+    });
+    const began = performance.now();
+    assert.equal(await abortTurn({ client, clock: systemClock, sessionId }), true);
+    assert.ok(performance.now() - began < 4_000);
+    assert.equal((await client.busy()).has(sessionId), false);
+  });
+
+  await t.step("while it asks a question that nobody answers, where it can", async () => {
+    if (version !== "1.1.53") return; // it has no such tool here
+    const questions = [{ question: "Which?", header: "Choice", options: [] }];
+    model.setScript(() => call({ name: "question", input: { questions } }));
+    const { id: sessionId } = await client.createSession({ title: "asks" });
+    await client.prompt(sessionId, { text: "go" });
+    const asks = async () => (await client.questions()).some((one) => one.sessionId === sessionId);
+    await until(asks, { what: "the agent to ask", timeoutMs: 20_000 });
+    await until(async () => (await client.messages(sessionId)).at(-1)?.toolRuns.length, {
+      what: "the call to be written down",
+    });
+    assert.equal(await abortTurn({ client, clock: systemClock, sessionId }), true);
   });
 
   await t.step("a turn that has ended long ago is confirmed at once", async () => {

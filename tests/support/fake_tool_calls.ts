@@ -107,7 +107,7 @@ async function runToolCall(
     end(turn, part, { output: await work() });
   } catch (error) {
     if (error instanceof Cut) {
-      const result = turn.old || turn.isAsking ? { error: ABORTED } : { output: "" };
+      const result = turn.old || turn.asking ? { error: ABORTED } : { output: "" };
       turn.closePart = () => end(turn, part, result);
       throw error;
     }
@@ -155,9 +155,9 @@ async function ask(
   instance[`${kind}s`].set(requestId, { request, reply: answering.resolve });
   world.note({ type: "asked", requestId, sessionId: sessionID });
   turn.emit(`${kind}.asked`, request);
-  turn.isAsking = true;
+  turn.asking = answering.promise;
   const reply = await turn.during(answering.promise);
-  turn.isAsking = false;
+  turn.asking = undefined;
   world.note({ type: "answered", requestId, sessionId: sessionID });
   turn.emit(`${kind}.replied`, { sessionID, requestID: requestId, ...reply });
   return reply;

@@ -5,6 +5,7 @@
 import { sleep } from "../../src/clock.ts";
 import { askModel } from "./fake_answer.ts";
 import type { AgentError, Life, Message, RunningTurn, TextPart } from "./fake_state.ts";
+import { unlessAborted } from "../../src/loop/unless_aborted.ts";
 import { type Delegate, runToolCalls } from "./fake_tool_calls.ts";
 import {
   createTurnContext,
@@ -141,8 +142,11 @@ export function startTurn(world: TurnWorld, life: Life, request: TurnRequest): R
       completeMessage();
       return turn.setStatus();
     }
-    // Measured: 1.1.53 leaves the message and its tools for ever as they are while it asks.
-    if (old && turn.isAsking) return turn.setStatus();
+    // Measured: 1.1.53 leaves the message and its tools as they are until it is answered.
+    if (old && turn.asking) {
+      turn.setStatus();
+      await unlessAborted(turn.asking, life.ended.signal);
+    }
     const said = old ? "The operation was aborted." : "Aborted";
     await endWith({ name: "MessageAbortedError", data: { message: said } });
   }

@@ -73,8 +73,8 @@ export interface TurnContext {
   readonly instance: Instance;
   /** What the tools have returned so far. */
   readonly outputs: string[];
-  /** Set while the turn waits for somebody's leave or answer. */
-  isAsking: boolean;
+  /** Settles with somebody's leave or answer; set while the turn waits for it. */
+  asking?: Promise<unknown>;
   /** Finishes the part that was being written when the turn was cut short. */
   closePart: () => void;
   /** Aborts with the turn. */
@@ -126,7 +126,6 @@ export function createTurnContext(
     rootSessionId: request.rootSessionId ?? sessionID,
     instance,
     outputs: [],
-    isAsking: false,
     closePart: () => {},
     signal: aborting.signal,
     during,
