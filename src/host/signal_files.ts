@@ -1,6 +1,6 @@
 /**
  * How `ralph stop` and `ralph checkpoint` reach a worker: a file named after the task, that says
- * which session it is for. A file for another session means nothing, and is removed.
+ * which run it is for. A file for another run means nothing.
  */
 import type { Clock } from "../clock.ts";
 
@@ -26,7 +26,7 @@ export function sendRequest(path: string, to: Addressee, request: Request): void
   Deno.renameSync(half, path);
 }
 
-/** The request that waits for this run; undefined when there is none. Others are removed. */
+/** The request that waits for this run; undefined when there is none. */
 export function readRequest(path: string, to: Addressee): Request | undefined {
   let text: string;
   try {
@@ -37,23 +37,15 @@ export function readRequest(path: string, to: Addressee): Request | undefined {
   const found = parse(text);
   const isOurs = found?.sessionId === to.sessionId && found.epoch === to.epoch &&
     found.startedAt === to.startedAt;
-  if (isOurs) return found.request;
-  clearRequest(path);
-  return undefined;
-}
-
-/** Removes a request, if there is one. */
-export function clearRequest(path: string): void {
-  try {
-    Deno.removeSync(path);
-  } catch {
-    // It is gone already, or the folder cannot be written: then no request can come either.
-  }
+  return isOurs ? found.request : undefined;
 }
 
 /**
  * Calls `onRequest` for a request that is there, and for each that comes, until the returned
- * function is called. `folder` is the one that holds `path`.
+ * function is called. A request is removed when it is taken: that tells who sent it that the worker
+ * reacts. Call this while holding the task's lock: what is for another run is then for an earlier
+ * one, and removed. One that comes later is left alone, since a worker that slept may have been
+ * replaced. `folder` is the one that holds `path`.
  */
 export function watchRequests(
   { path, folder, to, clock, onRequest }: {
@@ -64,8 +56,9 @@ export function watchRequests(
     onRequest: (request: Request) => void;
   },
 ): () => void {
+  if (readRequest(path, to) === undefined) remove(path);
   const look = () => {
-    const request = readRequest(path, to);
+    const request = takeRequest(path, to);
     if (request) onRequest(request);
   };
   let cancel = () => {};
@@ -79,8 +72,31 @@ export function watchRequests(
   return () => {
     cancel();
     watcher?.close();
-    clearRequest(path);
+    takeRequest(path, to);
   };
+}
+
+/** Removes what it reads, and not what takes its place in that moment. */
+function takeRequest(path: string, to: Addressee): Request | undefined {
+  if (!readRequest(path, to)) return undefined;
+  const taken = `${path}.taken`;
+  try {
+    Deno.renameSync(path, taken);
+  } catch {
+    return undefined; // it is gone already, or the folder cannot be written: the next look tells
+  }
+  const request = readRequest(taken, to);
+  if (request) remove(taken);
+  else Deno.renameSync(taken, path);
+  return request;
+}
+
+function remove(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch {
+    // It is gone already, or the folder cannot be written: then no request can come either.
+  }
 }
 
 async function follow(watcher: Deno.FsWatcher, look: () => void): Promise<void> {
