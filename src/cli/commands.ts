@@ -200,7 +200,7 @@ Examples:
       .addHelpText("after", "\nExample:\n  ralph checkpoint my-feature && ralph wait my-feature")
       .action(async (task, options) => {
         const { checkpoint } = await import("./stop.ts");
-        done(checkpoint(context, { task, json: options.json ?? false }));
+        done(await checkpoint(context, { task, json: options.json ?? false }));
       }),
 
   resume: ({ ralph, context, done }) =>

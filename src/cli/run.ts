@@ -4,7 +4,6 @@ import { RalphError } from "../error.ts";
 import { selfCommand, startInBackground } from "../host/background.ts";
 import { allEnvironment, environmentNames } from "../host/environment.ts";
 import { readFileIfAny, textEndsIfAny } from "../host/files.ts";
-import { workerLives } from "../host/lock.ts";
 import { makePrivateFolder, taskKey } from "../host/paths.ts";
 import { type EndingSignal, onEndingSignal } from "../host/signals.ts";
 import { systemTree } from "../host/tree.ts";
@@ -22,14 +21,14 @@ import { nextStory } from "../task/prd.ts";
 import { plain } from "../terminal/plain.ts";
 import { shellWord } from "../terminal/shell_word.ts";
 import type { Context } from "./context.ts";
-import { lockPath, pathsOf } from "./store.ts";
+import { pathsOf } from "./store.ts";
 import { chooseTask } from "./choose_task.ts";
 import { clientAt } from "./client.ts";
 import { requireServer } from "./require_server.ts";
 import { EXIT, exitCodeOfSession } from "./exit_codes.ts";
 import { liveView } from "./live_view.ts";
 import { eventLines } from "./narration.ts";
-import { ambiguous, readSessions } from "./sessions.ts";
+import { ambiguous, readSessions, runningSession } from "./sessions.ts";
 import { templateOf } from "./template.ts";
 import {
   alreadyRunning,
@@ -65,7 +64,8 @@ export async function run(context: Context, options: RunOptions): Promise<number
   });
   const template = templateOf(task, settings);
   if (options.printPrompt) return printPrompt(context, { task, agenda, settings, template, said });
-  if (workerLives(lockPath(context, taskKey(task)))) throw alreadyRunning(context, task);
+  const running = runningSession(context, task);
+  if (running) throw alreadyRunning(task, running);
   if (accepted) requireSomethingToAccept(context, { task, agenda });
 
   if (agenda.stories.some((story) => !story.passes)) {

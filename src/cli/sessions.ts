@@ -1,4 +1,5 @@
 /** Which session a command means, and what is true of it now. */
+import { sleep } from "../clock.ts";
 import { RalphError } from "../error.ts";
 import { takeLock, workerLives } from "../host/lock.ts";
 import { taskKey } from "../host/paths.ts";
@@ -23,6 +24,15 @@ export function keyOf(session: Session): string {
 /** Whether the session's worker lives. */
 export function isAlive(context: Context, session: Session): boolean {
   return session.status === "running" && workerLives(lockPath(context, keyOf(session)));
+}
+
+/** The session that a task's worker is at work on; undefined when it has none on record. */
+export function runningSession(context: Context, { dir }: { dir: string }): Session | undefined {
+  const last = readSessions(context, {
+    read: (registry) => registry.lastSession(dir),
+    whenEmpty: undefined,
+  });
+  return last?.status === "running" ? last : undefined;
 }
 
 /**
@@ -72,6 +82,29 @@ export function chooseSession(context: Context, argument: string | undefined): S
     read: (registry) => chooseAmong(context, registry, argument),
     whenEmpty: undefined,
   }) ?? chooseAmong(context, undefined, argument);
+}
+
+/** How long a worker may be between its lock and its row, as in a large tree. */
+const SETTLE_MS_MAX = 10_000;
+const SETTLE_LOOK_MS = 20;
+
+/**
+ * The same, once lock and row agree: a worker that is about to begin has recorded it, and one that
+ * has recorded its end is gone.
+ */
+export async function chooseSettled(
+  context: Context,
+  argument: string | undefined,
+): Promise<Session> {
+  const { clock } = context;
+  const deadline = clock.monotonic() + SETTLE_MS_MAX;
+  for (;;) {
+    const session = chooseSession(context, argument);
+    const agree = session.status === "running" ||
+      !workerLives(lockPath(context, keyOf(session)));
+    if (agree || clock.monotonic() >= deadline) return session;
+    await sleep(clock, SETTLE_LOOK_MS);
+  }
 }
 
 /** The same from a registry that is open, or was never made. */

@@ -2,10 +2,12 @@
 import { sleep } from "../clock.ts";
 import { RalphError } from "../error.ts";
 import { workerLives } from "../host/lock.ts";
-import { sendRequest } from "../host/signal_files.ts";
+import { hasOpen } from "../host/proc.ts";
+import { type Request, sendRequest, takeRequest } from "../host/signal_files.ts";
 import { abortTurn } from "../loop/abort.ts";
 import { OpenCodeError } from "../opencode/error.ts";
 import type { Lease, Session } from "../registry/model.ts";
+import { LostSession } from "../registry/registry.ts";
 import { DEFAULT_SERVER_URL } from "../settings/server_url.ts";
 import { age, duration } from "../terminal/format.ts";
 import { plain } from "../terminal/plain.ts";
@@ -13,13 +15,23 @@ import { shellWord } from "../terminal/shell_word.ts";
 import { clientAt } from "./client.ts";
 import type { Context } from "./context.ts";
 import { EXIT, exitCodeOfSession } from "./exit_codes.ts";
-import { chooseSession, isAlive, keyOf, lockOf, reread } from "./sessions.ts";
+import {
+  chooseSession,
+  chooseSettled,
+  isAlive,
+  keyOf,
+  lockOf,
+  reread,
+  runningSession,
+} from "./sessions.ts";
 import { lockPath, openStore, signalPath } from "./store.ts";
 
 const POLL_MS = 10;
 const WAIT_POLL_MS = 100;
 /** The worker itself gives an abort that the server does not confirm 15 s (`loop/abort.ts`). */
 const STOP_MS_MAX = 25_000;
+/** Another `ralph run` may begin as soon as the worker is gone, and then holds the same lock. */
+const REPLACED_LOOK_MS = 100;
 /** A worker that reacts has ended by then, unless its server does not answer. */
 const FORCE_AFTER_MS = 3_000;
 
@@ -42,7 +54,7 @@ export async function stop(
   context: Context,
   { task, force, json }: { task?: string; force: boolean; json: boolean },
 ): Promise<number> {
-  const session = chooseSession(context, task);
+  const session = await chooseSettled(context, task);
   if (!isAlive(context, session)) {
     tellNotRunning(context, session, json);
     return EXIT.done;
@@ -52,13 +64,15 @@ export async function stop(
   let gone = await workerGone(context, session, force ? FORCE_AFTER_MS : STOP_MS_MAX);
   const forced = !gone && force;
   if (forced) {
-    killWorker(session);
+    await killWorker(context, session);
     gone = await workerGone(context, session, STOP_MS_MAX);
     if (gone) await endInItsPlace(context, session);
   }
   if (!gone) throw stillThere(session, context.clock.monotonic() - begin);
+  withdraw(context, session);
 
   const ended = reread(context, session);
+  if (ended.reason !== "user_stop" && isReplaced(context, session)) throw beganAgain(session);
   const confirmed: Confirmed = {
     ...await turnOf(context, session, ended),
     workerGone: gone,
@@ -71,21 +85,28 @@ export async function stop(
 }
 
 /** `ralph checkpoint [task]`: pause after this iteration. */
-export function checkpoint(
+export async function checkpoint(
   context: Context,
   { task, json }: { task?: string; json: boolean },
-): number {
-  const session = chooseSession(context, task);
-  if (!isAlive(context, session)) {
-    tellNotRunning(context, session, json);
+): Promise<number> {
+  const session = await chooseSettled(context, task);
+  const asked = isAlive(context, session) && request(context, session, "checkpoint");
+  // It may have ended before it could read that.
+  if (asked === false || !isAlive(context, reread(context, session))) {
+    withdraw(context, session);
+    tellNotRunning(context, reread(context, session), json);
     return EXIT.notRunning;
   }
-  request(context, session, "checkpoint");
   const { out } = context.output;
   const name = plain(session.taskName, 80);
+  if (asked === "stop") {
+    throw new RalphError("conflict", `\`${name}\` is being stopped: it cannot pause any more`, [
+      { text: "go on with it afterwards", command: `ralph run ${shellWord(session.taskName)}` },
+    ]);
+  }
   if (json) out.line(JSON.stringify({ session: session.id, task: session.taskName, asked: true }));
   else {
-    out.line(`\`${name}\` will pause after iteration ${session.iterations}.`);
+    out.line(`\`${name}\` will pause after iteration ${session.iterations}, unless that ends it.`);
     out.line(
       `Wait for that with \`ralph wait\`, go on with \`ralph run ${shellWord(session.taskName)}\`.`,
     );
@@ -118,18 +139,37 @@ export async function wait(
   return exitCodeOfSession(session);
 }
 
-function request(context: Context, session: Session, what: "stop" | "checkpoint"): void {
+/** The run that a request is for, and where it is left. */
+function mail(context: Context, session: Session) {
   const { id: sessionId, epoch, startedAt } = session;
-  sendRequest(signalPath(context, keyOf(session)).path, { sessionId, epoch, startedAt }, what);
+  const { path } = signalPath(context, keyOf(session));
+  return { path, to: { sessionId, epoch, startedAt } };
 }
 
+function request(context: Context, session: Session, what: Request): Request {
+  const { path, to } = mail(context, session);
+  return sendRequest(path, to, what);
+}
+
+/** Nobody is there any more to read what was asked. */
+function withdraw(context: Context, session: Session): void {
+  const { path, to } = mail(context, session);
+  takeRequest(path, to);
+}
+
+/** Whether the worker of this run ends in time; the lock may have the next one's by then. */
 async function workerGone(context: Context, session: Session, withinMs: number): Promise<boolean> {
   const { clock, output } = context;
   const begin = clock.monotonic();
   let told = false;
+  let replacedLookMs = REPLACED_LOOK_MS;
   while (workerLives(lockPath(context, keyOf(session)))) {
     const waited = clock.monotonic() - begin;
     if (waited > withinMs) return false;
+    if (waited > replacedLookMs) {
+      if (isReplaced(context, session)) return true;
+      replacedLookMs = waited + REPLACED_LOOK_MS;
+    }
     if (waited > 2_000 && !told) {
       output.err.line("waiting for the worker …");
       told = true;
@@ -139,20 +179,39 @@ async function workerGone(context: Context, session: Session, withinMs: number):
   return true;
 }
 
+/** Whether a later run of the task is at work: it has the lock, so that this one's worker has not. */
+function isReplaced(context: Context, session: Session): boolean {
+  const running = runningSession(context, { dir: session.taskDir });
+  return running !== undefined && (running.id !== session.id || running.epoch !== session.epoch);
+}
+
 /**
- * Ends the worker's process. Its pid is certain: the lock is held, and who holds it has written its
- * own pid into the session's row.
+ * Ends the worker's process. Its row's pid is only believed where that process has the lock's file
+ * open: a worker that died may have left its number to a stranger. Throws `RalphError` (`conflict`)
+ * otherwise.
  */
-function killWorker(session: Session): void {
-  if (session.workerPid === null) return;
+async function killWorker(context: Context, session: Session): Promise<void> {
+  const { workerPid } = session;
+  const lock = lockPath(context, keyOf(session));
+  if (workerPid === null || await hasOpen(workerPid, lock, context.clock) === false) {
+    throw new RalphError(
+      "conflict",
+      `cannot end the worker of \`${plain(session.taskName, 80)}\` with force: process ` +
+        `${workerPid ?? "unknown"}, which it was, does not hold its lock`,
+      [{ text: "see which one does", command: `fuser -v ${shellWord(lock)}` }],
+    );
+  }
   try {
-    Deno.kill(session.workerPid, "SIGKILL");
+    Deno.kill(workerPid, "SIGKILL");
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }
 
-/** What the worker would have done: abort the turn, record, end. */
+/**
+ * What the worker would have done: abort the turn, record, end. Whoever found the worker dead in
+ * between has recorded that: then it stands.
+ */
 async function endInItsPlace(context: Context, session: Session): Promise<void> {
   const lock = await lockOf(context, session);
   const registry = openStore(context);
@@ -174,6 +233,8 @@ async function endInItsPlace(context: Context, session: Session): Promise<void> 
       });
     }
     registry.endSession(lease, { status: "stopped", reason: "user_stop", detail });
+  } catch (error) {
+    if (!(error instanceof LostSession)) throw error;
   } finally {
     registry.close();
     lock.release();
@@ -207,6 +268,16 @@ function clientOf(context: Context, session: Session) {
   });
 }
 
+function beganAgain(session: Session): RalphError {
+  const name = shellWord(session.taskName);
+  return new RalphError(
+    "conflict",
+    `the worker of \`${plain(session.taskName, 80)}\` has ended, and another \`ralph run\` has ` +
+      "gone on with it since",
+    [{ text: "stop that one", command: `ralph stop ${name}` }],
+  );
+}
+
 function tellStopped(context: Context, confirmed: Confirmed, json: boolean): void {
   const { out } = context.output;
   const { session, turn, turnDetail, tookMs, forced } = confirmed;
@@ -225,8 +296,11 @@ function tellStopped(context: Context, confirmed: Confirmed, json: boolean): voi
     return;
   }
   const turnText = { none: "none was going on", aborted: "aborted on the server" };
+  const what = `\`${plain(session.taskName, 80)}\` (session ${session.id})`;
   out.line(
-    `stopped \`${plain(session.taskName, 80)}\` (session ${session.id}) in ${duration(tookMs)}`,
+    session.reason === "user_stop"
+      ? `stopped ${what} in ${duration(tookMs)}`
+      : `${what} ended before it could be stopped: ${plain(session.detail ?? "unknown", 300)}`,
   );
   out.line(
     `  turn    ${turn === "not confirmed" ? `not confirmed: ${turnDetail}` : turnText[turn]}`,

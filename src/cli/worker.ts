@@ -7,7 +7,7 @@ import { takeOverEnvironment } from "../host/environment.ts";
 import { readFileIfAny, textEndsIfAny, textOf } from "../host/files.ts";
 import { treeChange, treeState } from "../host/git.ts";
 import { judgeTools } from "../host/judge_tools.ts";
-import { takeLock } from "../host/lock.ts";
+import { type Lock, takeLock } from "../host/lock.ts";
 import { type LogFile, openLogFile, whyNotLogged } from "../host/log_file.ts";
 import { taskKey } from "../host/paths.ts";
 import { type SessionFolder, sessionFolder } from "../host/session_folder.ts";
@@ -26,7 +26,7 @@ import { createVerification, type Verification } from "../loop/verification.ts";
 import { prdWork, promptWork, type Work } from "../loop/work.ts";
 import { runLoop, type SessionEnd } from "../loop/worker.ts";
 import { StoreError } from "../registry/database.ts";
-import type { Lease } from "../registry/model.ts";
+import type { Lease, Session } from "../registry/model.ts";
 import type { Registry } from "../registry/registry.ts";
 import { readSettings } from "../settings/read.ts";
 import type { Settings, SettingsPart } from "../settings/settings.ts";
@@ -41,6 +41,7 @@ import type { Context } from "./context.ts";
 import { EXIT } from "./exit_codes.ts";
 import { eventLines } from "./narration.ts";
 import { PLAIN, readInput } from "./output.ts";
+import { runningSession } from "./sessions.ts";
 import { lockPath, openStore, pathsOf, signalPath } from "./store.ts";
 import { templateOf } from "./template.ts";
 
@@ -85,8 +86,7 @@ export async function work(
   const { clock } = context;
   const task = findTask(order.taskDir, { cwd: order.taskDir, tree: systemTree });
   const key = taskKey(task);
-  const lock = await takeLock(lockPath(context, key), clock);
-  if (!lock) throw alreadyRunning(context, task);
+  const lock = await lockTask(context, task);
   const stop = new AbortController();
   const stopToo = () => stop.abort(signal.reason);
   signal.addEventListener("abort", stopToo);
@@ -410,21 +410,45 @@ function branchOf({ prdPath }: Task): string | undefined {
   return bytes ? parsePrd({ path: prdPath, bytes }).branchName : undefined;
 }
 
+/** How long a worker may take from its lock to its row: git comes between, in a large tree too. */
+const BEGIN_MS_MAX = 10_000;
+
+/**
+ * The task's lock. Who has it is named by the row that it writes: that is waited for, and so is the
+ * end of a worker that has recorded its own. Throws `RalphError` (`conflict`) with what it found.
+ */
+async function lockTask(context: Context, task: Task): Promise<Lock> {
+  const { clock } = context;
+  const path = lockPath(context, taskKey(task));
+  const deadline = clock.monotonic() + BEGIN_MS_MAX;
+  for (;;) {
+    const lock = await takeLock(path, clock);
+    if (lock) return lock;
+    const session = runningSession(context, task);
+    if (session) throw alreadyRunning(task, session);
+    if (clock.monotonic() >= deadline) throw lockHeld(task, path);
+  }
+}
+
 /** The error for a task that another worker works on. */
-export function alreadyRunning(context: Context, task: Task): RalphError {
-  const registry = openStore(context);
-  try {
-    const session = registry.lastSession(task.dir);
-    const which = session
-      ? ` (session ${session.id}, iteration ${session.iterations} of ` +
-        `${session.maxIterations ?? "?"}, worker ${session.workerPid ?? "unknown"}, since ` +
-        `${session.startedAt})`
-      : "";
-    return new RalphError("conflict", `\`${task.name}\` is running already${which}`, [
+export function alreadyRunning(task: Task, session: Session): RalphError {
+  const { id, iterations, maxIterations, workerPid, startedAt } = session;
+  return new RalphError(
+    "conflict",
+    `\`${task.name}\` is running already (session ${id}, iteration ${iterations} of ` +
+      `${maxIterations ?? "?"}, worker ${workerPid ?? "unknown"}, since ${startedAt})`,
+    [
       { text: "see what it does", command: `ralph status ${shellWord(task.name)}` },
       { text: "stop it", command: `ralph stop ${shellWord(task.name)}` },
-    ]);
-  } finally {
-    registry.close();
-  }
+    ],
+  );
+}
+
+function lockHeld(task: Task, path: string): RalphError {
+  return new RalphError(
+    "conflict",
+    `cannot start \`${task.name}\`: another process holds its lock, and has recorded nothing ` +
+      `within ${BEGIN_MS_MAX / 1_000} s`,
+    [{ text: "see which one it is", command: `fuser -v ${shellWord(path)}` }],
+  );
 }

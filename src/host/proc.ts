@@ -26,3 +26,20 @@ export async function ownerOfSocket(inode: string, clock: Clock): Promise<number
   const pid = answer.kind === "ended" ? /^\/proc\/(\d+)\//.exec(answer.stdout)?.[1] : undefined;
   return pid === undefined ? undefined : Number(pid);
 }
+
+/**
+ * Whether this process has this file open, as far as this user may look. Undefined where it cannot
+ * be told: not on Linux.
+ */
+export async function hasOpen(
+  pid: number,
+  file: string,
+  clock: Clock,
+): Promise<boolean | undefined> {
+  if (Deno.build.os !== "linux") return undefined;
+  // The pattern of `-lname` is one of a shell: what is special there is meant as it is.
+  const pattern = file.replaceAll(/[\\*?[]/g, "\\$&");
+  const command = ["find", `/proc/${pid}/fd`, "-lname", pattern];
+  const answer = await ask(command, { clock, timeoutMs: PROC_MS });
+  return answer.kind === "ended" && answer.stdout !== "";
+}

@@ -19,11 +19,33 @@ export interface Addressee {
 /** The watch is told of a new file at once; this is for file systems that tell nobody. */
 const POLL_MS = 1_000;
 
-/** Leaves a request for a worker. A later one takes the place of an earlier one, whole or not at all. */
-export function sendRequest(path: string, to: Addressee, request: Request): void {
+/**
+ * Leaves a request for a worker, whole or not at all, and returns the one that stands then: a stop
+ * takes the place of whatever is there, a checkpoint never that of a stop for the same run.
+ */
+export function sendRequest(path: string, to: Addressee, request: Request): Request {
   const half = `${path}.${Deno.pid}`;
   Deno.writeTextFileSync(half, JSON.stringify({ ...to, request }), { mode: 0o600 });
+  if (request === "checkpoint") {
+    const standing = readRequest(path, to) ??
+      (linked(half, path) ? request : readRequest(path, to));
+    if (standing !== undefined) {
+      Deno.removeSync(half);
+      return standing;
+    }
+  }
   Deno.renameSync(half, path);
+  return request;
+}
+
+/** Whether the file has got its second name: not when that is taken, or cannot be given here. */
+function linked(from: string, to: string): boolean {
+  try {
+    Deno.linkSync(from, to);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** The request that waits for this run; undefined when there is none. */
@@ -76,8 +98,8 @@ export function watchRequests(
   };
 }
 
-/** Removes what it reads, and not what takes its place in that moment. */
-function takeRequest(path: string, to: Addressee): Request | undefined {
+/** Reads and removes the request for this run, and not what takes its place in that moment. */
+export function takeRequest(path: string, to: Addressee): Request | undefined {
   if (!readRequest(path, to)) return undefined;
   const taken = `${path}.taken`;
   try {
