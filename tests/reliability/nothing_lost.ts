@@ -67,9 +67,9 @@ export interface Records {
 
 /** Throws an error that lists all that does not hold. Hands back what is on record. */
 export async function assertNothingLost(world: World): Promise<Records> {
-  const { database, lock, project: { root }, task, fake, written } = world;
-  const server = await recordOfFake(fake, root);
-  const { dir: taskDir, prdPath } = task;
+  const { database, lock, task, fake, written } = world;
+  const server = await recordOfFake(fake, task.projectRoot);
+  const { projectRoot: root, dir: taskDir, prdPath } = task;
   return await assertNothingLostAt({ database, lock, root, taskDir, prdPath, server, written });
 }
 

@@ -14,19 +14,20 @@
  * together; the process itself, its signals and its log are tested in `crash_process_test.ts`.
  */
 import assert from "node:assert/strict";
-import { join, relative } from "node:path";
+import { dirname, join, relative } from "node:path";
+import type { Clock } from "../../src/clock.ts";
 import { runBounded } from "../../src/host/bounded_process.ts";
 import { textEndsIfAny } from "../../src/host/files.ts";
-import { treeChange, treeState } from "../../src/host/git.ts";
+import { type TreeChange, treeChange, type TreeState, treeState } from "../../src/host/git.ts";
 import { judgeTools } from "../../src/host/judge_tools.ts";
 import { takeLock } from "../../src/host/lock.ts";
 import { type SessionFolder, sessionFolder } from "../../src/host/session_folder.ts";
 import type { Emit, LoopEvent } from "../../src/loop/event.ts";
-import { createGateRunner } from "../../src/loop/gate_runner.ts";
+import { createGateRunner, type GateRunner } from "../../src/loop/gate_runner.ts";
 import { beginSession, type Begun } from "../../src/loop/session.ts";
 import { createRecorder, type Recorder } from "../../src/loop/recorder.ts";
 import { keptTree, storeTree } from "../../src/loop/stored_tree.ts";
-import { keepTests } from "../../src/loop/tests_kept.ts";
+import { keepTests, type TestsKept } from "../../src/loop/tests_kept.ts";
 import { createTurns } from "../../src/loop/turn.ts";
 import { createVerification, type Verification } from "../../src/loop/verification.ts";
 import { prdWork, type Work } from "../../src/loop/work.ts";
@@ -36,16 +37,18 @@ import { migrationOf } from "../../src/registry/migrations.ts";
 import { openRegistry, type Registry } from "../../src/registry/registry.ts";
 import { DEFAULT_SETTINGS, type Limits, mergeSettings } from "../../src/settings/settings.ts";
 import type { Task } from "../../src/task/find.ts";
+import type { Gate } from "../../src/task/gate.ts";
 import { gateEnvironment } from "../../src/verify/gate_environment.ts";
+import type { JudgeOrder } from "../../src/verify/judge_files.ts";
 import type { PrdFiles } from "../../src/verify/prd_keeper.ts";
-import { assignment, commit, edit, tick, write } from "../support/agent.ts";
+import { assignment, edit, tick, write } from "../support/agent.ts";
 import { createVirtualClock, type VirtualClock } from "../support/fake_clock.ts";
 import { createFakeOpenCode, type FakeOpenCode } from "../support/fake_opencode.ts";
-import type { FakeScript } from "../support/fake_script.ts";
+import type { FakeModelRequest, FakeScript } from "../support/fake_script.ts";
 import { hostTools, type Tools } from "../support/fake_tools.ts";
 import type { Timings } from "../support/fake_turn_context.ts";
-import { makeProject, type Project } from "../support/project.ts";
-import { call, say } from "../support/scripted_model.ts";
+import { makeProject } from "../support/project.ts";
+import { call, say, type ToolCall } from "../support/scripted_model.ts";
 import {
   createLife,
   Killed,
@@ -55,6 +58,7 @@ import {
   mortalFiles,
   mortalTransport,
 } from "./life.ts";
+import { fileGates, filesChange, filesState, noTests } from "./no_processes.ts";
 
 export interface WorldOptions {
   /** How many stories the PRD has; each has a gate that wants `work/<id>.txt`. Default: 3. */
@@ -64,12 +68,16 @@ export interface WorldOptions {
   readonly version?: string;
   readonly timings?: Partial<Timings>;
   readonly limits?: Partial<Limits>;
+  /**
+   * False: git and gates are those of `no_processes.ts`, and the project is no repository. A session
+   * then takes milliseconds. Default: true.
+   */
+  readonly processes?: boolean;
 }
 
 export interface World extends AsyncDisposable {
   readonly clock: VirtualClock;
   readonly fake: FakeOpenCode;
-  readonly project: Project;
   readonly task: Task & { readonly prdPath: string };
   /** Path of the database. */
   readonly database: string;
@@ -114,14 +122,9 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
   const home = await Deno.makeTempDir({ prefix: "ralph-world-", dir: FOLDER });
   stack.defer(() => Deno.remove(home, { recursive: true }));
   const clock = createVirtualClock();
-  const project = stack.use(
-    await makeProject({
-      parent: home,
-      files: { [`tasks/${TASK}/prd.json`]: prdText(options.stories ?? 3) },
-    }),
-  );
-  const dir = join(project.root, "tasks", TASK);
-  const task = { name: TASK, dir, projectRoot: project.root, prdPath: join(dir, "prd.json") };
+  const root = await makeTask(home, options);
+  const dir = join(root, "tasks", TASK);
+  const task = { name: TASK, dir, projectRoot: root, prdPath: join(dir, "prd.json") };
   const prdTimes = timesOf(task.prdPath, clock);
   const written = new Map<string, string>();
   const fake = createFakeOpenCode({
@@ -132,7 +135,11 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     timings: options.timings,
   });
   const settings = mergeSettings([DEFAULT_SETTINGS, { limits: options.limits }]);
-  const place = { database: join(home, "sessions.db"), lock: join(home, "lock") };
+  const place = {
+    database: join(home, "sessions.db"),
+    lock: join(home, "lock"),
+    outside: options.processes === false ? withoutProcesses(root) : withProcesses(root, clock),
+  };
   const owned = stack.move();
 
   function work({ onStep = () => {} }: WorkOptions = {}): Worker {
@@ -155,22 +162,43 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
   return {
     clock,
     fake,
-    project,
     task,
-    ...place,
+    database: place.database,
+    lock: place.lock,
     written,
     work,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
 
-/** Does its story, ticks and commits it. */
-export const honestAgent: FakeScript = ({ prompt, step, directory }) => {
-  const { story, prd } = assignment(prompt);
-  const text = Deno.readTextFileSync(join(directory, prd));
-  if (step === 0) return call(write(`work/${story}.txt`, story), edit(prd, tick(text, story)));
-  return step === 2 ? call(commit(`feat: ${story}`)) : say(`${story} is done.`);
+/** Does its story and ticks it. */
+export const honestAgent: FakeScript = (request) => {
+  const { story } = assignment(request.prompt);
+  if (request.step > 0) return say(`${story} is done.`);
+  return call(write(`work/${story}.txt`, story), tickStory(request));
 };
+
+/** The edit by which an agent says that its story is done. */
+export function tickStory({ prompt, directory }: FakeModelRequest): ToolCall {
+  const { story, prd } = assignment(prompt);
+  return edit(prd, tick(Deno.readTextFileSync(join(directory, prd)), story));
+}
+
+/** The project's root. */
+async function makeTask(
+  home: string,
+  { stories = 3, processes = true }: WorldOptions,
+): Promise<string> {
+  const files = { [`tasks/${TASK}/prd.json`]: prdText(stories) };
+  // It ends with the folder that it is in.
+  if (processes) return (await makeProject({ parent: home, files })).root;
+  const root = join(home, "project");
+  for (const [file, text] of Object.entries(files)) {
+    await Deno.mkdir(dirname(join(root, file)), { recursive: true });
+    await Deno.writeTextFile(join(root, file), text);
+  }
+  return root;
+}
 
 function prdText(stories: number): string {
   const userStories = Array.from({ length: stories }, (_, index) => {
@@ -226,6 +254,70 @@ function timesOf(file: string, clock: VirtualClock): { files: PrdFiles; note: ()
   return { files: { openSync, mkdirSync, renameSync, removeSync, chmodSync, lstatSync }, note };
 }
 
+/** What a worker has git, gates and the count of tests for. */
+interface Outside {
+  state(known?: TreeState): Promise<TreeState | undefined>;
+  change(
+    between: { before: TreeState; after: TreeState; ignore: string },
+  ): Promise<TreeChange | undefined>;
+  judge(options: JudgeOptions): { runner: GateRunner; tests: TestsKept };
+}
+
+interface JudgeOptions {
+  order: Pick<JudgeOrder, "folder" | "session" | "protect" | "agentFiles">;
+  gateMs: number;
+  clock: Clock;
+  onStart: (gate: Gate) => void;
+  /** What counting the tests stored, and where it stores. */
+  counted: Uint8Array | undefined;
+  keepCount: (bytes: Uint8Array) => void;
+}
+
+/** The real ones; time stands still meanwhile. */
+function withProcesses(root: string, { during }: VirtualClock): Outside {
+  return {
+    state: (known) => during(treeState(root, known)),
+    change: (between) => during(treeChange(root, between)),
+    judge({ order, gateMs, clock, onStart, counted, keepCount }) {
+      const tools = judgeTools(clock);
+      const runner = createGateRunner({
+        order: { root, ...order },
+        judgeTools: tools,
+        env: gateEnvironment(Deno.env.get),
+        run: runBounded,
+        clock,
+        defaultTimeoutMs: gateMs,
+        onStart,
+      });
+      const tests = keepTests({
+        root,
+        tools,
+        stored: counted && new TextDecoder().decode(counted),
+        store: (text) => keepCount(new TextEncoder().encode(text)),
+      });
+      return {
+        runner: {
+          keep: (gates) => during(runner.keep(gates)),
+          run: (gates, signal) => during(runner.run(gates, signal)),
+        },
+        tests: {
+          begin: () => during(tests.begin()),
+          lost: () => during(tests.lost()),
+          accept: tests.accept,
+        },
+      };
+    },
+  };
+}
+
+function withoutProcesses(root: string): Outside {
+  return {
+    state: () => Promise.resolve(filesState(root)),
+    change: (between) => Promise.resolve(filesChange(between)),
+    judge: ({ onStart }) => ({ runner: fileGates(root, onStart), tests: noTests }),
+  };
+}
+
 interface Place {
   life: Life;
   clock: VirtualClock;
@@ -236,6 +328,7 @@ interface Place {
   files: PrdFiles;
   database: string;
   lock: string;
+  outside: Outside;
 }
 
 /** What `work` of `src/cli/worker.ts` does, with the ports of `life.ts`. */
@@ -243,10 +336,8 @@ async function runWorker(
   place: Place,
   { signal, emit }: { signal: AbortSignal; emit: Emit },
 ): Promise<SessionEnd> {
-  const { life, task, settings, fake } = place;
-  const root = task.projectRoot;
+  const { life, task, settings, fake, outside } = place;
   const clock = mortalClock(place.clock, life);
-  const state: typeof treeState = (...of) => place.clock.during(treeState(...of));
   const lock = await takeLock(place.lock, clock);
   assert(lock, "another worker has the lock");
   life.atEnd(lock.release);
@@ -254,7 +345,7 @@ async function runWorker(
   const streamEnd = new AbortController();
   const client = createClient({
     url: fake.url,
-    directory: root,
+    directory: task.projectRoot,
     clock,
     transport: mortalTransport(fake.fetch, life),
   });
@@ -269,7 +360,7 @@ async function runWorker(
       accepted: false,
     };
     const begun = await beginSession(
-      { registry, client, clock, treeState: () => state(root) },
+      { registry, client, clock, treeState: () => outside.state() },
       { task, worker, settings, flags: {} },
     );
     const folder = mortalFolder(sessionFolder(join(place.home, "kept")), life);
@@ -283,8 +374,8 @@ async function runWorker(
         recorder,
         registry,
         tree: {
-          state,
-          change: (...of) => place.clock.during(treeChange(...of)),
+          state: (_root, known) => outside.state(known),
+          change: (_root, between) => outside.change(between),
         },
         readText: textEndsIfAny,
         clock,
@@ -295,7 +386,7 @@ async function runWorker(
         task,
         settings: begun.settings,
         work,
-        verification: verificationOf(place, { begun, folder, registry, recorder, work }),
+        verification: verificationOf(place, { clock, begun, folder, registry, recorder, work }),
         treeBefore: keptTree(folder),
         said: begun.said,
         begun,
@@ -362,8 +453,9 @@ function workOf(
 }
 
 function verificationOf(
-  { clock, task, home }: Place,
-  { begun, folder, registry, recorder, work }: {
+  { task, home, outside }: Place,
+  { clock, begun, folder, registry, recorder, work }: {
+    clock: Clock;
     begun: Begun;
     folder: SessionFolder;
     registry: Registry;
@@ -372,49 +464,30 @@ function verificationOf(
   },
 ): Verification {
   const { lease, settings } = begun;
-  const root = task.projectRoot;
-  const taskFolder = relative(root, task.dir);
-  const tools = judgeTools(clock);
+  const taskFolder = relative(task.projectRoot, task.dir);
   const { gates, claims } = registry.findings(lease.sessionId);
-  const counted = folder.read("tests.json");
-  const runner = createGateRunner({
+  const judge = outside.judge({
     order: {
-      root,
       folder: join(home, "kept", "judge"),
       session: `${lease.sessionId}`,
       protect: settings.protect,
       agentFiles: [join(taskFolder, "prd.json"), join(taskFolder, "progress.txt")],
     },
-    judgeTools: tools,
-    env: gateEnvironment(Deno.env.get),
-    run: runBounded,
+    gateMs: settings.limits.gateMs,
     clock,
-    defaultTimeoutMs: settings.limits.gateMs,
     onStart: ({ name }) =>
       recorder.note((registry) => registry.setActivity(lease, `running gate ${name}`)),
-  });
-  const tests = keepTests({
-    root,
-    tools,
-    stored: counted && new TextDecoder().decode(counted),
-    store: (text) => folder.write("tests.json", new TextEncoder().encode(text)),
+    counted: folder.read("tests.json"),
+    keepCount: (bytes) => folder.write("tests.json", bytes),
   });
   return createVerification({
-    runner: {
-      keep: (gates) => clock.during(runner.keep(gates)),
-      run: (gates, signal) => clock.during(runner.run(gates, signal)),
-    },
-    tests: {
-      begin: () => clock.during(tests.begin()),
-      lost: () => clock.during(tests.lost()),
-      accept: tests.accept,
-    },
+    ...judge,
     testsCount: true,
     work,
     gates: settings.verify,
     tree: {
-      state: (known) => clock.during(treeState(root, known)),
-      change: (between) => clock.during(treeChange(root, { ...between, ignore: taskFolder })),
+      state: outside.state,
+      change: (between) => outside.change({ ...between, ignore: taskFolder }),
       start: begun.startTree,
       onStartMoved: (start) =>
         recorder.write((registry) => registry.setStartTree(lease, storeTree(start))),
