@@ -35,6 +35,7 @@ import { parsePrd } from "../task/prd.ts";
 import { shellWord } from "../terminal/shell_word.ts";
 import { VERSION } from "../version.ts";
 import { gateEnvironment } from "../verify/gate_environment.ts";
+import { removeHalfWritten } from "../verify/prd_keeper.ts";
 import { suggestGates } from "../verify/suggest_gates.ts";
 import { clientAt } from "./client.ts";
 import type { Context } from "./context.ts";
@@ -225,6 +226,7 @@ function workOf(
     return promptWork({ task, promised: begun.accepted || claims.some(({ held }) => held) });
   }
   const { prdPath } = task;
+  removeHalfWritten(Deno, prdPath);
   const kept = begun.underWay && folder.read(KEPT_PRD);
   const mode = (Deno.statSync(prdPath).mode ?? 0o644) & 0o777;
   return prdWork({

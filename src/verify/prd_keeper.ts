@@ -137,6 +137,24 @@ export function takeBackClaims(
   attempt(`write the PRD ${plain(prdPath)}`, () => replaceFile(files, { ...good, bytes }));
 }
 
+/**
+ * Removes what a worker that was killed left half-written beside the PRD. Call it while holding the
+ * task's lock. Throws `RalphError` (`failed`) when the file system refuses.
+ */
+export function removeHalfWritten(files: PrdFiles, prdPath: string): void {
+  attempt(`remove what is half-written beside ${plain(prdPath)}`, () => {
+    for (let n = 1;; n++) {
+      const half = halfName(prdPath, n);
+      const info = lstat(files, half);
+      if (!info) return;
+      if (info.isFile) files.removeSync(half);
+    }
+  });
+}
+
+/** Nobody else's, so that it may be removed. */
+const halfName = (prdPath: string, n: number) => `${prdPath}.ralph-half${n}`;
+
 /** Whose change it is, and what the file must hold now. */
 function judge(
   good: GoodPrd,
@@ -250,7 +268,7 @@ function makeFolders(files: PrdFiles, folders: readonly string[]): void {
 
 /** Whole or not at all. What stands there is replaced and never written to. */
 function replaceFile(files: PrdFiles, { path, bytes, mode }: GoodPrd): void {
-  const half = freeName(files, (n) => `${path}.new${n}`);
+  const half = freeName(files, (n) => halfName(path, n));
   createFile(files, half, bytes);
   try {
     files.chmodSync(half, mode);

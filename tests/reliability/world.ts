@@ -14,7 +14,7 @@
  * together; the process itself, its signals and its log are tested in `crash_process_test.ts`.
  */
 import assert from "node:assert/strict";
-import { dirname, join, relative } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import type { Clock } from "../../src/clock.ts";
 import { runBounded } from "../../src/host/bounded_process.ts";
 import { textEndsIfAny } from "../../src/host/files.ts";
@@ -40,7 +40,7 @@ import type { Task } from "../../src/task/find.ts";
 import type { Gate } from "../../src/task/gate.ts";
 import { gateEnvironment } from "../../src/verify/gate_environment.ts";
 import type { JudgeOrder } from "../../src/verify/judge_files.ts";
-import type { PrdFiles } from "../../src/verify/prd_keeper.ts";
+import { type PrdFiles, removeHalfWritten } from "../../src/verify/prd_keeper.ts";
 import { assignment, edit, tick, write } from "../support/agent.ts";
 import { createVirtualClock, type VirtualClock } from "../support/fake_clock.ts";
 import { createFakeOpenCode, type FakeOpenCode } from "../support/fake_opencode.ts";
@@ -228,7 +228,7 @@ function toolsIn({ clock, written, prdPath, noteTime }: {
       async (input, context) => {
         const output = await clock.during(Promise.resolve(tool(input, context)));
         noteTime();
-        const file = join(context.directory, String(input.filePath));
+        const file = resolve(context.directory, String(input.filePath));
         if (name === "write" && file !== prdPath) written.set(file, String(input.content));
         return output;
       },
@@ -442,9 +442,11 @@ function workOf(
   { begun, folder }: { begun: Begun; folder: SessionFolder },
 ): Work {
   const { prdPath } = task;
+  const mortal = mortalFiles(files, life);
+  removeHalfWritten(mortal, prdPath);
   const kept = begun.underWay && folder.read("prd");
   return prdWork({
-    files: mortalFiles(files, life),
+    files: mortal,
     task,
     prdPath,
     keep: ({ bytes }) => folder.write("prd", bytes),

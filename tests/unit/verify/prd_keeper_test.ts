@@ -196,7 +196,7 @@ Deno.test("no file is written over and no link is followed to keep or to put bac
   const beside = (name: string) => join(dirname(task.prd), name);
   Deno.writeTextFileSync(beside("prd.agent-7-2.json"), "first");
   Deno.symlinkSync("../../secret", beside("prd.agent-7-2-2.json"));
-  Deno.symlinkSync("../../secret", beside("prd.json.new1"));
+  Deno.symlinkSync("../../secret", beside("prd.json.ralph-half1"));
   Deno.writeTextFileSync(task.prd, SPOILT);
   assert.equal(settle(task).keptAs, beside("prd.agent-7-2-3.json"));
   assert.deepEqual(contents(task.root), {
@@ -204,7 +204,7 @@ Deno.test("no file is written over and no link is followed to keep or to put bac
     "tasks/shop/prd.agent-7-2.json": "first",
     "tasks/shop/prd.agent-7-2-2.json": "→ ../../secret",
     "tasks/shop/prd.agent-7-2-3.json": SPOILT,
-    "tasks/shop/prd.json.new1": "→ ../../secret",
+    "tasks/shop/prd.json.ralph-half1": "→ ../../secret",
   });
 });
 

@@ -1,0 +1,135 @@
+/**
+ * One session that has everything in it, whose workers are killed at given steps (see `life.ts`), and
+ * the check of what it left: `crash_points_test.ts` goes through all its steps, and
+ * `crash_recovery_test.ts` through those of its recoveries.
+ */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { sleep } from "../../src/clock.ts";
+import { assignment, write } from "../support/agent.ts";
+import type { FakeScript } from "../support/fake_script.ts";
+import { call, say } from "../support/scripted_model.ts";
+import type { SessionEnd } from "../../src/loop/worker.ts";
+import { assertNothingLost } from "./nothing_lost.ts";
+import { isFile } from "./no_processes.ts";
+import { createWorld, honestAgent, tickStory, type World } from "./world.ts";
+
+/**
+ * What has to be got through: work with a commit, a story that is claimed without being done, and a
+ * sub-agent that asks for permission. What an agent does next is told by the work tree alone.
+ */
+const agent: FakeScript = (request) => {
+  const { prompt, step, directory, isSubagent } = request;
+  if (isSubagent) return step === 0 ? call(write(prompt, "outside")) : say("written");
+  const { story } = assignment(prompt);
+  const isThere = (file: string) => isFile(join(directory, file));
+  if (story === "US-002" && (!isThere("tried.txt") || step === 2 && !isThere("work/US-002.txt"))) {
+    return step === 0
+      ? call(write("tried.txt", "tried"), tickStory(request))
+      : say("US-002 is done.");
+  }
+  if (story === "US-003" && step === 0) {
+    const outside = join(directory, "..", "outside.txt");
+    const input = { description: "write", subagent_type: "general", prompt: outside };
+    return call({ name: "task", input });
+  }
+  return honestAgent({ ...request, step: story === "US-003" ? step - 1 : step });
+};
+
+/** What is on record when nothing happens: story and outcome of each iteration that was prompted. */
+const UNDISTURBED = ["US-001 advanced", "US-002 worked", "US-002 advanced", "US-003 advanced"];
+
+/** Long enough for whatever is at work to come to its end. */
+const LATE_MS = 120_000;
+
+export interface SurviveOptions {
+  /** The next worker comes when the turn has long ended. Default: at once. */
+  readonly late?: boolean;
+  /** With the real git and real gates. */
+  readonly processes?: boolean;
+}
+
+/** How a session went whose n-th worker was killed at its `kills[n]`-th step. */
+export interface Course {
+  /** False when a worker came to its end before its step. */
+  readonly wereKilled: boolean;
+  /** The steps of the last worker. */
+  readonly steps: readonly string[];
+}
+
+/** Kills as many workers as there are `kills`, lets the next one finish, and checks what is left. */
+export async function survive(
+  kills: readonly number[],
+  { late = false, processes = false }: SurviveOptions = {},
+): Promise<Course> {
+  let steps: string[] = [];
+  let onStep = (_name: string) => {};
+  await using world = await createWorld({
+    processes,
+    // So that what a worker does while an agent works is among its steps.
+    timings: { callMs: 3_000 },
+    script(request) {
+      onStep(`model call ${request.step} of ${request.isSubagent ? "a sub-agent" : "an agent"}`);
+      return agent(request);
+    },
+  });
+
+  /** Undefined when the worker was killed. */
+  async function live(killAt: number) {
+    steps = [];
+    onStep = (name) => {
+      steps.push(name);
+      if (steps.length === killAt) worker.kill();
+    };
+    const worker = world.work({ onStep: (name) => onStep(name) });
+    return await world.clock.run(worker.end);
+  }
+
+  for (const killAt of [...kills, Infinity]) {
+    const end = await live(killAt);
+    if (end) {
+      await checkWhatIsLeft(world, { end, kills: kills.length });
+      return { wereKilled: killAt === Infinity, steps };
+    }
+    if (late) await world.clock.run(sleep(world.clock, LATE_MS));
+  }
+  throw new Error("nobody kills the last worker");
+}
+
+/** All is as if nothing had happened, but for iterations that came to nothing before their prompt. */
+async function checkWhatIsLeft(
+  world: World,
+  { end, kills }: { end: SessionEnd; kills: number },
+): Promise<void> {
+  const { iterations } = await assertNothingLost(world);
+  assert.deepEqual([end.status, end.detail], ["completed", "all 3 stories pass"]);
+  const made = iterations.filter(({ outcome }) => outcome !== "interrupted");
+  assert.deepEqual(made.map(({ story_id, outcome }) => `${story_id} ${outcome}`), UNDISTURBED);
+  const prompts = world.fake.ledger.filter(({ type }) => type === "prompt");
+  assert.equal(prompts.length, UNDISTURBED.length, "prompts");
+  assert(iterations.length - made.length <= kills, "iterations that were not sent");
+  const aborts = world.fake.ledger.filter((entry) => entry.type === "abort" && entry.effective);
+  assert.equal(aborts.length, 0, "aborted turns");
+  assert.deepEqual([...Deno.readDirSync(world.task.dir)].map(({ name }) => name), ["prd.json"]);
+}
+
+/** How many of a worker's steps belong to its recovery: those until it reads the PRD to go on. */
+export function recoverySteps({ steps }: Course): number {
+  const goesOn = steps.indexOf("before keeping prd");
+  return goesOn < 0 ? steps.length : goesOn + 1;
+}
+
+/** Runs `survive`, and says on failure at which steps the workers were killed. */
+export async function surviveOrTell(
+  kills: readonly number[],
+  options: SurviveOptions = {},
+): Promise<Course> {
+  try {
+    return await survive(kills, options);
+  } catch (error) {
+    const when = options.late ? "late" : "at once";
+    throw new Error(`killed at step ${kills.join(", then ")}, gone on with ${when}`, {
+      cause: error,
+    });
+  }
+}
