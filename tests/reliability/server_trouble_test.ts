@@ -263,9 +263,9 @@ Deno.test("an OpenCode session that cannot be created is waited for, and costs o
 });
 
 Deno.test("a directory that hangs is its own project's trouble: another one's session goes on", async () => {
-  await using it = await night({}, undefined, ({ fault, project }) => {
+  await using it = await night({}, undefined, ({ fault, task }) => {
     fault({
-      on: ({ directory }) => directory !== project.root && directory !== "/",
+      on: ({ directory }) => directory !== task.projectRoot && directory !== "/",
       times: Infinity,
       act: withhold,
     });
