@@ -7,7 +7,7 @@ import type { Found } from "./recovery.ts";
 /** The clocks of server and database are the same: this is for rounding. */
 const CLOCK_MS = 1_000;
 
-/** Asks once. Never throws for a server's failure. */
+/** Asks once. Throws `OpenCodeError`: see `unanswered`. */
 export async function findTurn(client: OpenCode, iteration: Iteration): Promise<Found> {
   try {
     const sessionId = iteration.openCodeSessionId ?? await idByTitle(client, iteration);
@@ -18,10 +18,15 @@ export async function findTurn(client: OpenCode, iteration: Iteration): Promise<
     ]);
     return { kind: "there", sessionId, busy: busy.has(sessionId), last: messages.at(-1) };
   } catch (error) {
-    if (!(error instanceof OpenCodeError)) throw error;
-    if (error.kind === "not_found") return { kind: "missing" };
-    return { kind: "unknown", why: error.message };
+    if (error instanceof OpenCodeError && error.kind === "not_found") return { kind: "missing" };
+    throw error;
   }
+}
+
+/** What is known when the server did not tell. Throws what is no `OpenCodeError`. */
+export function unanswered(error: unknown): Found {
+  if (!(error instanceof OpenCodeError)) throw error;
+  return { kind: "unknown", why: error.message };
 }
 
 /** Titles are unique in one database; another one may have given the same before. */

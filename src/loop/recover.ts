@@ -1,10 +1,11 @@
 /** Does what `recovery.ts` decides about an iteration that an earlier worker left under way. */
-import { sleep } from "../clock.ts";
 import { OpenCodeError } from "../opencode/error.ts";
 import type { Iteration } from "../registry/model.ts";
 import { NOT_STARTED_MS } from "./abort.ts";
-import { findTurn } from "./found_turn.ts";
+import { waitingForServer } from "./activity.ts";
+import { findTurn, unanswered } from "./found_turn.ts";
 import {
+  activityTeller,
   conclude,
   type Ended,
   followTurn,
@@ -13,11 +14,9 @@ import {
 } from "./iteration.ts";
 import { type Spent, turnLimits } from "./limits.ts";
 import { type Found, recoveryOf, workedBeforeMs } from "./recovery.ts";
+import { askPatiently } from "./server.ts";
 import type { TurnReport } from "./turn.ts";
-import { unlessAborted } from "./unless_aborted.ts";
 import { NO_USAGE, type Prices } from "./usage.ts";
-
-const BACKOFF_MS = { first: 500, max: 15_000 };
 
 /** Follows or ends its turn, judges what it left, and records it. Throws as `runIteration` does. */
 export async function recoverIteration(
@@ -109,21 +108,18 @@ const UNASKED: Found = { kind: "unknown", why: "the server had not answered when
 
 /** Asks until the server tells, at most as long as a server may be away. */
 async function findInTime(
-  { client, clock, recorder, emit }: LoopTools,
+  tools: LoopTools,
   { lease, settings }: SessionContext,
   { iteration, signal }: { iteration: Iteration; signal: AbortSignal },
 ): Promise<Found> {
-  const end = clock.monotonic() + settings.limits.serverAwayMs;
-  for (let waitMs = BACKOFF_MS.first;; waitMs = Math.min(waitMs * 2, BACKOFF_MS.max)) {
-    const found = await unlessAborted(findTurn(client, iteration), signal) ?? UNASKED;
-    if (found.kind !== "unknown" || signal.aborted || clock.monotonic() >= end) return found;
-    if (waitMs === BACKOFF_MS.first) {
-      const text = `waiting for server: ${found.why}`;
-      recorder.note((registry) => registry.setActivity(lease, text));
-      emit({ type: "activity", text });
-    }
-    await sleep(clock, waitMs, signal);
-  }
+  const tell = activityTeller(tools, lease);
+  const found = askPatiently(() => findTurn(tools.client, iteration), {
+    clock: tools.clock,
+    signal,
+    limitMs: settings.limits.serverAwayMs,
+    onWaiting: (why) => tell(waitingForServer(why)),
+  });
+  return await found.catch(unanswered) ?? UNASKED;
 }
 
 function ignoreServerFailure(error: unknown): void {

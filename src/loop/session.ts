@@ -11,7 +11,7 @@ import type { Settings, SettingsPart } from "../settings/settings.ts";
 import type { Task } from "../task/find.ts";
 import { continuation } from "./continuation.ts";
 import type { Past } from "./decide.ts";
-import { findTurn } from "./found_turn.ts";
+import { findTurn, unanswered } from "./found_turn.ts";
 import { recoveryOf } from "./recovery.ts";
 import { storedTree, storeTree } from "./stored_tree.ts";
 
@@ -138,7 +138,7 @@ async function goOn(
     underWay,
     continues: underWay
       ? `continues session ${previous.id} with iteration ${underWay.number}: ` +
-        recoveryOf(underWay, await findTurn(client, underWay), clock.now()).words
+        recoveryOf(underWay, await findTurn(client, underWay).catch(unanswered), clock.now()).words
       : why,
     startTree: startTree || undefined,
     ranBeforeMs: registry.ranBeforeMs(previous.id),
