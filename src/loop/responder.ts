@@ -37,8 +37,9 @@ export function createResponder(
     request: Omit<Answer, "at">,
     send: () => Promise<void>,
   ): Promise<void> {
-    if (taken.has(request.requestId)) return;
-    taken.add(request.requestId);
+    const key = `${request.sessionId} ${request.requestId}`;
+    if (taken.has(key)) return;
+    taken.add(key);
     try {
       if (!await family.owns(request.sessionId)) return;
       await send();
@@ -46,7 +47,7 @@ export function createResponder(
     } catch (error) {
       if (!(error instanceof OpenCodeError)) throw error;
       const answeredByOthers = error.kind === "not_found";
-      if (!answeredByOthers) taken.delete(request.requestId);
+      if (!answeredByOthers) taken.delete(key);
     }
   }
 

@@ -100,6 +100,7 @@ onEachVersion("server trouble", async (t, world) => {
     assert.deepEqual(end, {
       kind: "interrupted",
       why: "the server went away while the agent worked",
+      server: "lost_turn",
     });
     const waiting = activities.find((activity) => activity.kind === "waiting_for_server");
     assert.match(waiting?.text ?? "", /^waiting for server: cannot reach OpenCode at http/);
