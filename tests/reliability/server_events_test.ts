@@ -7,6 +7,8 @@ import fc from "fast-check";
 import { createTurns, type TurnReport } from "../../src/loop/turn.ts";
 import { turnLimits } from "../../src/loop/limits.ts";
 import { createClient } from "../../src/opencode/client.ts";
+import { followEvents } from "../../src/opencode/events.ts";
+import type { AgentEvent } from "../../src/opencode/model.ts";
 import { DEFAULT_SETTINGS } from "../../src/settings/settings.ts";
 import { createVirtualClock, type VirtualClock } from "../support/fake_clock.ts";
 import { createFakeOpenCode, type FakeOpenCode } from "../support/fake_opencode.ts";
@@ -17,7 +19,8 @@ import type { Intercept } from "../support/recording_proxy.ts";
 import { call, say } from "../support/scripted_model.ts";
 
 const LIMITS = turnLimits(DEFAULT_SETTINGS.limits, { costUsd: 0, tokens: 0, durationMs: 0 });
-const TURN_MS_MAX = 10 * 60_000;
+const SECOND = 1_000;
+const TURN_MS_MAX = 600 * SECOND;
 
 /** Works, sends out a sub-agent that asks for leave, asks a question where it can, and ends. */
 const script: FakeScript = ({ step, isSubagent, tools }) => {
@@ -110,7 +113,7 @@ for (const version of VERSIONS) {
           }),
         );
       }),
-      { numRuns: 150 },
+      { numRuns: 250 },
     );
   });
 
@@ -118,10 +121,13 @@ for (const version of VERSIONS) {
     Deno.test(`${version}: a stream that ${how} at any byte: the same outcome`, async () => {
       let bytes = 0;
       await followTurn(version, (fake) => {
-        fake.fault({ on: "GET /event", act: cutStream(Infinity, how, (more) => bytes += more) });
+        fake.fault({
+          on: "GET /event",
+          act: cutStream(Infinity, how, (more) => bytes += more.length),
+        });
       });
       assert(bytes > 5_000, `${bytes}`);
-      // Each in a few runs is enough here: `events_test.ts` has each byte without a turn.
+      // Whole turns at some of them; the test below has them all.
       for (let at = 0; at <= bytes; at += 1 + Math.floor(bytes / 300)) {
         same(
           await followTurn(version, (fake) => {
@@ -131,6 +137,69 @@ for (const version of VERSIONS) {
       }
     });
   }
+}
+
+Deno.test("a stream cut at each of its bytes: what was complete is seen, once, and nothing else", async () => {
+  for (const version of VERSIONS) {
+    const chunks: Uint8Array[] = [];
+    await followTurn(version, (fake) => {
+      const act = cutStream(Infinity, "ends", (bytes) => chunks.push(bytes));
+      fake.fault({ on: "GET /event", act });
+    });
+    const whole = new Uint8Array(await new Blob(chunks as BlobPart[]).arrayBuffer());
+    const all = await eventsOf([whole]);
+    assert(all.length > 40, `${all.length}`);
+    assert(all.every(({ type }) => type !== "disconnected"));
+    let before = 0;
+    for (let at = 0; at <= whole.length; at++) {
+      const seen = await eventsOf([whole.subarray(0, at)]);
+      assert.deepEqual(seen, all.slice(0, seen.length), `cut at ${at}`);
+      assert(seen.length >= before, `cut at ${at}`);
+      before = seen.length;
+    }
+    assert.equal(before, all.length);
+    const middle = Math.floor(whole.length / 2);
+    const pieces = [whole.subarray(0, middle), whole.subarray(middle)];
+    assert.deepEqual(await eventsOf(pieces), all, "in two pieces");
+  }
+});
+
+/** What is made of a stream of these pieces, up to its end. */
+async function eventsOf(pieces: readonly Uint8Array[]): Promise<AgentEvent[]> {
+  const events: AgentEvent[] = [];
+  const ending = new AbortController();
+  let connections = 0;
+  const handle = followEvents({
+    // A backoff takes no time, the silence of a stream never comes.
+    clock: {
+      now: () => 0,
+      monotonic: () => 0,
+      after(ms, callback) {
+        if (ms < SECOND) queueMicrotask(callback);
+        return () => {};
+      },
+    },
+    signal: ending.signal,
+    client: {
+      eventStream() {
+        if (++connections === 2) ending.abort(); // the first is over
+        return Promise.resolve(
+          new ReadableStream<Uint8Array>({
+            start(controller) {
+              for (const piece of connections === 1 ? pieces : []) controller.enqueue(piece);
+              controller.close();
+            },
+          }),
+        );
+      },
+    },
+    onEvent(event) {
+      if (event.type !== "disconnected") events.push(event);
+    },
+  });
+  await handle.closed;
+  assert.equal(handle.garbled(), 0);
+  return events;
 }
 
 const FATES = [
@@ -182,7 +251,7 @@ function fateOf(fates: readonly typeof FATES[number][]): EditEvent {
 function cutStream(
   bytes: number,
   how: "ends" | "breaks",
-  onBytes: (more: number) => void = () => {},
+  onBytes: (more: Uint8Array) => void = () => {},
 ): Intercept {
   return async (_request, forward) => {
     const reply = await forward();
@@ -194,7 +263,7 @@ function cutStream(
         if (value) {
           const part = value.subarray(0, left);
           left -= part.length;
-          onBytes(part.length);
+          onBytes(part);
           return controller.enqueue(part);
         }
         if (!done || left === 0) await reader.cancel();
