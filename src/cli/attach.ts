@@ -101,7 +101,7 @@ function targetOf(
 function tellNotRunning(context: Context, session: Session): void {
   const { err } = context.output;
   const ended = age(Date.parse(session.endedAt ?? session.updatedAt), context.clock.now());
-  err.line(`Session not running (${session.status} ${ended} ago)`);
+  err.line(`Session not running (${plain(session.status)} ${ended} ago)`);
   err.line(`Restart with: ralph run ${shellWord(session.taskName)}`);
 }
 

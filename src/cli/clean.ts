@@ -52,7 +52,7 @@ function tell(context: Context, sessions: readonly Session[]): void {
   const rows = sessions.slice(0, LISTED_MAX).map((session) => [
     `session ${session.id}`,
     plain(session.taskName, 60),
-    session.status,
+    plain(session.status),
     `${age(Date.parse(session.endedAt ?? session.updatedAt), now)} ago`,
   ]);
   for (const line of table(rows)) out.line(line);

@@ -66,6 +66,8 @@ export function exitCodeOfSession(end: { status: Status; reason: string | null }
     case "stopped":
       return EXIT.failed;
     default:
-      return end.status satisfies never;
+      // One that another ralph wrote: not known to be completed.
+      end.status satisfies never;
+      return EXIT.failed;
   }
 }

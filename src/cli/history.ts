@@ -66,7 +66,9 @@ function sessionLines(
 ): string[] {
   const why = session.detail ?? session.activity;
   return [
-    `${colors.bold(`session ${session.id}`)}  ${plain(session.taskName, 80)}  ${session.status}` +
+    `${colors.bold(`session ${session.id}`)}  ${plain(session.taskName, 80)}  ${
+      plain(session.status)
+    }` +
     `${why ? `: ${plain(why, 300)}` : ""}`,
     colors.dim(
       `  started ${session.startedAt} (${age(Date.parse(session.startedAt), now)} ago), ` +
@@ -81,7 +83,7 @@ function iterationTable(iterations: readonly Iteration[], colors: Colors): strin
   const rows = iterations.map((iteration) => [
     String(iteration.number),
     plain(iteration.storyId ?? "-", 20),
-    iteration.outcome ?? "under way",
+    plain(iteration.outcome ?? "under way"),
     iteration.endedAt
       ? duration(Date.parse(iteration.endedAt) - Date.parse(iteration.startedAt))
       : "-",

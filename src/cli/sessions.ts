@@ -4,6 +4,7 @@ import { RalphError } from "../error.ts";
 import { takeLock, workerLives } from "../host/lock.ts";
 import { taskKey } from "../host/paths.ts";
 import { systemTree } from "../host/tree.ts";
+import { StoreError } from "../registry/database.ts";
 import type { Session } from "../registry/model.ts";
 import type { ReadOnlyRegistry } from "../registry/registry.ts";
 import { findProjectRoot, findTask, listTasks } from "../task/find.ts";
@@ -37,8 +38,8 @@ export function runningSession(context: Context, { dir }: { dir: string }): Sess
 
 /**
  * Reads from the registry, with every session true: a running one whose worker is dead is first
- * marked as failed. The database is opened for writing only for that. `whenEmpty`: what is read
- * where nothing was ever recorded.
+ * marked as failed. The database is opened for writing only for that; where that cannot be done, it
+ * is only shown so. `whenEmpty`: what is read where nothing was ever recorded.
  */
 export function readSessions<T>(
   context: Context,
@@ -47,10 +48,29 @@ export function readSessions<T>(
   const registry = openStoreReadOnly(context);
   if (!registry) return whenEmpty;
   try {
-    for (const session of registry.running()) markIfDead(context, session);
+    markDead(context, registry);
     return read(registry);
   } finally {
     registry.close();
+  }
+}
+
+function markDead(context: Context, registry: ReadOnlyRegistry): void {
+  let refusal: StoreError | undefined;
+  for (const session of registry.running()) {
+    try {
+      // Whatever refused the one before would refuse this one, too, after the same time.
+      if (!refusal) markIfDead(context, session);
+      if (!refusal || isAlive(context, session)) continue;
+    } catch (error) {
+      if (!(error instanceof StoreError) || !error.passing) throw error;
+      refusal = error;
+      context.output.err.line(
+        `warning: cannot record that the worker of \`${plain(session.taskName, 80)}\` is gone: ` +
+          error.message,
+      );
+    }
+    registry.showAsDied(session.id, "the worker ended without a word; that is not recorded yet");
   }
 }
 
@@ -176,7 +196,7 @@ export function ambiguous(
     `${what} can mean ${sessions.length} tasks; name one by its path`,
     [
       ...sessions.slice(0, LISTED_MAX).map((session) => ({
-        text: `${plain(session.taskDir, 200)} (${session.status}, ${
+        text: `${plain(session.taskDir, 200)} (${plain(session.status)}, ${
           age(Date.parse(session.updatedAt), now)
         } ago)`,
       })),

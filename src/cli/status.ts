@@ -18,6 +18,8 @@ import { lastLines } from "./log_lines.ts";
 import { nextCommand } from "./next_command.ts";
 import type { Colors, Stream } from "./output.ts";
 import { chooseAmong, isAlive, readSessions } from "./sessions.ts";
+import { hintLines } from "./shown_error.ts";
+import { whyNotRecorded } from "./store.ts";
 
 /** As many ended sessions as fit a screen; programs get more. `--all` shows all. */
 const SHOWN_MAX = 20;
@@ -33,6 +35,15 @@ export function status(
   return task === undefined ? overview(context, { all, json }) : detail(context, { task, json });
 }
 
+/** A worker that cannot record what it does cannot tell of that either. */
+function warnIfNotRecorded(context: Context, sessions: readonly Session[]): void {
+  const refusal = sessions.some(isRunning) ? whyNotRecorded(context) : undefined;
+  if (!refusal) return;
+  const { err } = context.output;
+  err.line(`warning: workers wait, and what is shown may be old: ${refusal.message}`);
+  for (const line of hintLines(refusal, err.colors)) err.line(line);
+}
+
 function overview(context: Context, { all, json }: { all: boolean; json: boolean }): number {
   const { out, err } = context.output;
   const limit = all ? ALL : json || !out.isTerminal ? SHOWN_MAX_PIPE : SHOWN_MAX;
@@ -41,6 +52,7 @@ function overview(context: Context, { all, json }: { all: boolean; json: boolean
     whenEmpty: [],
   });
   const shown = sessions.slice(0, Math.max(limit, sessions.findLastIndex(isRunning) + 1));
+  warnIfNotRecorded(context, shown);
   if (json) {
     out.line(JSON.stringify(shown.map(statusFields), undefined, 2));
   } else if (shown.length === 0) {
@@ -87,8 +99,16 @@ export function statusFields(session: Session) {
     startedAt: session.startedAt,
     updatedAt: session.updatedAt,
     endedAt: session.endedAt,
-    earlier: session.earlier === null ? null : JSON.parse(session.earlier),
+    earlier: session.earlier === null ? null : jsonOrText(session.earlier),
   };
+}
+
+function jsonOrText(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
 }
 
 /** Tab-separated, nothing cut: task, status, reason, iteration, story, port, times, project. */
@@ -136,14 +156,15 @@ function statusTable(
 }
 
 function paint(status: Status, colors: Colors): string {
-  const color = {
+  const color: Colors["dim"] | undefined = {
     running: colors.green,
     checkpointed: colors.yellow,
     completed: colors.dim,
     stopped: colors.yellow,
     failed: colors.red,
   }[status];
-  return color(status);
+  // One that another ralph wrote is shown as it is.
+  return color === undefined ? plain(status) : color(status);
 }
 
 function detail(context: Context, { task, json }: { task: string; json: boolean }): number {
@@ -157,6 +178,7 @@ function detail(context: Context, { task, json }: { task: string; json: boolean 
     whenEmpty: undefined,
   }) ?? { session: chooseAmong(context, undefined, task), used: undefined, findings: NONE };
   const usage = used?.complete ? used.usage : undefined;
+  warnIfNotRecorded(context, [session]);
   if (json) {
     const fields = { ...statusFields(session), usage: usage ?? null, ...findings };
     out.line(JSON.stringify(fields, undefined, 2));

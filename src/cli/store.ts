@@ -1,8 +1,9 @@
 /** The registry and the locks where this user has them. */
 import * as path from "node:path";
+import type { RalphError } from "../error.ts";
 import { makePrivateFolder, type Paths, pathsFrom } from "../host/paths.ts";
 import { hasDatabase } from "../registry/database_files.ts";
-import { inspectDatabase, type Inspection } from "../registry/inspect.ts";
+import { inspectDatabase, type Inspection, whyNotWritable } from "../registry/inspect.ts";
 import { type Migration, migrationOf } from "../registry/migrations.ts";
 import {
   openRegistry,
@@ -41,6 +42,15 @@ export function inspectStore(context: Context, options: { deep: boolean }): Insp
   const { database } = pathsOf(context);
   if (!hasDatabase(database)) return undefined;
   return inspectDatabase(database, { migrations: migrationsOf(context), ...options });
+}
+
+/**
+ * Why nothing can be recorded just now; undefined when all is well, or nothing was ever recorded. Waits
+ * up to 1 s for a program that has the database locked.
+ */
+export function whyNotRecorded(context: Context): RalphError | undefined {
+  const { database } = pathsOf(context);
+  return hasDatabase(database) ? whyNotWritable(database) : undefined;
 }
 
 /** The lock of a task, by its key. Its folder is made when it is missing. */

@@ -45,7 +45,7 @@ export function tasks(context: Context, { json }: { json: boolean }): number {
       plain(one.task, 60),
       one.total === null ? "-" : `${one.passing}/${one.total}`,
       plain(one.next ?? "-", 40),
-      one.status ?? "-",
+      plain(one.status ?? "-"),
       one.problem ? colors.red(fit(plain(one.problem), 100)) : "",
     ]);
     for (const line of table([header, ...rows])) out.line(line);

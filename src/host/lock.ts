@@ -30,13 +30,22 @@ export async function takeLock(path: string, clock: Clock): Promise<Lock | undef
  * writes about the dead worker is then certain.
  */
 export function workerLives(path: string, whileFree?: () => void): boolean {
-  const file = open(path);
+  // On a disk that is full or read-only none can be made, and a look needs no more than the file.
+  const file = openIfThere(path) ?? open(path);
   try {
     if (!file.tryLockSync(false)) return true;
     whileFree?.();
     return false;
   } finally {
     file.close();
+  }
+}
+
+function openIfThere(path: string): Deno.FsFile | undefined {
+  try {
+    return Deno.openSync(path, { read: true });
+  } catch {
+    return undefined;
   }
 }
 

@@ -1,5 +1,5 @@
 /** The copies of the database that ralph made beside it, and how one of them takes its place. */
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { lstatSync, readdirSync, statSync } from "node:fs";
 import * as path from "node:path";
 import type { Hint } from "../error.ts";
 import { shellWord } from "../terminal/shell_word.ts";
@@ -11,9 +11,7 @@ const COPY = /^\.(daily|before-\w+)$/;
 export function mendingHints(database: string): readonly [Hint, ...Hint[]] {
   const copy = newestCopy(database);
   const aside = asideName(database);
-  const files = ["", "-wal", "-shm"].map((end) => database + end).filter((file) =>
-    existsSync(file)
-  );
+  const files = ["", "-wal", "-shm"].map((end) => database + end).filter((file) => isThere(file));
   const putAside = `mkdir ${shellWord(aside)} && mv ${[...files, aside].map(shellWord).join(" ")}`;
   return [
     copy
@@ -43,8 +41,13 @@ function newestCopy(database: string): { file: string; madeAt: string } | undefi
 function asideName(database: string): string {
   for (let n = 1;; n++) {
     const name = `${database}.damaged${n > 1 ? `-${n}` : ""}`;
-    if (!existsSync(name)) return name;
+    if (!isThere(name)) return name;
   }
+}
+
+/** A link counts wherever it leads. */
+function isThere(file: string): boolean {
+  return lstatSync(file, { throwIfNoEntry: false }) !== undefined;
 }
 
 function namesIn(folder: string): readonly string[] {

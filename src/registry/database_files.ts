@@ -1,5 +1,5 @@
 /** The database's files as they are before SQLite sees them: whole, and the same as before. */
-import { statSync } from "node:fs";
+import { lstatSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { Hint } from "../error.ts";
@@ -8,7 +8,7 @@ import { damaged, databaseError, notWritable, StoreError } from "./store_error.t
 
 /** Whether there is a database, or something left of one. */
 export function hasDatabase(path: string): boolean {
-  return fileIsThere(path) || hasLog(path);
+  return isThere(path) || hasLog(path);
 }
 
 /**
@@ -20,7 +20,7 @@ export function refuseDamagedFiles(path: string): void {
   if (facts && !facts.isFile()) throw damaged(path, "it is not a file");
   if (facts?.size === 0) throw damaged(path, "it is empty");
   const log = hasLog(path);
-  if (!facts && fileIsThere(path)) throw damaged(path, "it is a link that leads nowhere");
+  if (!facts && isThere(path)) throw damaged(path, "it is a link that leads nowhere");
   if (!facts && log) throw damaged(path, "it is gone, and its log is still there");
   const start = log ? startOfLog(path) : undefined;
   if (start !== undefined && !LOG_STARTS.includes(start)) {
@@ -72,6 +72,8 @@ function factsOf(path: string) {
   try {
     return statSync(path, { throwIfNoEntry: false });
   } catch (error) {
+    // A link that leads to itself.
+    if ((error as { code?: string }).code === "ELOOP") return undefined;
     throw notWritable(path, error);
   }
 }
@@ -81,7 +83,7 @@ function factsOf(path: string) {
  * content. SQLite makes the side files with the rights that the database has.
  */
 export function makeIfMissing(path: string): void {
-  if (fileIsThere(path)) return;
+  if (isThere(path)) return;
   const half = `${path}.${Deno.pid}.part`;
   try {
     Deno.writeFileSync(half, new Uint8Array(), { mode: 0o600 });
@@ -94,7 +96,7 @@ export function makeIfMissing(path: string): void {
     Deno.linkSync(half, path);
   } catch (error) {
     // Another process was faster.
-    if (fileIsThere(path)) return;
+    if (isThere(path)) return;
     const refusal = databaseError(error, { path });
     throw refusal instanceof StoreError ? refusal : notWritable(path, error);
   } finally {
@@ -103,12 +105,11 @@ export function makeIfMissing(path: string): void {
 }
 
 /** A link counts wherever it leads. */
-function fileIsThere(path: string): boolean {
+function isThere(path: string): boolean {
   try {
-    Deno.lstatSync(path);
-    return true;
-  } catch {
-    return false;
+    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch (error) {
+    throw notWritable(path, error);
   }
 }
 

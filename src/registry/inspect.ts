@@ -4,7 +4,7 @@ import { type Hint, RalphError } from "../error.ts";
 import { mendingHints } from "./copies.ts";
 import { openDatabase, transaction } from "./database.ts";
 import { damageOf, orphansOf } from "./soundness.ts";
-import { databaseError } from "./store_error.ts";
+import { databaseError, noRoom } from "./store_error.ts";
 import { type Migration, refuseUnusable, schemaVersion } from "./migrations.ts";
 
 export interface Inspection {
@@ -47,13 +47,16 @@ export function inspectDatabase(
   }
 }
 
-/** Takes the lock that a writer takes, and lets it go. */
-function whyNotWritable(path: string): RalphError | undefined {
+/**
+ * Why nothing can be written into the database just now; undefined when all is well. Takes the lock
+ * that a writer takes, and lets it go.
+ */
+export function whyNotWritable(path: string): RalphError | undefined {
   let database: DatabaseSync | undefined;
   try {
     database = openDatabase(path, { readOnly: false, timeoutMs: BUSY_MS });
     transaction(database, () => {});
-    return undefined;
+    return noRoom(path);
   } catch (error) {
     const refusal = databaseError(error, { path, timeoutMs: BUSY_MS });
     if (!(refusal instanceof RalphError)) throw refusal;

@@ -60,6 +60,7 @@ export type ReadOnlyRegistry = Pick<
   | "iterations"
   | "findings"
   | "usage"
+  | "showAsDied"
   | "close"
 >;
 
@@ -527,24 +528,40 @@ function readers(
   one: ReturnType<typeof statements>["one"],
   many: ReturnType<typeof statements>["many"],
 ) {
+  const died = new Map<number, string>();
+  const toSession = (row: Row): Session => {
+    const session = sessionOf(row);
+    const detail = died.get(session.id);
+    if (session.status !== "running" || detail === undefined) return session;
+    const end = { status: "failed", reason: "worker_died", detail } as const;
+    return { ...session, ...end, activity: null, activitySince: null };
+  };
   /** Not sorted by SQLite, which would scan all others instead of using their partial index. */
-  const running = (): readonly Session[] =>
-    many(`${SESSION} WHERE s.status = 'running'`, {}).map(sessionOf).sort((a, b) => b.id - a.id);
+  const recordedAsRunning = (): readonly Session[] =>
+    many(`${SESSION} WHERE s.status = 'running'`, {}).map(toSession).sort((a, b) => b.id - a.id);
 
   return {
-    running,
+    running: () => recordedAsRunning().filter(({ status }) => status === "running"),
+
+    /**
+     * From now on a running session is shown as one whose worker died, with this detail: for a worker
+     * that is dead while nothing can be recorded.
+     */
+    showAsDied(sessionId: number, detail: string): void {
+      died.set(sessionId, detail);
+    },
 
     /** Running ones first, then the latest; at most `limit` of the others. */
     sessions({ limit }: { limit: number }): readonly Session[] {
       const ended = many(`${SESSION} WHERE s.status <> 'running' ORDER BY s.id DESC LIMIT @limit`, {
         limit,
       });
-      return [...running(), ...ended.map(sessionOf)];
+      return [...recordedAsRunning(), ...ended.map(toSession)];
     },
 
     session(id: number): Session | undefined {
       const row = one(`${SESSION} WHERE s.id = @id`, { id });
-      return row && sessionOf(row);
+      return row && toSession(row);
     },
 
     /** The latest session of a task, given the real path of its folder. */
@@ -552,7 +569,7 @@ function readers(
       const row = one(`${SESSION} WHERE s.task_dir = @taskDir ORDER BY s.id DESC LIMIT 1`, {
         taskDir,
       });
-      return row && sessionOf(row);
+      return row && toSession(row);
     },
 
     /** The latest session of each task, the latest first. */
@@ -561,7 +578,7 @@ function readers(
         `${SESSION} JOIN (SELECT max(id) AS id FROM sessions GROUP BY task_dir, task_name) AS last
           ON s.id = last.id ORDER BY s.id DESC`,
         {},
-      ).map(sessionOf);
+      ).map(toSession);
     },
 
     /** A task's sessions, the latest first. */
@@ -569,13 +586,13 @@ function readers(
       return many(
         `${SESSION} WHERE s.task_dir = @taskDir ORDER BY s.id DESC LIMIT @limit`,
         { taskDir, limit },
-      ).map(sessionOf);
+      ).map(toSession);
     },
 
     /** The session that was written last. */
     lastActive(): Session | undefined {
       const row = one(`${SESSION} ORDER BY s.updated_at DESC, s.id DESC LIMIT 1`, {});
-      return row && sessionOf(row);
+      return row && toSession(row);
     },
 
     /** The session that an OpenCode session was made for, if it is one of ralph's. */
@@ -586,7 +603,7 @@ function readers(
           ORDER BY s.id DESC LIMIT 1`,
         { openCodeSessionId },
       );
-      return row && sessionOf(row);
+      return row && toSession(row);
     },
 
     /** What a session's ended iterations have used, as far as it is known. */
@@ -708,7 +725,7 @@ function iterationOf(row: Row): Iteration {
     openCodeSessionId: text(row.opencode_session_id),
     outcome: row.outcome as Outcome | null,
     detail: text(row.detail),
-    storiesPassed: JSON.parse(String(row.stories_passed)),
+    storiesPassed: textsOf(String(row.stories_passed)),
     headBefore: text(row.head_before),
     headAfter: text(row.head_after),
     commits: number(row.commits),
@@ -721,6 +738,17 @@ function iterationOf(row: Row): Iteration {
     promptedAt: text(row.prompted_at),
     endedAt: text(row.ended_at),
   };
+}
+
+/** What is no list of texts is shown as it is. */
+function textsOf(json: string): readonly string[] {
+  try {
+    const value: unknown = JSON.parse(json);
+    if (Array.isArray(value)) return value.map(String);
+  } catch {
+    // Damaged.
+  }
+  return [json];
 }
 
 function usageOf(row: Row): Usage {

@@ -70,18 +70,11 @@ export function databaseError(
       return notWritable(path, error);
     case CODE.full:
     case CODE.io:
-      return new StoreError(
-        `cannot use the database ${path}: ${
-          hasNoRoom(path) ? "no space is left on its disk" : error.message
-        }`,
-        {
-          passing: true,
-          hints: [
-            { text: "see how much room there is", command: `df -h ${shellWord(dirname(path))}` },
-          ],
-          cause: error,
-        },
-      );
+      return noRoom(path) ?? new StoreError(`cannot use the database ${path}: ${error.message}`, {
+        passing: true,
+        hints: [seeRoom(path)],
+        cause: error,
+      });
     case CODE.corrupt:
     case CODE.notADatabase:
       return unreadable(path, error);
@@ -130,16 +123,25 @@ export function notWritable(path: string, error: unknown): StoreError {
   );
 }
 
-/** Less than SQLite's side files need. It reports some writes without room as other errors. */
+/** Less than SQLite's side files need. Some writes without room are reported as other errors. */
 const ROOM_MIN_BYTES = 64 * 1024;
 
-function hasNoRoom(path: string): boolean {
+/** The error for a database whose disk is full; undefined while there is room. */
+export function noRoom(path: string): StoreError | undefined {
   try {
     const { bavail, bsize } = statfsSync(dirname(path));
-    return bavail * bsize < ROOM_MIN_BYTES;
+    if (bavail * bsize >= ROOM_MIN_BYTES) return undefined;
   } catch {
-    return false;
+    return undefined;
   }
+  return new StoreError(`cannot write the database ${path}: no space is left on its disk`, {
+    passing: true,
+    hints: [seeRoom(path)],
+  });
+}
+
+function seeRoom(path: string): Hint {
+  return { text: "see how much room there is", command: `df -h ${shellWord(dirname(path))}` };
 }
 
 /** `exec` and the constructor give no error code, only SQLite's text (measured on Deno 2.7.11). */

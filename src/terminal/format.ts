@@ -2,6 +2,7 @@
 
 /** A duration: `0.8s`, `42s`, `3m 5s`, `2h 11m`. */
 export function duration(ms: number): string {
+  if (Number.isNaN(ms)) return "unknown";
   if (ms < 0) return "0s";
   if (ms < 9_950) return `${(ms / 1000).toFixed(1)}s`;
   const seconds = Math.round(ms / 1000);
@@ -17,6 +18,7 @@ export function duration(ms: number): string {
  */
 export function age(then: number, now: number): string {
   const seconds = Math.floor((now - then) / 1000);
+  if (Number.isNaN(seconds)) return "unknown";
   if (seconds < -1) return "clock moved";
   if (seconds < 60) return `${Math.max(0, seconds)}s`;
   if (seconds < 3_600) return `${Math.floor(seconds / 60)}m`;

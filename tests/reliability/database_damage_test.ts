@@ -1,0 +1,212 @@
+/** A database that is damaged, gone or another program's: nothing is written over it, and it can be mended. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { type Home, makeHome, START, WORKER } from "./home.ts";
+
+/** Every command that reads, and every one that writes. */
+const READING = [["status"], ["status", "one"], ["status", "--json"], ["history", "one"], [
+  "tasks",
+]];
+const WRITING = [["run", "one", "--foreground"], ["clean", "--yes"]];
+
+/** A session with an iteration, and an empty log. */
+function record(home: Home): void {
+  const registry = home.open();
+  const lease = registry.startSession(home.task, WORKER, START);
+  registry.beginIteration(lease, {
+    number: 1,
+    storyId: "US-001",
+    storyTitle: "Only",
+    openCodeTitle: "title",
+  });
+  registry.endIteration(lease, { number: 1, outcome: "worked", storiesPassed: [], answers: [] });
+  registry.keepDailyCopy();
+  registry.endSession(lease, { status: "completed", reason: "all_stories_pass", detail: "done" });
+  registry.close();
+}
+
+/** All that is in the folder of the database, links not followed, but for what is only of readers. */
+function contents(folder: string): Record<string, string> {
+  const found = [...Deno.readDirSync(folder)].filter(({ name }) =>
+    !/-shm$|^(locks|signals)$/.test(name) && !(/-wal$/.test(name) && size(name) === 0)
+  );
+  function size(name: string): number {
+    return Deno.statSync(join(folder, name)).size;
+  }
+  return Object.fromEntries(found.map(({ name, isFile, isSymlink, isDirectory }) => [
+    name,
+    isSymlink
+      ? `link to ${Deno.readLinkSync(join(folder, name))}`
+      : isFile
+      ? Deno.readFileSync(join(folder, name)).toHex()
+      : isDirectory
+      ? "folder"
+      : "other",
+  ]));
+}
+
+function overwrite(path: string, at: number, length: number): void {
+  const bytes = Deno.readFileSync(path);
+  bytes.fill(0xa5, at, at + length);
+  Deno.writeFileSync(path, bytes);
+}
+
+/** The page on which the tree of a table or an index begins, as an offset in the file. */
+function pageOf(path: string, name: string): number {
+  const database = new DatabaseSync(path, { readOnly: true });
+  try {
+    const row = database.prepare("SELECT rootpage FROM sqlite_schema WHERE name = ?").get(name);
+    assert(row, name);
+    return (Number(row.rootpage) - 1) * 4096;
+  } finally {
+    database.close();
+  }
+}
+
+interface Damage {
+  name: string;
+  spoil: (path: string) => void;
+  /** What is told of it. */
+  says: RegExp;
+  /** Commands that need not be refused: what they read is whole. */
+  mayBeRead?: boolean;
+}
+
+const DAMAGE: readonly Damage[] = [
+  { name: "its header", spoil: (path) => overwrite(path, 0, 16), says: /file is not a database/ },
+  { name: "its first page", spoil: (path) => overwrite(path, 100, 60), says: /malformed/ },
+  {
+    name: "a table's page",
+    spoil: (path) => overwrite(path, pageOf(path, "sessions"), 4096),
+    says: /malformed/,
+  },
+  {
+    name: "an index's page",
+    spoil: (path) => overwrite(path, pageOf(path, "last_sessions"), 4096),
+    says: /malformed/,
+    mayBeRead: true,
+  },
+  {
+    name: "a row that is missing from an index",
+    spoil(path) {
+      // one cell fewer on the page (sqlite.org/fileformat2.html, 1.6)
+      const at = pageOf(path, "sessions_of_task") + 3;
+      const bytes = Deno.readFileSync(path);
+      new DataView(bytes.buffer).setUint16(at, 0);
+      Deno.writeFileSync(path, bytes);
+    },
+    says: /missing from index|wrong # of entries|malformed|Page/i,
+    mayBeRead: true,
+  },
+  {
+    name: "its last pages, cut off",
+    spoil: (path) => Deno.truncateSync(path, 3 * 4096 + 100),
+    says: /malformed/,
+  },
+  { name: "all of its content", spoil: (path) => Deno.truncateSync(path, 0), says: /it is empty/ },
+  {
+    name: "a text in its place",
+    spoil: (path) => Deno.writeTextFileSync(path, "hello\n"),
+    says: /file is not a database/,
+  },
+  {
+    name: "a folder in its place",
+    spoil(path) {
+      Deno.removeSync(path);
+      Deno.mkdirSync(path);
+    },
+    says: /it is not a file/,
+  },
+  {
+    name: "a link to itself in its place",
+    spoil(path) {
+      Deno.removeSync(path);
+      Deno.symlinkSync(path, path);
+    },
+    says: /a link that leads nowhere/,
+  },
+  {
+    name: "a link that leads nowhere in its place",
+    spoil(path) {
+      Deno.removeSync(path);
+      Deno.symlinkSync("/no/such/disk/sessions.db", path);
+    },
+    says: /a link that leads nowhere/,
+  },
+  {
+    name: "a pipe in its place",
+    spoil(path) {
+      Deno.removeSync(path);
+      assert(new Deno.Command("mkfifo", { args: [path] }).outputSync().success);
+    },
+    says: /it is not a file/,
+  },
+  {
+    name: "its log",
+    spoil: (path) => Deno.writeFileSync(`${path}-wal`, new Uint8Array(50_000).fill(0x5a)),
+    says: /its log \S+-wal is damaged/,
+  },
+  {
+    name: "the database itself, with its log left over",
+    spoil(path) {
+      Deno.removeSync(path);
+      Deno.writeFileSync(`${path}-wal`, new Uint8Array(5_000).fill(0x5a));
+    },
+    says: /it is gone, and its log is still there/,
+  },
+  {
+    name: "a table that is not there",
+    spoil(path) {
+      const database = new DatabaseSync(path, { enableForeignKeyConstraints: false });
+      database.exec("DROP TABLE iterations");
+      database.close();
+    },
+    says: /no such table: (main\.)?iterations/,
+  },
+];
+
+for (const { name, spoil, says, mayBeRead } of DAMAGE) {
+  Deno.test(`a damaged database (${name}) is refused by every command, left as it is, and mended by what doctor says`, async () => {
+    await using home = await makeHome();
+    record(home);
+    spoil(home.database);
+    const before = contents(home.data);
+    for (const args of [...READING, ...WRITING]) {
+      const what = args.join(" ");
+      const { code, stderr, tookMs } = await home.ralph(...args);
+      assert.deepEqual(contents(home.data), before, `${what} changed something`);
+      if (mayBeRead && code === 0 && READING.includes(args)) continue;
+      assert.equal(code, 7, `${what}: ${stderr}`);
+      assert.match(stderr, says, what);
+      assert(stderr.includes(home.database), what);
+      assert.match(stderr, /^hint: .*: |"hints":\[\{"text":/m, what);
+      assert(tookMs < 10_000, `${what} took ${tookMs} ms`);
+    }
+    const { code, stdout } = await home.ralph("doctor", "store", "--json");
+    assert.equal(code, 1, stdout);
+    assert.deepEqual(contents(home.data), before, "doctor changed something");
+    const findings: Finding[] = JSON.parse(stdout).checks;
+    const [red] = findings.filter(({ level }) => level === "fail");
+    assert.match(red.found ?? "", says);
+    paste(red.remedy[0].command ?? "");
+    const mended = await home.ralph("status", "--json");
+    assert.equal(mended.code, 0, mended.stderr);
+    assert.equal(JSON.parse(mended.stdout).length, 1, "the session is there again");
+    const aside = contents(home.data);
+    assert(Object.keys(aside).some((file) => /damaged/.test(file)), "the damaged one is kept");
+    assert.equal((await home.ralph("doctor", "store")).code, 0);
+  });
+}
+
+interface Finding {
+  id: string;
+  level: string;
+  found?: string;
+  remedy: readonly { text: string; command?: string }[];
+}
+
+function paste(command: string): void {
+  const { success, stderr } = new Deno.Command("sh", { args: ["-ec", command] }).outputSync();
+  assert(success, `${command}: ${new TextDecoder().decode(stderr)}`);
+}
