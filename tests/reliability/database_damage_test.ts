@@ -210,3 +210,89 @@ function paste(command: string): void {
   const { success, stderr } = new Deno.Command("sh", { args: ["-ec", command] }).outputSync();
   assert(success, `${command}: ${new TextDecoder().decode(stderr)}`);
 }
+
+function isSound(path: string): boolean {
+  let database: DatabaseSync | undefined;
+  try {
+    database = new DatabaseSync(path, { readOnly: true });
+    return database.prepare("PRAGMA integrity_check").get()?.integrity_check === "ok";
+  } catch {
+    return false;
+  } finally {
+    database?.close();
+  }
+}
+
+Deno.test("whatever bytes of the database are wrong, commands answer or refuse it, and none writes into damage", async () => {
+  await using home = await makeHome();
+  record(home);
+  const sound = Deno.readFileSync(home.database);
+  const pages = sound.length / 4096;
+  // All of a header or of a cell's start is met in one page or another.
+  const spots = Array.from(
+    { length: pages },
+    (_, page) =>
+      [3, 17, 40, 101, 130, 900, 2_500, 3_700, 3_900, 4_000, 4_060, 4_090].map((at) =>
+        page * 4096 + (at + 7 * page) % 4096
+      ),
+  ).flat();
+  const codes = new Set<number>();
+  for (const [i, at] of spots.entries()) {
+    const bytes = sound.slice();
+    bytes[at] ^= i % 2 ? 0xff : 0x10;
+    Deno.writeFileSync(home.database, bytes);
+    const damaged = !isSound(home.database);
+    for (const args of [["status", "--json"], ["history", "one"], ["clean", "--yes"]]) {
+      const what = `byte ${at}, ${args.join(" ")}`;
+      const { code, stderr } = await home.ralph(...args);
+      codes.add(code);
+      assert(code === 0 || code === 4 || code === 7, `${what}: exit ${code}: ${stderr}`);
+      if (code !== 7 && !damaged) continue;
+      assert.deepEqual(Deno.readFileSync(home.database).toHex(), bytes.toHex(), what);
+    }
+  }
+  assert(codes.has(0) && codes.has(7), [...codes].join());
+});
+
+Deno.test("values that this ralph does not know are shown as they are", async () => {
+  await using home = await makeHome();
+  record(home);
+  const database = new DatabaseSync(home.database);
+  database.exec(`
+    PRAGMA ignore_check_constraints = ON;
+    UPDATE sessions SET status = 'paused_by_moon', reason = 'eclipse', earlier = '{half',
+      started_at = 'yesterday', ended_at = 'noon';
+    UPDATE iterations SET outcome = 'levitated', stories_passed = 'all of them', ended_at = 'later'`);
+  database.close();
+  for (const args of [["status"], ["status", "one"], ["history", "one"], ["tasks"]]) {
+    const { code, stdout, stderr } = await home.ralph(...args);
+    assert.equal(code, 0, `${args.join(" ")}: ${stderr}`);
+    assert.match(stdout, /paused_by_moon/, args.join(" "));
+  }
+  assert.match((await home.ralph("history", "one")).stdout, /levitated/);
+  const { stdout } = await home.ralph("status", "one", "--json");
+  const { status, reason, earlier } = JSON.parse(stdout);
+  assert.deepEqual([status, reason, earlier], ["paused_by_moon", "eclipse", "{half"]);
+  const [session] = JSON.parse((await home.ralph("history", "one", "--json")).stdout);
+  assert.deepEqual(session.iterations[0].storiesPassed, ["all of them"]);
+  // Nobody knows that it is done, and nothing is written beside what a newer ralph may have meant.
+  assert.equal((await home.ralph("wait", "one")).code, 1);
+  assert.equal((await home.ralph("run", "one", "--foreground")).code, 7);
+});
+
+Deno.test("a newer ralph's database is refused untouched by every command", async () => {
+  await using home = await makeHome();
+  record(home);
+  const database = new DatabaseSync(home.database);
+  database.exec("INSERT INTO migrations VALUES (99, 'later', '2027-01-01T00:00:00.000Z')");
+  database.close();
+  const before = contents(home.data);
+  const others = [["stop"], ["checkpoint"], ["wait"], ["logs"], ["resume", "--interrupted"]];
+  for (const args of [...READING, ...WRITING, ...others]) {
+    const { code, stderr } = await home.ralph(...args);
+    assert.equal(code, 7, `${args.join(" ")}: ${stderr}`);
+    assert.match(stderr, /written by a newer ralph \(schema 99/, args.join(" "));
+  }
+  assert.equal((await home.ralph("doctor", "store")).code, 1);
+  assert.deepEqual(contents(home.data), before);
+});
