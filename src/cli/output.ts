@@ -31,6 +31,28 @@ export async function readInput(): Promise<string> {
   return await new Response(Deno.stdin.readable).text();
 }
 
+/**
+ * The same stream for work that goes on when nobody reads: what can no longer be written, to a pipe
+ * that is closed or a terminal that is gone, is dropped.
+ */
+export function unread(stream: Stream): Stream {
+  const write = (text: string) => {
+    try {
+      stream.write(text);
+    } catch {
+      // There is nobody to be told.
+    }
+  };
+  const width = () => {
+    try {
+      return stream.width();
+    } catch {
+      return WIDTH_WITHOUT_TERMINAL;
+    }
+  };
+  return { ...stream, write, line: (text = "") => write(text + "\n"), width };
+}
+
 export function systemOutput(environment: (name: string) => string | undefined): Output {
   const stream = (file: typeof Deno.stdout): Stream => {
     const isTerminal = file.isTerminal();

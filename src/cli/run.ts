@@ -27,6 +27,7 @@ import { clientAt } from "./client.ts";
 import { requireServer } from "./require_server.ts";
 import { EXIT, exitCodeOfSession } from "./exit_codes.ts";
 import { liveView } from "./live_view.ts";
+import { unread } from "./output.ts";
 import { eventLines } from "./narration.ts";
 import { ambiguous, readSessions, runningSession } from "./sessions.ts";
 import { templateOf } from "./template.ts";
@@ -175,7 +176,7 @@ function taskToRun(context: Context, argument: string): Task {
 }
 
 async function inForeground(context: Context, order: WorkerOrder, json: boolean): Promise<number> {
-  const { out, err } = context.output;
+  const [out, err] = [unread(context.output.out), unread(context.output.err)];
   const stop = new AbortController();
   let signalled: EndingSignal | undefined;
   const stopListening = onEndingSignal((name) => {

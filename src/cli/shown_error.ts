@@ -46,7 +46,7 @@ function errorJson(error: RalphError, code: number): string {
 }
 
 /** An error that no code expected: a bug. */
-function bugText(error: unknown): string {
+export function bugText(error: unknown): string {
   const text = error instanceof Error ? error.stack ?? error.message : String(error);
   const lines = text.split("\n").map((line) => plain(line, 300));
   return `error: this is a bug in ralph\n\n${lines.join("\n")}\n`;

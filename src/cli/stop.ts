@@ -4,7 +4,7 @@ import { RalphError } from "../error.ts";
 import { workerLives } from "../host/lock.ts";
 import { hasOpen } from "../host/proc.ts";
 import { type Request, sendRequest, takeRequest } from "../host/signal_files.ts";
-import { abortTurn } from "../loop/abort.ts";
+import { endAtOnce } from "../loop/end_at_once.ts";
 import { OpenCodeError } from "../opencode/error.ts";
 import type { Lease, Session } from "../registry/model.ts";
 import { LostSession } from "../registry/registry.ts";
@@ -217,22 +217,12 @@ async function endInItsPlace(context: Context, session: Session): Promise<void> 
   const registry = openStore(context);
   try {
     const lease: Lease = { sessionId: session.id, epoch: session.epoch };
-    const open = registry.iterations(session.id).find(({ outcome }) => outcome === null);
-    if (open?.openCodeSessionId) {
-      const client = clientOf(context, session);
-      await abortTurn({ client, clock: context.clock, sessionId: open.openCodeSessionId });
-    }
-    const detail = "stopped by a person, with force";
-    if (open) {
-      registry.endIteration(lease, {
-        number: open.number,
-        outcome: "stopped",
-        detail,
-        storiesPassed: [],
-        answers: [],
-      });
-    }
-    registry.endSession(lease, { status: "stopped", reason: "user_stop", detail });
+    await endAtOnce({ registry, client: clientOf(context, session), clock: context.clock }, lease, {
+      outcome: "stopped",
+      status: "stopped",
+      reason: "user_stop",
+      detail: "stopped by a person, with force",
+    });
   } catch (error) {
     if (!(error instanceof LostSession)) throw error;
   } finally {

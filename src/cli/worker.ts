@@ -24,10 +24,12 @@ import { keepTests } from "../loop/tests_kept.ts";
 import { createTurns } from "../loop/turn.ts";
 import { createVerification, type Verification } from "../loop/verification.ts";
 import { prdWork, promptWork, type Work } from "../loop/work.ts";
+import { endAtOnce } from "../loop/end_at_once.ts";
 import { runLoop, type SessionEnd } from "../loop/worker.ts";
 import { StoreError } from "../registry/database.ts";
 import type { Lease, Session } from "../registry/model.ts";
 import type { Registry } from "../registry/registry.ts";
+import type { OpenCode } from "../opencode/client.ts";
 import { readSettings } from "../settings/read.ts";
 import type { Settings, SettingsPart } from "../settings/settings.ts";
 import { findTask, type Task } from "../task/find.ts";
@@ -41,8 +43,9 @@ import { clientAt } from "./client.ts";
 import type { Context } from "./context.ts";
 import { EXIT } from "./exit_codes.ts";
 import { eventLines } from "./narration.ts";
-import { PLAIN, readInput } from "./output.ts";
+import { PLAIN, readInput, unread } from "./output.ts";
 import { runningSession } from "./sessions.ts";
+import { bugText } from "./shown_error.ts";
 import { lockPath, openStore, pathsOf, signalPath } from "./store.ts";
 import { templateOf } from "./template.ts";
 
@@ -115,28 +118,97 @@ export async function work(
       { registry, client, clock, treeState: () => treeState(task.projectRoot) },
       { task, worker: workerSettings(order, settings, unit), settings, flags: order.flags },
     );
-    const { lease } = begun;
-    const log = openLog(context, { key, sessionId: lease.sessionId });
-    registry.setLogPath(lease, log.path);
-    const notLogged = whyNotLogged(log.path);
-    const tell: Emit = (event) => {
+    const log = openLog(context, { key, sessionId: begun.lease.sessionId });
+    try {
+      registry.setLogPath(begun.lease, log.path);
+      const notLogged = whyNotLogged(log.path);
+      const warnings = [
+        ...notCopied ? [notCopied] : [],
+        ...notLogged ? [`the log cannot be written: ${notLogged}`] : [],
+        ...branched ? [branched] : [],
+        ...begun.warnings,
+      ];
+      return await workOn(
+        context,
+        { task, key, begun, server: settings.server, template, warnings },
+        { registry, client, log, emit, stop, streamEnd: streamEnd.signal },
+      );
+    } catch (error) {
       const time = new Date(clock.now()).toISOString();
-      for (const line of eventLines(event, PLAIN)) if (line.trim()) log.write(`${time} ${line}`);
-      emit(event);
-    };
-    let checkpointAsked = false;
-    const stopWatching = watchRequests({
-      ...signalPath(context, key),
-      to: addressee(registry, lease),
-      clock,
-      onRequest(request) {
-        if (request === "stop") stop.abort();
-        else if (!checkpointAsked) {
-          checkpointAsked = true;
-          tell({ type: "activity", text: "asked to pause after this iteration" });
-        }
-      },
-    });
+      for (const line of lastWords(error)) log.write(`${time} ${line}`);
+      if (!(error instanceof RalphError)) {
+        await endAtOnce({ registry, client, clock }, begun.lease, {
+          outcome: "interrupted",
+          status: "failed",
+          reason: "internal_error",
+          detail: `a bug in ralph: ${error instanceof Error ? error.message : error}`,
+        });
+      }
+      throw error;
+    } finally {
+      log.close();
+    }
+  } finally {
+    signal.removeEventListener("abort", stopToo);
+    streamEnd.abort();
+    registry.close();
+    lock.release();
+  }
+}
+
+/** What a worker that does not end as it should leaves in its log: of a bug, the whole stack. */
+function lastWords(error: unknown): string[] {
+  if (error instanceof RalphError) return [`error: ${error.message}`];
+  return bugText(error).trimEnd().split("\n");
+}
+
+/** What a session is worked on with. */
+interface Tools {
+  registry: Registry;
+  client: OpenCode;
+  log: LogFile;
+  emit: Emit;
+  /** Its abort stops the session. */
+  stop: AbortController;
+  /** Ends the event stream. */
+  streamEnd: AbortSignal;
+}
+
+/** Goes round the loop of a session that has begun, to its end. Throws as `runLoop` does. */
+async function workOn(
+  context: Context,
+  { task, key, begun, server, template, warnings }: {
+    task: Task;
+    key: string;
+    begun: Begun;
+    server: string;
+    template?: string;
+    /** What a person should know before it works. */
+    warnings: readonly string[];
+  },
+  { registry, client, log, emit, stop, streamEnd }: Tools,
+): Promise<SessionEnd> {
+  const { clock } = context;
+  const { lease } = begun;
+  const tell: Emit = (event) => {
+    const time = new Date(clock.now()).toISOString();
+    for (const line of eventLines(event, PLAIN)) if (line.trim()) log.write(`${time} ${line}`);
+    emit(event);
+  };
+  let checkpointAsked = false;
+  const stopWatching = watchRequests({
+    ...signalPath(context, key),
+    to: addressee(registry, lease),
+    clock,
+    onRequest(request) {
+      if (request === "stop") stop.abort();
+      else if (!checkpointAsked) {
+        checkpointAsked = true;
+        tell({ type: "activity", text: "asked to pause after this iteration" });
+      }
+    },
+  });
+  try {
     const recorder = createRecorder({ registry, clock, emit: tell, signal: stop.signal });
     const folder = keptFolder(path.join(pathsOf(context).kept, key));
     if (!begun.continues) folder.clear();
@@ -145,64 +217,53 @@ export async function work(
       type: "session_started",
       session: lease.sessionId,
       task: task.name,
-      server: settings.server,
+      server,
       maxIterations: begun.settings.limits.iterations,
       continues: begun.continues,
       warnings: [
-        ...notCopied ? [notCopied] : [],
-        ...notLogged ? [`the log cannot be written: ${notLogged}`] : [],
-        ...branched ? [branched] : [],
-        ...begun.warnings,
+        ...warnings,
         ...missingGates({ task, begun, work }),
       ],
       log: log.path,
     });
-    try {
-      const end = await runLoop(
-        {
-          client,
-          turns: createTurns({ client, clock, signal: streamEnd.signal }),
-          recorder,
-          registry,
-          tree: { state: treeState, change: treeChange },
-          readText: textEndsIfAny,
-          clock,
-          emit: tell,
-        },
-        {
-          lease,
+    const end = await runLoop(
+      {
+        client,
+        turns: createTurns({ client, clock, signal: streamEnd }),
+        recorder,
+        registry,
+        tree: { state: treeState, change: treeChange },
+        readText: textEndsIfAny,
+        clock,
+        emit: tell,
+      },
+      {
+        lease,
+        task,
+        settings: begun.settings,
+        work,
+        verification: verificationOf(context, {
           task,
-          settings: begun.settings,
-          work,
-          verification: verificationOf(context, {
-            task,
-            begun,
-            folder,
-            registry,
-            recorder,
-            work,
-            tell,
-          }),
-          treeBefore: keptTree(folder),
-          template,
-          said: begun.said,
           begun,
-          checkpointAsked: () => checkpointAsked,
-        },
-        stop.signal,
-      );
-      const goesOn = end.status === "checkpointed" || end.reason === "worker_ended";
-      if (!goesOn) folder.clear();
-      return end;
-    } finally {
-      stopWatching();
-      log.close();
-    }
+          folder,
+          registry,
+          recorder,
+          work,
+          tell,
+        }),
+        treeBefore: keptTree(folder),
+        template,
+        said: begun.said,
+        begun,
+        checkpointAsked: () => checkpointAsked,
+      },
+      stop.signal,
+    );
+    const goesOn = end.status === "checkpointed" || end.reason === "worker_ended";
+    if (!goesOn) folder.clear();
+    return end;
   } finally {
-    signal.removeEventListener("abort", stopToo);
-    streamEnd.abort();
-    registry.close();
-    lock.release();
+    stopWatching();
   }
 }
 
@@ -372,14 +433,15 @@ function addressee(registry: Registry, { sessionId, epoch }: Lease): Addressee {
 
 /** `ralph __worker`: the background half of `ralph run`. */
 export async function worker(context: Context): Promise<number> {
-  const { order, unit, environment }: WorkerInput = JSON.parse(await readInput());
+  const { order, unit, environment } = orderFrom(await readInput());
   if (unit !== undefined) takeOverEnvironment(environment);
   const stop = new AbortController();
   const stopListening = onEndingSignal(() => stop.abort(LEAVE));
   let reported = false;
-  // Whoever started this worker waits for one line, and reads no more than that.
+  // Whoever started this worker waits for one line, and reads no more than that; it may be gone.
+  const out = unread(context.output.out);
   const report = (message: WorkerReport) => {
-    if (!reported) context.output.out.line(JSON.stringify(message));
+    if (!reported) out.line(JSON.stringify(message));
     reported = true;
   };
   try {
@@ -399,6 +461,12 @@ export async function worker(context: Context): Promise<number> {
   } finally {
     stopListening();
   }
+}
+
+/** Throws `RalphError` (`failed`) for what was cut short. */
+function orderFrom(input: string): WorkerInput {
+  if (input.endsWith("\n")) return JSON.parse(input);
+  throw new RalphError("failed", "the worker was not told what to do: its caller has ended");
 }
 
 /** What makes the folder a task: its PRD, or else its prompt. */

@@ -36,7 +36,7 @@ export interface LoopOrder extends SessionContext {
 /**
  * Runs the loop to its end and records it. Aborting `signal` stops it: the turn is aborted on the
  * server first. Throws `LostSession` when another worker took the session over, and `StoreError`
- * when nothing can be recorded any more.
+ * when nothing can be recorded any more. Anything else that it throws is a bug, not recorded yet.
  */
 export async function runLoop(
   tools: LoopTools,
@@ -232,12 +232,13 @@ function priceList({ client }: LoopTools, signal: AbortSignal): () => Promise<Pr
   };
 }
 
-/** A session whose loop cannot go on has failed, and says why. */
+/** A session whose loop cannot go on has failed, and says why. Throws what nobody expected. */
 function endOf(error: unknown): SessionEnd {
-  const detail = error instanceof Error ? error.message : String(error);
   if (error instanceof OpenCodeError) {
-    return { status: "failed", reason: "server_unreachable", detail };
+    return { status: "failed", reason: "server_unreachable", detail: error.message };
   }
-  if (error instanceof RalphError) return { status: "failed", reason: "task_unreadable", detail };
-  return { status: "failed", reason: "internal_error", detail };
+  if (error instanceof RalphError) {
+    return { status: "failed", reason: "task_unreadable", detail: error.message };
+  }
+  throw error;
 }

@@ -1,0 +1,32 @@
+/** The end of a session in mid-iteration, in place of the loop that cannot bring it about. */
+import type { Clock } from "../clock.ts";
+import type { OpenCode } from "../opencode/client.ts";
+import type { Lease, Outcome, Reason, Status } from "../registry/model.ts";
+import type { Registry } from "../registry/registry.ts";
+import { abortTurn } from "./abort.ts";
+
+/**
+ * Aborts the turn that may be at work, and records the end of its iteration and of the session.
+ * Throws `LostSession` when the session is not the worker's any more; the turn is aborted by then.
+ */
+export async function endAtOnce(
+  { registry, client, clock }: { registry: Registry; client: OpenCode; clock: Clock },
+  lease: Lease,
+  { outcome, ...end }: {
+    outcome: Outcome;
+    status: Exclude<Status, "running">;
+    reason: Reason;
+    detail: string;
+  },
+): Promise<void> {
+  const open = registry.iterations(lease.sessionId).find((one) => one.outcome === null);
+  if (open?.openCodeSessionId) {
+    await abortTurn({ client, clock, sessionId: open.openCodeSessionId });
+  }
+  if (open) {
+    const { number } = open;
+    const { detail } = end;
+    registry.endIteration(lease, { number, outcome, detail, storiesPassed: [], answers: [] });
+  }
+  registry.endSession(lease, end);
+}
