@@ -11,6 +11,7 @@ import {
 import { age, count, plural } from "../terminal/format.ts";
 import { plain } from "../terminal/plain.ts";
 import { fit, table, width } from "../terminal/table.ts";
+import { VERSION } from "../version.ts";
 import type { Context } from "./context.ts";
 import { costWords } from "./cost.ts";
 import { EXIT } from "./exit_codes.ts";
@@ -93,6 +94,7 @@ export function statusFields(session: Session) {
     agent: session.agent,
     workerPid: running ? session.workerPid : null,
     workerUnit: running ? session.workerUnit : null,
+    workerVersion: session.workerVersion,
     log: session.logPath,
     said: session.said,
     accepted: session.accepted,
@@ -246,10 +248,11 @@ function detailRows(
   return rows.flatMap(([key, value]) => value === null ? [] : [[key, plain(value)]]);
 }
 
-/** As a unit of systemd it outlives every logout. */
-function workerWords({ workerPid, workerUnit }: Session, alive: boolean): string {
+/** As a unit of systemd it outlives every logout; it stays the ralph that it was at its start. */
+function workerWords({ workerPid, workerUnit, workerVersion }: Session, alive: boolean): string {
   const how = workerUnit === null ? "detached" : `unit ${workerUnit}`;
-  return `process ${workerPid}, ${how}${alive ? "" : ", gone"}`;
+  const version = workerVersion === VERSION ? "" : `, ralph ${workerVersion ?? "unknown"}`;
+  return `process ${workerPid}, ${how}${version}${alive ? "" : ", gone"}`;
 }
 
 /** Only a worker that lives would write into it. */
