@@ -126,7 +126,8 @@ function createTurn(options: TurnOptions & { client: OpenCode; clock: Clock }) {
   const bell = createBell(clock);
   const report = onChange(options.onActivity);
   const stopped = Promise.withResolvers<undefined>();
-  let sending: "not yet" | "under way" | "over" = "not yet";
+  /** Whether the server may have something to abort. */
+  let mayBeAtWork = options.workedBeforeMs !== undefined;
   let missedEvents = false;
   let sendFailure: string | undefined;
 
@@ -266,20 +267,17 @@ function createTurn(options: TurnOptions & { client: OpenCode; clock: Clock }) {
     { ending, reading }: { ending?: Ending; reading?: UsageReading } = {},
   ): Promise<TurnReport> {
     const { answers } = responder;
-    if (sending === "not yet") {
+    if (!mayBeAtWork) {
       return { end: { kind: "stopped", confirmed: true }, usage: NO_USAGE, toolRuns: [], answers };
     }
     let end: TurnEnd;
     if (ending?.kind !== "settled") options.beforeAbort?.();
     switch (ending?.kind) {
-      case undefined: {
-        const ended = await abortTurn({ client, clock, sessionId });
-        // A prompt that is still on its way may begin a turn yet.
-        end = { kind: "stopped", confirmed: ended && isSent() };
-        // What goes on uses more; and a server that is silent would be waited for.
+      case undefined:
+        end = { kind: "stopped", confirmed: await abortTurn({ client, clock, sessionId }) };
+        // What may go on uses more; and a server that is silent would be waited for.
         if (!end.confirmed) return { end, usage: { ...NO_USAGE, complete: false }, answers };
         break;
-      }
       case "timeout":
         end = { ...ending, confirmed: await abortTurn({ client, clock, sessionId }) };
         break;
@@ -306,28 +304,19 @@ function createTurn(options: TurnOptions & { client: OpenCode; clock: Clock }) {
     return { end, usage, toolRuns, answers };
   }
 
-  const isSent = () => sending === "over";
-
-  async function send(): Promise<void> {
-    sending = "under way";
-    try {
-      await options.send();
-    } catch (error) {
-      if (!(error instanceof OpenCodeError) || !error.mayHaveArrived) throw error;
-      sendFailure = error.message;
-    } finally {
-      sending = "over";
-    }
-    // However long that took: the agent had no time yet.
-    memory.spend(clock.monotonic(), "server_gone");
-    if (options.workedBeforeMs !== undefined) await recall();
-  }
-
   async function run(): Promise<TurnReport> {
     signal.addEventListener("abort", stop);
     try {
-      const isUnderWay = options.workedBeforeMs !== undefined;
-      if (isUnderWay || !signal.aborted) await unlessAborted(send(), signal);
+      if (!signal.aborted) {
+        mayBeAtWork = true;
+        await options.send().catch((error) => {
+          if (!(error instanceof OpenCodeError) || !error.mayHaveArrived) throw error;
+          sendFailure = error.message;
+        });
+        // However long that took: the agent had no time yet.
+        memory.spend(clock.monotonic(), "server_gone");
+        if (options.workedBeforeMs !== undefined) await unlessAborted(recall(), signal);
+      }
       return await conclude(await follow());
     } finally {
       signal.removeEventListener("abort", stop);
