@@ -25,7 +25,7 @@ export type Busy =
 export interface Tokens {
   /** Without those read from the cache. */
   input: number;
-  /** Up to 1.2 this includes the reasoning tokens. */
+  /** Without those of reasoning. */
   output: number;
   reasoning: number;
   cacheRead: number;
@@ -47,6 +47,10 @@ export interface AgentError {
   message: string;
   /** The provider's HTTP status, where there was one. */
   statusCode?: number;
+  /** Whether the server thinks that it may pass: it has then asked again by itself. */
+  retryable?: boolean;
+  /** When the provider wants to be asked again, in epoch milliseconds, where it said so. */
+  retryAt?: number;
 }
 
 /** A message without what is in it: as events bring it. */
@@ -59,6 +63,8 @@ export interface MessageHead {
   /** Why the model stopped: `stop`, `tool-calls`, `length`, `content-filter`, `unknown`, `other`. */
   finish?: string;
   error?: AgentError;
+  /** The server shortened the conversation, which had grown too long for the model. */
+  compaction?: boolean;
   /** `provider/model`, of the agent's messages. */
   model?: string;
   tokens: Tokens;

@@ -36,19 +36,55 @@ const session = z.object({
 
 const agentError = z.object({
   name: z.string(),
-  data: z.object({ message: z.string().nullish(), statusCode: z.number().nullish() }).nullish(),
-}).transform((raw): AgentError => ({
-  name: raw.name,
-  message: raw.data?.message ?? "",
-  statusCode: raw.data?.statusCode ?? undefined,
-}));
+  data: z.object({
+    message: z.string().nullish(),
+    statusCode: z.number().nullish(),
+    isRetryable: z.boolean().nullish(),
+    responseHeaders: z.record(z.string(), z.string()).nullish().catch(undefined),
+  }).nullish(),
+});
+
+/** `saidAt`: when the error came, in epoch milliseconds, where that is known. */
+function agentErrorOf({ name, data }: z.infer<typeof agentError>, saidAt?: number): AgentError {
+  return {
+    name,
+    message: data?.message ?? "",
+    statusCode: data?.statusCode ?? undefined,
+    retryable: data?.isRetryable ?? undefined,
+    retryAt: retryTime(data?.responseHeaders ?? {}, saidAt),
+  };
+}
+
+/** In epoch milliseconds: a later one is none, and would be no date. */
+const TIME_MAX = Date.UTC(9999, 0);
+
+/**
+ * What a provider's `retry-after-ms` or `retry-after` says: milliseconds; seconds or a date (RFC
+ * 9110, 10.2.3). OpenCode goes by the same two.
+ */
+function retryTime(headers: Record<string, string>, saidAt?: number): number | undefined {
+  const after = headers["retry-after"];
+  const ms = headers["retry-after-ms"] ?? (after && Number(after) * 1_000);
+  const waitMs = ms ? Number(ms) : NaN;
+  if (Number.isFinite(waitMs)) {
+    return saidAt === undefined ? undefined : Math.min(saidAt + waitMs, TIME_MAX);
+  }
+  const date = Date.parse(after ?? "");
+  return Number.isNaN(date) ? undefined : date;
+}
 
 const messageHead = {
   id,
   sessionID: id,
   time: z.object({ completed: z.number().nullish() }),
 };
-const NO_TOKENS = { input: 0, output: 0, reasoning: 0, cache: { read: 0, write: 0 } };
+const NO_TOKENS = {
+  total: undefined,
+  input: 0,
+  output: 0,
+  reasoning: 0,
+  cache: { read: 0, write: 0 },
+};
 
 const messageInfo = z.discriminatedUnion("role", [
   z.object({ ...messageHead, role: z.literal("user") })
@@ -56,6 +92,7 @@ const messageInfo = z.discriminatedUnion("role", [
       ...raw,
       finish: undefined,
       error: undefined,
+      summary: undefined,
       providerID: undefined,
       modelID: undefined,
       cost: 0,
@@ -66,10 +103,12 @@ const messageInfo = z.discriminatedUnion("role", [
     role: z.literal("assistant"),
     finish: z.string().nullish(),
     error: agentError.nullish(),
+    summary: z.unknown().optional(),
     providerID: z.string().nullish(),
     modelID: z.string().nullish(),
     cost: z.number(),
     tokens: z.object({
+      total: z.number().nullish(),
       input: z.number(),
       output: z.number(),
       reasoning: z.number(),
@@ -82,17 +121,36 @@ const messageInfo = z.discriminatedUnion("role", [
   role: raw.role,
   completedAt: raw.time.completed ?? undefined,
   finish: raw.finish ?? undefined,
-  error: raw.error ?? undefined,
+  error: raw.error ? agentErrorOf(raw.error, raw.time.completed ?? undefined) : undefined,
+  compaction: raw.summary === true || undefined,
   model: raw.providerID && raw.modelID ? `${raw.providerID}/${raw.modelID}` : undefined,
   tokens: {
     input: raw.tokens.input,
-    output: raw.tokens.output,
+    output: raw.tokens.output - (reasoningIsOutput(raw.tokens) ? raw.tokens.reasoning : 0),
     reasoning: raw.tokens.reasoning,
     cacheRead: raw.tokens.cache.read,
     cacheWrite: raw.tokens.cache.write,
   },
   costUsd: raw.cost,
 }));
+
+/**
+ * Whether the reasoning tokens are among those of the output. Up to 1.2 they are, unless the provider
+ * itself counts them apart (1.1.53, measured). Since 1.2 the total tells; before, nothing does when
+ * there is less reasoning than output: a provider that counts them apart is then counted too low.
+ */
+function reasoningIsOutput(
+  { total, input, output, reasoning, cache }: {
+    total?: number | null;
+    input: number;
+    output: number;
+    reasoning: number;
+    cache: { read: number; write: number };
+  },
+): boolean {
+  if (total == null) return reasoning <= output;
+  return reasoning > 0 && total === input + output + cache.read + cache.write;
+}
 
 /** When a tool ran; undefined for other parts, and for a tool that has not begun. */
 const toolTime = z.object({
@@ -133,7 +191,7 @@ const status = z.object({
     type: "retry",
     attempt: raw.attempt ?? 0,
     message: raw.message ?? "",
-    nextAt: raw.next ?? 0,
+    nextAt: Math.min(raw.next ?? 0, TIME_MAX),
   };
 });
 
@@ -355,7 +413,8 @@ export function createEventDecoder(): (data: string) => AgentEvent | undefined {
       case "session.error": {
         const raw = eventProperties.error.parse(properties);
         if (!raw.error) return undefined;
-        return { type: "error", sessionId: raw.sessionID ?? undefined, error: raw.error };
+        const error = agentErrorOf(raw.error);
+        return { type: "error", sessionId: raw.sessionID ?? undefined, error };
       }
       case "session.created":
       case "session.updated":

@@ -40,6 +40,7 @@ interface Message {
     readonly finish?: string;
     readonly cost?: number;
     readonly tokens?: {
+      readonly total?: number;
       readonly input: number;
       readonly output: number;
       readonly reasoning: number;
@@ -118,8 +119,15 @@ function callOf({ cost = 0, tokens }: Message["info"]): SeenCall {
   return {
     costUsd: cost,
     inputTokens: tokens?.input ?? 0,
-    outputTokens: tokens?.output ?? 0,
+    outputTokens: tokens ? outputOf(tokens) : 0,
     reasoningTokens: tokens?.reasoning ?? 0,
     cacheReadTokens: tokens?.cache.read ?? 0,
   };
+}
+
+/** 1.1.53, which tells no total, counts reasoning as output too (measured). */
+function outputOf(
+  { total, output, reasoning }: { total?: number; output: number; reasoning: number },
+) {
+  return total === undefined ? output - reasoning : output;
 }

@@ -47,7 +47,12 @@ function refusal({ status, body, headers }: Extract<Reply, { kind: "http" }>): A
   const isRetryable = status >= 429;
   const failed = {
     name: "APIError",
-    data: { message: said ?? `HTTP ${status}`, statusCode: status, isRetryable },
+    data: {
+      message: said ?? `HTTP ${status}`,
+      statusCode: status,
+      isRetryable,
+      responseHeaders: headers,
+    },
   };
   return { failed, ...(isRetryable && retryAfter(Number(headers["retry-after"] ?? 0))) };
 }

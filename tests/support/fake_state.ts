@@ -38,6 +38,8 @@ export interface MessageInfo {
 }
 
 export interface Tokens {
+  /** Not in 1.1.53. */
+  readonly total?: number;
   readonly input: number;
   readonly output: number;
   readonly reasoning: number;

@@ -200,6 +200,12 @@ function costOf({ prompt, cached, completion, reasoning }: Usage, old: boolean) 
   const usd = input * PRICE.input + (output + reasoning) * PRICE.output + cached * PRICE.cache.read;
   return {
     cost: usd / 1e6,
-    tokens: { input, output, reasoning, cache: { read: cached, write: 0 } },
+    tokens: {
+      ...(!old && { total: prompt + completion }),
+      input,
+      output,
+      reasoning,
+      cache: { read: cached, write: 0 },
+    },
   };
 }

@@ -8,7 +8,13 @@ const MESSAGE = "msg_1fa98c641001hN39KSt3fHU5R1";
 const PART = "prt_1fa98c65f001l5lbiiD0wi1ZW0";
 
 const ids = { id: PART, sessionID: SESSION, messageID: MESSAGE };
-const tokens = { input: 800, output: 40, reasoning: 10, cache: { read: 200, write: 0 } };
+const tokens = {
+  total: 1050,
+  input: 800,
+  output: 40,
+  reasoning: 10,
+  cache: { read: 200, write: 0 },
+};
 const assistant = {
   id: MESSAGE,
   sessionID: SESSION,
@@ -126,7 +132,13 @@ Deno.test("status, idle, errors and sessions", () => {
   assert.deepEqual(decode({ type: "session.error", properties: { sessionID: SESSION, error } }), {
     type: "error",
     sessionId: SESSION,
-    error: { name: "APIError", message: "no", statusCode: 402 },
+    error: {
+      name: "APIError",
+      message: "no",
+      statusCode: 402,
+      retryable: false,
+      retryAt: undefined,
+    },
   });
   const child = {
     id: "ses_c",
@@ -174,9 +186,55 @@ Deno.test("messages: null stands for absent, and the text leaves out what is not
     tokens: { input: 800, output: 40, reasoning: 10, cacheRead: 200, cacheWrite: 0 },
     costUsd: 0.00321,
     text: "one\ntwo",
+    compaction: undefined,
     model: undefined,
     toolRuns: [{ start: 3, end: 4 }, { start: 5, end: undefined }],
   });
+});
+
+/** An answer of the agent with these facts. */
+const answerOf = (info: object) =>
+  replies.messages.parse([{ info: { ...assistant, ...info }, parts: [] }])[0];
+
+Deno.test("reasoning is counted once, whether the server has it among the output or not", () => {
+  const cache = { read: 200, write: 0 };
+  const cases: [object, number][] = [
+    [{ total: 1050, input: 800, output: 40, reasoning: 10, cache }, 40], // 1.18.33
+    [{ input: 800, output: 50, reasoning: 10, cache }, 40], // 1.1.53
+    [{ total: 1050, input: 800, output: 50, reasoning: 10, cache }, 40], // 1.2
+    [{ input: 800, output: 10, reasoning: 50, cache }, 10], // counted apart: nothing else can be
+    [{ input: 800, output: 50, reasoning: 0, cache }, 50],
+  ];
+  for (const [tokens, output] of cases) {
+    assert.equal(answerOf({ tokens }).tokens.output, output, JSON.stringify(tokens));
+  }
+});
+
+Deno.test("when a provider wants to be asked again is a time, whatever form it has", () => {
+  const completed = Date.UTC(2026, 0, 1, 12);
+  const retryAt = (responseHeaders: object) => {
+    const data = { message: "slow down", statusCode: 429, isRetryable: true, responseHeaders };
+    const error = { name: "APIError", data };
+    return answerOf({ error, time: { created: 1, completed } }).error?.retryAt;
+  };
+  const cases: [object, number | undefined][] = [
+    [{ "retry-after": "7200" }, completed + 7_200_000],
+    [{ "retry-after-ms": "1500", "retry-after": "9" }, completed + 1_500],
+    [{ "retry-after": "Thu, 01 Jan 2026 14:00:00 GMT" }, Date.UTC(2026, 0, 1, 14)],
+    [{ "retry-after": "1e300" }, Date.UTC(9999, 0)],
+    [{ "retry-after": "soon" }, undefined],
+    [{ "retry-after": "" }, undefined],
+    [{}, undefined],
+    [{ "retry-after": 7 }, undefined], // not what a header is
+  ];
+  for (const [headers, at] of cases) assert.equal(retryAt(headers), at, JSON.stringify(headers));
+});
+
+Deno.test("the message of a compaction is told as such", () => {
+  assert.equal(answerOf({ summary: true }).compaction, true);
+  for (const summary of [undefined, null, false, { diffs: [] }]) {
+    assert.equal(answerOf({ summary }).compaction, undefined);
+  }
 });
 
 Deno.test("an answer without its tokens is not taken for one without cost", () => {
