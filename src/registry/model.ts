@@ -58,6 +58,7 @@ export interface Session {
   currentStory: string | null;
   /** Iterations begun so far. */
   iterations: number;
+  /** The number of the last one that may be made: those that do not count are in it. */
   maxIterations: number | null;
   model: string | null;
   agent: string | null;
@@ -126,6 +127,10 @@ export interface Iteration {
   failure: string | null;
   /** Equal for failures that are the same. */
   failureKey: string | null;
+  /** When the provider that refused may be asked again. */
+  retryAt: string | null;
+  /** False for one that the provider refused before the model answered anything. */
+  counts: boolean;
   startedAt: string;
   promptedAt: string | null;
   endedAt: string | null;
@@ -206,6 +211,8 @@ export interface IterationEnd {
   blocked?: string;
   failure?: string;
   failureKey?: string;
+  /** The provider takes no requests until then (epoch milliseconds); `free`: it costs no iteration. */
+  refusal?: { until: number; free: boolean };
   gates?: readonly GateRecord[];
   claims?: readonly Claim[];
   notes?: readonly Note[];

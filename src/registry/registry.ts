@@ -67,7 +67,9 @@ export type ReadOnlyRegistry = Pick<
 type Row = Record<string, SQLOutputValue>;
 
 const SESSION = `SELECT s.*, (SELECT coalesce(max(i.number), s.iterations_before)
-  FROM iterations AS i WHERE i.session_id = s.id) AS iterations FROM sessions AS s`;
+  FROM iterations AS i WHERE i.session_id = s.id) AS iterations,
+  (SELECT count(*) FROM iterations AS i WHERE i.session_id = s.id AND i.counts = 0) AS free
+  FROM sessions AS s`;
 
 /**
  * Opens the registry for reading and writing, and makes or migrates the database first. What the
@@ -336,7 +338,8 @@ export function openRegistry(options: RegistryOptions) {
             cache_write_tokens = @cacheWriteTokens, cost_usd = @costUsd,
             model_calls = @modelCalls, derived_cost_usd = @derivedCostUsd,
             unpriced_calls = @unpricedCalls, blocked = @blocked, failure = @failure,
-            failure_key = @failureKey, ended_at = @endedAt`,
+            failure_key = @failureKey, retry_at = @retryAt, counts = @counts,
+            ended_at = @endedAt`,
           {
             number: end.number,
             outcome: end.outcome,
@@ -357,6 +360,8 @@ export function openRegistry(options: RegistryOptions) {
             blocked: end.blocked ?? null,
             failure: end.failure ?? null,
             failureKey: end.failureKey ?? null,
+            retryAt: end.refusal ? new Date(end.refusal.until).toISOString() : null,
+            counts: end.refusal?.free ? 0 : 1,
             endedAt: utc(),
           },
         );
@@ -694,7 +699,9 @@ function sessionOf(row: Row): Session {
     activitySince: text(row.activity_since),
     currentStory: text(row.current_story),
     iterations: Number(row.iterations),
-    maxIterations: number(row.max_iterations),
+    maxIterations: row.max_iterations === null
+      ? null
+      : Number(row.max_iterations) + Number(row.free),
     model: text(row.model),
     agent: text(row.agent),
     serverUrl: text(row.server_url),
@@ -734,6 +741,8 @@ function iterationOf(row: Row): Iteration {
     blocked: text(row.blocked),
     failure: text(row.failure),
     failureKey: text(row.failure_key),
+    retryAt: text(row.retry_at),
+    counts: row.counts === 1,
     startedAt: String(row.started_at),
     promptedAt: text(row.prompted_at),
     endedAt: text(row.ended_at),

@@ -175,7 +175,10 @@ Deno.test("a file of two statements is applied whole, once, and a copy is made f
   const names = database.prepare("SELECT name FROM sqlite_schema WHERE name IN ('one', 'two')");
   assert.equal(names.all().length, 2);
   database.close();
-  const copy = openRegistryReadOnly({ path: `${path}.before-3`, migrations });
+  const copy = openRegistryReadOnly({
+    path: `${path}.before-${migrations.length + 1}`,
+    migrations,
+  });
   assert.equal(copy?.session(sessionId)?.taskName, "t");
   copy?.close();
 });
