@@ -29,28 +29,6 @@ export const COMMANDS: Readonly<Record<string, (to: Registration) => void>> = {
       .description("start the loop over a task, or go on with one that was interrupted")
       .addArgument(taskOf("[task]"))
       .option(
-        "-n, --max-iterations <n>",
-        "stop after so many iterations (default: 10)",
-        to(parseCount),
-      )
-      .option(
-        "--max-cost <usd>",
-        "stop when the session has cost so much, such as 5.50",
-        to(parseMoney),
-      )
-      .option("--max-tokens <n>", "stop when it has used so many tokens", to(parseCount))
-      .option(
-        "--max-duration <time>",
-        "stop when it has run so long, such as 8h",
-        to(parseDuration),
-      )
-      .option(
-        "--turn-time <time>",
-        "end a turn that works longer (default: 60m)",
-        to(parseDuration),
-      )
-      .option("--max-model-calls <n>", "end a turn that makes more (default: 300)", to(parseCount))
-      .option(
         "-m, --model <provider/model>",
         "model to use (default: the server's)",
         to(parseModel),
@@ -69,6 +47,49 @@ export const COMMANDS: Readonly<Record<string, (to: Registration) => void>> = {
       .option("--print-prompt", "only show what the agent would be told next")
       .option("-f, --foreground", "run the loop here and show what it does; Ctrl-C stops it")
       .option("--json", "one JSON object, with --foreground one for each event")
+      .optionsGroup("Limits:")
+      .option("-n, --max-iterations <n>", "of the session (default: 10)", to(parseCount))
+      .option("--max-cost <usd>", "of the session, such as 5.50", to(parseMoney))
+      .option("--max-tokens <n>", "of the session", to(parseCount))
+      .option("--max-duration <time>", "of the session, such as 8h", to(parseDuration))
+      .option(
+        "--turn-time <time>",
+        "of the agent's work in one turn (default: 60m)",
+        to(parseDuration),
+      )
+      .option(
+        "--silence-time <time>",
+        "without a sign of life of the agent (default: 15m)",
+        to(parseDuration),
+      )
+      .option("--gate-time <time>", "of a gate (default: 10m)", to(parseDuration))
+      .option(
+        "--rate-limit-time <time>",
+        "of waiting for a provider that refuses or fails (default: 6h)",
+        to(parseDuration),
+      )
+      .option(
+        "--server-away-time <time>",
+        "of waiting for an OpenCode server that is away (default: 30m)",
+        to(parseDuration),
+      )
+      .option("--max-model-calls <n>", "in one turn (default: 300)", to(parseCount))
+      .option("--max-broken-answers <n>", "of the model, in a row (default: 5)", to(parseCount))
+      .option(
+        "--max-compactions <n>",
+        "of conversations that grow too long, in one turn (default: 10)",
+        to(parseCount),
+      )
+      .option(
+        "--max-errors <n>",
+        "iterations in a row with an error or over a time limit (default: 3)",
+        to(parseCount),
+      )
+      .option(
+        "--max-no-progress <n>",
+        "iterations in a row without progress (default: 3)",
+        to(parseCount),
+      )
       .addHelpText(
         "after",
         `
@@ -94,7 +115,15 @@ Examples:
             tokens: options.maxTokens,
             durationMs: options.maxDuration,
             turnMs: options.turnTime,
+            silenceMs: options.silenceTime,
+            gateMs: options.gateTime,
+            rateLimitMs: options.rateLimitTime,
+            serverAwayMs: options.serverAwayTime,
             modelCalls: options.maxModelCalls,
+            brokenAnswers: options.maxBrokenAnswers,
+            compactions: options.maxCompactions,
+            errors: options.maxErrors,
+            noProgress: options.maxNoProgress,
           },
         };
         const { say } = options;

@@ -62,6 +62,8 @@ function partOf(
       errors: limits.errors,
       serverAwayMs: given(limits.serverAwayMinutes, milliseconds),
       rateLimitMs: given(limits.rateLimitMinutes, milliseconds),
+      brokenAnswers: limits.brokenAnswers,
+      compactions: limits.compactions,
     },
   };
 }

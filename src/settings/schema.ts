@@ -75,9 +75,19 @@ export const limitsSchema = z.strictObject({
     examples: [30],
   }),
   rateLimitMinutes: minutes.optional().meta({
-    description: "How long to wait in one turn for a provider that refuses.",
+    description: "How long to wait for a provider that refuses or fails, in a row.",
     default: limits.rateLimitMs / MINUTE_MS,
     examples: [360],
+  }),
+  brokenAnswers: count.optional().meta({
+    description: "Answers of the model in a row that break off, in one turn.",
+    default: limits.brokenAnswers,
+    examples: [5],
+  }),
+  compactions: count.optional().meta({
+    description: "How often a conversation that grows too long may be shortened, in one turn.",
+    default: limits.compactions,
+    examples: [10],
   }),
 }, "an object");
 

@@ -25,8 +25,12 @@ export interface Limits {
   readonly errors: number;
   /** Of waiting for a server that is away. */
   readonly serverAwayMs: number;
-  /** Of waiting for a provider that refuses, all such waits of the turn together. */
+  /** Of waiting for a provider that refuses or fails: in one turn, or between turns in a row. */
   readonly rateLimitMs: number;
+  /** Model calls in a row that break off without an end, in one conversation. */
+  readonly brokenAnswers: number;
+  /** How often conversations of one turn may be shortened, since they had grown too long. */
+  readonly compactions: number;
 }
 
 /** Plain data: it can be stored as JSON. */
@@ -81,6 +85,10 @@ export const DEFAULT_SETTINGS: Settings = {
     serverAwayMs: 30 * MINUTE_MS,
     // Subscriptions refuse for windows of up to 5 hours.
     rateLimitMs: 6 * HOUR_MS,
+    // An answer that breaks off is asked for again at once and for ever (1.1.53, 1.18.33, measured).
+    brokenAnswers: 5,
+    // A loop of them makes two to four a second (1.1.53, 1.18.33, measured), each a long, paid call.
+    compactions: 10,
   },
 };
 

@@ -28,7 +28,15 @@ export const VARIABLES: Readonly<Record<string, Variable>> = {
   RALPH_MAX_TOKENS: { example: "1000000", read: limit("tokens", parseCount) },
   RALPH_MAX_DURATION: { example: "8h", read: limit("durationMs", parseDuration) },
   RALPH_TURN_TIME: { example: "90m", read: limit("turnMs", parseDuration) },
+  RALPH_SILENCE_TIME: { example: "15m", read: limit("silenceMs", parseDuration) },
+  RALPH_GATE_TIME: { example: "10m", read: limit("gateMs", parseDuration) },
+  RALPH_RATE_LIMIT_TIME: { example: "6h", read: limit("rateLimitMs", parseDuration) },
+  RALPH_SERVER_AWAY_TIME: { example: "30m", read: limit("serverAwayMs", parseDuration) },
   RALPH_MAX_MODEL_CALLS: { example: "300", read: limit("modelCalls", parseCount) },
+  RALPH_MAX_BROKEN_ANSWERS: { example: "5", read: limit("brokenAnswers", parseCount) },
+  RALPH_MAX_COMPACTIONS: { example: "10", read: limit("compactions", parseCount) },
+  RALPH_MAX_ERRORS: { example: "3", read: limit("errors", parseCount) },
+  RALPH_MAX_NO_PROGRESS: { example: "3", read: limit("noProgress", parseCount) },
 };
 
 /** What the variables say, each by itself. Throws `RalphError` (`usage`) for a wrong value. */

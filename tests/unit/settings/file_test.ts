@@ -28,7 +28,7 @@ Deno.test("ralph.json: everything that can be said", () => {
   "limits": {
     "iterations": 4, "costUsd": 0.5, "tokens": 1e6, "durationMinutes": 480, "turnMinutes": 0.5,
     "silenceMinutes": 2, "modelCalls": 5, "gateMinutes": 0.000001, "noProgress": 6, "errors": 7,
-    "serverAwayMinutes": 8, "rateLimitMinutes": 34560
+    "serverAwayMinutes": 8, "rateLimitMinutes": 34560, "brokenAnswers": 9, "compactions": 10
   }
 }`);
   assert.deepEqual(settings, {
@@ -56,6 +56,8 @@ Deno.test("ralph.json: everything that can be said", () => {
       errors: 7,
       serverAwayMs: 480_000,
       rateLimitMs: 2_073_600_000,
+      brokenAnswers: 9,
+      compactions: 10,
     },
   });
 });

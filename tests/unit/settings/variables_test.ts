@@ -16,21 +16,36 @@ Deno.test("every variable sets what it is for", () => {
     RALPH_MAX_TOKENS: "1000",
     RALPH_MAX_DURATION: "1h30m",
     RALPH_TURN_TIME: "45s",
+    RALPH_SILENCE_TIME: "1s",
+    RALPH_GATE_TIME: "2s",
+    RALPH_RATE_LIMIT_TIME: "3s",
+    RALPH_SERVER_AWAY_TIME: "4s",
     RALPH_MAX_MODEL_CALLS: "9",
+    RALPH_MAX_BROKEN_ANSWERS: "10",
+    RALPH_MAX_COMPACTIONS: "11",
+    RALPH_MAX_ERRORS: "12",
+    RALPH_MAX_NO_PROGRESS: "13",
   });
   assert.deepEqual({ server, model, agent }, {
     server: "http://localhost:1",
     model: { providerId: "p", modelId: "m/n" },
     agent: "plan",
   });
-  const { iterations, costUsd, tokens, durationMs, turnMs, modelCalls } = limits;
-  assert.deepEqual({ iterations, costUsd, tokens, durationMs, turnMs, modelCalls }, {
+  assert.deepEqual(limits, {
     iterations: 7,
     costUsd: 2.5,
     tokens: 1000,
     durationMs: 5_400_000,
     turnMs: 45_000,
+    silenceMs: 1_000,
+    gateMs: 2_000,
+    rateLimitMs: 3_000,
+    serverAwayMs: 4_000,
     modelCalls: 9,
+    brokenAnswers: 10,
+    compactions: 11,
+    errors: 12,
+    noProgress: 13,
   });
 });
 
