@@ -59,6 +59,7 @@ const TINY_TURN: TurnLimits = {
   settleMs: 8_000,
   serverGoneMs: 5_000,
   modelCalls: 3,
+  compactions: 1,
   unknownFinishes: 2,
   left: {},
 };

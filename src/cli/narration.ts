@@ -31,9 +31,7 @@ export function eventLines(event: LoopEvent, colors: Colors): string[] {
     case "opencode_session":
       return [colors.dim(`  OpenCode session ${plain(event.id)}`)];
     case "activity":
-      return [
-        colors.yellow(`  ${plain(event.text, 300)}${event.until ? `, until ${event.until}` : ""}`),
-      ];
+      return [colors.yellow(`  ${plain(event.text, 300)}`)];
     case "warning":
       return [warning(event.text, colors)];
     case "gate": {

@@ -1,24 +1,44 @@
 import type { Busy } from "../opencode/model.ts";
 import { plain } from "../terminal/plain.ts";
+import { RATE_LIMIT } from "./meaning.ts";
 
 /** What a turn is waiting for. */
 export interface Activity {
-  readonly kind: "working" | "rate_limited" | "retrying" | "waiting_for_server";
-  /** The same in words, safe to show. */
+  readonly kind: "working" | "silent" | "rate_limited" | "retrying" | "waiting_for_server";
+  /** The same in words, `until` included; safe to show. */
   readonly text: string;
-  /** When the provider is asked again, in epoch milliseconds. */
+  /** When the provider is asked again, or the wait is given up, in epoch milliseconds. */
   readonly until?: number;
 }
 
+/** A silence that is worth telling: no answer takes as long to begin. */
+const SILENCE_MS = 60_000;
+
 /** The activity behind a status. Providers name a rate limit in words only, so far as seen. */
-export function activityOf(busy: Busy): Activity {
+export function activityOf(busy: Busy, now: number): Activity {
   if (busy.type === "busy") return { kind: "working", text: "agent working" };
   const { message, attempt, nextAt: until } = busy;
   const said = message === "" ? "" : `: ${plain(message, 200)}`;
-  if (/rate.?limit|too many requests|quota|usage limit|\b429\b/i.test(message)) {
-    return { kind: "rate_limited", text: `rate limited${said}`, until };
+  const at = timeWords(until, now);
+  if (RATE_LIMIT.test(message)) {
+    return { kind: "rate_limited", text: `rate limited until ${at}${said}`, until };
   }
-  return { kind: "retrying", text: `provider fails, attempt ${attempt}${said}`, until };
+  const text = `provider fails, attempt ${attempt}, asked again at ${at}${said}`;
+  return { kind: "retrying", text, until };
+}
+
+/**
+ * The activity of a turn that is said to work, of which nothing was heard for `quietMs`; undefined
+ * while that is not worth telling. Durations in milliseconds, `now` in epoch milliseconds.
+ */
+export function silence(
+  { quietMs, silenceMs, now }: { quietMs: number; silenceMs: number; now: number },
+): Activity | undefined {
+  if (quietMs < Math.min(SILENCE_MS, silenceMs / 2)) return undefined;
+  const until = now + silenceMs - quietMs;
+  const since = timeWords(now - quietMs, now);
+  const text = `nothing heard of the agent since ${since}, ended at ${timeWords(until, now)}`;
+  return { kind: "silent", text, until };
 }
 
 /** `why` is the message of an `OpenCodeError`, and safe. */
@@ -26,11 +46,23 @@ export function waitingForServer(why: string): Activity {
   return { kind: "waiting_for_server", text: `waiting for server: ${why}` };
 }
 
-/** Passes an activity on when it differs from the one before. */
+/** In epoch milliseconds: a later one is no date. */
+const TIME_MAX = Date.UTC(9999, 0);
+
+/** `14:02 UTC`, the next full minute; with its date when that is not today's. Epoch milliseconds. */
+export function timeWords(at: number, now: number): string {
+  const [day, time] = new Date(Math.ceil(Math.min(at, TIME_MAX) / 60_000) * 60_000).toISOString()
+    .split("T");
+  const today = new Date(now).toISOString().startsWith(day);
+  return `${today ? "" : `${day} `}${time.slice(0, 5)} UTC`;
+}
+
+/** Passes an activity on when it differs from the one before. A silence only grows. */
 export function onChange(report: (activity: Activity) => void): (activity: Activity) => void {
   let last: Activity | undefined;
   return (activity) => {
-    const same = last?.text === activity.text && last.until === activity.until;
+    const same = last?.kind === activity.kind &&
+      (activity.kind === "silent" || last.text === activity.text && last.until === activity.until);
     last = activity;
     if (!same) report(activity);
   };

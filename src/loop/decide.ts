@@ -3,6 +3,7 @@ import type { Outcome, Reason, Status } from "../registry/model.ts";
 import { nextStory, type Story } from "../task/prd.ts";
 import type { Limits } from "../settings/settings.ts";
 import { inWords, type Spent } from "./limits.ts";
+import { freeIterations, type Refusal, refusalsInRow, refusedMs } from "./refusal.ts";
 
 export interface Snapshot {
   /** What a person asked for since the last look; `leave`: the worker has to go. */
@@ -14,6 +15,8 @@ export interface Snapshot {
   spent: Spent;
   /** What the last run of all gates showed, when nothing was done since. */
   proof?: Proof;
+  /** The provider refused the last iteration, and that was waited out. */
+  waited?: boolean;
 }
 
 export interface Past {
@@ -28,6 +31,9 @@ export interface Past {
   outOf?: string;
   /** The server lost its turn, or stayed away for longer than it is waited for. */
   server?: "lost_turn" | "away";
+  refusal?: Refusal;
+  /** Why trying again cannot help, in words. */
+  hopeless?: string;
 }
 
 export type Proof =
@@ -38,9 +44,12 @@ export type Proof =
   | { kind: "gates_fail"; why: string };
 
 export type Action =
-  | { kind: "iterate"; number: number; story: Story }
+  /** `of`: the number of the last one that may be made. */
+  | { kind: "iterate"; number: number; of: number; story: Story }
   /** All stories pass: run all gates. */
   | { kind: "prove" }
+  /** The provider takes no requests until then, in epoch milliseconds; in its words. */
+  | { kind: "wait"; until: number; why: string; attempt: number }
   | { kind: "end"; status: Exclude<Status, "running">; reason: Reason; detail: string };
 
 /**
@@ -69,11 +78,26 @@ export function nextAction(snapshot: Snapshot): Action {
     const detail = "paused by a person; `ralph run` goes on with it";
     return end("checkpointed", "checkpoint", detail);
   }
-  return spentUp(snapshot) ?? fruitless(past, limits) ?? iterate(snapshot);
+  return spentUp(snapshot) ?? fruitless(past, limits) ?? usedUp(snapshot) ??
+    refused(snapshot) ?? iterate(snapshot);
 }
 
-/** As many failures, or rounds without anything new, as may come in a row. */
-function fruitless(past: readonly Past[], limits: Limits): Action | undefined {
+/** The provider takes no requests for now: waited for, up to the limit on such waits in a row. */
+function refused({ past, limits, waited }: Snapshot): Action | undefined {
+  const { refusal, detail = "" } = past.at(-1) ?? {};
+  if (!refusal || waited) return undefined;
+  if (refusedMs(past) <= limits.rateLimitMs) {
+    return { kind: "wait", until: refusal.until, why: detail, attempt: refusalsInRow(past) };
+  }
+  const limit = `longer than ${inWords(limits.rateLimitMs)}`;
+  return end("failed", "provider_error", `waiting for the provider takes ${limit}: ${detail}`);
+}
+
+/** As many failures, or rounds without anything new, as may come in a row. A refusal is neither. */
+function fruitless(all: readonly Past[], limits: Limits): Action | undefined {
+  const hopeless = all.at(-1)?.hopeless;
+  if (hopeless !== undefined) return end("failed", "provider_error", hopeless);
+  const past = all.filter(({ refusal, outcome }) => !refusal || outcome !== "error");
   const last = past.at(-1);
   if (last?.server === "away") return end("failed", "server_unreachable", last.detail);
   const isLost = ({ outcome, server }: Past) => outcome === "interrupted" && server === "lost_turn";
@@ -111,19 +135,22 @@ function spentUp({ past, spent, limits }: Snapshot): Action | undefined {
   return end("stopped", "budget", `the session's limit of ${limit} was reached`);
 }
 
+function usedUp({ stories, past, limits }: Snapshot): Action | undefined {
+  if (past.length - freeIterations(past) < limits.iterations) return undefined;
+  const open = stories.filter((story) => !story.passes).length;
+  const detail = `the limit of ${limits.iterations} iterations is reached with ${open} of ` +
+    `${stories.length} stories open`;
+  return end("stopped", "max_iterations", detail);
+}
+
 function iterate({ stories, past, limits }: Snapshot): Action {
-  if (past.length >= limits.iterations) {
-    const open = stories.filter((story) => !story.passes).length;
-    const detail = `the limit of ${limits.iterations} iterations is reached with ${open} of ` +
-      `${stories.length} stories open`;
-    return end("stopped", "max_iterations", detail);
-  }
   const story = nextStory(stories);
   if (!story) {
     // A PRD whose stories wait for each other in a circle is refused when it is read.
     throw new Error("stories are open, but none can be worked on");
   }
-  return { kind: "iterate", number: past.length + 1, story };
+  const of = limits.iterations + freeIterations(past);
+  return { kind: "iterate", number: past.length + 1, of, story };
 }
 
 function end(status: Exclude<Status, "running">, reason: Reason, detail: string): Action {

@@ -24,7 +24,7 @@ export type LoopEvent =
     storiesTotal: number;
   }
   | { type: "opencode_session"; id: string }
-  /** What it waits for; `until` in RFC 3339, where that is known. */
+  /** What it waits for; `until` in RFC 3339, where that is known: `text` says it too. */
   | { type: "activity"; text: string; until?: string }
   /** A tool call: `running` is for a live view, the others come once each. */
   | {

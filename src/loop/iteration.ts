@@ -9,7 +9,7 @@ import type { TreeChange, TreeState } from "../host/git.ts";
 import type { OpenCode } from "../opencode/client.ts";
 import { OpenCodeError } from "../opencode/error.ts";
 import { StoreError } from "../registry/database.ts";
-import type { Lease, Note, Usage } from "../registry/model.ts";
+import { type Lease, type Note, tokensOf, type Usage } from "../registry/model.ts";
 import type { ReadOnlyRegistry, Registry } from "../registry/registry.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Task } from "../task/find.ts";
@@ -78,12 +78,16 @@ export interface SessionContext {
 
 export interface IterationOrder extends SessionContext {
   number: number;
+  /** The number of the last one that may be made. */
+  of: number;
   story: Story;
   agenda: Agenda;
   prices: Prices;
   spent: Spent;
   /** What the iteration before left to tell. */
   failure?: string;
+  /** How many iterations in a row the provider has refused. */
+  refusedBefore: number;
 }
 
 export interface Ended extends Past {
@@ -116,21 +120,23 @@ export async function runIteration(
   emit({
     type: "iteration_started",
     number,
-    maxIterations: order.settings.limits.iterations,
+    maxIterations: order.of,
     story: story.id,
     title: story.title,
     storiesOpen: openStories(agenda).length,
     storiesTotal: agenda.stories.length,
   });
   const report = await runTurn(tools, order, { openCodeTitle, signal });
-  return await conclude(tools, order, { number, story, agenda, report, before, startedAt, signal });
+  const turn = { number, story, agenda, report, before, startedAt, signal };
+  const { failure, refusedBefore } = order;
+  return await conclude(tools, order, { ...turn, failureBefore: failure, refusedBefore });
 }
 
 /** What came of the turn: looked at, judged, recorded, told. */
 export async function conclude(
   tools: LoopTools,
   session: SessionContext,
-  { number, story, agenda, report, before, startedAt, signal }: {
+  { number, story, agenda, report, before, startedAt, signal, failureBefore, refusedBefore = 0 }: {
     number: number;
     story: Pick<Story, "id">;
     agenda: Agenda;
@@ -139,6 +145,9 @@ export async function conclude(
     before?: TreeState;
     startedAt: number;
     signal: AbortSignal;
+    /** What the iteration before left to tell: it still holds when the provider gave nothing. */
+    failureBefore?: string;
+    refusedBefore?: number;
   },
 ): Promise<Ended> {
   const { recorder, clock, emit } = tools;
@@ -165,10 +174,19 @@ export async function conclude(
       ...branchNotes(before, after),
     ],
   }, signal);
-  const judgement = judge({ end, story, claims: verdict.claims, broke: verdict.broke, change });
-  const blocked = end.kind === "settled" ? blockedWords(end.text) : undefined;
-  const failure = failureOf(judgement, verdict);
   const usage = usageOf(report);
+  const { refusal, hopeless, ...judgement } = judge({
+    end,
+    story,
+    claims: verdict.claims,
+    broke: verdict.broke,
+    change,
+    tokens: usage && tokensOf(usage),
+    now: clock.now(),
+    refusedBefore,
+  });
+  const blocked = end.kind === "settled" ? blockedWords(end.text) : undefined;
+  const failure = refusal?.free ? failureBefore : failureOf(judgement, verdict);
   await recorder.write((registry) =>
     registry.endIteration(lease, {
       number,
@@ -176,6 +194,7 @@ export async function conclude(
       ...verdict,
       failure,
       blocked,
+      refusal,
       headAfter: after?.head,
       commits: change?.commits,
       filesChanged: change?.files.length,
@@ -200,6 +219,8 @@ export async function conclude(
     blocked,
     outOf: end.kind === "timeout" && end.limit === "session" ? end.why : undefined,
     server: end.kind === "interrupted" || end.kind === "lost" ? end.server : undefined,
+    refusal,
+    hopeless,
     failure,
   };
 }
@@ -338,9 +359,9 @@ export function activityTeller(
   lease: Lease,
 ): (activity: Activity) => void {
   return ({ kind, text, until }) => {
-    const at = until === undefined ? undefined : utc(until);
-    recorder.note((registry) => registry.setActivity(lease, at ? `${text} (until ${at})` : text));
-    if (kind !== "working") emit({ type: "activity", text, until: at });
+    recorder.note((registry) => registry.setActivity(lease, text));
+    if (kind === "working") return;
+    emit({ type: "activity", text, until: until === undefined ? undefined : utc(until) });
   };
 }
 

@@ -14,7 +14,7 @@ export interface TurnLimits {
   readonly turnMs: number;
   /** Without any sign of life of the agent while it is said to work. */
   readonly silenceMs: number;
-  /** Of waiting for a provider that refuses, all such waits of the turn together. */
+  /** Of waiting for a provider that refuses or fails, all such waits of the turn together. */
   readonly retryMs: number;
   /** From the prompt to the first sign that the agent has begun. */
   readonly startMs: number;
@@ -24,6 +24,8 @@ export interface TurnLimits {
   readonly serverGoneMs: number;
   /** Of the agent and its sub-agents in one turn. */
   readonly modelCalls: number;
+  /** Of conversations that grew too long, the agent's and its sub-agents'. */
+  readonly compactions: number;
   /** Model calls in a row that end with `unknown`, in one conversation. */
   readonly unknownFinishes: number;
   /** What is left of the session's limits; undefined: no limit. */
@@ -48,8 +50,8 @@ export function turnLimits(limits: Limits, spent: Spent): TurnLimits {
     // Long enough for an upgrade or a reboot of the server's machine.
     serverGoneMs: Math.min(10 * MINUTE, limits.serverAwayMs),
     modelCalls: limits.modelCalls,
-    // A model stream that breaks off is asked again at once and for ever (1.1.53, 1.18.33, measured).
-    unknownFinishes: 5,
+    compactions: limits.compactions,
+    unknownFinishes: limits.brokenAnswers,
     left: {
       costUsd: left(limits.costUsd, spent.costUsd),
       tokens: left(limits.tokens, spent.tokens),

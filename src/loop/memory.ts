@@ -38,6 +38,7 @@ export function createMemory(
     serverWasGone: false,
     streamBroke: false,
     modelCalls: 0,
+    compactions: 0,
     unknownFinishes: 0,
     spent: { costUsd: 0, tokens: 0, durationMs: 0 },
   };
@@ -55,6 +56,7 @@ export function createMemory(
     book(message);
     if (message.completedAt === undefined || finished.has(message.id)) return;
     finished.add(message.id);
+    if (message.compaction) memory.compactions++;
     const before = unknownInARow.get(message.sessionId) ?? 0;
     memory.unknownFinishes = message.finish === "unknown" ? before + 1 : 0;
     unknownInARow.set(message.sessionId, memory.unknownFinishes);

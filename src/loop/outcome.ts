@@ -2,6 +2,8 @@
 import type { TreeChange } from "../host/git.ts";
 import type { Claim, Outcome } from "../registry/model.ts";
 import type { Story } from "../task/prd.ts";
+import { type Meaning, meaningOf } from "./meaning.ts";
+import { type Refusal, refusalOf } from "./refusal.ts";
 import type { TurnEnd } from "./turn.ts";
 
 export interface IterationFacts {
@@ -13,6 +15,12 @@ export interface IterationFacts {
   broke: readonly string[];
   /** What git says changed outside the task's folder; undefined when git could not say. */
   change?: Pick<TreeChange, "workCommits" | "files">;
+  /** Tokens that the turn used; undefined when that is not known. */
+  tokens?: number;
+  /** When the turn had ended, in epoch milliseconds. */
+  now: number;
+  /** How many iterations in a row the provider refused before. */
+  refusedBefore: number;
 }
 
 export interface Judgement {
@@ -20,6 +28,9 @@ export interface Judgement {
   /** The same in words, for people and for the next prompt. */
   detail: string;
   storiesPassed: readonly string[];
+  refusal?: Refusal;
+  /** Why trying again cannot help, and what a person can do, in words. */
+  hopeless?: string;
 }
 
 /**
@@ -28,10 +39,11 @@ export interface Judgement {
  */
 export function judge(facts: IterationFacts): Judgement {
   const { story, claims, broke, change } = facts;
+  const meaning = meaningOfEnd(facts.end);
   const ids = (held: boolean | null) =>
     claims.filter((claim) => claim.held === held).map(({ storyId }) => storyId);
   const storiesPassed = ids(true);
-  const trouble = troubleOf(facts.end);
+  const trouble = troubleOf(facts.end, meaning);
   const fallen = claims.filter(({ held }) => held === false)
     .map(({ storyId, why }) => `${storyId} was claimed and taken back: ${why}`);
   const unjudged = ids(null).map((id) => `${id} was claimed, and not judged`);
@@ -39,6 +51,10 @@ export function judge(facts: IterationFacts): Judgement {
     outcome,
     detail: [...details, ...fallen, ...unjudged].filter((one) => one !== undefined).join("; "),
     storiesPassed,
+    refusal: meaning.kind === "refused" ? refusalOf(facts, meaning.until) : undefined,
+    hopeless: meaning.kind === "hopeless"
+      ? [trouble, meaning.todo].filter((one) => one !== undefined).join("; ")
+      : undefined,
   });
 
   if (facts.end.kind === "stopped") return with_("stopped", trouble ?? "stopped by a person");
@@ -68,13 +84,32 @@ export function judge(facts: IterationFacts): Judgement {
   );
 }
 
+/** What the provider's part in the end means. */
+function meaningOfEnd(end: TurnEnd): Meaning {
+  switch (end.kind) {
+    case "settled":
+      return end.error ? meaningOf(end.error) : { kind: "failure" };
+    case "lost": {
+      const meaning = meaningOf({ name: "UnknownError", message: end.why });
+      return meaning.kind === "hopeless" ? meaning : { kind: "failure" };
+    }
+    case "timeout":
+      return end.limit === "retries" ? { kind: "hopeless" } : { kind: "failure" };
+    default:
+      return { kind: "failure" };
+  }
+}
+
 const UNCONFIRMED = "the server did not confirm that the turn was aborted";
 
 /** What went wrong with the turn, in words; undefined when it ended as it should. */
-function troubleOf(end: TurnEnd): string | undefined {
+function troubleOf(end: TurnEnd, { kind }: Meaning): string | undefined {
   switch (end.kind) {
     case "settled":
-      if (end.error) return `${end.error.name}: ${end.error.message}`;
+      if (end.error) {
+        const said = `${end.error.name}: ${end.error.message}`;
+        return kind === "refused" ? `the provider takes no requests for now: ${said}` : said;
+      }
       if (end.finish === "length") return "the answer was cut at the model's output limit";
       if (end.finish === "content-filter") return "the provider's content filter ended the answer";
       return undefined;

@@ -7,7 +7,7 @@ import type { TreeState } from "../host/git.ts";
 import type { OpenCode } from "../opencode/client.ts";
 import type { Iteration, Lease, Session, WorkerSettings } from "../registry/model.ts";
 import type { Registry } from "../registry/registry.ts";
-import type { Settings, SettingsPart } from "../settings/settings.ts";
+import { DEFAULT_SETTINGS, type Settings, type SettingsPart } from "../settings/settings.ts";
 import type { Task } from "../task/find.ts";
 import { continuation } from "./continuation.ts";
 import type { Past } from "./decide.ts";
@@ -116,7 +116,11 @@ async function goOn(
   const { owesEvidence, ...kept } = start
     ? storedSettings(start.settings)
     : { ...now, limits: limitsOf(previous, now), owesEvidence: false };
-  const settings = { ...now, ...kept, limits: { ...kept.limits, ...saidLimits(flags) } };
+  const settings = {
+    ...now,
+    ...kept,
+    limits: { ...DEFAULT_SETTINGS.limits, ...kept.limits, ...saidLimits(flags) },
+  };
   const startTree = start ? start.tree && storedTree(start.tree) : await treeState();
   const lease = registry.continueSession(
     previous.id,
@@ -151,7 +155,7 @@ async function goOn(
 
 /** `answered`: what the agent needed of a person is there now. */
 function pastOf(
-  { outcome, detail, failureKey, blocked }: Iteration,
+  { outcome, detail, failureKey, blocked, retryAt, counts, endedAt }: Iteration,
   { answered }: { answered: boolean },
 ): Past {
   return {
@@ -159,6 +163,9 @@ function pastOf(
     detail: detail ?? "",
     failureKey: failureKey ?? undefined,
     blocked: answered ? undefined : blocked ?? undefined,
+    refusal: retryAt === null
+      ? undefined
+      : { at: Date.parse(endedAt ?? retryAt), until: Date.parse(retryAt), free: !counts },
   };
 }
 

@@ -6,6 +6,7 @@
 import type { AgentError, Busy, Message } from "../opencode/model.ts";
 import { plain } from "../terminal/plain.ts";
 import { inWords, type Spent, type TurnLimits } from "./limits.ts";
+import { isOutOfCredit } from "./meaning.ts";
 
 /** The server's state, read at one moment. */
 export interface Snapshot {
@@ -34,6 +35,8 @@ export interface TurnMemory {
   /** The event stream broke, as it does at a restart that is too short to be seen otherwise. */
   readonly streamBroke: boolean;
   readonly modelCalls: number;
+  /** How often a conversation was shortened, since it had grown too long for the model. */
+  readonly compactions: number;
   /** Of one conversation, in a row, up to now. */
   readonly unknownFinishes: number;
   /** What was seen to be used since the turn began, sub-agents included. */
@@ -46,6 +49,7 @@ export type ExceededLimit =
   | "silence"
   | "retries"
   | "model_calls"
+  | "compactions"
   | "unknown_finishes"
   /** Of the whole session. */
   | "session";
@@ -60,7 +64,13 @@ export type Ending =
   | { kind: "settled"; last: Message }
   | { kind: "interrupted"; why: string }
   | { kind: "lost"; why: string }
-  | { kind: "timeout"; limit: ExceededLimit; why: string };
+  | Exceeded;
+
+interface Exceeded {
+  kind: "timeout";
+  limit: ExceededLimit;
+  why: string;
+}
 
 /** Whether `message` ends a turn. Interrupted ones stay without both for ever. */
 export function isFinished(message: Message): boolean {
@@ -101,26 +111,17 @@ function assessWork(
   busy: Busy,
   { memory, limits, now }: { memory: TurnMemory; limits: TurnLimits; now: number },
 ): Verdict {
-  const exceeded = (limit: ExceededLimit, why: string): Verdict => ({
-    kind: "timeout",
-    limit,
-    why,
-  });
-  if (memory.unknownFinishes >= limits.unknownFinishes) {
-    return exceeded(
-      "unknown_finishes",
-      `the model broke off ${memory.unknownFinishes} times in a row`,
-    );
-  }
-  if (memory.modelCalls > limits.modelCalls) {
-    return exceeded("model_calls", `the turn made more than ${limits.modelCalls} model calls`);
-  }
-  const spentUp = sessionLimitReached(memory.spent, limits.left);
-  if (spentUp !== undefined) return exceeded("session", spentUp);
+  const runaway = runsAway(memory, limits);
+  if (runaway) return runaway;
   if (busy.type === "retry") {
-    const waitMs = Math.max(0, busy.nextAt - now);
-    if (memory.retriedMs + waitMs <= limits.retryMs) return { kind: "running" };
-    return exceeded("retries", `the provider kept refusing: ${plain(busy.message, 200)}`);
+    const said = plain(busy.message, 200);
+    if (isOutOfCredit(busy.message)) {
+      return exceeded("retries", `the provider wants to be paid first: ${said}`);
+    }
+    const waitMs = memory.retriedMs + Math.max(0, busy.nextAt - now);
+    if (waitMs <= limits.retryMs) return { kind: "running" };
+    const limit = inWords(limits.retryMs);
+    return exceeded("retries", `waiting for the provider takes longer than ${limit}: ${said}`);
   }
   if (memory.workedMs > limits.turnMs) {
     return exceeded("turn", `the turn took longer than ${inWords(limits.turnMs)}`);
@@ -131,8 +132,29 @@ function assessWork(
   return { kind: "running" };
 }
 
+/** Of a turn that uses more than it may: that can end it between two looks. */
+export function runsAway(memory: TurnMemory, limits: TurnLimits): Exceeded | undefined {
+  const { unknownFinishes, modelCalls, compactions } = memory;
+  if (unknownFinishes >= limits.unknownFinishes) {
+    return exceeded("unknown_finishes", `the model broke off ${unknownFinishes} times in a row`);
+  }
+  if (compactions > limits.compactions) {
+    const why = `the conversation was shortened more than ${limits.compactions} times`;
+    return exceeded("compactions", why);
+  }
+  if (modelCalls > limits.modelCalls) {
+    return exceeded("model_calls", `the turn made more than ${limits.modelCalls} model calls`);
+  }
+  const spentUp = sessionLimitReached(memory.spent, limits.left);
+  return spentUp === undefined ? undefined : exceeded("session", spentUp);
+}
+
+function exceeded(limit: ExceededLimit, why: string): Exceeded {
+  return { kind: "timeout", limit, why };
+}
+
 /** Which of the session's limits is reached, in words; undefined when none is. */
-export function sessionLimitReached(spent: Spent, left: Partial<Spent> = {}): string | undefined {
+function sessionLimitReached(spent: Spent, left: Partial<Spent> = {}): string | undefined {
   const { costUsd = Infinity, tokens = Infinity, durationMs = Infinity } = left;
   if (spent.costUsd >= costUsd) return "the session's limit on cost was reached";
   if (spent.tokens >= tokens) return "the session's limit on tokens was reached";

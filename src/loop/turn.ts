@@ -9,7 +9,7 @@ import { OpenCodeError } from "../opencode/error.ts";
 import { followEvents } from "../opencode/events.ts";
 import type { AgentError, AgentEvent, Busy } from "../opencode/model.ts";
 import { abortTurn } from "./abort.ts";
-import { type Activity, activityOf, onChange, waitingForServer } from "./activity.ts";
+import { type Activity, activityOf, onChange, silence, waitingForServer } from "./activity.ts";
 import { createBell } from "./bell.ts";
 import { createFamily, type Family } from "./family.ts";
 import type { TurnLimits } from "./limits.ts";
@@ -22,7 +22,7 @@ import {
   type ExceededLimit,
   isFinished,
   nextLookMs,
-  sessionLimitReached,
+  runsAway,
   type Snapshot,
   TICK_MS,
 } from "./settle.ts";
@@ -153,9 +153,9 @@ function createTurn(options: TurnOptions & { client: OpenCode; clock: Clock }) {
     const own = from === sessionId;
     memory.see(event, { own });
     options.onEvent(event);
-    if (event.type === "busy") report(activityOf(event.busy));
+    if (event.type === "busy") report(activityOf(event.busy, clock.now()));
     if (own && (event.type === "idle" || event.type === "error")) bell.ring();
-    if (event.type === "message" && runsAway()) bell.ring();
+    if (event.type === "message" && runsAway(memory.now, limits)) bell.ring();
   }
 
   /** Also finds out, for the next time, about one whose creation was missed. */
@@ -166,10 +166,11 @@ function createTurn(options: TurnOptions & { client: OpenCode; clock: Clock }) {
     return known ?? false;
   }
 
-  function runsAway(): boolean {
-    const { modelCalls, unknownFinishes, spent } = memory.now;
-    return modelCalls > limits.modelCalls || unknownFinishes >= limits.unknownFinishes ||
-      sessionLimitReached(spent, limits.left) !== undefined;
+  function activityNow(busy: Busy): Activity {
+    const now = clock.now();
+    const { quietMs } = memory.now;
+    const quiet = busy.type === "busy" && silence({ quietMs, silenceMs: limits.silenceMs, now });
+    return quiet || activityOf(busy, now);
   }
 
   async function look(): Promise<Look> {
@@ -215,7 +216,7 @@ function createTurn(options: TurnOptions & { client: OpenCode; clock: Clock }) {
         phase = phaseOf(snapshot.busy);
         goneSince = undefined;
         if (snapshot.last) memory.seeLast(snapshot.last);
-        if (snapshot.busy) report(activityOf(snapshot.busy));
+        if (snapshot.busy) report(activityNow(snapshot.busy));
         else if (wasGone) report(SERVER_IS_BACK);
         const verdict = assess(snapshot, { memory: memory.now, limits, now: clock.now() });
         if (verdict.kind !== "running" && verdict.kind !== "settling") {
@@ -237,8 +238,8 @@ function createTurn(options: TurnOptions & { client: OpenCode; clock: Clock }) {
           const why = `the server stayed away: ${error.message}`;
           return { ending: { kind: "interrupted", why } };
         }
-        const spentUp = sessionLimitReached(memory.now.spent, limits.left);
-        if (spentUp) return { ending: { kind: "timeout", limit: "session", why: spentUp } };
+        const runaway = runsAway(memory.now, limits);
+        if (runaway) return { ending: runaway };
       } finally {
         cancelSlow();
       }

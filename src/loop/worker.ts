@@ -7,8 +7,10 @@ import { OpenCodeError } from "../opencode/error.ts";
 import { StoreError } from "../registry/database.ts";
 import { type Lease, tokensOf } from "../registry/model.ts";
 import { LostSession } from "../registry/registry.ts";
+import { activityOf } from "./activity.ts";
 import { type Action, nextAction, type Past, type Proof, type Snapshot } from "./decide.ts";
 import {
+  activityTeller,
   type Ended,
   type LoopTools,
   runIteration,
@@ -19,6 +21,8 @@ import { isLeaving } from "./leave.ts";
 import type { Spent } from "./limits.ts";
 import { watchLease } from "./recorder.ts";
 import { recoverIteration } from "./recover.ts";
+import { waitForProvider } from "./provider.ts";
+import { refusalsInRow } from "./refusal.ts";
 import { createServerWatch } from "./server_watch.ts";
 import type { Begun } from "./session.ts";
 import { unlessAborted } from "./unless_aborted.ts";
@@ -104,13 +108,16 @@ async function loop(tools: LoopTools, order: LoopOrder, signal: AbortSignal): Pr
   const spent = meter(tools, order);
   const pricesNow = priceList(tools, signal);
   const server = createServerWatch(tools, order);
+  const tell = activityTeller(tools, order.lease);
   const past: Past[] = [...begun.past];
   let { failure } = begun;
   let proof: Proof | undefined;
+  let waited = false;
   const add = (ended: Ended) => {
     past.push(ended);
     ({ failure } = ended);
     proof = undefined;
+    waited = false;
   };
   if (begun.underWay) {
     const { underWay: iteration } = begun;
@@ -135,6 +142,7 @@ async function loop(tools: LoopTools, order: LoopOrder, signal: AbortSignal): Pr
         limits: settings.limits,
         spent: spent(),
         proof,
+        waited,
       });
     const action = next();
     switch (action.kind) {
@@ -149,6 +157,20 @@ async function loop(tools: LoopTools, order: LoopOrder, signal: AbortSignal): Pr
           ({ failure } = run);
           past.push(...past.splice(-1).map((last) => ({ ...last, failureKey: run.failureKey })));
         }
+        break;
+      }
+      case "wait": {
+        const { until, why: message, attempt } = action;
+        const refused = { type: "retry", message, nextAt: until, attempt } as const;
+        tell(activityOf(refused, tools.clock.now()));
+        await waitForProvider({
+          clock: tools.clock,
+          until,
+          limitMs: settings.limits.rateLimitMs,
+          isOver: () => next().kind !== "wait",
+          signal,
+        });
+        waited = true;
         break;
       }
       case "iterate": {
@@ -170,6 +192,7 @@ async function loop(tools: LoopTools, order: LoopOrder, signal: AbortSignal): Pr
             prices,
             spent: spent(),
             failure,
+            refusedBefore: refusalsInRow(past),
           }, signal),
         );
       }

@@ -23,7 +23,7 @@ onEachVersion("provider trouble", async (t, world) => {
     const { end, activities, usage } = await world.turn();
     assert.equal(end.kind === "settled" && end.text, "after the limit");
     const limited = activities.find((activity) => activity.kind === "rate_limited");
-    assert.match(limited?.text ?? "", /^rate limited: Rate limit exceeded/);
+    assert.match(limited?.text ?? "", /^rate limited until \d\d:\d\d UTC: Rate limit exceeded/);
     assert.ok((limited?.until ?? 0) > before + 1_000, `${limited?.until} after ${before}`);
     assert.ok((limited?.until ?? 0) < before + 30_000);
     assert.equal(activities.at(-1)?.kind, "working");
@@ -36,7 +36,10 @@ onEachVersion("provider trouble", async (t, world) => {
       onActivity: (activity, stop) => activity.kind === "retrying" && stop(),
     });
     assert.deepEqual(end, { kind: "stopped", confirmed: true });
-    assert.match(activities.at(-1)?.text ?? "", /^provider fails, attempt 1: /);
+    assert.match(
+      activities.at(-1)?.text ?? "",
+      /^provider fails, attempt 1, asked again at \d\d:\d\d UTC: /,
+    );
   });
 
   await t.step("a refusal beyond the limit ends the turn at once", async () => {

@@ -156,3 +156,73 @@ Deno.test("what the provider said is in the words of the end", () => {
   const action = decide({ past: past("error", "error", "error") });
   assert.match(detailOf(action), /error it was/);
 });
+
+const MINUTE = 60_000;
+const refused = (at: number, until: number, free = true): Past => ({
+  outcome: "error",
+  detail: "slow down",
+  refusal: { at, until, free },
+});
+
+Deno.test("a provider that takes no requests for now is waited for, once", () => {
+  const past = [refused(0, MINUTE)];
+  assert.deepEqual(decide({ past }), {
+    kind: "wait",
+    until: MINUTE,
+    why: "slow down",
+    attempt: 1,
+  });
+  assert.equal(shown(decide({ past, waited: true })), "iterate");
+});
+
+Deno.test("a refusal is no failure, and breaks no row of them", () => {
+  const wait = refused(0, MINUTE);
+  const rows: [Past[], string][] = [
+    [Array(20).fill(wait), "wait"],
+    [[...past("error", "error"), wait], "wait"],
+    [[...past("error", "error"), wait, ...past("error")], "failed provider_error"],
+    [[...past("nothing", "nothing"), wait, ...past("nothing")], "stopped no_progress"],
+    [[...past("error", "error"), { ...wait, outcome: "advanced" }, ...past("error")], "iterate"],
+  ];
+  const patient = { ...limits, iterations: 100 };
+  for (const [past, expected] of rows) {
+    assert.equal(shown(decide({ past, limits: patient })), expected, JSON.stringify(past));
+  }
+});
+
+Deno.test("what a provider refused at once costs no iteration, and moves the last number on", () => {
+  const two = { ...limits, iterations: 2 };
+  const free = [refused(0, 1), refused(1, 2), ...past("worked")];
+  assert.deepEqual(decide({ past: free, limits: two }), {
+    kind: "iterate",
+    number: 4,
+    of: 4,
+    story: open[1],
+  });
+  const used = [refused(0, 1, false), refused(1, 2, false)];
+  assert.equal(shown(decide({ past: used, limits: two })), "stopped max_iterations");
+});
+
+Deno.test("waiting for a provider in a row has its limit, and ends with its words", () => {
+  const hour = 60 * MINUTE;
+  const past = [refused(0, 5 * hour), refused(5 * hour, 6 * hour)];
+  assert.equal(decide({ past }).kind, "wait");
+  const action = decide({ past: [...past, refused(6 * hour, 6 * hour + 1)] });
+  assert.equal(shown(action), "failed provider_error");
+  assert.equal(detailOf(action), "waiting for the provider takes longer than 360 min: slow down");
+});
+
+Deno.test("where trying again cannot help, one iteration ends the session", () => {
+  const action = decide({ past: [{ outcome: "error", detail: "no", hopeless: "no; log in" }] });
+  assert.deepEqual([shown(action), detailOf(action)], ["failed provider_error", "no; log in"]);
+});
+
+Deno.test("a wish of a person and the session's limits come before a wait", () => {
+  const waiting = { past: [refused(0, MINUTE)] };
+  assert.equal(shown(decide({ ...waiting, request: "stop" })), "stopped user_stop");
+  assert.equal(shown(decide({ ...waiting, request: "leave" })), "failed worker_ended");
+  assert.equal(shown(decide({ ...waiting, request: "checkpoint" })), "checkpointed checkpoint");
+  const spent = { costUsd: 0, tokens: 0, durationMs: 8 };
+  const short = { ...limits, durationMs: 8 };
+  assert.equal(shown(decide({ ...waiting, spent, limits: short })), "stopped budget");
+});

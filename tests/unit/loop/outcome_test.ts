@@ -15,6 +15,17 @@ const unjudged = [{ storyId: "b", held: null, why: "its gates were not run" }];
 const changed = { workCommits: 0, files: ["x", "y"] };
 const none = { workCommits: 0, files: [] };
 
+const NOW = 1_000_000;
+const usual: IterationFacts = {
+  end: good,
+  story: { id: "b" },
+  claims: [],
+  broke: [],
+  tokens: 1_000,
+  now: NOW,
+  refusedBefore: 0,
+};
+
 const cases: [string, Partial<IterationFacts>, Outcome, RegExp][] = [
   ["a claim holds", { claims: held }, "advanced", /^b passes$/],
   [
@@ -74,7 +85,7 @@ const cases: [string, Partial<IterationFacts>, Outcome, RegExp][] = [
 
 for (const [name, facts, outcome, detail] of cases) {
   Deno.test(`outcome: ${name}`, () => {
-    const judgement = judge({ end: good, story: { id: "b" }, claims: [], broke: [], ...facts });
+    const judgement = judge({ ...usual, ...facts });
     assert.equal(judgement.outcome, outcome);
     assert.match(judgement.detail, detail);
     assert.deepEqual(judgement.storiesPassed, facts.claims?.[0]?.held ? ["b"] : []);
@@ -83,7 +94,53 @@ for (const [name, facts, outcome, detail] of cases) {
 
 Deno.test("outcome: several claims that hold are all told", () => {
   const claims = ["b", "c"].map((storyId) => ({ storyId, held: true, why: null }));
-  const judgement = judge({ end: good, story: { id: "b" }, claims, broke: [] });
+  const judgement = judge({ ...usual, claims });
   assert.deepEqual(judgement.storiesPassed, ["b", "c"]);
   assert.match(judgement.detail, /^b, c pass$/);
+});
+
+Deno.test("outcome: a refusal for now says when to ask again, and costs nothing if nothing came", () => {
+  const error = { name: "APIError", message: "slow down", statusCode: 429, retryAt: NOW + 60_000 };
+  const end: TurnEnd = { kind: "settled", text: "", error };
+  const { outcome, detail, refusal, hopeless } = judge({ ...usual, end, tokens: 0 });
+  assert.deepEqual([outcome, hopeless], ["error", undefined]);
+  assert.equal(detail, "the provider takes no requests for now: APIError: slow down");
+  assert.deepEqual(refusal, { at: NOW, until: NOW + 60_000, free: true });
+  for (const tokens of [1, undefined]) {
+    assert.equal(judge({ ...usual, end, tokens }).refusal?.free, false, `${tokens} tokens`);
+  }
+  const held = judge({ ...usual, end, claims: [{ storyId: "b", held: true, why: null }] });
+  assert.deepEqual([held.outcome, held.refusal?.until], ["advanced", NOW + 60_000]);
+});
+
+Deno.test("outcome: where trying again cannot help, it says why and what to do", () => {
+  const ends: [TurnEnd, RegExp][] = [
+    [
+      {
+        kind: "settled",
+        text: "",
+        error: { name: "APIError", message: "Incorrect API key", statusCode: 401 },
+      },
+      /^APIError: Incorrect API key; log in again with `opencode auth login`/,
+    ],
+    [
+      { kind: "lost", why: "the agent did not start: Model not found: x/y." },
+      /Model not found: x\/y\.; see which models there are with `opencode models`$/,
+    ],
+    [
+      { kind: "timeout", limit: "retries", why: "too long", confirmed: true },
+      /^too long$/,
+    ],
+  ];
+  for (const [end, words] of ends) {
+    const { hopeless, refusal } = judge({ ...usual, end });
+    assert.match(hopeless ?? "", words);
+    assert.equal(refusal, undefined);
+  }
+});
+
+Deno.test("outcome: a server that is away is no matter of the provider", () => {
+  const why = "nothing was sent to the agent: cannot reach OpenCode: unable to connect";
+  const { refusal, hopeless } = judge({ ...usual, end: { kind: "lost", why } });
+  assert.deepEqual([refusal, hopeless], [undefined, undefined]);
 });

@@ -150,7 +150,13 @@ Deno.test("what is left of an earlier worker: outcomes, the failure, a turn that
     "continues session 1 with iteration 2: its turn finished on the server while no worker was there",
   );
   assert.deepEqual(next.past, [
-    { outcome: "worked", detail: "not yet", failureKey: "key", blocked: undefined },
+    {
+      outcome: "worked",
+      detail: "not yet",
+      failureKey: "key",
+      blocked: undefined,
+      refusal: undefined,
+    },
   ]);
   assert.equal(next.failure, "it fails");
   assert.deepEqual([next.underWay?.number, next.underWay?.openCodeSessionId], [2, "ses_2"]);

@@ -18,6 +18,7 @@ const fresh: TurnMemory = {
   serverWasGone: false,
   streamBroke: false,
   modelCalls: 1,
+  compactions: 0,
   unknownFinishes: 0,
   spent: NOTHING,
 };
@@ -102,6 +103,7 @@ Deno.test("each limit ends a turn that is said to work, and only that", () => {
     [{ workedMs: limits.turnMs + 1 }, "turn"],
     [{ quietMs: limits.silenceMs + 1 }, "silence"],
     [{ modelCalls: limits.modelCalls + 1 }, "model_calls"],
+    [{ compactions: limits.compactions + 1 }, "compactions"],
     [{ unknownFinishes: limits.unknownFinishes }, "unknown_finishes"],
   ];
   for (const [memory, limit] of exceeded) {
@@ -144,10 +146,21 @@ Deno.test("a provider's refusal is waited out, unless that takes too long", () =
   assert.deepEqual(end, {
     kind: "timeout",
     limit: "retries",
-    why: "the provider kept refusing: slow",
+    why: "waiting for the provider takes longer than 360 min: slow",
   });
   assert.equal(kind({ busy: retry(NOW) }, { retriedMs: limits.retryMs + 1 }), "timeout");
   assert.equal(kind({ busy: retry(0) }, { retriedMs: limits.retryMs }), "running");
+});
+
+Deno.test("a provider that wants to be paid first is not waited for", () => {
+  const refusing = (message: string): Busy => ({ type: "retry", attempt: 1, message, nextAt: NOW });
+  assert.deepEqual(verdict({ busy: refusing("Insufficient credits \x1b[31m") }), {
+    kind: "timeout",
+    limit: "retries",
+    why: "the provider wants to be paid first: Insufficient credits \\x1b[31m",
+  });
+  const google = "You exceeded your current quota, see https://ai.google.dev. Retry in 36 s.";
+  assert.equal(kind({ busy: refusing(google) }), "running");
 });
 
 Deno.test("after an announced end ralph looks often, then less so", () => {
@@ -197,6 +210,16 @@ Deno.test("memory: model calls count once, unknown finishes in a row for each co
   assert.equal(keeper.now.unknownFinishes, 0);
   keeper.seeMessage(message({ id: "u", role: "user" }));
   assert.equal(keeper.now.modelCalls, 5);
+});
+
+Deno.test("memory: a compaction counts once, when it is finished", () => {
+  const keeper = createMemory(0);
+  keeper.seeMessage(message({ id: "a", compaction: true }));
+  assert.equal(keeper.now.compactions, 0);
+  keeper.seeMessage(message({ id: "a", compaction: true, completedAt: 1, finish: "stop" }));
+  keeper.seeMessage(message({ id: "a", compaction: true, completedAt: 1, finish: "stop" }));
+  keeper.seeMessage(message({ id: "b", completedAt: 2, finish: "stop" }));
+  assert.deepEqual([keeper.now.compactions, keeper.now.modelCalls], [1, 2]);
 });
 
 Deno.test("memory: what is used counts once, however often a message comes", () => {

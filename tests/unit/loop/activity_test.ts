@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { activityOf, onChange, silence, timeWords } from "../../../src/loop/activity.ts";
+
+const NOW = Date.UTC(2026, 0, 1, 14, 0, 30);
+const MINUTE = 60_000;
+
+Deno.test("an activity has words that are safe to show, and says until when", () => {
+  const until = NOW + MINUTE;
+  const retry = (message: string) =>
+    activityOf({ type: "retry", attempt: 3, message, nextAt: until }, NOW);
+  assert.deepEqual(retry("Rate limit exceeded\u001b[2J"), {
+    kind: "rate_limited",
+    text: "rate limited until 14:02 UTC: Rate limit exceeded\\x1b[2J",
+    until,
+  });
+  assert.deepEqual(retry("Internal error"), {
+    kind: "retrying",
+    text: "provider fails, attempt 3, asked again at 14:02 UTC: Internal error",
+    until,
+  });
+  assert.equal(retry("").text, "provider fails, attempt 3, asked again at 14:02 UTC");
+  assert.deepEqual(activityOf({ type: "busy" }, NOW), { kind: "working", text: "agent working" });
+});
+
+Deno.test("a time is never told too early, and has its date when that is another day", () => {
+  assert.equal(timeWords(Date.UTC(2026, 0, 1, 14), NOW), "14:00 UTC");
+  assert.equal(timeWords(Date.UTC(2026, 0, 1, 14, 0, 0, 1), NOW), "14:01 UTC");
+  assert.equal(timeWords(Date.UTC(2026, 0, 1, 23, 59, 59), NOW), "2026-01-02 00:00 UTC");
+});
+
+Deno.test("a silence is told after a minute, with its end", () => {
+  const silenceMs = 15 * MINUTE;
+  assert.equal(silence({ quietMs: MINUTE - 1, silenceMs, now: NOW }), undefined);
+  assert.deepEqual(silence({ quietMs: MINUTE, silenceMs, now: NOW }), {
+    kind: "silent",
+    text: "nothing heard of the agent since 14:00 UTC, ended at 14:15 UTC",
+    until: NOW + 14 * MINUTE,
+  });
+  assert(silence({ quietMs: 1_000, silenceMs: 2_000, now: NOW }), "a short limit: sooner");
+});
+
+Deno.test("an activity is told when it changes, and a silence once", () => {
+  const told: (number | undefined)[] = [];
+  const report = onChange(({ until }) => told.push(until));
+  for (const until of [1, 1, 2, 1]) report({ kind: "retrying", text: "x", until });
+  for (const until of [5, 6]) report({ kind: "silent", text: "quiet", until });
+  report({ kind: "working", text: "agent working" });
+  report({ kind: "silent", text: "quiet", until: 7 });
+  assert.deepEqual(told, [1, 2, 1, 5, undefined, 7]);
+});
