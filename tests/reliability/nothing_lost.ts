@@ -118,7 +118,7 @@ function readRecords({ database, taskDir }: Scene): Records & { integrity: reado
 }
 
 /** Whether a worker has the task's lock (flock(2)). */
-function isLocked(path: string): boolean {
+export function isLocked(path: string): boolean {
   using file = Deno.openSync(path, { create: true, write: true });
   return !file.tryLockSync(false);
 }
