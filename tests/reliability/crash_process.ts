@@ -21,7 +21,7 @@ import { makeProject, type Project } from "../support/project.ts";
 import { makeRalph, type Ralph } from "../support/ralph.ts";
 import type { Script } from "../support/scripted_model.ts";
 import { until } from "../support/wait.ts";
-import { assertNothingLostAt, isLocked, type Records } from "./nothing_lost.ts";
+import { assertNothingLostAt, isLocked, readRecords, type Records } from "./nothing_lost.ts";
 import type { ServerRecord } from "./server_record.ts";
 
 export interface Crashing extends AsyncDisposable {
@@ -31,6 +31,8 @@ export interface Crashing extends AsyncDisposable {
   killAt<T>(point: Promise<T>): Promise<T>;
   /** Runs ralph in the foreground to its end: what it printed, and when it was started. */
   finish(): Promise<{ stdout: string; startedAt: number }>;
+  /** How far the task's session and its iterations are, in words. */
+  onRecord(): string;
   /** The session is completed, nothing is lost, and each story got one prompt. */
   check(server: ServerRecord): Promise<Records>;
   /** Resolves when a worker has the task's lock. */
@@ -105,6 +107,19 @@ export async function crashing(url: string): Promise<Crashing> {
       const { code, stdout, stderr } = await ralph(run("t"), { cwd: project.root });
       assert.equal(code, 0, stdout + stderr);
       return { stdout, startedAt };
+    },
+
+    onRecord() {
+      const { sessions, iterations } = readRecords({ database, taskDir: dir });
+      const steps = iterations.map((row) =>
+        [
+          "begun",
+          ...row.opencode_session_id ? ["bound"] : [],
+          ...row.prompted_at ? ["prompted"] : [],
+          ...row.outcome ? ["ended"] : [],
+        ].join(", ")
+      );
+      return [sessions.at(-1)?.status ?? "nothing", ...steps].join("; ");
     },
 
     async check(server) {

@@ -1,4 +1,5 @@
 /** The real process, killed with SIGKILL at each step of an iteration, and gone on with. */
+import assert from "node:assert/strict";
 import { systemClock } from "../../src/host/clock.ts";
 import { assignment } from "../support/agent.ts";
 import { afterEffect, type Fault, gate } from "../support/fake_faults.ts";
@@ -20,6 +21,8 @@ interface Here extends Crashing {
 /** A step of an iteration, and how the worker is kept there. Hands back what to do before the next. */
 interface Point {
   readonly at: string;
+  /** What is then on record, and what the server has: that it died there, and nowhere else. */
+  readonly left: string;
   readonly hold: (here: Here) => Promise<(() => unknown) | void>;
 }
 
@@ -39,6 +42,7 @@ const unrecorded = (on: Fault["on"], when: "before" | "after" = "after") => asyn
 const POINTS: readonly Point[] = [
   {
     at: "C1: it has the lock, and nothing is on record",
+    left: "nothing; 0 made, 0 prompted, 0 ended",
     async hold(here) {
       const locked = here.lockDatabase();
       await here.hasLock();
@@ -47,18 +51,22 @@ const POINTS: readonly Point[] = [
   },
   {
     at: "C3: the session is on record, and no iteration",
+    left: "running; 0 made, 0 prompted, 0 ended",
     hold: (here) => here.withhold("GET /session/status").reached,
   },
   {
     at: "C4: the iteration cannot be recorded",
+    left: "running; 0 made, 0 prompted, 0 ended",
     hold: unrecorded("GET /session/status"),
   },
   {
     at: "C5: the OpenCode session is asked for, and never made",
+    left: "running; begun; 0 made, 0 prompted, 0 ended",
     hold: (here) => here.withhold(CREATE).reached,
   },
   {
     at: "C5: the OpenCode session is made after the worker's death",
+    left: "running; begun; 0 made, 0 prompted, 0 ended",
     async hold(here) {
       const request = here.withhold(CREATE);
       await request.reached;
@@ -67,15 +75,22 @@ const POINTS: readonly Point[] = [
   },
   {
     at: "C5: the OpenCode session is made, and the reply does not come",
+    left: "running; begun; 1 made, 0 prompted, 0 ended",
     hold: (here) => here.withhold(CREATE, "after").reached,
   },
-  { at: "C6: the OpenCode session's id cannot be recorded", hold: unrecorded(CREATE) },
+  {
+    at: "C6: the OpenCode session's id cannot be recorded",
+    left: "running; begun; 1 made, 0 prompted, 0 ended",
+    hold: unrecorded(CREATE),
+  },
   {
     at: "C7: the prompt is sent, and never arrives",
+    left: "running; begun, bound; 1 made, 0 prompted, 0 ended",
     hold: (here) => here.withhold(PROMPT).reached,
   },
   {
     at: "C7: the prompt arrives after the worker's death",
+    left: "running; begun, bound; 1 made, 0 prompted, 0 ended",
     async hold(here) {
       const request = here.withhold(PROMPT);
       await request.reached;
@@ -84,11 +99,17 @@ const POINTS: readonly Point[] = [
   },
   {
     at: "C7: the prompt has arrived, and the reply does not come",
+    left: "running; begun, bound; 1 made, 1 prompted, 0 ended",
     hold: (here) => here.withhold(PROMPT, "after").reached,
   },
-  { at: "C8: that the prompt was taken cannot be recorded", hold: unrecorded(PROMPT) },
+  {
+    at: "C8: that the prompt was taken cannot be recorded",
+    left: "running; begun, bound; 1 made, 1 prompted, 0 ended",
+    hold: unrecorded(PROMPT),
+  },
   {
     at: "C9: the agent works, and ends while nobody is there",
+    left: "running; begun, bound, prompted; 1 made, 1 prompted, 0 ended",
     async hold(here) {
       const { goOn } = await here.agentWaits("US-001");
       return async () => {
@@ -99,6 +120,7 @@ const POINTS: readonly Point[] = [
   },
   {
     at: "C9: the agent works, and ends when the next worker is there",
+    left: "running; begun, bound, prompted; 1 made, 1 prompted, 0 ended",
     async hold(here) {
       const { goOn } = await here.agentWaits("US-001");
       return () => {
@@ -112,6 +134,7 @@ const POINTS: readonly Point[] = [
   },
   {
     at: "C10: the turn has ended, and its messages do not come",
+    left: "running; begun, bound, prompted; 1 made, 1 prompted, 1 ended",
     hold: (here) =>
       here.withhold(({ route }) =>
         route === MESSAGES && here.fake.ledger.some(({ type }) => type === "turn_ended")
@@ -119,6 +142,7 @@ const POINTS: readonly Point[] = [
   },
   {
     at: "C11: a gate runs",
+    left: "running; begun, bound, prompted; 1 made, 1 prompted, 1 ended",
     async hold(here) {
       await here.gateWaits();
       return here.releaseGate;
@@ -126,6 +150,7 @@ const POINTS: readonly Point[] = [
   },
   {
     at: "C11: the gates have run, and the outcome cannot be recorded",
+    left: "running; begun, bound, prompted; 1 made, 1 prompted, 1 ended",
     async hold(here) {
       await here.gateWaits();
       const locked = here.lockDatabase();
@@ -135,6 +160,8 @@ const POINTS: readonly Point[] = [
   },
   {
     at: "C12: all gates run once more at the end",
+    left:
+      "running; begun, bound, prompted, ended; begun, bound, prompted, ended; 2 made, 2 prompted, 2 ended",
     async hold(here) {
       const { goOn } = await here.agentWaits("US-002");
       goOn();
@@ -144,6 +171,8 @@ const POINTS: readonly Point[] = [
   },
   {
     at: "C13: all has been done, and the session's end cannot be recorded",
+    left:
+      "running; begun, bound, prompted, ended; begun, bound, prompted, ended; 2 made, 2 prompted, 2 ended",
     async hold(here) {
       const { goOn } = await here.agentWaits("US-002");
       goOn();
@@ -154,6 +183,12 @@ const POINTS: readonly Point[] = [
     },
   },
 ];
+
+function onServer({ ledger }: FakeOpenCode): string {
+  const count = (type: string) => ledger.filter((entry) => entry.type === type).length;
+  return `${count("session_created")} made, ${count("prompt")} prompted, ` +
+    `${count("turn_ended")} ended`;
+}
 
 async function ended(fake: FakeOpenCode): Promise<void> {
   await until(() => fake.ledger.some(({ type }) => type === "turn_ended"), {
@@ -193,10 +228,11 @@ async function withFake(body: (here: Here) => Promise<void>): Promise<void> {
   });
 }
 
-for (const { at, hold } of POINTS) {
+for (const { at, left, hold } of POINTS) {
   Deno.test(`killed at ${at}: the next \`ralph run\` goes on, and nothing is lost`, async () => {
     await withFake(async (here) => {
       const release = await here.killAt(hold(here));
+      assert.equal(`${here.onRecord()}; ${onServer(here.fake)}`, left);
       await release?.();
       const { startedAt } = await here.finish();
       await here.check(await recordOfFake(here.fake, here.project.root));

@@ -96,7 +96,9 @@ export async function assertNothingLostAt(scene: Scene): Promise<Records> {
 }
 
 /** I1: the file is whole, and what it holds can be read. */
-function readRecords({ database, taskDir }: Scene): Records & { integrity: readonly string[] } {
+export function readRecords(
+  { database, taskDir }: Pick<Scene, "database" | "taskDir">,
+): Records & { integrity: readonly string[] } {
   const db = new DatabaseSync(database, { readOnly: true });
   try {
     const all = <Row>(sql: string) => db.prepare(sql).all({ taskDir }) as unknown as Row[];
