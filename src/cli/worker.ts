@@ -365,7 +365,7 @@ function verificationOf(
       store: (text) => folder.write(KEPT_TESTS, new TextEncoder().encode(text)),
     }),
     testsCount: settings.tests === "counted",
-    work,
+    work: { takeBack: (storyIds) => recorder.write(() => work.takeBack(storyIds)) },
     gates: settings.verify,
     tree: {
       state: (known) => treeState(root, known),

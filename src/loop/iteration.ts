@@ -162,7 +162,7 @@ export async function conclude(
     after,
     ignore: path.relative(task.projectRoot, task.dir),
   });
-  const settled = settle(tools, session, { number, agenda, report });
+  const settled = await settle(tools, session, { number, agenda, report });
   const verdict = await verification.judgeTurn({
     iteration: number,
     agenda,
@@ -241,18 +241,18 @@ function leftEnd(end: TurnReport["end"]): TurnReport["end"] {
   return { kind: "interrupted", why: `the worker was asked to end in mid-turn${unconfirmed}` };
 }
 
-/** The PRD put right. When the file system refuses that, the next reading of the PRD says so. */
-function settle(
-  { clock }: LoopTools,
+/**
+ * The PRD put right, as soon as there is room for it. When the file system refuses that otherwise,
+ * the next reading of the PRD says so.
+ */
+async function settle(
+  { clock, recorder }: LoopTools,
   { work, lease }: SessionContext,
   { number, agenda, report }: { number: number; agenda: Agenda; report: TurnReport },
-): { stories: readonly Story[]; words?: string } {
+): Promise<{ stories: readonly Story[]; words?: string }> {
+  const at = { sessionId: lease.sessionId, iteration: number, now: clock.now() };
   try {
-    return work.settle(report, {
-      sessionId: lease.sessionId,
-      iteration: number,
-      now: clock.now(),
-    });
+    return await recorder.write(() => work.settle(report, at));
   } catch (error) {
     if (!(error instanceof RalphError)) throw error;
     return { stories: agenda.stories, words: error.message };

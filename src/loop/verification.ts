@@ -72,7 +72,8 @@ export interface VerificationOptions {
   tests: TestsKept;
   /** Whether missing tests take back a claim. */
   testsCount: boolean;
-  work: Pick<Work, "takeBack">;
+  /** Its `takeBack` may wait. */
+  work: { takeBack(...of: Parameters<Work["takeBack"]>): void | Promise<void> };
   /** Gates of the settings: they count for every story. */
   gates: readonly Gate[];
   tree: {
@@ -120,10 +121,10 @@ export function createVerification(options: VerificationOptions): Verification {
   }
 
   /** What could not be written is told: the next reading of the PRD finds it as it is. */
-  function takeBack(storyIds: readonly string[]): readonly Note[] {
+  async function takeBack(storyIds: readonly string[]): Promise<readonly Note[]> {
     if (storyIds.length === 0) return [];
     try {
-      work.takeBack(storyIds);
+      await work.takeBack(storyIds);
       return [];
     } catch (error) {
       if (!(error instanceof RalphError)) throw error;
@@ -183,7 +184,7 @@ export function createVerification(options: VerificationOptions): Verification {
       });
       const takenBack = judged.filter(({ held }) => held === false);
       const stands = judged.filter(({ held }) => held !== false);
-      const notWritten = takeBack(takenBack.map(({ storyId }) => storyId));
+      const notWritten = await takeBack(takenBack.map(({ storyId }) => storyId));
       if (judged.some(({ held }) => held) && lost === "") tests.accept();
       claims.push(...stands.map(({ storyId }) => ({ storyId, iteration })));
 
@@ -237,7 +238,7 @@ export function createVerification(options: VerificationOptions): Verification {
         return { ...recorded, proof, takenBack };
       }
       const ids = new Set(takenBack.map(({ storyId }) => storyId));
-      const allNotes = [...notes, ...takeBack([...ids])];
+      const allNotes = [...notes, ...await takeBack([...ids])];
       claims = claims.filter(({ storyId }) => !ids.has(storyId));
       fresh = new Set();
       return {

@@ -2,6 +2,8 @@
  * What a session works through: the stories of a PRD, or a prompt without stories, which is then one
  * story that passes when the agent promises so.
  */
+import { RalphError } from "../error.ts";
+import { StoreError } from "../registry/database.ts";
 import type { Gate } from "../task/gate.ts";
 import { parsePrd, type Story } from "../task/prd.ts";
 import type { Task } from "../task/find.ts";
@@ -31,12 +33,14 @@ export interface Work {
   recall(): Agenda;
   /**
    * Looks at what the turn left, and puts right what the agent must not change. `words` says what
-   * was put right, `undefined` when nothing was. Throws `RalphError` as `settlePrd` does.
+   * was put right, `undefined` when nothing was. Throws `RalphError` as `settlePrd` does, and
+   * `StoreError` while the disk is full: the only good copy is in this process's hands then.
    */
   settle(
     turn: Pick<TurnReport, "end" | "toolRuns">,
     options: { sessionId: number; iteration: number; now: number },
   ): { stories: readonly Story[]; words?: string };
+  /** Throws as `settle` does. */
   takeBack(storyIds: readonly string[]): void;
 }
 
@@ -69,17 +73,19 @@ export function prdWork(
       return agendaOf(good);
     },
     settle({ toolRuns }, { sessionId, iteration, now }) {
-      const settled = settlePrd(good ?? readGoodPrd(files, prdPath), {
-        files,
-        projectRoot: task.projectRoot,
-        toolIntervals: toolRuns?.map(({ start, end = now }) => ({ start, end })),
-        sessionId,
-        iteration,
-      });
+      const settled = whileThereIsRoom(() =>
+        settlePrd(good ?? readGoodPrd(files, prdPath), {
+          files,
+          projectRoot: task.projectRoot,
+          toolIntervals: toolRuns?.map(({ start, end = now }) => ({ start, end })),
+          sessionId,
+          iteration,
+        })
+      );
       good = settled.good;
       return { stories: agendaOf(good).stories, words: settled.words || undefined };
     },
-    takeBack: (storyIds) => takeBackClaims(files, prdPath, storyIds),
+    takeBack: (storyIds) => whileThereIsRoom(() => takeBackClaims(files, prdPath, storyIds)),
   };
 }
 
@@ -108,3 +114,18 @@ export function promptWork({ task, promised }: { task: Task; promised: boolean }
     takeBack: () => passes = false,
   };
 }
+
+/** A full disk is trouble that may pass; what the file system refuses otherwise is not. */
+function whileThereIsRoom<T>(act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    if (!(error instanceof RalphError) || !isFull(error.cause)) throw error;
+    const hint = { text: "see how much room there is", command: "df -h" };
+    throw new StoreError(error.message, { passing: true, hints: [hint], cause: error });
+  }
+}
+
+/** errno(3): the disk, or the user's share of it. */
+const isFull = (cause: unknown) =>
+  cause instanceof Error && "code" in cause && ["ENOSPC", "EDQUOT"].includes(String(cause.code));

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { prdWork, promptWork } from "../../../src/loop/work.ts";
 import { RalphError } from "../../../src/error.ts";
+import { StoreError } from "../../../src/registry/database.ts";
 import { PROMISE } from "../../support/agent.ts";
 import { temporaryFolder } from "../../support/folder.ts";
 
@@ -45,6 +46,34 @@ Deno.test("a PRD is kept as it is read; ticks are claims, all else is put back",
   assert.deepEqual(broken.stories.map(({ passes }) => passes), [true, false]);
   here.work.takeBack(["US-001"]);
   assert.equal(Deno.readTextFileSync(here.prdPath), PRD);
+});
+
+Deno.test("a PRD that cannot be put right while the disk is full waits, and then is", () => {
+  using here = world();
+  here.work.read();
+  let isFull = true;
+  const full = () => {
+    throw Object.assign(new Error("No space left on device (os error 28)"), { code: "ENOSPC" });
+  };
+  const { prdPath, root } = here;
+  const work = prdWork({
+    files: { ...Deno, openSync: (...of) => isFull && of[1]?.write ? full() : Deno.openSync(...of) },
+    task: { name: "t", dir: `${root}/tasks/t`, projectRoot: root, prdPath },
+    prdPath,
+    keep: () => {},
+  });
+  work.read();
+  Deno.removeSync(prdPath);
+  const isPassing = (error: unknown) => error instanceof StoreError && error.passing;
+  assert.throws(() => work.settle(byAgent(), at), isPassing);
+  isFull = false;
+  assert.match(
+    work.settle(byAgent(), at).words ?? "",
+    /was deleted or moved; the PRD was put back/,
+  );
+  assert.equal(Deno.readTextFileSync(prdPath), PRD);
+  isFull = true;
+  assert.throws(() => work.takeBack(["US-001"]), isPassing);
 });
 
 Deno.test("a turn that broke off with its worker is judged against the copy that was kept", () => {
