@@ -26,7 +26,7 @@ export async function endAtOnce(
   if (open) {
     const { number } = open;
     const { detail } = end;
-    registry.endIteration(lease, { number, outcome, detail, storiesPassed: [], answers: [] });
+    registry.endIteration(lease, { number, outcome, detail, storiesPassed: [] });
   }
   registry.endSession(lease, end);
 }

@@ -153,8 +153,6 @@ export async function conclude(
   const { recorder, clock, emit } = tools;
   const { lease, task, verification } = session;
   const end = isLeaving(signal) ? leftEnd(report.end) : report.end;
-  const answers = report.answers.map(({ asked, reply, at }) => ({ asked, answer: reply, at }));
-  for (const { asked, answer } of answers) emit({ type: "answered", asked, answer });
 
   const after = await tools.tree.state(task.projectRoot, before);
   const change = before && after && await tools.tree.change(task.projectRoot, {
@@ -199,7 +197,6 @@ export async function conclude(
       commits: change?.commits,
       filesChanged: change?.files.length,
       usage,
-      answers,
     })
   );
   tellVerdict(verdict, emit);
@@ -311,6 +308,7 @@ async function runTurn(
 
   const text = buildPrompt(promptFacts(tools, order));
   return await followTurn(tools, order, {
+    number,
     sessionId,
     send: async () => {
       await askPatiently(async () => {
@@ -331,11 +329,17 @@ async function runTurn(
 export function followTurn(
   tools: LoopTools,
   { lease, task }: SessionContext,
-  options: Omit<TurnOptions, "onEvent" | "onActivity" | "beforeAbort">,
+  { number, ...options }:
+    & Omit<TurnOptions, "onEvent" | "onActivity" | "onAnswer" | "beforeAbort">
+    & { number: number },
 ): Promise<TurnReport> {
-  const { turns, registry, emit } = tools;
+  const { turns, registry, recorder, emit } = tools;
   return turns.run({
     ...options,
+    async onAnswer({ asked, reply: answer, at }) {
+      await recorder.write((registry) => registry.addAnswer(lease, number, { asked, answer, at }));
+      emit({ type: "answered", asked, answer });
+    },
     onEvent: narrator({
       sessionId: options.sessionId,
       projectRoot: task.projectRoot,

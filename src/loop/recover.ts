@@ -83,6 +83,7 @@ async function reportOf(
   }
   emit({ type: "activity", text: recovery.words });
   const report = await followTurn(tools, session, {
+    number: iteration.number,
     sessionId,
     send: () => Promise.resolve(),
     limits: { ...turnLimits(settings.limits, spent), startMs: NOT_STARTED_MS },

@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts";
 import type { OpenCode } from "../opencode/client.ts";
+import { RalphError } from "../error.ts";
 import { OpenCodeError } from "../opencode/error.ts";
 import type { PermissionRequest, QuestionRequest } from "../opencode/model.ts";
 import { answerPermission, answerQuestions } from "./answer.ts";
@@ -26,12 +27,21 @@ export interface Responder {
   readonly answers: readonly Answer[];
 }
 
-/** Answers what `family` asks, each request once, and nothing that others ask. */
+/**
+ * Answers what `family` asks, each request once, and nothing that others ask. `record` is called
+ * before an answer is given: when it fails, none is given, and `poll` tries again.
+ */
 export function createResponder(
-  { client, clock, family }: { client: OpenCode; clock: Clock; family: Family },
+  { client, clock, family, record = () => Promise.resolve() }: {
+    client: OpenCode;
+    clock: Clock;
+    family: Family;
+    record?: (answer: Answer) => Promise<void>;
+  },
 ): Responder {
   const answers: Answer[] = [];
   const taken = new Set<string>();
+  const recorded = new Set<string>();
 
   async function answer(
     request: Omit<Answer, "at">,
@@ -42,11 +52,14 @@ export function createResponder(
     taken.add(key);
     try {
       if (!await family.owns(request.sessionId)) return;
+      const answer = { ...request, at: clock.now() };
+      if (!recorded.has(request.requestId)) await record(answer);
+      recorded.add(request.requestId);
       await send();
-      answers.push({ ...request, at: clock.now() });
+      answers.push(answer);
     } catch (error) {
-      if (!(error instanceof OpenCodeError)) throw error;
-      const answeredByOthers = error.kind === "not_found";
+      if (!(error instanceof RalphError)) throw error;
+      const answeredByOthers = error instanceof OpenCodeError && error.kind === "not_found";
       if (!answeredByOthers) taken.delete(key);
     }
   }

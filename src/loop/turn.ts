@@ -61,6 +61,8 @@ export interface TurnOptions {
   /** Events of this OpenCode session and its sub-agents', and of the stream itself. */
   readonly onEvent: (event: AgentEvent) => void;
   readonly onActivity: (activity: Activity) => void;
+  /** Called before an answer is given to what the agent asked; see `createResponder`. */
+  readonly onAnswer?: (answer: Answer) => Promise<void>;
   /** Called before the turn is aborted. What it throws is thrown by `run`, and the turn goes on. */
   readonly beforeAbort?: () => void;
   /** For a turn that an earlier worker began: how long it has worked, in milliseconds. */
@@ -121,7 +123,7 @@ export function createTurns({ client, clock, signal }: TurnsOptions): Turns {
 function createTurn(options: TurnOptions & { client: OpenCode; clock: Clock }) {
   const { client, clock, sessionId, limits, prices = new Map(), signal } = options;
   const family = createFamily(client, sessionId);
-  const responder = createResponder({ client, clock, family });
+  const responder = createResponder({ client, clock, family, record: options.onAnswer });
   const memory = createMemory(clock.monotonic(), { prices, workedMs: options.workedBeforeMs });
   const bell = createBell(clock);
   const report = onChange(options.onActivity);
@@ -129,7 +131,16 @@ function createTurn(options: TurnOptions & { client: OpenCode; clock: Clock }) {
   /** Whether the server may have something to abort. */
   let mayBeAtWork = options.workedBeforeMs !== undefined;
   let missedEvents = false;
+  let bug: { error: unknown } | undefined;
   let sendFailure: string | undefined;
+
+  /** What nobody expected ends the turn that it happened in. */
+  function inBackground(work: Promise<void>): void {
+    work.catch((error) => {
+      bug = { error };
+      bell.ring();
+    });
+  }
 
   function stop(): void {
     stopped.resolve(undefined);
@@ -144,8 +155,8 @@ function createTurn(options: TurnOptions & { client: OpenCode; clock: Clock }) {
       return bell.ring();
     }
     // These find out by themselves whether they are ours: none may be passed over.
-    if (event.type === "permission") void responder.permission(event.request);
-    if (event.type === "question") void responder.question(event.request);
+    if (event.type === "permission") inBackground(responder.permission(event.request));
+    if (event.type === "question") inBackground(responder.question(event.request));
     if (event.type === "session") family.note(event.session);
 
     const from = sessionOf(event);
@@ -200,12 +211,13 @@ function createTurn(options: TurnOptions & { client: OpenCode; clock: Clock }) {
     const onSlow = () => report(waitingForServer(SLOW));
     while (!signal.aborted) {
       const rang = await bell.wait(lookMs);
+      if (bug) throw bug.error;
       if (signal.aborted) return undefined;
       memory.spend(clock.monotonic(), phase);
       if (missedEvents || clock.monotonic() - polledAt >= TICK_MS) {
         missedEvents = false;
         polledAt = clock.monotonic();
-        void responder.poll();
+        inBackground(responder.poll());
       }
       const cancelSlow = clock.after(SLOW_MS, onSlow);
       try {

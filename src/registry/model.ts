@@ -216,5 +216,4 @@ export interface IterationEnd {
   gates?: readonly GateRecord[];
   claims?: readonly Claim[];
   notes?: readonly Note[];
-  answers: readonly { asked: string; answer: string; at: number }[];
 }

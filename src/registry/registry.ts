@@ -325,7 +325,24 @@ export function openRegistry(options: RegistryOptions) {
       });
     },
 
-    /** Outcome, usage and answers of an iteration, all at once. */
+    /** Writes down what an agent asked and is answered. `at` in epoch milliseconds. */
+    addAnswer(
+      lease: Lease,
+      number: number,
+      { asked, answer, at }: { asked: string; answer: string; at: number },
+    ): void {
+      atomically(() => {
+        update(lease, "activity = activity", {});
+        change(
+          `INSERT INTO answers (session_id, iteration, position, asked, answer, answered_at)
+            VALUES (@sessionId, @number, (SELECT count(*) FROM answers
+              WHERE session_id = @sessionId AND iteration = @number), @asked, @answer, @at)`,
+          { sessionId: lease.sessionId, number, asked, answer, at: new Date(at).toISOString() },
+        );
+      });
+    },
+
+    /** Outcome and usage of an iteration, all at once. */
     endIteration(lease: Lease, end: IterationEnd): void {
       atomically(() => {
         update(lease, "activity = 'between iterations', activity_since = @now", {});
@@ -380,20 +397,6 @@ export function openRegistry(options: RegistryOptions) {
             },
           );
         }
-        end.answers.forEach((answer, position) => {
-          change(
-            `INSERT INTO answers (session_id, iteration, position, asked, answer, answered_at)
-              VALUES (@sessionId, @number, @position, @asked, @answer, @at)`,
-            {
-              sessionId: lease.sessionId,
-              number: end.number,
-              position,
-              asked: answer.asked,
-              answer: answer.answer,
-              at: new Date(answer.at).toISOString(),
-            },
-          );
-        });
       });
     },
 

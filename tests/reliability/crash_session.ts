@@ -5,6 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { sleep } from "../../src/clock.ts";
 import { assignment, write } from "../support/agent.ts";
 import type { FakeScript } from "../support/fake_script.ts";
@@ -108,9 +109,19 @@ async function checkWhatIsLeft(
   const prompts = world.fake.ledger.filter(({ type }) => type === "prompt");
   assert.equal(prompts.length, UNDISTURBED.length, "prompts");
   assert(iterations.length - made.length <= kills, "iterations that were not sent");
+  const answers = answersOnRecord(world);
+  // What was recorded, and not given by a worker that died, is given and recorded by the next.
+  assert(answers >= 1 && answers <= 1 + kills, `${answers} answers to one question`);
   const aborts = world.fake.ledger.filter((entry) => entry.type === "abort" && entry.effective);
   assert.equal(aborts.length, 0, "aborted turns");
   assert.deepEqual([...Deno.readDirSync(world.task.dir)].map(({ name }) => name), ["prd.json"]);
+}
+
+function answersOnRecord({ database }: World): number {
+  const db = new DatabaseSync(database, { readOnly: true });
+  const { count } = db.prepare("SELECT count(*) AS count FROM answers").get() ?? {};
+  db.close();
+  return Number(count);
 }
 
 /** How many of a worker's steps belong to its recovery: those until it reads the PRD to go on. */

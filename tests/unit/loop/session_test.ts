@@ -140,7 +140,6 @@ Deno.test("what is left of an earlier worker: outcomes, the failure, a turn that
     storiesPassed: [],
     failure: "it fails",
     failureKey: "key",
-    answers: [],
   });
   begin(2);
   here.registry.setOpenCodeSession(lease, 2, "ses_2");
@@ -176,7 +175,6 @@ Deno.test("what blocked the agent counts until a person has answered, whichever 
     outcome: "worked",
     storiesPassed: [],
     blocked: "a key",
-    answers: [],
   });
   const again = await here.begin();
   assert.equal(again.past[0].blocked, "a key");

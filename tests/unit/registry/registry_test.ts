@@ -62,6 +62,7 @@ Deno.test("a session goes from its start through an iteration to its end", () =>
   assert.equal(registry.session(lease.sessionId)?.activity, "prompting");
   registry.setOpenCodeSession(lease, 1, "ses_1");
   registry.setPrompted(lease, 1);
+  registry.addAnswer(lease, 1, { asked: "may I?", answer: "once", at: NOW });
   registry.endIteration(lease, {
     number: 1,
     outcome: "advanced",
@@ -70,7 +71,6 @@ Deno.test("a session goes from its start through an iteration to its end", () =>
     commits: 1,
     filesChanged: 2,
     usage,
-    answers: [{ asked: "may I?", answer: "once", at: NOW }],
   });
   registry.endSession(lease, { status: "completed", reason: "all_stories_pass", detail: "done" });
 
@@ -97,7 +97,7 @@ Deno.test("unknown usage is null, not nought", () => {
     storyTitle: "A",
     openCodeTitle: "unique",
   });
-  registry.endIteration(lease, { number: 1, outcome: "error", storiesPassed: [], answers: [] });
+  registry.endIteration(lease, { number: 1, outcome: "error", storiesPassed: [] });
   assert.equal(registry.iterations(lease.sessionId)[0].usage, null);
   registry.close();
 });
@@ -133,7 +133,7 @@ Deno.test("a worker whose session was taken over can write nothing more", () => 
   assert.throws(() => registry.setActivity(old, "x"), LostSession);
   assert.throws(() => registry.setPrompted(old, 1), LostSession);
   assert.throws(() => registry.setOpenCodeSession(old, 1, "ses_x"), LostSession);
-  const end = { number: 1, outcome: "worked", storiesPassed: [], answers: [] } as const;
+  const end = { number: 1, outcome: "worked", storiesPassed: [] } as const;
   assert.throws(() => registry.endIteration(old, end), LostSession);
   assert.throws(
     () => registry.endSession(old, { status: "stopped", reason: "user_stop", detail: "" }),
@@ -312,7 +312,6 @@ Deno.test("what the loop found out is read back, by iteration and in order", () 
       { storyId: "c", held: null, why: "stopped" },
     ],
     notes: [{ about: "prd", text: "put back" }],
-    answers: [],
   });
   const [iteration] = registry.iterations(lease.sessionId);
   assert.deepEqual(
