@@ -16,8 +16,11 @@ export interface TestServer extends AsyncDisposable {
   log(): string;
   /** Ends the process (default SIGKILL) and resolves when it is gone. Its tools' children stay. */
   kill(signal?: Deno.Signal): Promise<void>;
-  /** Starts it again after `kill`, same port and home, and resolves when it is healthy. */
-  start(): Promise<void>;
+  /**
+   * Starts it again after `kill`, same port and home, and resolves when it is healthy. From then on
+   * it is of `version`, where that is given.
+   */
+  start(options?: { version?: Version }): Promise<void>;
 }
 
 export interface ServerOptions {
@@ -44,8 +47,8 @@ const TERM_TIMEOUT_MS = 5_000;
  * within a minute. However this process ends, nothing of the server is left: see `guard`.
  */
 export async function startServer(options: ServerOptions): Promise<TestServer> {
-  const { version, model, password } = options;
-  const binary = await opencodeBinary(version);
+  const { model, password } = options;
+  let { version } = options;
   const home = await Deno.realPath(await Deno.makeTempDir({ prefix: "ralph-opencode-" }));
   const guardian = guard(home);
   const logFile = join(home, "server.log");
@@ -55,7 +58,9 @@ export async function startServer(options: ServerOptions): Promise<TestServer> {
 
   const log = () => Deno.readTextFileSync(logFile);
 
-  async function start() {
+  async function start(other: { version?: Version } = {}) {
+    version = other.version ?? version;
+    const binary = await opencodeBinary(version);
     child = new Deno.Command("/bin/sh", {
       // Deno cannot give a child a file to write to
       args: ["-c", 'exec "$@" >>"$0" 2>&1', logFile, binary, "serve", "--hostname=127.0.0.1"]
@@ -110,7 +115,9 @@ export async function startServer(options: ServerOptions): Promise<TestServer> {
   return {
     url,
     port,
-    version,
+    get version() {
+      return version;
+    },
     get pid() {
       return child?.pid ?? 0;
     },
