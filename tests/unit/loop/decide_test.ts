@@ -226,3 +226,29 @@ Deno.test("a wish of a person and the session's limits come before a wait", () =
   const short = { ...limits, durationMs: 8 };
   assert.equal(shown(decide({ ...waiting, spent, limits: short })), "stopped budget");
 });
+
+Deno.test("turns that the server lost count like errors, and the last of them is the reason", () => {
+  const lost: Past = { outcome: "interrupted", detail: "it went away", server: "lost_turn" };
+  const [error] = past("error");
+  assert.equal(shown(decide({ past: [lost, lost] })), "iterate");
+  const three = decide({ past: [lost, error, lost] });
+  assert.equal(shown(three), "failed server_unreachable");
+  assert.match(detailOf(three), /^3 iterations in a row .* it went away$/);
+  assert.equal(shown(decide({ past: [lost, lost, error] })), "failed provider_error");
+  assert.equal(shown(decide({ past: [lost, lost, ...past("worked"), lost] })), "iterate");
+  assert.equal(
+    shown(decide({ past: past("interrupted", "interrupted", "interrupted") })),
+    "iterate",
+  );
+  const held: Past = { ...lost, outcome: "advanced" };
+  assert.equal(shown(decide({ past: [held, held, held] })), "iterate", "what held counts");
+});
+
+Deno.test("a server that stayed away ends the session, unless its limits came first", () => {
+  const away: Past = { outcome: "error", detail: "nothing was sent", server: "away" };
+  assert.equal(shown(decide({ past: [away] })), "failed server_unreachable");
+  assert.equal(detailOf(decide({ past: [away] })), "nothing was sent");
+  const spent = { costUsd: 0, tokens: 0, durationMs: 10 };
+  const over = decide({ past: [away], spent, limits: { ...limits, durationMs: 10 } });
+  assert.equal(shown(over), "stopped budget");
+});

@@ -260,3 +260,29 @@ Deno.test("what a call cost is quoted, derived from the price, or unknown", () =
   assert.deepEqual(cost({ error: { name: "MessageAbortedError", message: "" } }), unknown);
   assert.deepEqual(cost({ completedAt: undefined }), unknown, "it broke off");
 });
+
+Deno.test("while the server is gone nothing is counted, and nothing that was counted is lost", () => {
+  const memory = createMemory(0);
+  memory.spend(5_000, "idle");
+  memory.spend(15_000, "server_gone");
+  memory.spend(18_000, "idle");
+  assert.equal(memory.now.stillMs, 8_000);
+  memory.spend(20_000, "working");
+  memory.spend(30_000, "server_gone");
+  memory.spend(33_000, "working");
+  const { stillMs, quietMs, workedMs, spent } = memory.now;
+  assert.deepEqual([stillMs, quietMs, workedMs, spent.durationMs], [0, 5_000, 5_000, 33_000]);
+});
+
+Deno.test("what is new in the newest message is a sign of life, the same again is none", () => {
+  const memory = createMemory(0);
+  memory.seeLast(halfWritten);
+  memory.spend(5_000, "working");
+  memory.seeLast(halfWritten);
+  assert.equal(memory.now.quietMs, 5_000);
+  for (const change of [{ text: "more" }, { toolRuns: [{ start: 1 }] }, { completedAt: 1 }]) {
+    memory.seeLast(message(change));
+    assert.equal(memory.now.quietMs, 0);
+    memory.spend(memory.now.spent.durationMs + 1_000, "working");
+  }
+});
