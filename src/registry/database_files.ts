@@ -89,7 +89,8 @@ export function makeIfMissing(path: string): void {
     Deno.writeFileSync(half, new Uint8Array(), { mode: 0o600 });
     const database = new DatabaseSync(half);
     try {
-      database.prepare("PRAGMA journal_mode = WAL").get();
+      // Writes the first page; a change of the journal's mode would fail without a word.
+      database.prepare("PRAGMA user_version = 0").run();
     } finally {
       database.close();
     }
