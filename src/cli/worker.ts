@@ -96,7 +96,7 @@ export async function work(
   signal.addEventListener("abort", stopToo);
   if (signal.aborted) stopToo();
   const streamEnd = new AbortController();
-  const registry = openStore(context);
+  const registry = openStoreOr(context, lock.release);
   try {
     const notCopied = whyNotCopied(registry);
     const { settings } = await readSettings({
@@ -264,6 +264,15 @@ async function workOn(
     return end;
   } finally {
     stopWatching();
+  }
+}
+
+function openStoreOr(context: Context, giveUp: () => void): Registry {
+  try {
+    return openStore(context);
+  } catch (error) {
+    giveUp();
+    throw error;
   }
 }
 

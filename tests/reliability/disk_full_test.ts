@@ -7,3 +7,8 @@ Deno.test("whatever room is left, each write is recorded whole or not at all, an
   assert(found.refusedWrites > 20, JSON.stringify(found));
   assert(found.refusedMakings > 5, JSON.stringify(found));
 });
+
+Deno.test("without room commands show what can be read, say so, and name a command; a migration is made whole or not at all", async () => {
+  const found = JSON.parse(await onSmallDisk("disk_full_commands.ts", { sizeKb: 2_000 }));
+  assert(found.refused > 10 && found.migrated > 10, JSON.stringify(found));
+});

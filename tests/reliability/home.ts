@@ -4,14 +4,22 @@ import picocolors from "picocolors";
 import type { Context } from "../../src/cli/context.ts";
 import { execute } from "../../src/cli/main.ts";
 import type { Stream } from "../../src/cli/output.ts";
-import { migrationsOf } from "../../src/cli/store.ts";
 import { systemClock } from "../../src/host/clock.ts";
+import { type Migration, migrationOf } from "../../src/registry/migrations.ts";
 import type { NewSession, WorkerSettings } from "../../src/registry/model.ts";
 import { openRegistry, type Registry } from "../../src/registry/registry.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { makeProject, type Project } from "../support/project.ts";
 
 const MAIN = new URL("../../main.ts", import.meta.url).href;
+
+const MIGRATIONS = new URL("../../migrations/", import.meta.url);
+
+/** Those that ralph brings along, by number. */
+export const migrations: readonly Migration[] = [...Deno.readDirSync(MIGRATIONS)]
+  .map(({ name }) => migrationOf(name, Deno.readTextFileSync(new URL(name, MIGRATIONS))))
+  .filter((migration) => migration !== undefined)
+  .sort((a, b) => a.number - b.number);
 
 /** All is done already: `ralph run` records a session of no iteration, and asks no server. */
 const FINISHED = "# PRD\n\n### US-001: Only\n\n- [x] it is done\n";
@@ -93,7 +101,7 @@ export async function makeHome({ data }: { data?: string } = {}): Promise<Home> 
       Deno.mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
       return openRegistry({
         path: database,
-        migrations: migrationsOf(context),
+        migrations,
         now: () => Date.now(),
         timeoutMs,
       });
