@@ -258,7 +258,7 @@ function workerWords({ workerPid, workerUnit, workerVersion }: Session, alive: b
 /** Only a worker that lives would write into it. */
 function logWords(path: string, { alive }: { alive: boolean }): string {
   const problem = alive ? whyNotLogged(path) : undefined;
-  return problem === undefined ? path : `${path} (lines are missing: ${problem})`;
+  return problem === undefined ? path : `${path} (lines may be missing: ${problem})`;
 }
 
 /** Each gate as it was when it ran last. */

@@ -371,7 +371,8 @@ function verificationOf(
       root,
       tools,
       stored: counted && new TextDecoder().decode(counted),
-      store: (text) => folder.write(KEPT_TESTS, new TextEncoder().encode(text)),
+      store: (text) =>
+        recorder.write(() => folder.write(KEPT_TESTS, new TextEncoder().encode(text))),
     }),
     testsCount: settings.tests === "counted",
     work: { takeBack: (storyIds) => recorder.write(() => work.takeBack(storyIds)) },

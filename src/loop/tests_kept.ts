@@ -9,7 +9,7 @@ export interface TestsKept {
   /** Which tests are missing, emptied or newly skipped, in words; empty when none are. */
   lost(): Promise<string>;
   /** From now on what was counted last is what must stay. */
-  accept(): void;
+  accept(): Promise<void>;
 }
 
 /** `stored` is what an earlier worker of the session handed to `store`; undefined for a new session. */
@@ -18,22 +18,22 @@ export function keepTests(
     root: string;
     tools: JudgeTools;
     stored: string | undefined;
-    store: (text: string) => void;
+    store: (text: string) => void | Promise<void>;
   },
 ): TestsKept {
   let base: Census | undefined = stored === undefined ? undefined : JSON.parse(stored);
   let last = base;
 
-  function keep(census: Census): void {
+  async function keep(census: Census): Promise<void> {
+    await store(JSON.stringify(census));
     base = census;
-    store(JSON.stringify(census));
   }
 
   return {
     async begin() {
       if (base) return;
       last = await takeCensus(root, { tools });
-      keep(last);
+      await keep(last);
     },
     async lost() {
       try {
@@ -44,8 +44,8 @@ export function keepTests(
       }
       return base ? compareCensus(base, last).words : "";
     },
-    accept() {
-      if (last) keep(last);
+    async accept() {
+      if (last) await keep(last);
     },
   };
 }

@@ -185,7 +185,7 @@ export function createVerification(options: VerificationOptions): Verification {
       const takenBack = judged.filter(({ held }) => held === false);
       const stands = judged.filter(({ held }) => held !== false);
       const notWritten = await takeBack(takenBack.map(({ storyId }) => storyId));
-      if (judged.some(({ held }) => held) && lost === "") tests.accept();
+      if (judged.some(({ held }) => held) && lost === "") await tests.accept();
       claims.push(...stands.map(({ storyId }) => ({ storyId, iteration })));
 
       const notes: Note[] = [

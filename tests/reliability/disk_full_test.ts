@@ -12,3 +12,7 @@ Deno.test("without room commands show what can be read, say so, and name a comma
   const found = JSON.parse(await onSmallDisk("disk_full_commands.ts", { sizeKb: 2_000 }));
   assert(found.refused > 10 && found.migrated > 10, JSON.stringify(found));
 });
+
+Deno.test("a disk that fills up in mid-turn: the worker waits and says so, and the turn is recorded once when there is room", async () => {
+  await onSmallDisk("disk_full_run.ts", { sizeKb: 2_000 });
+});

@@ -22,6 +22,8 @@ export async function onSmallDisk(
   const child = new Deno.Command("unshare", {
     args: [
       ...userNamespace,
+      // However it ends, so does all that it has started.
+      ...["--pid", "--fork", "--kill-child", "--mount-proc"],
       ...["--mount", "--propagation", "private", "--", "sh", "-ec"],
       'mount -t tmpfs -o "size=$1k" tmpfs "$2"; exec "$3" run -A --quiet "$4" "$2"',
       ...["sh", String(sizeKb), folder, Deno.execPath(), script],

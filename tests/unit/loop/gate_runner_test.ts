@@ -53,13 +53,13 @@ Deno.test("tests are counted against what was there, over workers, until that is
   });
   let stored: string | undefined;
   const keep = () =>
-    keepTests({ root: project.root, tools, stored, store: (text) => stored = text });
+    keepTests({ root: project.root, tools, stored, store: (text) => void (stored = text) });
   await keep().begin();
   await project.write("a_test.ts", "");
   const later = keep();
   await later.begin();
   assert.match(await later.lost(), /1 test deleted: a_test\.ts: adds/);
-  later.accept();
+  await later.accept();
   assert.equal(await keep().lost(), "");
   await Deno.remove(`${project.root}/.git`, { recursive: true });
   assert.match(await later.lost(), /^the tests cannot be counted: /);

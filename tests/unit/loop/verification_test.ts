@@ -62,7 +62,7 @@ async function world(
     tests: {
       begin: () => Promise.resolve(),
       lost: () => Promise.resolve(here.lost),
-      accept: () => here.accepted++,
+      accept: () => Promise.resolve(void here.accepted++),
     },
     testsCount: true,
     work: {
