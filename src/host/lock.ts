@@ -5,6 +5,7 @@
  */
 import { type Clock, sleep } from "../clock.ts";
 import { RalphError } from "../error.ts";
+import { shellWord } from "../terminal/shell_word.ts";
 
 export interface Lock {
   release(): void;
@@ -30,8 +31,11 @@ export async function takeLock(path: string, clock: Clock): Promise<Lock | undef
  * writes about the dead worker is then certain.
  */
 export function workerLives(path: string, whileFree?: () => void): boolean {
-  // On a disk that is full or read-only none can be made, and a look needs no more than the file.
-  const file = openIfThere(path) ?? open(path);
+  const file = openIfThere(path) ?? make(path);
+  if (!file) {
+    whileFree?.();
+    return false;
+  }
   try {
     if (!file.tryLockSync(false)) return true;
     whileFree?.();
@@ -41,9 +45,20 @@ export function workerLives(path: string, whileFree?: () => void): boolean {
   }
 }
 
+/** Undefined when it is not there. For a look that is enough, on a read-only disk, too. */
 function openIfThere(path: string): Deno.FsFile | undefined {
   try {
     return Deno.openSync(path, { read: true });
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw cannotOpen(path, error);
+  }
+}
+
+/** Undefined when it cannot be made: then no worker can hold it, and none can begin. */
+function make(path: string): Deno.FsFile | undefined {
+  try {
+    return open(path);
   } catch {
     return undefined;
   }
@@ -53,11 +68,15 @@ function open(path: string): Deno.FsFile {
   try {
     return Deno.openSync(path, { create: true, read: true, write: true, mode: 0o600 });
   } catch (error) {
-    throw new RalphError(
-      "state",
-      `cannot open the lock file ${path}: ${error instanceof Error ? error.message : error}`,
-      [{ text: "see who may write there", command: `ls -l '${path}'` }],
-      { cause: error },
-    );
+    throw cannotOpen(path, error);
   }
+}
+
+function cannotOpen(path: string, error: unknown): RalphError {
+  return new RalphError(
+    "state",
+    `cannot open the lock file ${path}: ${error instanceof Error ? error.message : error}`,
+    [{ text: "see who may write there", command: `ls -l ${shellWord(path)}` }],
+    { cause: error },
+  );
 }

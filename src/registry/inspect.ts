@@ -2,7 +2,7 @@
 import { DatabaseSync } from "node:sqlite";
 import { type Hint, RalphError } from "../error.ts";
 import { mendingHints } from "./copies.ts";
-import { openDatabase, transaction } from "./database.ts";
+import { openDatabase } from "./database.ts";
 import { damageOf, orphansOf } from "./soundness.ts";
 import { databaseError, noRoom } from "./store_error.ts";
 import { type Migration, refuseUnusable, schemaVersion } from "./migrations.ts";
@@ -48,14 +48,17 @@ export function inspectDatabase(
 }
 
 /**
- * Why nothing can be written into the database just now; undefined when all is well. Takes the lock
- * that a writer takes, and lets it go.
+ * Why nothing can be written into the database just now; undefined when all is well. Begins to write,
+ * and takes it back.
  */
 export function whyNotWritable(path: string): RalphError | undefined {
   let database: DatabaseSync | undefined;
   try {
     database = openDatabase(path, { readOnly: false, timeoutMs: BUSY_MS });
-    transaction(database, () => {});
+    database.prepare("BEGIN IMMEDIATE").run();
+    // A file that is read-only is found by this alone.
+    database.prepare("PRAGMA user_version = 0").run();
+    database.prepare("ROLLBACK").run();
     return noRoom(path);
   } catch (error) {
     const refusal = databaseError(error, { path, timeoutMs: BUSY_MS });

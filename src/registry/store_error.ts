@@ -112,10 +112,8 @@ export function notWritable(path: string, error: unknown): StoreError {
     {
       passing: true,
       hints: [
-        {
-          text: "see who may use it",
-          command: `ls -ld ${[folder, path].map(shellWord).join(" ")}`,
-        },
+        // Its side files, too: SQLite makes them with the rights that the database then had.
+        { text: "see who may use it", command: `ls -la ${shellWord(folder)}` },
         { text: "see whether its disk is read-only", command: `findmnt -T ${shellWord(folder)}` },
       ],
       cause: error,

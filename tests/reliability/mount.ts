@@ -1,32 +1,54 @@
-/** Programs on a small disk of their own: a tmpfs in a mount namespace, gone when they end. */
+/** Programs in namespaces of their own: on a small disk, or without root's rights. */
 import { fileURLToPath } from "node:url";
 
-export interface Mount {
-  /** The size of the disk, in KiB. */
-  sizeKb: number;
-  /** How long the program may take. Default: 60 000. */
+interface Run {
+  /** After the folder. */
+  args?: readonly string[];
+  /** How long it may take. Default: 60 000. */
   timeoutMs?: number;
 }
 
 /**
- * Runs a program of this folder with the disk's folder as its first argument, and returns what it
- * printed. Throws when it fails, and where the kernel refuses a namespace or a mount.
+ * Runs a program of this folder with the folder of a tmpfs of `sizeKb` KiB as its first argument, and
+ * returns what it printed. Throws when it fails, and where the kernel refuses a namespace or a mount.
  */
 export async function onSmallDisk(
   program: string,
-  { sizeKb, timeoutMs = 60_000 }: Mount,
+  { sizeKb, ...run }: Run & { sizeKb: number },
+): Promise<string> {
+  const asRoot = Deno.uid() === 0 ? [] : ["--user", "--map-root-user"];
+  return await inNamespace(program, {
+    ...run,
+    unshare: [...asRoot, "--mount", "--propagation", "private", "--mount-proc"],
+    before: `mount -t tmpfs -o size=${sizeKb}k tmpfs "$1"`,
+  });
+}
+
+/**
+ * Runs a program of this folder with a temporary folder as its first argument, where the modes of
+ * files count for root, too. Throws as `onSmallDisk` does.
+ */
+export async function withoutRootsRights(program: string, run: Run): Promise<string> {
+  return await inNamespace(program, { ...run, unshare: ["--user"], before: ":" });
+}
+
+async function inNamespace(
+  program: string,
+  { unshare, before, args = [], timeoutMs = 60_000 }: Run & {
+    unshare: readonly string[];
+    /** Shell, with the folder as $1. */
+    before: string;
+  },
 ): Promise<string> {
   const folder = await Deno.makeTempDir({ prefix: "ralph-disk-" });
   const script = fileURLToPath(new URL(program, import.meta.url));
-  const userNamespace = Deno.uid() === 0 ? [] : ["--user", "--map-root-user"];
+  const command = [Deno.execPath(), "run", "-A", "--quiet", script, folder, ...args];
   const child = new Deno.Command("unshare", {
     args: [
-      ...userNamespace,
+      ...unshare,
       // However it ends, so does all that it has started.
-      ...["--pid", "--fork", "--kill-child", "--mount-proc"],
-      ...["--mount", "--propagation", "private", "--", "sh", "-ec"],
-      'mount -t tmpfs -o "size=$1k" tmpfs "$2"; exec "$3" run -A --quiet "$4" "$2"',
-      ...["sh", String(sizeKb), folder, Deno.execPath(), script],
+      ...["--pid", "--fork", "--kill-child", "--", "sh", "-ec"],
+      ...[`${before}; shift; exec "$@"`, "sh", folder, ...command],
     ],
     stdin: "null",
     stdout: "piped",
@@ -40,7 +62,7 @@ export async function onSmallDisk(
     return decoder.decode(stdout);
   } finally {
     clearTimeout(timer);
-    await Deno.remove(folder);
+    await Deno.remove(folder, { recursive: true });
   }
 }
 
