@@ -30,7 +30,8 @@ export async function execute(args: readonly string[], context: Context): Promis
     const onlyHelp = error instanceof CommanderError && error.exitCode === 0;
     if (onlyHelp || error instanceof Deno.errors.BrokenPipe) return EXIT.done;
     const { shownError } = await import("./shown_error.ts");
-    const { text, exitCode } = shownError(error, {
+    const { withWhoLocks } = await import("./who_locks.ts");
+    const { text, exitCode } = shownError(await withWhoLocks(error, context), {
       json: args.includes("--json"),
       colors: output.err.colors,
     });

@@ -17,6 +17,9 @@ import { lockPath, openStore, openStoreReadOnly } from "./store.ts";
 
 const LISTED_MAX = 12;
 
+/** What is read may be shown without it. */
+const MARK_MS = 1_000;
+
 /** The key that the task of this session has in the folders of locks, signals and logs. */
 export function keyOf(session: Session): string {
   return taskKey({ name: session.taskName, dir: session.taskDir });
@@ -83,7 +86,7 @@ export function reread(context: Context, session: Session): Session {
 /** Marks a running session as failed if its worker is dead. */
 export function markIfDead(context: Context, session: Session): void {
   workerLives(lockPath(context, keyOf(session)), () => {
-    const registry = openStore(context);
+    const registry = openStore(context, { timeoutMs: MARK_MS });
     try {
       registry.markWorkerDied(session, "the worker ended without a word");
     } finally {

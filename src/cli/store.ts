@@ -18,14 +18,18 @@ export function pathsOf(context: Context): Paths {
   return pathsFrom(context.environment);
 }
 
-/** Opens the registry for writing; makes or migrates it when that is needed. */
-export function openStore(context: Context): Registry {
+/**
+ * Opens the registry for writing; makes or migrates it when that is needed. `timeoutMs`: how long to
+ * wait for a program that has it locked, when not as long as usual.
+ */
+export function openStore(context: Context, { timeoutMs }: { timeoutMs?: number } = {}): Registry {
   const { database } = pathsOf(context);
   makePrivateFolder(path.dirname(database));
   return openRegistry({
     path: database,
     migrations: migrationsOf(context),
     now: () => context.clock.now(),
+    timeoutMs,
   });
 }
 
