@@ -22,12 +22,12 @@ const WRITES: readonly ((registry: Registry, lease: Lease) => void)[] = [
     }),
   (registry, lease) => registry.setOpenCodeSession(lease, 1, "ses_1"),
   (registry, lease) => registry.setPrompted(lease, 1),
+  (registry, lease) => registry.addAnswer(lease, 1, { asked: "a".repeat(500), answer: "b", at: 0 }),
   (registry, lease) =>
     registry.endIteration(lease, {
       number: 1,
       outcome: "worked",
       storiesPassed: ["US-001"],
-      answers: [{ asked: "a", answer: "b", at: 0 }],
       claims: [{ storyId: "US-001", held: true, why: null }],
       notes: [{ about: "git", text: "n".repeat(3_000) }],
       gates: Array.from({ length: 5 }, (_, i) => ({
