@@ -142,7 +142,7 @@ export async function work(
           status: "failed",
           reason: "internal_error",
           detail: `a bug in ralph: ${error instanceof Error ? error.message : error}`,
-        });
+        }).catch(() => {}); // whoever finds the worker gone records that
       }
       throw error;
     } finally {

@@ -155,10 +155,15 @@ Deno.test("a caller that is killed before it has said what to do leaves nothing"
 Deno.test("a worker that fails itself exits 70 with the stack in its log, and its session has failed", async () => {
   await using world = await makeWorld();
   const { cli, url, row, sql, fake, log, modelCalls } = world;
-  fake.setScript(() => say("I did nothing"));
+  const asked = Promise.withResolvers<void>();
+  fake.setScript(async () => {
+    await asked.promise;
+    return say("I did nothing");
+  });
   await world.run("three", "-n", "5");
   await modelCalls(1);
   await cli("checkpoint", "three");
+  asked.resolve();
   assert.equal((await cli("wait", "three")).code, 8);
   // What no program wrote: a bug elsewhere would look like this.
   sql(`UPDATE session_starts SET settings = '{"verify":7,"limits":{"iterations":5}}' RETURNING 1`);
