@@ -176,6 +176,8 @@ function taskToRun(context: Context, argument: string): Task {
 }
 
 async function inForeground(context: Context, order: WorkerOrder, json: boolean): Promise<number> {
+  // As in the background: the agent may remove the folder that the user stands in.
+  Deno.chdir("/");
   const [out, err] = [unread(context.output.out), unread(context.output.err)];
   const stop = new AbortController();
   let signalled: EndingSignal | undefined;

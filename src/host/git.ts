@@ -8,6 +8,8 @@ export interface TreeState {
   branch?: string;
   /** Paths that differ from the commit. */
   changed: ReadonlyMap<string, ChangedPath>;
+  /** Folders, each with a `/` at its end, that are repositories of their own: not in this tree. */
+  repositories?: readonly string[];
 }
 
 export interface ChangedPath {
@@ -50,6 +52,7 @@ export async function treeState(
   if (output === undefined) return undefined;
   let head: string | undefined;
   let branch: string | undefined;
+  const repositories: string[] = [];
   const entries: [string, ChangedPath & { hash?: boolean }][] = [];
   for (const record of output.split("\0")) {
     const [, header, value] = /^# branch\.(oid|head) (.*)$/s.exec(record) ?? [];
@@ -58,6 +61,10 @@ export async function treeState(
     const found = changedPath(record);
     if (!found) continue;
     const [file, committed] = found;
+    if (file.endsWith("/")) {
+      repositories.push(file);
+      continue;
+    }
     const look = lookAt(root, file);
     const before = known?.changed.get(file);
     const same = before?.mark === look.mark;
@@ -73,7 +80,7 @@ export async function treeState(
     if (!hash) return [file, entry];
     return [file, { ...entry, now: `${entry.now}:${hashes.get(file) ?? entry.mark}` }];
   });
-  return { head, branch, changed: new Map(changed) };
+  return { head, branch, changed: new Map(changed), repositories };
 }
 
 /**
@@ -120,8 +127,6 @@ function changedPath(record: string): [string, string | undefined] | undefined {
   if (count === undefined || record[1] !== " ") return undefined;
   const fields = record.split(" ");
   const file = fields.slice(count).join(" ");
-  // Another repository inside of this one: what is in it is not in this tree.
-  if (file.endsWith("/")) return undefined;
   // Of an unmerged file the second stage is that of the commit.
   const [mode, blob] = { "1": [fields[3], fields[6]], "u": [fields[4], fields[8]] }[record[0]] ??
     [];

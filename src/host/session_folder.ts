@@ -20,11 +20,13 @@ export function sessionFolder(folder: string): SessionFolder {
     path: folder,
     read: (name) => readFileIfAny(path.join(folder, name)),
     write(name, bytes) {
+      makePrivateFolder(folder); // an agent may have removed it
       const half = path.join(folder, `${name}.part`);
       Deno.writeFileSync(half, bytes, { mode: 0o600 });
       Deno.renameSync(half, path.join(folder, name));
     },
     clear() {
+      makePrivateFolder(folder);
       for (const { name } of [...Deno.readDirSync(folder)]) {
         Deno.removeSync(path.join(folder, name), { recursive: true });
       }

@@ -112,7 +112,7 @@ function fruitless(all: readonly Past[], limits: Limits): Action | undefined {
   }
   const nothing = inRow(past, ({ outcome }) => outcome === "nothing");
   if (nothing >= limits.noProgress) {
-    const detail = `${nothing} iterations in a row changed no file and passed no story`;
+    const detail = `${nothing} iterations in a row passed no story and showed no change of a file`;
     return end("stopped", "no_progress", detail);
   }
   const key = last?.failureKey;

@@ -169,7 +169,7 @@ export async function conclude(
     tree: after,
     found: [
       ...settled.words ? [{ about: "prd", text: settled.words } as const] : [],
-      ...branchNotes(before, after),
+      ...gitNotes({ before, after, change }),
     ],
   }, signal);
   const usage = usageOf(report);
@@ -222,9 +222,14 @@ export async function conclude(
   };
 }
 
-/** Work goes where the agent went: only what is in the tree counts. */
-function branchNotes(before: TreeState | undefined, after: TreeState | undefined): Note[] {
-  if (!before || !after || before.branch === after.branch) return [];
+/** Work goes where the agent went: only what is in the tree counts, as far as git can tell. */
+function gitNotes(
+  { before, after, change }: { before?: TreeState; after?: TreeState; change?: TreeChange },
+): Note[] {
+  if (!before) return [];
+  if (!after) return [{ about: "git", text: "the git repository is gone or damaged" }];
+  if (!change) return [{ about: "git", text: "the git repository was replaced by another one" }];
+  if (before.branch === after.branch) return [];
   const [from, to] = [before, after].map(({ branch }) =>
     branch === undefined ? "no branch" : `the branch \`${plain(branch, 80)}\``
   );

@@ -76,12 +76,8 @@ export function judge(facts: IterationFacts): Judgement {
   if (change && (change.workCommits > 0 || change.files.length > 0)) {
     return with_("worked", ...fallen.length > 0 ? [] : [`${story.id} does not pass yet`]);
   }
-  return with_(
-    "nothing",
-    fallen.length > 0
-      ? "no file was changed"
-      : `${story.id} does not pass, and no file was changed`,
-  );
+  const files = change ? "no file was changed" : "git cannot say whether a file was changed";
+  return with_("nothing", fallen.length > 0 ? files : `${story.id} does not pass, and ${files}`);
 }
 
 /** What the provider's part in the end means. */

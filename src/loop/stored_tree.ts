@@ -1,14 +1,14 @@
 import type { TreeState } from "../host/git.ts";
 
 /** The state of a work tree as JSON text. */
-export function storeTree({ head, branch, changed }: TreeState): string {
-  return JSON.stringify({ head, branch, changed: [...changed] });
+export function storeTree({ changed, ...rest }: TreeState): string {
+  return JSON.stringify({ ...rest, changed: [...changed] });
 }
 
 /** The state that `storeTree` made the text of. */
 export function storedTree(text: string): TreeState {
-  const { head, branch, changed } = JSON.parse(text);
-  return { head, branch, changed: new Map(changed) };
+  const { changed, ...rest } = JSON.parse(text);
+  return { ...rest, changed: new Map(changed) };
 }
 
 const KEPT_TREE = "tree.json";

@@ -7,6 +7,7 @@ import type { TreeChange, TreeState } from "../host/git.ts";
 import type { Claim, GateRecord, Note } from "../registry/model.ts";
 import { type Gate, gateKey } from "../task/gate.ts";
 import type { Story } from "../task/prd.ts";
+import { plain } from "../terminal/plain.ts";
 import { failureSignature } from "../verify/failure_signature.ts";
 import type { GateResult } from "../verify/gates.ts";
 import {
@@ -150,11 +151,21 @@ export function createVerification(options: VerificationOptions): Verification {
 
   /** Why nothing shows that anything was done; undefined when something does. */
   async function missingEvidence(): Promise<string | undefined> {
-    const now = start && await tree.state(start);
-    const change = start && now && await tree.change({ before: start, after: now });
-    if (!change) return "git cannot say what changed since the session began";
+    if (!start) return "git could not say what was there when the session began";
+    const now = await tree.state(start);
+    if (!now) return "git cannot say what is there now: its repository is gone or damaged";
+    const change = await tree.change({ before: start, after: now });
+    if (!change) {
+      return "the git repository was replaced: this one does not know the commit that the session " +
+        "began with";
+    }
     if (change.files.length > 0) return undefined;
-    return `nothing outside ${options.taskFolder} differs from when the session began`;
+    const nothing = `nothing outside ${options.taskFolder} differs from when the session began`;
+    const known = new Set(start.repositories);
+    const own = (now.repositories ?? []).filter((one) => !known.has(one));
+    if (own.length === 0) return nothing;
+    return `${nothing}: ${own.map((one) => `\`${plain(one, 80)}\``).join(", ")} is now a git ` +
+      "repository of its own, whose files are no part of this one";
   }
 
   return {

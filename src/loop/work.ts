@@ -8,6 +8,7 @@ import type { Gate } from "../task/gate.ts";
 import { parsePrd, type Story } from "../task/prd.ts";
 import type { Task } from "../task/find.ts";
 import {
+  folderId,
   type GoodPrd,
   type PrdFiles,
   readGoodPrd,
@@ -58,6 +59,7 @@ export function prdWork(
   },
 ): Work {
   let good = interrupted;
+  let rootId: string | undefined;
   const agendaOf = (good: GoodPrd): Agenda => {
     const { stories, verify = [], format } = parsePrd(good);
     return { stories, gates: verify, format };
@@ -65,6 +67,7 @@ export function prdWork(
   return {
     read() {
       good = readGoodPrd(files, prdPath);
+      rootId = folderId(files, task.projectRoot);
       keep(good);
       return agendaOf(good);
     },
@@ -77,6 +80,7 @@ export function prdWork(
         settlePrd(good ?? readGoodPrd(files, prdPath), {
           files,
           projectRoot: task.projectRoot,
+          rootId,
           toolIntervals: toolRuns?.map(({ start, end = now }) => ({ start, end })),
           sessionId,
           iteration,

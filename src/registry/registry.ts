@@ -33,7 +33,11 @@ import { damaged, databaseError, type DatabasePlace } from "./store_error.ts";
 /** The session is no longer this worker's. */
 export class LostSession extends RalphError {
   constructor(lease: Lease) {
-    super("conflict", `session ${lease.sessionId} was taken over by another worker`);
+    super(
+      "conflict",
+      `session ${lease.sessionId} is not this worker's any more: another one took it over, or its ` +
+        "record was changed",
+    );
   }
 }
 

@@ -33,6 +33,8 @@ export interface SettleOptions {
   files: PrdFiles;
   /** Real path. */
   projectRoot: string;
+  /** Its `folderId` when the turn began; undefined when that is not known. */
+  rootId: string | undefined;
   /** The tool calls of the turn; undefined when they are not known. */
   toolIntervals: readonly Interval[] | undefined;
   /** These two name what is kept. */
@@ -95,7 +97,14 @@ export function readGoodPrd(files: PrdFiles, prdPath: string): GoodPrd {
 export function settlePrd(good: GoodPrd, options: SettleOptions): SettledPrd {
   const { files, projectRoot } = options;
   const shown = plain(good.path);
-  const found = attempt(`look at the PRD ${shown}`, () => look(files, good.path, projectRoot));
+  const found = attempt(`look at the PRD ${shown}`, () => {
+    const found = look(files, good.path, projectRoot);
+    // A disk that went away leaves an empty folder: nothing is to be put there.
+    const isThere = found.kind !== "missing" || options.rootId === undefined ||
+      options.rootId === folderId(files, projectRoot);
+    if (!isThere) throw new Error(ROOT_GONE);
+    return found;
+  });
   const { changedBy, bytes, violations } = judge(good, found, options.toolIntervals);
   if (violations.length === 0) {
     const mode = found.kind === "file" ? found.mode : good.mode;
@@ -152,6 +161,14 @@ export function removeHalfWritten(files: PrdFiles, prdPath: string): void {
   });
 }
 
+const ROOT_GONE = "the folder of the project was deleted, moved or replaced";
+
+/** Tells a folder from another one that takes its place; undefined where there is none. */
+export function folderId(files: PrdFiles, folder: string): string | undefined {
+  const info = lstat(files, folder);
+  return info && `${info.dev}:${info.ino}`;
+}
+
 /** Nobody else's, so that it may be removed. */
 const halfName = (prdPath: string, n: number) => `${prdPath}.ralph-half${n}`;
 
@@ -188,7 +205,7 @@ function isPersons(
 /** The PRD, unless a folder above it is not there any more or is no folder. */
 function look(files: PrdFiles, prdPath: string, projectRoot: string): Found {
   if (!lstat(files, projectRoot)?.isDirectory) {
-    throw new Error("the folder of the project was deleted, moved or replaced");
+    throw new Error(ROOT_GONE);
   }
   for (const place of foldersAbove(prdPath, projectRoot)) {
     const info = lstat(files, place);

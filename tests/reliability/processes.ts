@@ -85,7 +85,7 @@ export async function makeWorld(files: Readonly<Record<string, string>> = {}): P
   }
 
   stack.defer(async () => {
-    const rows = await cli("status", "--json");
+    const rows = await ralph(["status", "--json"], { cwd: "/" });
     for (const { workerPid } of JSON.parse(rows.stdout || "[]") as Row[]) {
       if (workerPid !== null) await end(workerPid);
     }

@@ -57,7 +57,7 @@ const cases: [string, Partial<IterationFacts>, Outcome, RegExp][] = [
   ["files changed", { change: changed }, "worked", /b does not pass yet/],
   ["only commits", { change: { workCommits: 1, files: [] } }, "worked", /b does not pass yet/],
   ["nothing changed", { change: none }, "nothing", /no file was changed/],
-  ["git could not say", {}, "nothing", /no file was changed/],
+  ["git could not say", {}, "nothing", /git cannot say whether a file was changed/],
   ["the provider refused", { end: failed, change: changed }, "error", /APIError/],
   ["the answer was cut", { end: { ...good, finish: "length" } }, "error", /output limit/],
   [

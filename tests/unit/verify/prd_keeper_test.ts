@@ -33,10 +33,10 @@ function project(): { root: string; prd: string; good: GoodPrd } & Disposable {
 
 /** After the second turn of session 7, whose tool calls are not known. */
 function settle(
-  { good, root }: { good: GoodPrd; root: string },
+  { good, root, rootId }: { good: GoodPrd; root: string; rootId?: string },
   { files = Deno, toolIntervals }: { files?: PrdFiles; toolIntervals?: readonly Interval[] } = {},
 ) {
-  const options = { files, projectRoot: root, toolIntervals, sessionId: 7, iteration: 2 };
+  const options = { files, projectRoot: root, rootId, toolIntervals, sessionId: 7, iteration: 2 };
   return settlePrd(good, options);
 }
 

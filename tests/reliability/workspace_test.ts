@@ -1,0 +1,251 @@
+/** The work tree, and ralph's own files, in every state in which an agent or a person can leave them. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { bash, inRounds, PROMISE } from "../support/agent.ts";
+import { hang } from "../support/scripted_model.ts";
+import { makeWorld, prd, type World } from "./processes.ts";
+
+/** An agent whose first turn is one shell command; the others only promise. `$HOME` is ralph's. */
+function agentDoes(world: World, command: string): void {
+  let turns = 0;
+  const script = `HOME=${world.ralph.home}; ${command}`;
+  world.fake.setScript((request) => {
+    if (request.step === 0) turns++;
+    const first = turns === 1;
+    return inRounds(request, [() => first ? [bash(script)] : []], () => `done\n\n${PROMISE}`);
+  });
+}
+
+const TICK = "sed -i 's/\\[ \\]/[x]/' tasks/one/prd.md";
+const COMMIT = "git add -A; git -c user.name=a -c user.email=a@b.c commit -qm work";
+
+interface Case {
+  name: string;
+  command: string;
+  code: number;
+  /** What `ralph run` printed. */
+  says: RegExp[];
+  /** What must be in the tree afterwards, or must not (with a `!`). */
+  tree?: string[];
+}
+
+const CASES: Case[] = [
+  {
+    name: "the work tree is removed",
+    command: 'R=$(pwd); cd /; rm -rf "$R"',
+    code: 1,
+    says: [
+      /the folder of the project was deleted, moved or replaced/,
+      /the git repository is gone or damaged/,
+      /git cannot say whether a file was changed/,
+      /^failed: cannot read the PRD .*\/tasks\/one\/prd\.md: there is no such file$/m,
+    ],
+    tree: ["!."],
+  },
+  {
+    name: "the work tree goes away, as a disk that is unmounted: nothing is made in its place",
+    command: 'R=$(pwd); cd /; mv "$R" "$R.away"',
+    code: 1,
+    says: [/^failed: cannot read the PRD .*: there is no such file$/m],
+    tree: ["!.", "../project.away/a.txt", "../project.away/tasks/one/prd.md"],
+  },
+  {
+    name: "the work tree goes away, and an empty folder is in its place: nothing is made in it",
+    command: 'R=$(pwd); cd /; mv "$R" "$R.away"; mkdir "$R"',
+    code: 1,
+    says: [/^failed: cannot read the PRD .*: there is no such file$/m],
+    tree: ["!tasks", "../project.away/tasks/one/prd.md"],
+  },
+  {
+    name: "the task's folder is removed: the PRD is put back, and the loop goes on",
+    command: "rm -rf tasks/one",
+    code: 1,
+    says: [/tasks\/one was deleted or moved; the PRD was put back/, /^iteration 2\/2/m],
+    tree: ["tasks/one/prd.md"],
+  },
+  {
+    name: "the repository is removed: a claim does not hold, and no change is made up",
+    command: `rm -rf .git; echo new > new.txt; ${TICK}`,
+    code: 1,
+    says: [
+      /the git repository is gone or damaged/,
+      /US-001 was claimed and taken back/,
+      /git cannot say whether a file was changed/,
+    ],
+    tree: ["new.txt", "!.git"],
+  },
+  {
+    name: "the repository is replaced by a new one: unproven, for that reason",
+    command: `rm -rf .git; git init -q; echo new > new.txt; ${COMMIT}; ${TICK}`,
+    code: 1,
+    says: [
+      /the git repository was replaced by another one/,
+      /^stopped: .* but the git repository was replaced: this one does not know the commit/m,
+    ],
+    tree: ["new.txt", ".git"],
+  },
+  {
+    name: "the work goes into a new repository inside of the tree: unproven, and that one is named",
+    command: `mkdir sub; cd sub; git init -q; echo new > new.txt; ${COMMIT}; cd ..; ${TICK}`,
+    code: 1,
+    says: [
+      /^stopped: .* differs from when the session began: `sub\/` is now a git repository of its own/m,
+    ],
+    tree: ["sub/new.txt"],
+  },
+  {
+    name: "a lock of the index is left behind: the work counts, and the lock stays",
+    command: `touch .git/index.lock; echo new > new.txt; ${TICK}`,
+    code: 0,
+    says: [/^completed: the story passes/m],
+    tree: [".git/index.lock", "new.txt"],
+  },
+  {
+    name: "a merge is left half way: it stays as it is",
+    command:
+      `git switch -qc o; echo o > f; ${COMMIT}; git switch -q main; echo m > f; ${COMMIT}; ` +
+      `git merge -q o; ${TICK}`,
+    code: 0,
+    says: [/^completed: the story passes/m],
+    tree: [".git/MERGE_HEAD", "f"],
+  },
+  {
+    name: "the branch is left: that is told, and no branch is switched",
+    command: `git switch -q --detach; echo new > new.txt; ${COMMIT}; ${TICK}`,
+    code: 0,
+    says: [/the agent went from the branch `main` to no branch/, /^completed/m],
+    tree: ["new.txt"],
+  },
+  {
+    name: "the agent raises the limit in ralph.json: that of the session's start counts",
+    command: `echo '{"limits":{"iterations":99}}' > ralph.json`,
+    code: 1,
+    says: [/^stopped: the limit of 2 iterations is reached/m],
+  },
+  {
+    name: "what ralph keeps beside the database is removed: it is made again",
+    command: "rm -rf $HOME/.local/state/ralph",
+    code: 1,
+    says: [/^iteration 2\/2/m, /^stopped: the limit of 2 iterations is reached/m],
+  },
+  {
+    name: "ralph's database is removed: nothing is recorded in a file that nobody sees",
+    command: "rm -f $HOME/.local/share/ralph/sessions.db*",
+    code: 7,
+    says: [/^error: the database .* was removed or replaced while it was open/m, /^hint: /m],
+  },
+  {
+    name:
+      "the agent forges the session's row: the worker ends, and says that its record was changed",
+    command: `deno eval 'import { DatabaseSync } from "node:sqlite"; ` +
+      `new DatabaseSync("'$HOME'/.local/share/ralph/sessions.db").exec("UPDATE sessions ` +
+      `SET status = 1 + 1, ended_at = updated_at".replace("1 + 1", "\\x27completed\\x27"))'`,
+    code: 5,
+    says: [/^error: session 1 is not this worker's any more: .* or its record was changed$/m],
+  },
+];
+
+for (const { name, command, code, says, tree = [] } of CASES) {
+  Deno.test(`in mid-run: ${name}`, async () => {
+    await using world = await makeWorld({ "a.txt": "a" });
+    const { project, url, cli } = world;
+    agentDoes(world, command);
+    const result = await cli("run", "one", "-f", "-n", "2", "--server", url);
+    const said = result.stdout + result.stderr;
+    assert.equal(result.code, code, said);
+    for (const words of says) assert.match(said, words);
+    assert.doesNotMatch(said, /bug in ralph/);
+    for (const file of tree) {
+      const isThere = await Deno.lstat(join(project.root, file.replace("!", "")))
+        .then(() => true, () => false);
+      assert.equal(isThere, !file.startsWith("!"), file);
+    }
+    if (await Deno.stat(join(project.root, ".git")).catch(() => undefined)) {
+      assert.equal(await project.git("stash", "list"), "");
+    }
+  });
+}
+
+/** All that a run may not change before it begins: files, index, branches, stashes, what is under way. */
+async function stateOf({ project }: World): Promise<unknown> {
+  return [
+    await project.git("status", "--porcelain=v2", "--branch"),
+    await project.git("diff"),
+    await project.git("diff", "--cached"),
+    await project.git("for-each-ref"),
+    await project.git("stash", "list"),
+    [...Deno.readDirSync(join(project.root, ".git"))].map(({ name }) => name).sort(),
+  ];
+}
+
+const CONFLICT = `git switch -qc other; echo theirs > a.txt; git commit -qam theirs; ` +
+  `git switch -q main; echo ours > a.txt; git commit -qam ours`;
+
+for (
+  const [what, command, says] of [
+    ["a merge under way", `${CONFLICT}; ! git merge -q other`, /a merge is under way/],
+    ["a rebase under way", `${CONFLICT}; ! git rebase -q other`, /a rebase is under way/],
+    ["a cherry-pick under way", `${CONFLICT}; ! git cherry-pick other`, /a cherry-pick is under/],
+    ["a lock of the index", "touch .git/index.lock", /git's index is locked/],
+  ] as const
+) {
+  Deno.test(`before a run: ${what} is refused with its name and the way out, and stays as it is`, async () => {
+    await using world = await makeWorld({ "a.txt": "a" });
+    const { cli, url, project, fake } = world;
+    await shell(project.root, command);
+    const before = await stateOf(world);
+    const { code, stderr } = await cli("run", "one", "--server", url);
+    assert.equal(code, 5, stderr);
+    assert.match(stderr, says);
+    assert.match(stderr, /^hint: .*: \S/m);
+    assert.deepEqual(await stateOf(world), before);
+    assert.deepEqual(fake.ledger.filter(({ type }) => type === "session_created"), []);
+  });
+}
+
+Deno.test("before a run: changes, staged and not, untracked files, a stash and a detached HEAD stay as they are", async () => {
+  await using world = await makeWorld({ "a.txt": "a", "b.txt": "b" });
+  const { cli, project } = world;
+  await shell(
+    project.root,
+    "echo stashed > a.txt; git stash -q; echo staged > a.txt; git add a.txt; echo dirty > b.txt; " +
+      "echo new > untracked.txt; git switch -q --detach",
+  );
+  const before = await stateOf(world);
+  world.fake.setScript(() => hang());
+  await world.run("one");
+  await world.modelCalls(1);
+  assert.equal((await cli("stop", "one")).code, 0);
+  assert.deepEqual(await stateOf(world), before);
+});
+
+Deno.test("the folder for signals is removed in mid-run: a stop reaches the worker all the same", async () => {
+  await using world = await makeWorld();
+  const { cli, data, row } = world;
+  await world.run("one");
+  await world.modelCalls(1);
+  await Deno.remove(join(data, "signals"), { recursive: true });
+  const { code, stdout, stderr } = await cli("stop", "one");
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /^stopped `one`/);
+  assert.equal((await row("one")).reason, "user_stop");
+});
+
+Deno.test("two runs in one work tree: allowed, with a warning that names the other one", async () => {
+  await using world = await makeWorld({ "tasks/two/prd.md": prd(1) });
+  const { cli, url, row } = world;
+  await world.run("one");
+  const second = await cli("run", "two", "--server", url);
+  assert.equal(second.code, 0);
+  assert.equal(second.stderr, "warning: `one` is running in the same working tree\n");
+  assert.deepEqual([(await row("one")).status, (await row("two")).status], ["running", "running"]);
+});
+
+async function shell(cwd: string, script: string): Promise<void> {
+  const { code, stderr } = await new Deno.Command("/bin/sh", {
+    args: ["-ec", script],
+    cwd,
+    env: { GIT_CONFIG_GLOBAL: "/dev/null", GIT_CONFIG_NOSYSTEM: "1" },
+  }).output();
+  assert.equal(code, 0, new TextDecoder().decode(stderr));
+}
