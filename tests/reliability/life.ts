@@ -19,14 +19,14 @@ export interface Life {
   /** Announces an effect. False when it must not happen, since the life is over. */
   step(name: string): boolean;
   end(): void;
-  /** What the kernel does for a dead process. */
-  atEnd(callback: () => void): void;
+  /** What the kernel does for a dead process. Returns a function that takes it back. */
+  atEnd(callback: () => void): () => void;
 }
 
 /** `onStep` is told each step; it may end the life. */
 export function createLife(onStep: (name: string) => void): Life {
   const over = Promise.withResolvers<undefined>();
-  const endings: (() => void)[] = [];
+  const endings = new Set<() => void>();
   let isOver = false;
   return {
     get isOver() {
@@ -43,7 +43,10 @@ export function createLife(onStep: (name: string) => void): Life {
       for (const callback of endings) callback();
       over.resolve(undefined);
     },
-    atEnd: (callback) => void endings.push(callback),
+    atEnd(callback) {
+      endings.add(callback);
+      return () => endings.delete(callback);
+    },
   };
 }
 
@@ -84,11 +87,13 @@ export function mortalTransport(transport: Transport, life: Life): Transport {
     const leave = () => connection.abort(signal?.reason);
     if (signal?.aborted) leave();
     signal?.addEventListener("abort", leave);
-    life.atEnd(() => connection.abort());
+    const forget = life.atEnd(() => connection.abort());
     const reply = await transport(url, { ...init, signal: connection.signal }).catch((error) => {
       if (life.isOver) return never<Response>();
       throw error;
     });
+    // An event stream stays open.
+    if (url.pathname !== "/event") forget();
     const goesOn = method === "GET" ? !life.isOver : life.step(`after ${name}`);
     return goesOn ? reply : never();
   };

@@ -105,7 +105,7 @@ export interface Worker {
 }
 
 /** Nothing here has to outlive the machine: in memory each fsync is free. */
-const FOLDER = (await Deno.stat("/dev/shm").catch(() => undefined))?.isDirectory
+export const FOLDER = (await Deno.stat("/dev/shm").catch(() => undefined))?.isDirectory
   ? "/dev/shm"
   : undefined;
 const TASK = "t";
@@ -406,7 +406,10 @@ async function runWorker(
 }
 
 /** A killed process leaves the write-ahead log behind, which a mere `close` would take away. */
-function openAsItWasLeft({ database, life }: Place, clock: { now: () => number }): Registry {
+export function openAsItWasLeft(
+  { database, life }: Pick<Place, "database" | "life">,
+  clock: { now: () => number },
+): Registry {
   const registry = mortalDatabase(
     life,
     () => openRegistry({ path: database, migrations: MIGRATIONS, now: clock.now }),
@@ -420,7 +423,7 @@ function openAsItWasLeft({ database, life }: Place, clock: { now: () => number }
   return registry;
 }
 
-function mortalFolder(folder: SessionFolder, life: Life): SessionFolder {
+export function mortalFolder(folder: SessionFolder, life: Life): SessionFolder {
   const check = (name: string) => {
     if (!life.step(`before ${name}`)) throw new Killed();
   };

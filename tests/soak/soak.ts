@@ -1,0 +1,92 @@
+/**
+ * The soak: simulated nights, one seed after the other, each checked after every worker.
+ *
+ *     deno task soak [--iterations N] [--minutes M] [--from SEED]
+ *     deno task soak --seed N        one night, and all that happened in it
+ *     deno task soak --hours H       one worker for H simulated hours, and what it takes
+ *
+ * Exits with 1 when a night failed, and prints its seed and the command that plays it again.
+ */
+import { parseArgs } from "node:util";
+import { runLongNight } from "./long_night.ts";
+import { NightFailure, type NightReport, runNight } from "./night.ts";
+
+const HOUR_MS = 3_600_000;
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: "string" },
+    from: { type: "string", default: "1" },
+    iterations: { type: "string", default: "3000" },
+    minutes: { type: "string", default: "60" },
+    hours: { type: "string" },
+  },
+});
+
+if (values.hours !== undefined) await runLongNight(Number(values.hours));
+else if (values.seed !== undefined) await replay(Number(values.seed));
+else await soak();
+
+async function replay(seed: number): Promise<void> {
+  try {
+    const { log, ...report } = await runNight(seed);
+    console.log(log.join("\n"));
+    console.log(report);
+  } catch (error) {
+    if (error instanceof NightFailure) console.log(error.log.join("\n"));
+    throw error;
+  }
+}
+
+async function soak(): Promise<void> {
+  const iterationsMax = Number(values.iterations);
+  const end = performance.now() + Number(values.minutes) * 60_000;
+  const begun = performance.now();
+  const reports: NightReport[] = [];
+  const failed: number[] = [];
+  let iterations = 0;
+  for (
+    let seed = Number(values.from);
+    iterations < iterationsMax && performance.now() < end;
+    seed++
+  ) {
+    try {
+      const report = await runNight(seed);
+      reports.push(report);
+      iterations += report.iterations;
+    } catch (error) {
+      if (!(error instanceof NightFailure)) throw error;
+      failed.push(seed);
+      console.log(`${error.message}\nplay it again: deno task soak --seed ${seed}\n`);
+    }
+    if (seed % 25 === 0) console.log(`${seed}: ${iterations} iterations${memory()}`);
+  }
+  summarize(reports, { seconds: (performance.now() - begun) / 1000 });
+  if (failed.length > 0) {
+    console.log(`nights that failed: ${failed.join(", ")}`);
+    Deno.exit(1);
+  }
+}
+
+function summarize(reports: readonly NightReport[], { seconds }: { seconds: number }): void {
+  const sum = (of: (report: NightReport) => number) =>
+    reports.reduce((total, report) => total + of(report), 0);
+  const ends: Record<string, number> = {};
+  for (const report of reports) {
+    for (const [how, count] of Object.entries(report.ends)) ends[how] = (ends[how] ?? 0) + count;
+  }
+  console.log(
+    `${reports.length} nights, ${sum(({ workers }) => workers)} workers, ` +
+      `${sum((report) => report.iterations)} iterations, ` +
+      `${Math.round(sum(({ simulatedMs }) => simulatedMs) / HOUR_MS)} simulated hours ` +
+      `in ${Math.round(seconds)} s${memory()}`,
+  );
+  const longest = Math.max(0, ...reports.map(({ longestIterationMs }) => longestIterationMs));
+  console.log(`longest iteration: ${(longest / HOUR_MS).toFixed(1)} simulated hours`);
+  console.log("how workers ended:", ends);
+}
+
+function memory(): string {
+  const { heapUsed, rss } = Deno.memoryUsage();
+  return `, heap ${Math.round(heapUsed / 2 ** 20)} MiB, rss ${Math.round(rss / 2 ** 20)} MiB`;
+}
