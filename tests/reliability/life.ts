@@ -66,7 +66,11 @@ export function mortalClock(clock: Clock, life: Life): Clock {
       if (life.isOver) return () => {};
       const cancel = clock.after(ms, () => {
         cancels.delete(cancel);
-        callback();
+        try {
+          callback();
+        } catch (error) {
+          if (!(error instanceof Killed)) throw error;
+        }
       });
       cancels.add(cancel);
       return () => {

@@ -17,12 +17,12 @@ import { migrations } from "../fixtures/earlier/migrations.ts";
 import { createVirtualClock, type VirtualClock } from "../support/fake_clock.ts";
 import { createFakeOpenCode } from "../support/fake_opencode.ts";
 import { temporaryFolder } from "../support/folder.ts";
-import { createLife } from "../reliability/life.ts";
+import { createLife, Killed } from "../reliability/life.ts";
 import { assertNothingLostAt } from "../reliability/nothing_lost.ts";
 import { recordOfFake } from "../reliability/server_record.ts";
 import { FOLDER } from "../reliability/world.ts";
 import { createAgent } from "./agent.ts";
-import { assertOneTurnAtATime, certain } from "./checks.ts";
+import { assertOneTurnAtATime, certain, exceptLateTicks } from "./checks.ts";
 import { makeNightProject } from "./project.ts";
 import { createRandom, type Random } from "./random.ts";
 import { createStopping, type Stopping } from "./stopping.ts";
@@ -226,6 +226,7 @@ export async function live(
     if (!end) return { how: "killed", words: "killed" };
     return { end, how: end.reason, words: `${end.status} (${end.reason}): ${end.detail}` };
   } catch (error) {
+    if (error instanceof Killed) return { how: "killed", words: "killed" };
     if (!(error instanceof StoreError)) throw error;
     return { how: "no_database", words: error.message };
   } finally {
@@ -240,7 +241,8 @@ async function check({ places, project, agent, fake, trouble }: Night): Promise<
   const { task: { projectRoot: root, dir: taskDir, prdPath } } = project;
   const { written } = agent;
   const server = certain(await recordOfFake(fake, root));
-  await assertNothingLostAt({ ...places, root, taskDir, prdPath, server, written });
+  await assertNothingLostAt({ ...places, root, taskDir, prdPath, server, written })
+    .catch(exceptLateTicks);
 }
 
 /** As `ralph status` does: who finds that a worker is dead says so. */

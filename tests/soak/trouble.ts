@@ -208,16 +208,21 @@ export function createTrouble(
 }
 
 /**
- * A server that takes a prompt half a minute after its client has given up lets it work beside the
- * next turn, until that one ends: that is not mended, and so not drawn.
+ * How late a request may take effect, in seconds. A server that takes one up long after its client
+ * has given up, and answers all others meanwhile, is not met: of a session there would be two, and a
+ * prompt would be worked on beside the next turn, until that one ends.
  */
-const PROMPT_LATE_MAX_S = 20;
+const LATE_MAX_S: Readonly<Record<string, number>> = {
+  "POST /session": 9,
+  "POST /session/:id/prompt_async": 20,
+};
+const LATE_MAX_OTHERS_S = 90;
 
 function drawFault(
   on: string,
   { random, clock }: { random: Random; clock: VirtualClock },
 ): [string, Intercept] {
-  const lateMaxSeconds = on.endsWith("/prompt_async") ? PROMPT_LATE_MAX_S : 90;
+  const lateMaxSeconds = LATE_MAX_S[on] ?? LATE_MAX_OTHERS_S;
   const acts: Record<string, Intercept> = {
     dropped: drop,
     "dropped after its effect": afterEffect(drop),
