@@ -11,7 +11,7 @@ import { createWorld, type Worker, type World, type WorldOptions } from "./world
 export const SECOND = 1_000;
 export const MINUTE = 60 * SECOND;
 /** A session that lasts longer hangs. */
-const NIGHT_MS = 12 * 60 * MINUTE;
+const NIGHT_MS = 3 * 60 * MINUTE;
 
 export interface Night extends AsyncDisposable {
   readonly world: World;
@@ -43,7 +43,7 @@ export interface Meanwhile extends Scene {
 
 /**
  * Runs a session to its end, with `meanwhile` beside it, and checks that nothing was lost. `before`
- * sets the scene. Throws when it has not ended after twelve hours of its clock.
+ * sets the scene. Throws when it has not ended after three hours of its clock.
  */
 export async function night(
   options: WorldOptions,
@@ -80,7 +80,7 @@ export async function night(
   const status = () => activityIn(world);
   const tooLong = Promise.withResolvers<never>();
   const cancel = clock.after(NIGHT_MS, () => {
-    tooLong.reject(new Error(`no end after twelve hours of: ${status()}`));
+    tooLong.reject(new Error(`no end after three hours of: ${status()}`));
   });
   const all = Promise.all([
     working,

@@ -55,13 +55,31 @@ Deno.test("waiting for a server ends with the session's time", async () => {
   assert(inTurn.seconds < 75, `${inTurn.seconds} s`);
 });
 
-Deno.test("a stop ends the waiting for a server at once", async () => {
+Deno.test("a stop ends the waiting for a server at once, also in an iteration that has sent nothing", async () => {
   await using it = await night({}, async ({ pass, worker }) => {
     await pass(5 * MINUTE);
     worker.stop();
   }, ({ fake }) => fake.kill());
   await it.ended("stopped", "user_stop");
   assert.equal(it.seconds, 300);
+
+  await using creating = await night({}, async ({ pass, worker }) => {
+    await pass(5 * MINUTE);
+    worker.stop();
+  }, ({ fault }) => fault({ on: "POST /session", times: Infinity, act: withhold }));
+  const { iterations } = await creating.ended("stopped", "user_stop");
+  assert.deepEqual(iterations.map(({ outcome }) => outcome), ["stopped"]);
+  assert.equal(creating.seconds, 300);
+});
+
+Deno.test("a pause ends the waiting for a server soon, since no iteration is under way", async () => {
+  await using it = await night({}, async ({ pass, worker }) => {
+    await pass(5 * MINUTE);
+    worker.checkpoint();
+  }, ({ fake }) => fake.kill());
+  const { iterations } = await it.ended("checkpointed", "checkpoint");
+  assert.equal(iterations.length, 0);
+  assert(it.seconds <= 315, `${it.seconds} s`);
 });
 
 Deno.test("a server killed in mid-turn and back: the turn was interrupted, a new one does the work", async () => {

@@ -102,6 +102,8 @@ export interface Worker {
   kill(): void;
   /** As a person does, or with `LEAVE` as a shutdown does. */
   stop(reason?: symbol): void;
+  /** As a person does who wants a pause after the iteration. */
+  checkpoint(): void;
 }
 
 /** Nothing here has to outlive the machine: in memory each fsync is free. */
@@ -145,10 +147,15 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
   function work({ onStep = () => {} }: WorkOptions = {}): Worker {
     const events: LoopEvent[] = [];
     const stopping = new AbortController();
+    let checkpointAsked = false;
     const life = createLife(onStep);
     const running = runWorker(
       { life, clock, fake, task, settings, home, files: prdTimes.files, ...place },
-      { signal: stopping.signal, emit: (event) => events.push(event) },
+      {
+        signal: stopping.signal,
+        emit: (event) => events.push(event),
+        checkpointAsked: () => checkpointAsked,
+      },
     );
     running.catch(() => {}); // of a dead worker nobody hears
     return {
@@ -156,6 +163,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
       events,
       kill: life.end,
       stop: (reason) => stopping.abort(reason),
+      checkpoint: () => void (checkpointAsked = true),
     };
   }
 
@@ -334,7 +342,11 @@ interface Place {
 /** What `work` of `src/cli/worker.ts` does, with the ports of `life.ts`. */
 async function runWorker(
   place: Place,
-  { signal, emit }: { signal: AbortSignal; emit: Emit },
+  { signal, emit, checkpointAsked }: {
+    signal: AbortSignal;
+    emit: Emit;
+    checkpointAsked: () => boolean;
+  },
 ): Promise<SessionEnd> {
   const { life, task, settings, fake, outside } = place;
   const clock = mortalClock(place.clock, life);
@@ -390,7 +402,7 @@ async function runWorker(
         treeBefore: keptTree(folder),
         said: begun.said,
         begun,
-        checkpointAsked: () => false,
+        checkpointAsked,
       },
       signal,
     );
