@@ -15,7 +15,7 @@ import type { Settings } from "../settings/settings.ts";
 import type { Task } from "../task/find.ts";
 import type { Story } from "../task/prd.ts";
 import { plain } from "../terminal/plain.ts";
-import { type Activity, waitingForServer } from "./activity.ts";
+import type { Activity } from "./activity.ts";
 import { gatesOf } from "./claims.ts";
 import type { Past } from "./decide.ts";
 import type { Emit } from "./event.ts";
@@ -292,12 +292,11 @@ async function runTurn(
   const { lease, number, settings, prices, spent } = order;
   const { model, agent, limits } = settings;
   const turn = turnLimits(limits, spent);
-  const tellActivity = activityTeller(tools, lease);
   const patience: Patience = {
     clock,
     signal,
     limitMs: Math.min(limits.serverAwayMs, turn.left?.durationMs ?? Infinity),
-    onWaiting: (why) => tellActivity(waitingForServer(why)),
+    tell: activityTeller(tools, lease),
   };
   let sessionId: string;
   try {

@@ -2,7 +2,6 @@
 import { OpenCodeError } from "../opencode/error.ts";
 import type { Iteration } from "../registry/model.ts";
 import { NOT_STARTED_MS } from "./abort.ts";
-import { waitingForServer } from "./activity.ts";
 import { findTurn, unanswered } from "./found_turn.ts";
 import {
   activityTeller,
@@ -113,12 +112,11 @@ async function findInTime(
   { lease, settings }: SessionContext,
   { iteration, signal }: { iteration: Iteration; signal: AbortSignal },
 ): Promise<Found> {
-  const tell = activityTeller(tools, lease);
   const found = askPatiently(() => findTurn(tools.client, iteration), {
     clock: tools.clock,
     signal,
     limitMs: settings.limits.serverAwayMs,
-    onWaiting: (why) => tell(waitingForServer(why)),
+    tell: activityTeller(tools, lease),
   });
   return await found.catch(unanswered) ?? UNASKED;
 }

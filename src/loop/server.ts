@@ -3,6 +3,8 @@ import { type Clock, sleep } from "../clock.ts";
 import type { OpenCode } from "../opencode/client.ts";
 import { OpenCodeError } from "../opencode/error.ts";
 import type { OpenCodeSession } from "../opencode/model.ts";
+import { type Activity, waitingForServer } from "./activity.ts";
+import { unlessAborted } from "./unless_aborted.ts";
 
 /** How long, and for whom, a request is made again. */
 export interface Patience {
@@ -13,17 +15,20 @@ export interface Patience {
   readonly limitMs: number;
   /** When a request counts as slow. Default: after 3 s. */
   readonly slowMs?: number;
-  /** Called with what is wrong, safe to show, whenever that is something new. */
-  readonly onWaiting: (why: string) => void;
+  /** Called with what is waited for, whenever that is something new. */
+  readonly tell: (activity: Activity) => void;
   /** Looked at before each new try: nobody waits for it any more. */
   readonly isOver?: () => boolean;
 }
-import { unlessAborted } from "./unless_aborted.ts";
 
 const BACKOFF_MS = { first: 500, max: 15_000 };
 /** A person who looks ten seconds after a server began to hang has to see it. */
 export const SLOW_MS = 3_000;
-export const SLOW = `it has taken more than ${SLOW_MS / 1000} s`;
+/** Shown, and not told: a server may be slow at every request. */
+export const SLOW: Activity = {
+  ...waitingForServer(`it has taken more than ${SLOW_MS / 1000} s`),
+  kind: "working",
+};
 /** Of a server that has just lost a turn. A crash at the start comes sooner than that. */
 const STEADY = { looks: 6, everyMs: 2_000 };
 export const STEADY_MS = (STEADY.looks - 1) * STEADY.everyMs;
@@ -37,23 +42,22 @@ export async function askPatiently<T>(
   ask: () => Promise<T>,
   options: Patience & { again?: (error: OpenCodeError) => boolean },
 ): Promise<T | undefined> {
-  const { clock, signal, limitMs, slowMs = SLOW_MS, onWaiting, isOver = () => false } = options;
+  const { clock, signal, limitMs, slowMs = SLOW_MS, tell, isOver = () => false } = options;
   const { again = ({ mayPass }: OpenCodeError) => mayPass } = options;
   const end = clock.monotonic() + limitMs;
   let told: string | undefined;
-  const tell = (why: string) => {
-    if (why !== told) onWaiting(why);
-    told = why;
-  };
   for (let waitMs = BACKOFF_MS.first; !signal.aborted && !isOver();) {
-    const cancelSlow = clock.after(slowMs, () => told ?? tell(SLOW));
+    const cancelSlow = clock.after(slowMs, () => {
+      if (told === undefined) tell(SLOW);
+    });
     try {
       return await unlessAborted(ask(), signal);
     } catch (error) {
       if (!(error instanceof OpenCodeError) || !again(error)) throw error;
       const leftMs = end - clock.monotonic();
       if (leftMs <= 0) throw error;
-      tell(error.message);
+      if (told !== error.message) tell(waitingForServer(error.message));
+      told = error.message;
       cancelSlow();
       await sleep(clock, Math.min(Math.max(waitMs, error.retryAfterMs), leftMs), signal);
       waitMs = Math.min(waitMs * 2, BACKOFF_MS.max);

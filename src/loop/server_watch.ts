@@ -69,21 +69,23 @@ export function createServerWatch(
       const awayMs = startedAt - (awaySince ?? startedAt);
       let waited = false;
       if (lostTurn) tell(waitingForServer("it lost a turn; looking whether it stays up"));
-      const version = await askPatiently(
-        () => lostTurn ? staysUp(probe, { client, clock, signal }) : probe(),
-        {
-          clock,
-          signal,
-          limitMs: Math.min(settings.limits.serverAwayMs - awayMs, leftMs),
-          slowMs: SLOW_MS + (lostTurn ? STEADY_MS : 0),
-          isOver,
-          onWaiting(why) {
-            waited = true;
-            awaySince ??= startedAt;
-            tell(waitingForServer(why));
-          },
-        },
-      ).catch((error) => {
+      const look = async () => {
+        try {
+          return await (lostTurn ? staysUp(probe, { client, clock, signal }) : probe());
+        } catch (error) {
+          waited = true;
+          awaySince ??= startedAt;
+          throw error;
+        }
+      };
+      const version = await askPatiently(look, {
+        clock,
+        signal,
+        limitMs: Math.min(settings.limits.serverAwayMs - awayMs, leftMs),
+        slowMs: SLOW_MS + (lostTurn ? STEADY_MS : 0),
+        isOver,
+        tell,
+      }).catch((error) => {
         if (isOver()) return undefined;
         throw error;
       });

@@ -208,7 +208,7 @@ function createTurn(options: TurnOptions & { client: OpenCode; clock: Clock }) {
     let lookMs = TICK_MS;
     let goneSince: number | undefined;
     let polledAt = clock.monotonic();
-    const onSlow = () => report(waitingForServer(SLOW));
+    const onSlow = () => report(SLOW);
     while (!signal.aborted) {
       const rang = await bell.wait(lookMs);
       if (bug) throw bug.error;

@@ -65,7 +65,8 @@ export const limitsSchema = z.strictObject({
     examples: [3],
   }),
   errors: count.optional().meta({
-    description: "Iterations in a row with an error or over a time limit that end the session.",
+    description:
+      "Iterations in a row with an error, over a time limit or lost with the server that end the session.",
     default: limits.errors,
     examples: [3],
   }),

@@ -21,7 +21,7 @@ export interface Limits {
   readonly gateMs: number;
   /** Iterations in a row without progress. */
   readonly noProgress: number;
-  /** Iterations in a row that end in an error or run into a limit. */
+  /** Iterations in a row that end in an error, run into a limit, or are lost with the server. */
   readonly errors: number;
   /** Of waiting for a server that is away. */
   readonly serverAwayMs: number;

@@ -68,13 +68,16 @@ Deno.test("a prompt that is declined is not sent again and again: three, and the
       times: Infinity,
       act: (request, forward) => {
         sent++;
-        return answer(400, `{"data":{"message":"no such agent"}}`)(request, forward);
+        return answer(400, `{"data":{"message":"part 3 is not valid"}}`)(request, forward);
       },
     });
   });
   const { iterations, sessions } = await it.ended("failed", "provider_error");
   assert.deepEqual(iterations.map(({ outcome }) => outcome), ["error", "error", "error"]);
-  assert.match(sessions[0].detail ?? "", /nothing was sent to the agent: .* 400: no such agent$/);
+  assert.match(
+    sessions[0].detail ?? "",
+    /nothing was sent to the agent: .* 400: part 3 is not valid$/,
+  );
   assert.equal(sent, 3);
 });
 

@@ -3,7 +3,7 @@
  * After each, nothing may be lost or made up; a reason has to be seen within ten seconds.
  */
 import assert from "node:assert/strict";
-import { answer, type Fault, type RoutedRequest } from "../support/fake_faults.ts";
+import { answer, type Fault, late, type RoutedRequest } from "../support/fake_faults.ts";
 import { drop, withhold } from "../support/recording_proxy.ts";
 import { call, hang, hangBeforeHeaders } from "../support/scripted_model.ts";
 import { honestAgent } from "./world.ts";
@@ -193,6 +193,16 @@ Deno.test("a server that is well only at every second look is not waited for for
   const { iterations } = await it.ended("failed", "server_unreachable");
   assert.equal(iterations.length, 0);
   assert(it.seconds < 11 * 60, `${it.seconds} s`);
+});
+
+Deno.test("a server that takes five seconds for each answer is slow, and not away", async () => {
+  await using it = await night({}, undefined, ({ fault, clock }) => {
+    const slow = ({ route }: RoutedRequest) => route !== HEALTH && route !== "GET /event";
+    fault({ on: slow, times: Infinity, act: late(clock, 5 * SECOND) });
+  });
+  const { iterations } = await it.ended("completed", "all_stories_pass");
+  assert.deepEqual(iterations.map(({ outcome }) => outcome), ["advanced"]);
+  assert(it.seconds < 3 * 60, `${it.seconds} s`);
 });
 
 for (

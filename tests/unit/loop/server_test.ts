@@ -21,7 +21,7 @@ function waiting(more: Partial<Patience> = {}) {
     clock,
     signal: stop.signal,
     limitMs: 600_000,
-    onWaiting: (why) => told.push([clock.monotonic(), why]),
+    tell: ({ text }) => told.push([clock.monotonic(), text.replace(/^waiting for server: /, "")]),
     ...more,
   };
   return { clock, told, stop, patience };
