@@ -101,7 +101,7 @@ export async function createSessionPatiently(
   client: Pick<OpenCode, "createSession" | "sessions" | "messages">,
   { title, ...patience }: Patience & { title: string },
 ): Promise<OpenCodeSession | undefined> {
-  let mayBeThere = false;
+  let tried = false;
 
   /** One with a message would be somebody else's: its answer would pass for ours. */
   async function made(): Promise<OpenCodeSession | undefined> {
@@ -112,11 +112,8 @@ export async function createSessionPatiently(
   }
 
   return await askPatiently(async () => {
-    try {
-      return mayBeThere && await made() || await client.createSession({ title });
-    } catch (error) {
-      mayBeThere ||= error instanceof OpenCodeError && error.mayHaveArrived;
-      throw error;
-    }
+    const found = tried ? await made() : undefined;
+    tried = true;
+    return found ?? await client.createSession({ title });
   }, patience);
 }

@@ -90,6 +90,8 @@ const FREE_PROVIDER = "opencode";
 const HEALTH_TIMEOUT_MS = 2_000;
 /** Some versions let an abort hang for a minute (measured, 1.14.41). */
 const ABORT_TIMEOUT_MS = 4_000;
+/** Longer than any that was seen: what a server makes after that is made a second time. */
+const CREATE_TIMEOUT_MS = 30_000;
 /** 1.18 lists only 100 unless told otherwise (measured). */
 const SESSIONS_MAX = "1000";
 
@@ -179,6 +181,7 @@ export function createClient(options: ClientOptions): OpenCode {
         what: `create an OpenCode session in \`${place}\``,
         method: "POST",
         body: { title, permission: UNATTENDED_RULES },
+        timeoutMs: CREATE_TIMEOUT_MS,
       });
       if (session.directory === directory) return session;
       throw new OpenCodeError(

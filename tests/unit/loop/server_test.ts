@@ -128,19 +128,3 @@ Deno.test("only an empty OpenCode session of that very title is taken for one's 
   const found = await clock.run(createSessionPatiently(client, { title: "mine", ...patience }));
   assert.deepEqual([found?.id, made], ["new 1", ["mine"]]);
 });
-
-Deno.test("where nothing can have arrived, no OpenCode session is looked for", async () => {
-  let tries = 0;
-  const refused = new OpenCodeError("unreachable", "refused", { mayHaveArrived: false });
-  const session = { id: "ses_1", title: "mine", directory: "/p", createdAt: 0 };
-  const client = {
-    createSession: () => ++tries < 3 ? Promise.reject(refused) : Promise.resolve(session),
-    sessions: () => assert.fail("it was looked for"),
-    messages: () => assert.fail("it was looked for"),
-  };
-  const { clock, patience } = waiting();
-  assert.equal(
-    await clock.run(createSessionPatiently(client, { title: "mine", ...patience })),
-    session,
-  );
-});
