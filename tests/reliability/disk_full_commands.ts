@@ -106,11 +106,7 @@ function migration(leaveKb: number): "migrated" | "refused" {
   assert.deepEqual(versions(), result === "migrated" ? migrations.map((m) => m.number) : [1]);
   home.open().close();
   assert.deepEqual(versions(), migrations.map(({ number }) => number));
-  const copy = openRegistry({
-    path: `${home.database}.before-2`,
-    migrations: migrations.slice(0, 1),
-    now: () => 0,
-  });
+  const copy = openRegistry({ path: `${home.database}.before-2`, migrations, now: () => 0 });
   assert.equal(copy.sessions({ limit: 9 }).length, 1, "the copy holds the session");
   copy.close();
   Deno.removeSync(join(disk, "data"), { recursive: true });
