@@ -22,7 +22,7 @@ export function sessionFolder(folder: string): SessionFolder {
     write(name, bytes) {
       makePrivateFolder(folder); // an agent may have removed it
       const half = path.join(folder, `${name}.part`);
-      Deno.writeFileSync(half, bytes, { mode: 0o600 });
+      writeDurably(half, bytes);
       Deno.renameSync(half, path.join(folder, name));
     },
     clear() {
@@ -32,4 +32,13 @@ export function sessionFolder(folder: string): SessionFolder {
       }
     },
   };
+}
+
+/** On the disk before its name is: a rename may outlive a power cut that the content does not. */
+function writeDurably(file: string, bytes: Uint8Array): void {
+  using open = Deno.openSync(file, { write: true, create: true, truncate: true, mode: 0o600 });
+  for (let written = 0; written < bytes.length;) {
+    written += open.writeSync(bytes.subarray(written));
+  }
+  open.syncDataSync();
 }

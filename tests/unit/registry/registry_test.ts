@@ -280,6 +280,28 @@ Deno.test("a database that is removed or replaced while it is open is noticed", 
   }
 });
 
+Deno.test("every commit of a worker is on the disk before it is reported", () => {
+  using dir = temporaryFolder();
+  const { prepare } = DatabaseSync.prototype;
+  const connections = new Set<DatabaseSync>();
+  DatabaseSync.prototype.prepare = function (...args) {
+    connections.add(this);
+    return prepare.apply(this, args);
+  };
+  try {
+    const registry = open(`${dir.path}/sessions.db`);
+    registry.startSession(task, worker, start);
+    const own = [...connections].filter((one) => one.isOpen);
+    assert.equal(own.length, 1);
+    // FULL: one sync of the log for each commit (sqlite.org/pragma.html)
+    assert.equal(own[0].prepare("PRAGMA synchronous").get()?.synchronous, 2);
+    assert.equal(own[0].prepare("PRAGMA journal_mode").get()?.journal_mode, "wal");
+    registry.close();
+  } finally {
+    DatabaseSync.prototype.prepare = prepare;
+  }
+});
+
 Deno.test("a folder that is not there is told, not made", () => {
   using dir = temporaryFolder();
   assert.throws(() => open(`${dir.path}/none/sessions.db`), refusal("state", /cannot open/));
