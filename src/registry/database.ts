@@ -1,7 +1,7 @@
 /** A connection to the database: how it is opened, and how a transaction is run. */
 import { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
-import { hasLog, makeIfMissing, refuseDamagedFiles } from "./database_files.ts";
+import { hasJournal, hasLog, makeIfMissing, refuseDamagedFiles } from "./database_files.ts";
 import { BUSY_TIMEOUT_MS, databaseError, isBusy, StoreError } from "./store_error.ts";
 
 export { StoreError };
@@ -20,12 +20,14 @@ export function openDatabase(
 ): DatabaseSync {
   refuseDamagedFiles(path);
   if (!readOnly) makeIfMissing(path);
+  // What a transaction that broke off has written is taken back by whoever comes next.
+  const broken = hasJournal(path);
   try {
-    return connect(path, { readOnly, timeoutMs });
+    return connect(path, { readOnly: readOnly && !broken, timeoutMs });
   } catch (error) {
     const refusal = databaseError(error, { path, timeoutMs });
     const mayBeRead = readOnly && refusal instanceof StoreError && refusal.passing &&
-      !isBusy(error) && !hasLog(path);
+      !isBusy(error) && !hasLog(path) && !broken;
     const database = mayBeRead ? connectWithoutSideFiles(path) : undefined;
     if (!database) throw refusal;
     return database;

@@ -40,12 +40,20 @@ export function hasLog(path: string): boolean {
   return facts !== undefined && facts.isFile() && facts.size > LOG_HEADER_BYTES;
 }
 
-/** It is beside the file that a link leads to. */
-function logOf(path: string): string {
+/** Whether a transaction broke off before the database had a write-ahead log, or is under way. */
+export function hasJournal(path: string): boolean {
+  const facts = factsOf(`${realPathOf(path)}-journal`);
+  return facts !== undefined && facts.size > 0;
+}
+
+const logOf = (path: string) => `${realPathOf(path)}-wal`;
+
+/** SQLite's files are beside the one that a link leads to. */
+function realPathOf(path: string): string {
   try {
-    return `${Deno.realPathSync(path)}-wal`;
+    return Deno.realPathSync(path);
   } catch {
-    return `${path}-wal`;
+    return path;
   }
 }
 

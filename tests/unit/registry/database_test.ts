@@ -55,3 +55,24 @@ Deno.test("damage is told as something that will not pass", () => {
     (error) => error instanceof StoreError && !error.passing,
   );
 });
+
+Deno.test("a transaction that broke off is taken back before anything is read", () => {
+  using dir = temporaryFolder();
+  const path = `${dir.path}/a.db`;
+  const writer = new DatabaseSync(path);
+  writer.exec(`PRAGMA cache_size = 2; CREATE TABLE t (a);
+    WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
+    INSERT INTO t SELECT 'old' || hex(zeroblob(50)) FROM n;
+    BEGIN; UPDATE t SET a = 'new' || hex(zeroblob(50))`);
+  // As a kill would leave it: more than the cache holds has been written already.
+  const left = `${dir.path}/left.db`;
+  for (const end of ["", "-journal"]) Deno.copyFileSync(path + end, left + end);
+  writer.exec("ROLLBACK");
+  writer.close();
+  const text = new TextDecoder("latin1").decode(Deno.readFileSync(left));
+  assert(text.includes("new") && text.includes("old"), "nothing was half-written");
+  const database = openDatabase(left, { readOnly: true });
+  const { old } = database.prepare("SELECT count(*) AS old FROM t WHERE a LIKE 'old%'").get() ?? {};
+  database.close();
+  assert.equal(old, 5_000);
+});
