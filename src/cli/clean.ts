@@ -73,7 +73,7 @@ function forget(context: Context, sessions: readonly Session[]): number {
   try {
     return sessions.filter((session) => {
       const forgotten = registry.forget(session.id);
-      if (forgotten && session.logPath !== null) removeLog(session.logPath);
+      if (forgotten && session.logPath !== null) removeLog(context, session.logPath);
       return forgotten;
     }).length;
   } finally {
@@ -81,12 +81,14 @@ function forget(context: Context, sessions: readonly Session[]): number {
   }
 }
 
-function removeLog(path: string): void {
+function removeLog(context: Context, path: string): void {
   for (const file of [path, `${path}.1`]) {
     try {
       Deno.removeSync(file);
     } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      if (error instanceof Deno.errors.NotFound) continue;
+      const why = error instanceof Error ? error.message : String(error);
+      context.output.err.line(`warning: the log ${file} stays: ${plain(why)}`);
     }
   }
 }

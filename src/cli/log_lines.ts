@@ -1,27 +1,56 @@
-/** The end of a file, without reading the rest of it. */
+/** The end of a log, without reading the rest of it. */
+import { RalphError } from "../error.ts";
+import { shellWord } from "../terminal/shell_word.ts";
+
 const TAIL_BYTES = 256 * 1024;
 
-/** At most the last `count` lines of a file, up to the byte `end`; none when it is not there. */
+/**
+ * At most the last `count` lines of a log, up to the byte `end`; none when it is not there. Throws
+ * `RalphError` (`state`) when it cannot be read.
+ */
 export function lastLines(path: string, count: number, end?: number): string[] {
   try {
-    using file = Deno.openSync(path, { read: true });
-    const size = end ?? file.statSync().size;
-    const start = Math.max(0, size - TAIL_BYTES);
-    file.seekSync(start, Deno.SeekMode.Start);
-    const bytes = new Uint8Array(size - start);
-    let read = 0;
-    while (read < bytes.length) {
-      const n = file.readSync(bytes.subarray(read));
-      if (n === null) break;
-      read += n;
-    }
-    const lines = new TextDecoder().decode(bytes.subarray(0, read)).split("\n");
-    // Cut off in the middle, where the file is longer than what was read.
-    if (start > 0) lines.shift();
-    if (lines.at(-1) === "") lines.pop();
-    return lines.slice(-count);
+    using file = openLog(path);
+    return file ? linesOf(file, { count, size: end ?? file.statSync().size }) : [];
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
-    throw error;
+    throw notReadable(path, error);
   }
+}
+
+/** Undefined when it is not there. Throws as `lastLines` does. */
+export function openLog(path: string): Deno.FsFile | undefined {
+  try {
+    return Deno.openSync(path, { read: true });
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw notReadable(path, error);
+  }
+}
+
+function notReadable(path: string, error: unknown): RalphError {
+  if (error instanceof RalphError) return error;
+  const why = error instanceof Error ? error.message : String(error);
+  return new RalphError("state", `cannot read the log ${path}: ${why}`, [
+    { text: "see who may read it", command: `ls -l ${shellWord(path)}` },
+  ], { cause: error });
+}
+
+function linesOf(
+  file: Deno.FsFile,
+  { count, size }: { count: number; size: number },
+): string[] {
+  const start = Math.max(0, size - TAIL_BYTES);
+  file.seekSync(start, Deno.SeekMode.Start);
+  const bytes = new Uint8Array(size - start);
+  let read = 0;
+  while (read < bytes.length) {
+    const n = file.readSync(bytes.subarray(read));
+    if (n === null) break;
+    read += n;
+  }
+  const lines = new TextDecoder().decode(bytes.subarray(0, read)).split("\n");
+  // Cut off in the middle, where the file is longer than what was read.
+  if (start > 0) lines.shift();
+  if (lines.at(-1) === "") lines.pop();
+  return lines.slice(-count);
 }

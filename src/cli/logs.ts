@@ -4,7 +4,7 @@ import type { Session } from "../registry/model.ts";
 import { plain } from "../terminal/plain.ts";
 import type { Context } from "./context.ts";
 import { EXIT } from "./exit_codes.ts";
-import { lastLines } from "./log_lines.ts";
+import { lastLines, openLog } from "./log_lines.ts";
 import { chooseSession, isAlive, reread } from "./sessions.ts";
 
 const POLL_MS = 100;
@@ -66,13 +66,8 @@ interface LogReader {
 }
 
 function open(path: string, from: Deno.SeekMode): LogReader | undefined {
-  let file: Deno.FsFile;
-  try {
-    file = Deno.openSync(path, { read: true });
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
+  const file = openLog(path);
+  if (!file) return undefined;
   const position = file.seekSync(0, from);
   const { ino } = file.statSync();
   const decoder = new TextDecoder();

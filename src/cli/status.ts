@@ -1,5 +1,6 @@
 /** `ralph status`: what is running, and what became of the rest; one session in detail. */
 import * as path from "node:path";
+import { RalphError } from "../error.ts";
 import { whyNotLogged } from "../host/log_file.ts";
 import {
   type Findings,
@@ -195,7 +196,7 @@ function detail(context: Context, { task, json }: { task: string; json: boolean 
   for (const line of table(rows.map(([key, value]) => [`  ${key}:`.padStart(15), value]))) {
     out.line(line);
   }
-  const log = session.logPath === null ? [] : lastLines(session.logPath, LOG_LINES);
+  const log = session.logPath === null ? [] : logLines(session.logPath);
   if (log.length > 0) out.line();
   for (const line of log) out.line(fit(plain(line), out.isTerminal ? out.width() : 400));
   out.line();
@@ -253,6 +254,16 @@ function workerWords({ workerPid, workerUnit, workerVersion }: Session, alive: b
   const how = workerUnit === null ? "detached" : `unit ${workerUnit}`;
   const version = workerVersion === VERSION ? "" : `, ralph ${workerVersion ?? "unknown"}`;
   return `process ${workerPid}, ${how}${version}${alive ? "" : ", gone"}`;
+}
+
+/** The last lines of the log, or why there are none. */
+function logLines(path: string): readonly string[] {
+  try {
+    return lastLines(path, LOG_LINES);
+  } catch (error) {
+    if (error instanceof RalphError) return [error.message];
+    throw error;
+  }
 }
 
 /** Only a worker that lives would write into it. */

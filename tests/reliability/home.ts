@@ -46,6 +46,8 @@ export interface Home extends AsyncDisposable {
   /** The folder of the database. */
   readonly data: string;
   readonly database: string;
+  /** The folder of the logs. */
+  readonly state: string;
   /** The task of the project whose stories all pass. */
   readonly task: NewSession;
   /** Runs a command in this process. */
@@ -86,6 +88,7 @@ export async function makeHome({ data }: { data?: string } = {}): Promise<Home> 
     project,
     data: dataFolder,
     database,
+    state: join(folder.path, ".local/state/ralph"),
     task: {
       taskName: "one",
       taskDir: join(project.root, "tasks/one"),
