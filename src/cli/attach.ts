@@ -12,7 +12,7 @@ import type { Session } from "../registry/model.ts";
 import type { ReadOnlyRegistry } from "../registry/registry.ts";
 import { DEFAULT_SERVER_URL, serverUrl } from "../settings/server_url.ts";
 import { findProjectRoot } from "../task/find.ts";
-import { age } from "../terminal/format.ts";
+import { ago } from "../terminal/format.ts";
 import { plain } from "../terminal/plain.ts";
 import { shellWord } from "../terminal/shell_word.ts";
 import { clientAt } from "./client.ts";
@@ -100,8 +100,8 @@ function targetOf(
 
 function tellNotRunning(context: Context, session: Session): void {
   const { err } = context.output;
-  const ended = age(Date.parse(session.endedAt ?? session.updatedAt), context.clock.now());
-  err.line(`Session not running (${plain(session.status)} ${ended} ago)`);
+  const ended = ago(Date.parse(session.endedAt ?? session.updatedAt), context.clock.now());
+  err.line(`Session not running (${plain(session.status)} ${ended})`);
   err.line(`Restart with: ralph run ${shellWord(session.taskName)}`);
 }
 

@@ -2,7 +2,7 @@
 import { RalphError } from "../error.ts";
 import { continuation } from "../loop/continuation.ts";
 import type { Session } from "../registry/model.ts";
-import { age, plural } from "../terminal/format.ts";
+import { ago, plural } from "../terminal/format.ts";
 import { plain } from "../terminal/plain.ts";
 import { table } from "../terminal/table.ts";
 import type { Context } from "./context.ts";
@@ -53,7 +53,7 @@ function tell(context: Context, sessions: readonly Session[]): void {
     `session ${session.id}`,
     plain(session.taskName, 60),
     plain(session.status),
-    `${age(Date.parse(session.endedAt ?? session.updatedAt), now)} ago`,
+    ago(Date.parse(session.endedAt ?? session.updatedAt), now),
   ]);
   for (const line of table(rows)) out.line(line);
   if (sessions.length > LISTED_MAX) out.line(`… and ${sessions.length - LISTED_MAX} more`);

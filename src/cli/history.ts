@@ -6,7 +6,7 @@ import {
   type Session,
   tokensOf,
 } from "../registry/model.ts";
-import { age, count, duration } from "../terminal/format.ts";
+import { ago, count, duration } from "../terminal/format.ts";
 import { plain } from "../terminal/plain.ts";
 import { fit, table } from "../terminal/table.ts";
 import type { Context } from "./context.ts";
@@ -71,7 +71,7 @@ function sessionLines(
     }` +
     `${why ? `: ${plain(why, 300)}` : ""}`,
     colors.dim(
-      `  started ${session.startedAt} (${age(Date.parse(session.startedAt), now)} ago), ` +
+      `  started ${session.startedAt} (${ago(Date.parse(session.startedAt), now)}), ` +
         `${session.iterations} of ${session.maxIterations ?? "unknown"} iterations`,
     ),
   ];
@@ -84,9 +84,7 @@ function iterationTable(iterations: readonly Iteration[], colors: Colors): strin
     String(iteration.number),
     plain(iteration.storyId ?? "-", 20),
     plain(iteration.outcome ?? "under way"),
-    iteration.endedAt
-      ? duration(Date.parse(iteration.endedAt) - Date.parse(iteration.startedAt))
-      : "-",
+    iterationTime(iteration),
     iteration.usage ? count(tokensOf(iteration.usage)) : "unknown",
     iteration.usage ? costWords(iteration.usage) : "unknown",
     iteration.commits === null ? "-" : String(iteration.commits),
@@ -94,6 +92,13 @@ function iterationTable(iterations: readonly Iteration[], colors: Colors): strin
     fit(plain(iteration.detail ?? ""), 60),
   ]);
   return table([header.map((title) => colors.dim(title)), ...rows]);
+}
+
+/** What was not measured is told by the machine's clock, unless that was set back meanwhile. */
+function iterationTime({ startedAt, endedAt, durationMs }: Iteration): string {
+  if (endedAt === null) return "-";
+  const ms = durationMs ?? Date.parse(endedAt) - Date.parse(startedAt);
+  return ms < 0 ? "clock moved" : duration(ms);
 }
 
 /** What the loop found out, by iteration: gates, claims that do not hold, what was put right. */

@@ -1,6 +1,6 @@
 /** `ralph resume --interrupted`: goes on with what was running when the machine went down. */
 import { RalphError } from "../error.ts";
-import { bootedAt } from "../host/boot.ts";
+import { thisBoot } from "../host/boot.ts";
 import { wentDown } from "../loop/continuation.ts";
 import { plain } from "../terminal/plain.ts";
 import type { Context } from "./context.ts";
@@ -15,10 +15,11 @@ import { hintLines } from "./shown_error.ts";
  */
 export async function resume(context: Context, { json }: { json: boolean }): Promise<number> {
   const { err } = context.output;
+  const boot = await thisBoot(context.clock);
   const interrupted = readSessions(context, {
     read: (registry) => registry.lastSessions(),
     whenEmpty: [],
-  }).filter((session) => wentDown(session, bootedAt(context.clock)));
+  }).filter((session) => wentDown(session, boot));
   if (interrupted.length === 0) err.line("Nothing was running when the machine went down.");
   let worst: number = EXIT.done;
   for (const { taskDir, taskName } of interrupted) {

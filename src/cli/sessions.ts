@@ -9,7 +9,7 @@ import type { Session } from "../registry/model.ts";
 import type { ReadOnlyRegistry } from "../registry/registry.ts";
 import { findProjectRoot, findTask, listTasks } from "../task/find.ts";
 import { nearest } from "../task/nearest.ts";
-import { age } from "../terminal/format.ts";
+import { ago } from "../terminal/format.ts";
 import { plain } from "../terminal/plain.ts";
 import { shellWord } from "../terminal/shell_word.ts";
 import type { Context } from "./context.ts";
@@ -200,8 +200,8 @@ export function ambiguous(
     [
       ...sessions.slice(0, LISTED_MAX).map((session) => ({
         text: `${plain(session.taskDir, 200)} (${plain(session.status)}, ${
-          age(Date.parse(session.updatedAt), now)
-        } ago)`,
+          ago(Date.parse(session.updatedAt), now)
+        })`,
       })),
     ],
   );

@@ -9,7 +9,7 @@ import {
   tokensOf,
   type Usage,
 } from "../registry/model.ts";
-import { age, count, plural } from "../terminal/format.ts";
+import { age, ago, count, plural } from "../terminal/format.ts";
 import { plain } from "../terminal/plain.ts";
 import { fit, table, width } from "../terminal/table.ts";
 import { VERSION } from "../version.ts";
@@ -213,7 +213,7 @@ function detailRows(
     findings: Findings;
   },
 ): [string, string][] {
-  const since = (time: string) => `${time} (${age(Date.parse(time), now)} ago)`;
+  const since = (time: string) => `${time} (${ago(Date.parse(time), now)})`;
   const running = isRunning(session);
   const rows: [string, string | null][] = [
     ["status", running ? `running since ${since(session.startedAt)}` : session.status],

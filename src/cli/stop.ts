@@ -9,7 +9,7 @@ import { OpenCodeError } from "../opencode/error.ts";
 import type { Lease, Session } from "../registry/model.ts";
 import { LostSession } from "../registry/registry.ts";
 import { DEFAULT_SERVER_URL } from "../settings/server_url.ts";
-import { age, duration } from "../terminal/format.ts";
+import { ago, duration } from "../terminal/format.ts";
 import { plain } from "../terminal/plain.ts";
 import { shellWord } from "../terminal/shell_word.ts";
 import { clientAt } from "./client.ts";
@@ -305,8 +305,8 @@ function tellNotRunning(context: Context, session: Session, json: boolean): void
   if (json) {
     out.line(JSON.stringify({ session: id, task: taskName, status, reason, running: false }));
   } else {
-    const ended = age(Date.parse(session.endedAt ?? session.updatedAt), context.clock.now());
-    out.line(`\`${plain(taskName, 80)}\` is not running (${status} ${ended} ago)`);
+    const ended = ago(Date.parse(session.endedAt ?? session.updatedAt), context.clock.now());
+    out.line(`\`${plain(taskName, 80)}\` is not running (${status} ${ended})`);
   }
 }
 

@@ -29,6 +29,7 @@ export function openStore(context: Context, { timeoutMs }: { timeoutMs?: number 
     path: database,
     migrations: migrationsOf(context),
     now: () => context.clock.now(),
+    monotonic: () => context.clock.monotonic(),
     timeoutMs,
   });
 }

@@ -1,6 +1,7 @@
 /** The worker as a process: what it is put together from, in the foreground and in the background. */
 import * as path from "node:path";
 import { type ErrorKind, type Hint, RalphError } from "../error.ts";
+import { thisBoot } from "../host/boot.ts";
 import { runBounded } from "../host/bounded_process.ts";
 import { prepareBranch } from "../host/branch.ts";
 import { takeOverEnvironment } from "../host/environment.ts";
@@ -116,7 +117,15 @@ export async function work(
     const client = clientAt(context, { url: settings.server, directory: task.projectRoot });
     const begun = await beginSession(
       { registry, client, clock, treeState: () => treeState(task.projectRoot) },
-      { task, worker: workerSettings(order, settings, unit), settings, flags: order.flags },
+      {
+        task,
+        worker: {
+          ...workerSettings(order, settings, unit),
+          workerBoot: (await thisBoot(clock)).id,
+        },
+        settings,
+        flags: order.flags,
+      },
     );
     const log = openLog(context, { key, sessionId: begun.lease.sessionId });
     try {

@@ -14,11 +14,15 @@ export function continuation(session: Session): string | undefined {
 
 /**
  * Whether the session was running when the machine went down, so that it may go on unasked: its
- * worker was asked to end, or it began before this boot (epoch milliseconds) and nobody ended it.
+ * worker was asked to end, or died in another boot than this one. Where no boot is on record its
+ * start is compared with that of this boot (epoch milliseconds), which holds while nobody sets the
+ * machine's clock.
  */
-export function wentDown(session: Session, bootedAt: number): boolean {
+export function wentDown(session: Session, boot: { id?: string; at: number }): boolean {
   if (session.earlier !== null) return false;
   if (session.reason === "worker_ended") return true;
-  const began = session.workerStartedAt ?? session.startedAt;
-  return session.reason === "worker_died" && Date.parse(began) < bootedAt;
+  if (session.reason !== "worker_died") return false;
+  const { workerBoot, workerStartedAt, startedAt } = session;
+  if (workerBoot !== null && boot.id !== undefined) return workerBoot !== boot.id;
+  return Date.parse(workerStartedAt ?? startedAt) < boot.at;
 }

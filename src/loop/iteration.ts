@@ -193,6 +193,7 @@ export async function conclude(
       failure,
       blocked,
       refusal,
+      durationMs: clock.monotonic() - startedAt,
       headAfter: after?.head,
       commits: change?.commits,
       filesChanged: change?.files.length,

@@ -67,6 +67,8 @@ export interface Session {
   openCodeSessionId: string | null;
   workerPid: number | null;
   workerVersion: string | null;
+  /** The kernel's id of the boot in which the worker began; null where that is not known. */
+  workerBoot: string | null;
   /** The systemd unit that the worker runs as; null for a detached process. */
   workerUnit: string | null;
   /** When the last worker took the session over; null for one of an earlier version. */
@@ -133,6 +135,8 @@ export interface Iteration {
   counts: boolean;
   startedAt: string;
   promptedAt: string | null;
+  /** By a clock that nobody sets, in milliseconds; null when that was not recorded. */
+  durationMs: number | null;
   endedAt: string | null;
 }
 
@@ -157,6 +161,8 @@ export interface WorkerSettings {
   serverPort: number;
   workerPid: number;
   workerVersion: string;
+  /** The kernel's id of this boot; undefined where it has none. */
+  workerBoot?: string;
   /** The systemd unit that it runs as. */
   workerUnit?: string;
   said?: string;
@@ -204,6 +210,8 @@ export interface IterationEnd {
   outcome: Outcome;
   detail?: string;
   storiesPassed: readonly string[];
+  /** By a clock that nobody sets. */
+  durationMs?: number;
   headAfter?: string;
   commits?: number;
   filesChanged?: number;

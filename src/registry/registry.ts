@@ -46,6 +46,8 @@ export interface RegistryOptions {
   migrations: readonly Migration[];
   /** Epoch milliseconds. */
   now: () => number;
+  /** Milliseconds of a clock that nobody sets, for durations; default: `now`. */
+  monotonic?: () => number;
   /** How long a statement waits for a program that keeps the database locked; default: 5 000. */
   timeoutMs?: number;
 }
@@ -83,6 +85,10 @@ export function openRegistry(options: RegistryOptions) {
   const { path, timeoutMs } = options;
   const database = openDatabase(path, { readOnly: false, timeoutMs });
   const utc = () => new Date(options.now()).toISOString();
+  const { monotonic = options.now } = options;
+  const opened = { at: options.now(), monotonic: monotonic() };
+  /** Only what lies between two of these counts: the machine's clock may be set in between. */
+  const seen = () => new Date(opened.at + monotonic() - opened.monotonic).toISOString();
   let requireSame: () => void;
   try {
     refuseUnusable(database, options);
@@ -99,9 +105,9 @@ export function openRegistry(options: RegistryOptions) {
   /** Every write of a worker. `assignments` may use `@now`. */
   function update(lease: Lease, assignments: string, values: Record<string, SQLInputValue>) {
     const changed = change(
-      `UPDATE sessions SET ${assignments}, updated_at = @now, worker_seen_at = @now
+      `UPDATE sessions SET ${assignments}, updated_at = @now, worker_seen_at = @seen
         WHERE id = @sessionId AND epoch = @epoch AND status = 'running'`,
-      { ...values, now: utc(), sessionId: lease.sessionId, epoch: lease.epoch },
+      { ...values, now: utc(), seen: seen(), sessionId: lease.sessionId, epoch: lease.epoch },
     );
     if (changed === 0) throw new LostSession(lease);
   }
@@ -129,6 +135,7 @@ export function openRegistry(options: RegistryOptions) {
     serverPort: worker.serverPort,
     workerPid: worker.workerPid,
     workerVersion: worker.workerVersion,
+    workerBoot: worker.workerBoot ?? null,
     workerUnit: worker.workerUnit ?? null,
     said: worker.said ?? null,
     accepted: worker.accepted ? 1 : 0,
@@ -199,11 +206,11 @@ export function openRegistry(options: RegistryOptions) {
         const row = one(
           `INSERT INTO sessions (task_name, task_dir, project_root, status, activity,
               activity_since, max_iterations, model, agent, server_url, server_port, worker_pid,
-              worker_version, worker_unit, said, accepted, worker_started_at, worker_seen_at, started_at,
+              worker_version, worker_boot, worker_unit, said, accepted, worker_started_at, worker_seen_at, started_at,
               updated_at)
             VALUES (@taskName, @taskDir, @projectRoot, 'running', 'starting', @now,
               @maxIterations, @model, @agent, @serverUrl, @serverPort, @workerPid, @workerVersion,
-              @workerUnit, @said, @accepted, @now, @now, @now, @now)
+              @workerBoot, @workerUnit, @said, @accepted, @now, @now, @now, @now)
             ON CONFLICT DO NOTHING RETURNING id, epoch`,
           { ...task, ...settings(worker), now: utc() },
         );
@@ -240,10 +247,10 @@ export function openRegistry(options: RegistryOptions) {
             activity = 'starting', activity_since = @now, updated_at = @now, epoch = epoch + 1,
             max_iterations = @maxIterations, model = @model, agent = @agent,
             server_url = @serverUrl, server_port = @serverPort,
-            worker_pid = @workerPid, worker_version = @workerVersion, worker_unit = @workerUnit,
+            worker_pid = @workerPid, worker_version = @workerVersion, worker_boot = @workerBoot, worker_unit = @workerUnit,
             said = coalesce(@said, said), accepted = max(accepted, @accepted),
-            ran_before_ms = ran_before_ms + coalesce(round((julianday(worker_seen_at)
-              - julianday(worker_started_at)) * 86400000), 0),
+            ran_before_ms = ran_before_ms + max(0, coalesce(round((julianday(worker_seen_at)
+              - julianday(worker_started_at)) * 86400000), 0)),
             worker_started_at = @now, worker_seen_at = @now
           WHERE id = @sessionId AND earlier IS NULL
             AND (status = 'checkpointed' OR (status = 'failed'
@@ -359,7 +366,7 @@ export function openRegistry(options: RegistryOptions) {
             cache_write_tokens = @cacheWriteTokens, cost_usd = @costUsd,
             model_calls = @modelCalls, derived_cost_usd = @derivedCostUsd,
             unpriced_calls = @unpricedCalls, blocked = @blocked, failure = @failure,
-            failure_key = @failureKey, retry_at = @retryAt, counts = @counts,
+            failure_key = @failureKey, duration_ms = @durationMs, retry_at = @retryAt, counts = @counts,
             ended_at = @endedAt`,
           {
             number: end.number,
@@ -381,6 +388,7 @@ export function openRegistry(options: RegistryOptions) {
             blocked: end.blocked ?? null,
             failure: end.failure ?? null,
             failureKey: end.failureKey ?? null,
+            durationMs: end.durationMs === undefined ? null : Math.round(end.durationMs),
             retryAt: end.refusal ? new Date(end.refusal.until).toISOString() : null,
             counts: end.refusal?.free ? 0 : 1,
             endedAt: utc(),
@@ -716,6 +724,7 @@ function sessionOf(row: Row): Session {
     openCodeSessionId: text(row.opencode_session_id),
     workerPid: number(row.worker_pid),
     workerVersion: text(row.worker_version),
+    workerBoot: text(row.worker_boot),
     workerUnit: text(row.worker_unit),
     workerStartedAt: text(row.worker_started_at),
     epoch: Number(row.epoch),
@@ -752,6 +761,7 @@ function iterationOf(row: Row): Iteration {
     counts: row.counts === 1,
     startedAt: String(row.started_at),
     promptedAt: text(row.prompted_at),
+    durationMs: number(row.duration_ms),
     endedAt: text(row.ended_at),
   };
 }

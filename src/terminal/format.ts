@@ -27,6 +27,13 @@ export function age(then: number, now: number): string {
   return new Date(then).toISOString().slice(0, 10);
 }
 
+/** The same as a phrase: `3h ago`, `on 2026-10-20`, `clock moved`. */
+export function ago(then: number, now: number): string {
+  const text = age(then, now);
+  if (/^\d+[smhd]$/.test(text)) return `${text} ago`;
+  return /^\d/.test(text) ? `on ${text}` : text;
+}
+
 /** A whole number with its thousands apart: `12,345`. */
 export function count(value: number): string {
   return String(Math.round(value)).replaceAll(/\B(?=(\d{3})+$)/g, ",");

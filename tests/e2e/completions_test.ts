@@ -38,7 +38,8 @@ const UNSAFE_RECORDED_NAMES = [...UNSAFE_NAMES, "xx/slash", "--xx", "..", ""];
 const migrationFolder = new URL("../../migrations/", import.meta.url);
 const migrations: readonly Migration[] = [...Deno.readDirSync(migrationFolder)]
   .map(({ name }) => migrationOf(name, Deno.readTextFileSync(new URL(name, migrationFolder))))
-  .filter((migration) => migration !== undefined);
+  .filter((migration) => migration !== undefined)
+  .sort((a, b) => a.number - b.number);
 
 function makeTasks(names: readonly string[]): Promise<Project> {
   const files = names.map((name) => [join("tasks", name, "prd.md"), PRD]);

@@ -420,11 +420,11 @@ async function runWorker(
 /** A killed process leaves the write-ahead log behind, which a mere `close` would take away. */
 export function openAsItWasLeft(
   { database, life }: Pick<Place, "database" | "life">,
-  clock: { now: () => number },
+  { now, monotonic }: Pick<Clock, "now" | "monotonic">,
 ): Registry {
   const registry = mortalDatabase(
     life,
-    () => openRegistry({ path: database, migrations: MIGRATIONS, now: clock.now }),
+    () => openRegistry({ path: database, migrations: MIGRATIONS, now, monotonic }),
   );
   const files = [database, `${database}-wal`];
   life.atEnd(() => {

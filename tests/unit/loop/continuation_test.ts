@@ -31,6 +31,7 @@ function session(
     openCodeSessionId: null,
     workerPid: null,
     workerVersion: null,
+    workerBoot: null,
     workerUnit: null,
     workerStartedAt,
     epoch: 1,
@@ -63,12 +64,25 @@ for (const [status, reason, worker, why, unasked] of CASES) {
   Deno.test(`what goes on, and what goes on unasked: ${status} ${reason}${when}`, () => {
     const one = session(status, reason, worker);
     assert.equal(continuation(one)?.replace(/^.*: /, ""), why);
-    assert.equal(wentDown(one, BOOTED_AT), unasked);
+    assert.equal(wentDown(one, { at: BOOTED_AT }), unasked);
   });
 }
 
 Deno.test("a session of the earlier program never goes on", () => {
   const one = { ...session("failed", "worker_died"), earlier: "{}" };
   assert.equal(continuation(one), undefined);
-  assert.equal(wentDown(one, BOOTED_AT), false);
+  assert.equal(wentDown(one, { at: BOOTED_AT }), false);
+});
+
+Deno.test("whether the machine went down is told by the boot, whatever its clock says", () => {
+  const died = (workerBoot: string | null, startedAt: string) =>
+    wentDown({ ...session("failed", "worker_died", startedAt), workerBoot }, {
+      id: "this boot",
+      at: BOOTED_AT,
+    });
+  assert.equal(died("this boot", BEFORE_BOOT), false, "the clock was set forward since");
+  assert.equal(died("an earlier one", AFTER_BOOT), true, "the clock was set back since");
+  assert.equal(died(null, BEFORE_BOOT), true, "on record before boots were");
+  const ended = { ...session("stopped", "user_stop"), workerBoot: "an earlier one" };
+  assert.equal(wentDown(ended, { id: "this boot", at: BOOTED_AT }), false);
 });

@@ -11,7 +11,8 @@ import { temporaryFolder } from "../../support/folder.ts";
 const folder = new URL("../../../migrations/", import.meta.url);
 const migrations: readonly Migration[] = [...Deno.readDirSync(folder)]
   .map(({ name }) => migrationOf(name, Deno.readTextFileSync(new URL(name, folder))))
-  .filter((migration) => migration !== undefined);
+  .filter((migration) => migration !== undefined)
+  .sort((a, b) => a.number - b.number);
 
 const NOW = Date.UTC(2026, 10, 20, 12);
 const open = (path: string, extra: readonly Migration[] = []) =>

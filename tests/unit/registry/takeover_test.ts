@@ -156,6 +156,7 @@ Deno.test("US-008, FR-7: a row of every version of the earlier program is carrie
       openCodeSessionId: opencode_session_id ?? null,
       workerPid: 4711,
       workerVersion: null,
+      workerBoot: null,
       workerUnit: null,
       workerStartedAt: null,
       epoch: 1,
