@@ -22,6 +22,7 @@ import type { Emit } from "./event.ts";
 import { blockedWords } from "./final_text.ts";
 import { isLeaving } from "./leave.ts";
 import { type Spent, turnLimits } from "./limits.ts";
+import { missingChoice } from "./loss.ts";
 import { narrator } from "./narrator.ts";
 import { judge } from "./outcome.ts";
 import { buildPrompt, type PromptFacts } from "./prompt.ts";
@@ -312,7 +313,7 @@ async function runTurn(
   emit({ type: "opencode_session", id: sessionId });
 
   const text = buildPrompt(promptFacts(tools, order));
-  return await followTurn(tools, order, {
+  const report = await followTurn(tools, order, {
     number,
     sessionId,
     send: async () => {
@@ -328,6 +329,10 @@ async function runTurn(
     if (!(error instanceof OpenCodeError)) throw error;
     return notSent(error);
   });
+  const { end } = report;
+  if (end.kind !== "lost" || end.server !== undefined) return report;
+  const missing = await missingChoice(client, settings);
+  return missing ? { ...report, end: { ...end, why: `${end.why}: ${missing}` } } : report;
 }
 
 /** Follows a turn to its end, and tells what it does. Throws as `Turns.run` does, and `LostSession`. */

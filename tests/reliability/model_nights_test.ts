@@ -1,0 +1,169 @@
+/**
+ * Hours of trouble with the model or its provider, on a clock of their own: how long the loop waits,
+ * what it counts, and that nothing was lost.
+ */
+import assert from "node:assert/strict";
+import { sleep } from "../../src/clock.ts";
+import { write } from "../support/agent.ts";
+import type { FakeScript } from "../support/fake_script.ts";
+import { call, cutOff, hang, httpError, type Reply, say, slow } from "../support/scripted_model.ts";
+import { assertNothingLost } from "./nothing_lost.ts";
+import { MINUTE, night, SECOND } from "./night.ts";
+import { createWorld, honestAgent, tickStory } from "./world.ts";
+
+const HOUR = 60 * MINUTE;
+const OLD = "1.1.53";
+
+const limited = (seconds?: number): Reply =>
+  httpError(
+    429,
+    { error: { message: "Rate limit reached" } },
+    seconds === undefined ? {} : { "retry-after": String(seconds) },
+  );
+
+/** Answers so often with `reply`, then does its story. */
+function after(times: number, reply: Reply): FakeScript {
+  let asked = 0;
+  return (request) => asked++ < times ? reply : honestAgent(request);
+}
+
+for (const version of [OLD, "1.18.33"]) {
+  Deno.test(`a quota that comes back after five hours costs those, and nothing else (${version})`, async () => {
+    const script = after(1, limited(5 * 3_600));
+    await using five = await night({ version, script, limits: { iterations: 1 } }, async (now) => {
+      await now.working();
+      await now.pass(HOUR);
+      assert.match(now.status(), /^rate limited until 05:0\d UTC: Rate limit reached$/);
+    });
+    const { iterations } = five.ended("completed", "all_stories_pass");
+    assert.equal(iterations.length, 1);
+    assert(five.seconds * SECOND > 5 * HOUR && five.seconds * SECOND < 5 * HOUR + 5 * MINUTE);
+  });
+
+  Deno.test(`a provider that refuses for ever is given up after six hours (${version})`, async () => {
+    await using forever = await night({ version, script: () => limited() });
+    const { iterations, sessions } = forever.ended("failed", "provider_error");
+    assert(forever.seconds * SECOND <= 6 * HOUR + 5 * MINUTE, `${forever.seconds} s`);
+    assert.match(
+      sessions[0].detail ?? "",
+      /^waiting for the provider takes longer than 360 min: .*Rate limit reached/,
+    );
+    assert(iterations.length <= 40, `${iterations.length} iterations`);
+  });
+
+  Deno.test(`a silent model is told, and ended each time (${version})`, async () => {
+    await using silent = await night(
+      { version, script: () => hang(), limits: { errors: 2 } },
+      async (now) => {
+        await now.working();
+        await now.pass(2 * MINUTE);
+        assert.match(
+          now.status(),
+          /^nothing heard of the agent since .*00:0\d UTC, ended at 00:1\d UTC$/,
+        );
+      },
+    );
+    silent.ended("failed", "provider_error");
+    assert(silent.seconds * SECOND < 2 * HOUR, `${silent.seconds} s`);
+  });
+}
+
+Deno.test("a turn that a limit ended costs no iteration, and the next one begins when it is over", async () => {
+  // Six refusals end a turn of 1.18.33; so does the seventh to the twelfth.
+  const script = after(12, limited(60));
+  await using refused = await night({ script, limits: { iterations: 1 } });
+  const { iterations } = refused.ended("completed", "all_stories_pass");
+  assert.deepEqual(iterations.map(({ outcome }) => outcome), ["error", "error", "advanced"]);
+  for (const { detail } of iterations.slice(0, 2)) {
+    assert.equal(
+      detail,
+      "the provider takes no requests for now: APIError: Rate limit reached",
+    );
+  }
+  assert(refused.seconds >= 12 * 60, `${refused.seconds} s`);
+  const told = refused.world.fake.ledger.flatMap((one) => one.type === "prompt" ? [one.text] : []);
+  assert(told.every((text) => !text.includes("Rate limit")), "it is no matter of the agent");
+});
+
+Deno.test("an iteration in which the agent worked counts, though the provider refused then", async () => {
+  const script: FakeScript = ({ step }) =>
+    step === 0 ? call(write("work.txt", "half of it")) : limited();
+  await using half = await night({ script, limits: { iterations: 2 } });
+  const { iterations } = half.ended("stopped", "max_iterations");
+  assert.deepEqual(iterations.map(({ outcome }) => outcome), ["error", "error"]);
+});
+
+Deno.test("what the gates said is told again after a refusal", async () => {
+  const claims: FakeScript = (request) =>
+    request.step === 0 ? call(tickStory(request)) : say("done");
+  const scripts = [claims, () => limited(), claims];
+  const seen: string[] = [];
+  const script: FakeScript = (request) => {
+    if (seen.at(-1) !== request.sessionId) seen.push(request.sessionId);
+    return scripts[seen.length - 1](request);
+  };
+  await using told = await night({ script, limits: { iterations: 2 } });
+  assert.deepEqual(
+    told.ended("stopped", "max_iterations").iterations.map(({ outcome }) => outcome),
+    [
+      "nothing",
+      "error",
+      "nothing",
+    ],
+  );
+  const prompts = told.world.fake.ledger.flatMap((one) => one.type === "prompt" ? [one.text] : []);
+  assert.match(prompts[1], /was claimed and taken back|fails/);
+  assert.equal(prompts[2], prompts[1]);
+});
+
+Deno.test("a stop ends the wait for a provider at once", async () => {
+  let stoppedAt = 0;
+  await using stopped = await night({ script: () => limited() }, async (now) => {
+    await now.iterationEnded(3);
+    await now.pass(SECOND);
+    assert.match(now.status(), /^rate limited until .* UTC: /);
+    stoppedAt = now.clock.monotonic();
+    now.worker.stop();
+  });
+  stopped.ended("stopped", "user_stop");
+  assert(stopped.world.clock.monotonic() - stoppedAt < SECOND);
+});
+
+Deno.test("the session's time ends the wait for a provider", async () => {
+  const limits = { durationMs: 10 * MINUTE };
+  await using short = await night({ script: () => limited(), limits });
+  short.ended("stopped", "budget");
+  assert(Math.abs(short.seconds - 600) < 10, `${short.seconds} s`);
+});
+
+Deno.test("a worker that dies in the wait loses nothing: the next one waits for the rest", async () => {
+  await using world = await createWorld({ stories: 1, script: after(6, limited(1_800)) });
+  const first = world.work();
+  const { clock } = world;
+  await clock.run((async () => {
+    while (!first.events.some(({ type }) => type === "iteration_ended")) await sleep(clock, MINUTE);
+    await sleep(clock, MINUTE);
+    first.kill();
+    await first.end;
+  })());
+  const diedAt = clock.monotonic();
+  const second = world.work();
+  const end = await clock.run(second.end);
+  assert.equal(end?.status, "completed", end?.detail);
+  const waitedMs = clock.monotonic() - diedAt;
+  assert(waitedMs > 27 * MINUTE && waitedMs < 31 * MINUTE, `${waitedMs} ms`);
+  const { iterations } = await assertNothingLost(world);
+  assert.equal(iterations.length, 2);
+});
+
+Deno.test("answers without end, and answers that break off, end within their limits", async () => {
+  const endless = slow({ chunks: 5_000, everyMs: 5_000 });
+  await using long = await night({ script: () => endless, limits: { errors: 1 } });
+  long.ended("failed", "provider_error");
+  assert(long.seconds > 3_600 && long.seconds < 3_700, `${long.seconds} s`);
+  await using broken = await night({ script: () => cutOff() });
+  const { iterations } = broken.ended("failed", "provider_error");
+  assert.equal(iterations.length, 3);
+  assert(iterations.every(({ model_calls }) => (model_calls ?? 99) <= 10));
+  assert(broken.seconds < 60, `${broken.seconds} s`);
+});
