@@ -264,6 +264,7 @@ function createTurn(options: TurnOptions & { client: OpenCode; clock: Clock }) {
     missedEvents = true;
     const messages = await client.messages(sessionId).catch(ignoreServerFailure);
     for (const message of messages ?? []) memory.seeMessage(message);
+    bell.ring(); // it may have ended long ago
   }
 
   /** Tried again for a moment: what is not read now counts nowhere. */

@@ -9,13 +9,13 @@ import { DatabaseSync } from "node:sqlite";
 import { taskKey } from "../../src/host/paths.ts";
 import {
   assignment,
+  bash,
   closing,
   commit,
   edit,
   inRounds,
   readFile,
   tick,
-  write,
 } from "../support/agent.ts";
 import { makeProject, type Project } from "../support/project.ts";
 import { makeRalph, type Ralph } from "../support/ralph.ts";
@@ -45,6 +45,9 @@ export interface Crashing extends AsyncDisposable {
   releaseGate(): Promise<void>;
 }
 
+/** A recovery waits 8 s for a turn that may begin yet; tests share 2 cores. */
+const TIMEOUT_MS = 60_000;
+
 const STORIES = ["US-001", "US-002"];
 
 /** Reads the PRD, does its story, ticks and commits it: on every server. */
@@ -52,7 +55,10 @@ export const agent: Script = (request) => {
   const { story, prd } = assignment(request.prompt);
   return inRounds(request, [
     () => readFile(prd),
-    ([, text]) => [write(`work/${story}.txt`, story), edit(prd, tick(text, story))],
+    ([, text]) => [
+      bash(`mkdir -p work && printf %s ${story} > work/${story}.txt`),
+      edit(prd, tick(text, story)),
+    ],
     () => [commit(`feat: ${story}`)],
   ], ([, text]) => closing(text, story));
 };
@@ -84,29 +90,52 @@ export async function crashing(url: string): Promise<Crashing> {
   let held: Deno.FsFile | undefined;
   const owned = stack.move();
 
+  /** `late` rejects when it takes too long; `stop` kills it where it has not ended, and waits. */
+  function start() {
+    const child = ralph.start(run("t"), { cwd: project.root });
+    const late = Promise.withResolvers<never>();
+    const what = `ralph is neither at its point nor at its end after ${TIMEOUT_MS} ms`;
+    const timer = setTimeout(() => late.reject(new Error(what)), TIMEOUT_MS);
+    let hasEnded = false;
+    const output = child.output().then(({ code, stdout, stderr }) => {
+      hasEnded = true;
+      const decoder = new TextDecoder();
+      return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+    });
+    async function stop(): Promise<void> {
+      clearTimeout(timer);
+      if (!hasEnded) child.kill("SIGKILL");
+      await output;
+    }
+    return { output, late: late.promise, stop };
+  }
+
   return {
     project,
     ralph,
 
     async killAt(point) {
-      const child = ralph.start(run("t"), { cwd: project.root });
-      const output = child.output();
-      const ended = output.then(({ stdout, stderr }) => {
-        const told = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
-        throw new Error(`ralph ended before it was killed:\n${told.join("")}`);
+      const { output, late, stop } = start();
+      const ended = output.then((told) => {
+        throw new Error(`ralph ended before it was killed:\n${told.stdout}${told.stderr}`);
       });
-      const reached = await Promise.race([point, ended]);
-      child.kill("SIGKILL");
-      await assert.rejects(ended);
-      assert.equal((await output).signal, "SIGKILL");
-      return reached;
+      try {
+        return await Promise.race([point, ended, late]);
+      } finally {
+        await stop();
+      }
     },
 
     async finish() {
       const startedAt = Date.now();
-      const { code, stdout, stderr } = await ralph(run("t"), { cwd: project.root });
-      assert.equal(code, 0, stdout + stderr);
-      return { stdout, startedAt };
+      const { output, late, stop } = start();
+      try {
+        const { code, stdout, stderr } = await Promise.race([output, late]);
+        assert.equal(code, 0, stdout + stderr);
+        return { stdout, startedAt };
+      } finally {
+        await stop();
+      }
     },
 
     onRecord() {

@@ -236,7 +236,7 @@ for (const { at, left, hold } of POINTS) {
       await release?.();
       const { startedAt } = await here.finish();
       await here.check(await recordOfFake(here.fake, here.project.root));
-      const next = here.fake.ledger.find(({ type, at }) => type === "prompt" && at >= startedAt);
+      const next = here.fake.ledger.find(({ type, at }) => type === "prompt" && at > startedAt);
       console.log(`${at}: next prompt after ${next ? `${next.at - startedAt} ms` : "none"}`);
     });
   });
