@@ -30,7 +30,10 @@ export interface Sample {
   readonly iterations: number;
   readonly heapKib: number;
   readonly rssKib: number;
+  /** Of the whole process. */
   readonly openFiles: number;
+  /** Of those, the night's own. */
+  readonly ownFiles: number;
   readonly databaseKib: number;
   readonly walKib: number;
   readonly logKib: number;
@@ -41,11 +44,22 @@ export interface Sample {
 /** The worker lives on, whatever happens to the rest. */
 const NO_END = { worker_killed: 0, stop: 0, checkpoint: 0, leave: 0 };
 
+export interface LongNight {
+  /** Taken at even intervals, the first at the start. */
+  readonly samples: readonly Sample[];
+  /** What the database holds at the end: rows and KiB of text by table. */
+  readonly tables: readonly {
+    readonly table: string;
+    readonly rows: number;
+    readonly kib: number;
+  }[];
+}
+
 /**
- * Works for `hours` simulated hours and prints a table. Run it with `--v8-flags=--expose-gc`, or the
- * heap is as it is between two collections.
+ * Works for `hours` simulated hours. With `--v8-flags=--expose-gc` the heap is measured after a
+ * collection; otherwise it is as it happens to be.
  */
-export async function runLongNight(hours: number): Promise<readonly Sample[]> {
+export async function measureLongNight(hours: number): Promise<LongNight> {
   using folder = temporaryFolder("ralph-long-night-", FOLDER);
   const clock = createVirtualClock();
   const troubles = { ...TROUBLES, ...NO_END };
@@ -75,14 +89,15 @@ export async function runLongNight(hours: number): Promise<readonly Sample[]> {
     (globalThis as { gc?: () => void }).gc?.();
     const { heapUsed, rss } = Deno.memoryUsage();
     const { database, log, kept } = night.places;
-    console.error(clock.monotonic() / HOUR, iterations, sessions);
+    const open = openFiles();
     samples.push({
       hour: clock.monotonic() / HOUR,
       sessions,
       iterations,
       heapKib: Math.round(heapUsed / KIB),
       rssKib: Math.round(rss / KIB),
-      openFiles: [...Deno.readDirSync("/proc/self/fd")].length,
+      openFiles: open.length,
+      ownFiles: open.filter((file) => file.startsWith(folder.path)).length,
       databaseKib: kibOf(database),
       walKib: kibOf(`${database}-wal`),
       logKib: kibOf(log) + kibOf(`${log}.1`),
@@ -112,14 +127,18 @@ export async function runLongNight(hours: number): Promise<readonly Sample[]> {
     }
   })());
   night.trouble.end();
-  console.table(samples.map((each) => ({ ...each, hour: Math.round(each.hour) })));
-  const [first, last] = [samples[1], samples[samples.length - 1]];
-  const bytes = (last.databaseKib - first.databaseKib) * KIB / (last.iterations - first.iterations);
-  console.log(`the database grows by ${Math.round(bytes)} bytes for each iteration`);
-  for (const [name, size] of tableSizes(night.places.database)) {
-    console.log(`  ${name}: ${size} KiB`);
-  }
-  return samples;
+  return { samples, tables: tablesOf(night.places.database) };
+}
+
+/** What each file descriptor of this process leads to (proc(5)). */
+function openFiles(): readonly string[] {
+  return [...Deno.readDirSync("/proc/self/fd")].flatMap(({ name }) => {
+    try {
+      return [Deno.readLinkSync(`/proc/self/fd/${name}`)];
+    } catch {
+      return []; // the one that the listing itself had open
+    }
+  });
 }
 
 function kibOf(file: string): number {
@@ -137,14 +156,14 @@ function countFiles(folder: string): number {
   );
 }
 
-/** Rows of each table, and the bytes of their texts: what the growth consists of. */
-function tableSizes(path: string): readonly [string, number][] {
+function tablesOf(path: string): LongNight["tables"] {
   const database = new DatabaseSync(path, { readOnly: true });
   try {
     const tables = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all();
     return tables.map(({ name }) => {
       const rows = database.prepare(`SELECT * FROM "${name}"`).all();
-      return [`${name}, ${rows.length} rows`, Math.round(JSON.stringify(rows).length / KIB)];
+      const kib = Math.round(JSON.stringify(rows).length / KIB);
+      return { table: String(name), rows: rows.length, kib };
     });
   } finally {
     database.close();

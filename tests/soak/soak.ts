@@ -8,7 +8,7 @@
  * Exits with 1 when a night failed, and prints its seed and the command that plays it again.
  */
 import { parseArgs } from "node:util";
-import { runLongNight } from "./long_night.ts";
+import { measureLongNight } from "./long_night.ts";
 import { NightFailure, type NightReport, runNight } from "./night.ts";
 
 const HOUR_MS = 3_600_000;
@@ -23,7 +23,7 @@ const { values } = parseArgs({
   },
 });
 
-if (values.hours !== undefined) await runLongNight(Number(values.hours));
+if (values.hours !== undefined) await longNight(Number(values.hours));
 else if (values.seed !== undefined) await replay(Number(values.seed));
 else await soak();
 
@@ -66,6 +66,16 @@ async function soak(): Promise<void> {
     console.log(`nights that failed: ${failed.join(", ")}`);
     Deno.exit(1);
   }
+}
+
+async function longNight(hours: number): Promise<void> {
+  const { samples, tables } = await measureLongNight(hours);
+  console.table(samples.map((each) => ({ ...each, hour: Math.round(each.hour) })));
+  console.table(tables);
+  const [first, last] = [samples[0], samples[samples.length - 1]];
+  const grown = last.databaseKib + last.walKib - first.databaseKib - first.walKib;
+  const bytes = grown * 1024 / (last.iterations - first.iterations);
+  console.log(`the database grows by ${Math.round(bytes)} bytes for each iteration`);
 }
 
 function summarize(reports: readonly NightReport[], { seconds }: { seconds: number }): void {
