@@ -96,7 +96,9 @@ function summarize(reports: readonly NightReport[], { seconds }: { seconds: numb
   console.log("how workers ended:", ends);
 }
 
+/** After a collection, where the task's options allow one. */
 function memory(): string {
+  (globalThis as { gc?: () => void }).gc?.();
   const { heapUsed, rss } = Deno.memoryUsage();
   return `, heap ${Math.round(heapUsed / 2 ** 20)} MiB, rss ${Math.round(rss / 2 ** 20)} MiB`;
 }
