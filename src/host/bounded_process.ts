@@ -17,8 +17,9 @@ const OUTPUT_MS = 250;
 const DEATH_MS = 1000;
 /** How often to look for processes that a dying one started in the meantime. */
 const SWEEPS_MAX = 5;
-/** The variable that marks a run's processes; its value is the run's own. */
+/** The variable that marks a run's processes: this process's id, and what is the run's own. */
 const MARK = "BOUNDED_PROCESS";
+const markOf = (pid: number) => `${MARK}=${pid}.`;
 
 /**
  * Stands between this process and the command (sh, POSIX.1-2017), so that the command
@@ -77,7 +78,7 @@ export async function runBounded(
 ): Promise<BoundedRun> {
   const { clock, signal } = options;
   if (signal?.aborted) return notRun({ how: "aborted" });
-  const mark = crypto.randomUUID();
+  const mark = `${markOf(Deno.pid)}${crypto.randomUUID()}`;
   let child: Deno.ChildProcess;
   try {
     child = start(command, { ...options, mark });
@@ -124,7 +125,7 @@ function start(
     args: ["-c", SUPERVISOR, "sh", file, ...args],
     cwd,
     clearEnv: true,
-    env: { ...env, [MARK]: mark },
+    env: { ...env, [MARK]: mark.slice(MARK.length + 1) },
     stdin: "piped",
     stdout: "piped",
     stderr: "null",
@@ -188,8 +189,20 @@ async function askToEnd(
   }
 }
 
+/**
+ * Kills what the commands of a process that is gone have left. Its group died with it; what had left
+ * the group is found on Linux only.
+ */
+export function killCommandsOf(pid: number): Promise<void> {
+  return killMarked(markOf(pid));
+}
+
 async function killWhatIsLeft(group: number, mark: string): Promise<void> {
   signalProcess(-group, "SIGKILL");
+  await killMarked(mark);
+}
+
+async function killMarked(mark: string): Promise<void> {
   for (let sweep = 0; sweep < SWEEPS_MAX; sweep++) {
     const marked = await markedProcesses(mark);
     if (marked.length === 0) return;

@@ -5,6 +5,7 @@
  */
 import { type Clock, sleep } from "../clock.ts";
 import { RalphError } from "../error.ts";
+import { readProc } from "./proc.ts";
 import { shellWord } from "../terminal/shell_word.ts";
 
 export interface Lock {
@@ -43,6 +44,22 @@ export function workerLives(path: string, whileFree?: () => void): boolean {
   } finally {
     file.close();
   }
+}
+
+/**
+ * Whether that process holds the lock now, by the kernel's own list (proc(5), /proc/locks): a pid on
+ * record may be another program's by now. Undefined where there is no such list: not on Linux.
+ */
+export async function holdsLock(
+  path: string,
+  { pid, clock }: { pid: number; clock: Clock },
+): Promise<boolean | undefined> {
+  if (Deno.build.os !== "linux") return undefined;
+  const list = await readProc(["/proc/locks"], clock) ?? "";
+  const inode = String(Deno.statSync(path).ino);
+  // `1: FLOCK  ADVISORY  WRITE 1234 fe:00:5678 0 EOF`; who waits for it has an arrow.
+  const held = list.matchAll(/^\d+: FLOCK +\w+ +WRITE (\d+) [^ ]+:(\d+) /gm);
+  return [...held].some(([, holder, on]) => on === inode && Number(holder) === pid);
 }
 
 /** Undefined when it is not there. For a look that is enough, on a read-only disk, too. */

@@ -16,6 +16,13 @@ export async function readProc(
   return answer.kind === "ended" && answer.stdout !== "" ? answer.stdout : undefined;
 }
 
+/** Whether a process is suspended, as by SIGSTOP or Ctrl-Z: it does nothing then. */
+export async function isSuspended(pid: number, clock: Clock): Promise<boolean> {
+  const stat = await readProc([`/proc/${pid}/stat`], clock);
+  // The state follows the program's name, which may hold anything (proc(5)).
+  return /^[Tt] /.test(stat?.slice(stat.lastIndexOf(")") + 2) ?? "");
+}
+
 /** The process that has this socket open, by its inode, as far as this user may look. */
 export async function ownerOfSocket(inode: string, clock: Clock): Promise<number | undefined> {
   const answer = await ask(
@@ -25,21 +32,4 @@ export async function ownerOfSocket(inode: string, clock: Clock): Promise<number
   );
   const pid = answer.kind === "ended" ? /^\/proc\/(\d+)\//.exec(answer.stdout)?.[1] : undefined;
   return pid === undefined ? undefined : Number(pid);
-}
-
-/**
- * Whether this process has this file open, as far as this user may look. Undefined where it cannot
- * be told: not on Linux.
- */
-export async function hasOpen(
-  pid: number,
-  file: string,
-  clock: Clock,
-): Promise<boolean | undefined> {
-  if (Deno.build.os !== "linux") return undefined;
-  // The pattern of `-lname` is one of a shell: what is special there is meant as it is.
-  const pattern = file.replaceAll(/[\\*?[]/g, "\\$&");
-  const command = ["find", `/proc/${pid}/fd`, "-lname", pattern];
-  const answer = await ask(command, { clock, timeoutMs: PROC_MS });
-  return answer.kind === "ended" && answer.stdout !== "";
 }

@@ -4,6 +4,7 @@ import type { OpenCode } from "../opencode/client.ts";
 import type { Lease, Outcome, Reason, Status } from "../registry/model.ts";
 import type { Registry } from "../registry/registry.ts";
 import { abortTurn } from "./abort.ts";
+import { UNCONFIRMED } from "./outcome.ts";
 
 /**
  * Aborts the turn that may be at work, and records the end of its iteration and of the session.
@@ -20,12 +21,10 @@ export async function endAtOnce(
   },
 ): Promise<void> {
   const open = registry.iterations(lease.sessionId).find((one) => one.outcome === null);
-  if (open?.openCodeSessionId) {
-    await abortTurn({ client, clock, sessionId: open.openCodeSessionId });
-  }
   if (open) {
-    const { number } = open;
-    const { detail } = end;
+    const { number, openCodeSessionId: sessionId } = open;
+    const confirmed = sessionId === null || await abortTurn({ client, clock, sessionId });
+    const detail = confirmed ? end.detail : `${end.detail}; ${UNCONFIRMED}`;
     registry.endIteration(lease, { number, outcome, detail, storiesPassed: [] });
   }
   registry.endSession(lease, end);

@@ -96,7 +96,8 @@ function meaningOfEnd(end: TurnEnd): Meaning {
   }
 }
 
-const UNCONFIRMED = "the server did not confirm that the turn was aborted";
+/** In the detail of an iteration whose turn may still be at work. */
+export const UNCONFIRMED = "the server did not confirm that the turn was aborted";
 
 /** What went wrong with the turn, in words; undefined when it ended as it should. */
 function troubleOf(end: TurnEnd, { kind }: Meaning): string | undefined {
