@@ -1,3 +1,4 @@
 import { main } from "./src/cli/main.ts";
 
-Deno.exitCode = await main(Deno.args, import.meta.url);
+// Not `Deno.exitCode`: what a silent server has not answered would keep the process for seconds.
+Deno.exit(await main(Deno.args, import.meta.url));
