@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
-import { type BoundedOptions, runBounded } from "../../../src/host/bounded_process.ts";
+import {
+  type BoundedOptions,
+  killCommandsOf,
+  runBounded,
+} from "../../../src/host/bounded_process.ts";
 import { systemClock } from "../../../src/host/clock.ts";
 import { textOf } from "../../../src/host/files.ts";
 import { temporaryFolder } from "../../support/folder.ts";
@@ -284,3 +288,21 @@ test("it dies with the process that started it, however that ends", async () => 
   await other.output();
   await assertGone(pid);
 });
+
+test(
+  "what the commands of a dead process left outside of their group is found and killed",
+  async () => {
+    using dir = temporaryFolder();
+    const other = otherProcess(
+      `cd '${dir.path}'; setsid sh -c 'echo $$ >pid; exec sleep 120' & sleep 120`,
+    );
+    const pid = await until(() => textOf(`${dir.path}/pid`)?.trim(), { what: "the command" });
+    other.kill("SIGKILL");
+    await other.output();
+    await killCommandsOf(Deno.pid);
+    assert(await ps("pid", pid), "it is another process's");
+    await killCommandsOf(other.pid);
+    await assertGone(pid);
+  },
+  { ignore: !onLinux },
+);

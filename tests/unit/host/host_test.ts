@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { RalphError } from "../../../src/error.ts";
 import { systemClock } from "../../../src/host/clock.ts";
-import { takeLock, workerLives } from "../../../src/host/lock.ts";
+import { holdsLock, takeLock, workerLives } from "../../../src/host/lock.ts";
 import { openLogFile } from "../../../src/host/log_file.ts";
+import { isSuspended } from "../../../src/host/proc.ts";
 import { pathsFrom, taskKey } from "../../../src/host/paths.ts";
 import { temporaryFolder } from "../../support/folder.ts";
+import { until } from "../../support/wait.ts";
 
 const LOCK_MODULE = new URL("../../../src/host/lock.ts", import.meta.url).href;
 const CLOCK_MODULE = new URL("../../../src/host/clock.ts", import.meta.url).href;
@@ -45,6 +47,50 @@ Deno.test("the lock is another process's until that one is killed", async () => 
   assert.equal(workerLives(path, () => assert.fail("it is held")), true);
   lock.release();
   assert.equal(workerLives(path), false);
+});
+
+Deno.test({
+  name: "who holds a lock is what the kernel says, not who looks, waits or held it before",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    using dir = temporaryFolder();
+    const path = `${dir.path}/t.lock`;
+    const clock = systemClock;
+    const child = await holder(path);
+    const stranger = new Deno.Command("sleep", { args: ["60"] }).spawn();
+    const waits = new Deno.Command("flock", { args: [path, "true"] }).spawn();
+    await until(async () => /->/.test(await Deno.readTextFile("/proc/locks")), {
+      what: "one that waits for the lock",
+    });
+    const holds = (pid: number) => holdsLock(path, { pid, clock });
+    assert.equal(await holds(child.pid), true);
+    assert.equal(await holds(stranger.pid), false);
+    assert.equal(await holds(waits.pid), false);
+    assert.equal(await holds(Deno.pid), false);
+    child.kill("SIGKILL");
+    await child.status;
+    await waits.status;
+    assert.equal(await holds(child.pid), false);
+    stranger.kill("SIGKILL");
+    await stranger.status;
+  },
+});
+
+Deno.test({
+  name: "a process that is suspended is told from one that sleeps or is gone",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const child = new Deno.Command("sleep", { args: ["60"] }).spawn();
+    const suspended = () => isSuspended(child.pid, systemClock);
+    assert.equal(await suspended(), false);
+    child.kill("SIGSTOP");
+    await until(suspended, { what: "it to be suspended" });
+    child.kill("SIGCONT");
+    await until(async () => !await suspended(), { what: "it to go on" });
+    child.kill("SIGKILL");
+    await child.status;
+    assert.equal(await suspended(), false);
+  },
 });
 
 Deno.test("a look at the lock does not keep a worker from starting", async () => {

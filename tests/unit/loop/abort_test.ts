@@ -8,9 +8,13 @@ import { createClient, type OpenCode } from "../../../src/opencode/client.ts";
 import { DEFAULT_SETTINGS } from "../../../src/settings/settings.ts";
 import { createVirtualClock, type VirtualClock } from "../../support/fake_clock.ts";
 import { afterEffect, answer, late } from "../../support/fake_faults.ts";
-import { createFakeOpenCode, type FakeOpenCode } from "../../support/fake_opencode.ts";
+import {
+  createFakeOpenCode,
+  type FakeOpenCode,
+  type FakeOptions,
+} from "../../support/fake_opencode.ts";
 import { withhold } from "../../support/recording_proxy.ts";
-import { hang } from "../../support/scripted_model.ts";
+import { call, hang } from "../../support/scripted_model.ts";
 
 const LIMITS = turnLimits(DEFAULT_SETTINGS.limits, { costUsd: 0, tokens: 0, durationMs: 0 });
 const ABORT = "POST /session/:id/abort";
@@ -25,9 +29,12 @@ interface AtWork {
 }
 
 /** A turn at work on a fake server, in virtual time. */
-function atWork(body: (world: AtWork) => Promise<void>): Promise<void> {
+function atWork(
+  body: (world: AtWork) => Promise<void>,
+  options: Partial<FakeOptions> = {},
+): Promise<void> {
   const clock = createVirtualClock();
-  const fake = createFakeOpenCode({ clock, script: () => hang() });
+  const fake = createFakeOpenCode({ clock, script: () => hang(), ...options });
   const client = createClient({ url: fake.url, directory: "/p", clock, transport: fake.fetch });
   return clock.run((async () => {
     const { id: sessionId } = await client.createSession({ title: "t" });
@@ -94,6 +101,37 @@ Deno.test("a server that takes 2 s for every answer still confirms", () =>
     assert.equal(confirmed, true);
     assert(tookMs < 8_000, `${tookMs} ms`);
   }));
+
+const same = { name: "bash", input: { command: "true" } };
+const asking: Partial<FakeOptions> = {
+  version: "1.1.53",
+  tools: { bash: () => "" },
+  script: () => call(same, same, same),
+};
+
+Deno.test("a turn that waits for leave is refused it, and ends", () =>
+  atWork(async ({ client, abort }) => {
+    assert.equal((await client.permissions()).length, 1);
+    assert.equal((await abort()).confirmed, true);
+    assert.equal((await client.permissions()).length, 0);
+  }, asking));
+
+Deno.test("a refusal that the server does not know proves nothing", () =>
+  atWork(async ({ fake, abort }) => {
+    const notFound = answer(404, `{"name":"NotFoundError","data":{"message":"no such request"}}`);
+    fake.fault({ on: "POST /permission/:id/reply", times: Infinity, act: notFound });
+    assert.equal((await abort()).confirmed, false);
+  }, asking));
+
+Deno.test("other people's requests are left to them", () =>
+  atWork(async ({ client, clock, abort }) => {
+    const { id } = await client.createSession({ title: "theirs" });
+    await client.prompt(id, { text: "work" });
+    await pause(clock, 1_000);
+    assert.equal((await client.permissions()).length, 2);
+    assert.equal((await abort()).confirmed, true);
+    assert.deepEqual((await client.permissions()).map(({ sessionId }) => sessionId), [id]);
+  }, asking));
 
 /** A turn that is followed as a worker does, and stopped at a moment that the test chooses. */
 function stopping(
