@@ -7,11 +7,12 @@ import { isSuspended } from "../host/proc.ts";
 import { readRequest } from "../host/signal_files.ts";
 import { endAtOnce } from "../loop/end_at_once.ts";
 import type { Lease, Session } from "../registry/model.ts";
+import type { ReadOnlyRegistry } from "../registry/registry.ts";
 import { duration } from "../terminal/format.ts";
 import { plain } from "../terminal/plain.ts";
 import { shellWord } from "../terminal/shell_word.ts";
 import type { Context } from "./context.ts";
-import { keyOf, runningSession } from "./sessions.ts";
+import { keyOf } from "./sessions.ts";
 import { lockPath, openStore, openStoreReadOnly, signalPath } from "./store.ts";
 import { clientOf } from "./turn_end.ts";
 
@@ -78,9 +79,13 @@ export function isLocked(context: Context, session: Session): boolean {
 
 /** The session's row as it is; unlike `reread` it marks no dead worker's session. */
 export function stored(context: Context, session: Session): Session {
+  return readAsIs(context, (registry) => registry.session(session.id)) ?? session;
+}
+
+function readAsIs<T>(context: Context, read: (registry: ReadOnlyRegistry) => T): T | undefined {
   const registry = openStoreReadOnly(context);
   try {
-    return registry?.session(session.id) ?? session;
+    return registry && read(registry);
   } finally {
     registry?.close();
   }
@@ -151,8 +156,9 @@ function isRequestTaken(context: Context, session: Session): boolean {
 
 /** Whether a later run of the task is at work: it has the lock, so that this one's worker has not. */
 export function isReplaced(context: Context, session: Session): boolean {
-  const running = runningSession(context, { dir: session.taskDir });
-  return running !== undefined && (running.id !== session.id || running.epoch !== session.epoch);
+  const last = readAsIs(context, (registry) => registry.lastSession(session.taskDir));
+  return last?.status === "running" &&
+    (last.id !== session.id || last.epoch !== session.epoch);
 }
 
 /**

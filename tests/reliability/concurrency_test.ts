@@ -176,12 +176,12 @@ const ORDERS: Order[] = [
     row: [1, "completed", "all_stories_pass", 1],
   },
   {
-    name: "stop, but the worker dies before it reads that",
+    name: "stop, but the worker dies before it reads that: the session is stopped in its place",
     command: ["stop"],
     worker: (task) => [task.release],
     code: 0,
-    says: /ended before it could be stopped: the worker ended without a word/,
-    row: [1, "failed", "worker_died", 1],
+    says: /^stopped `one`/,
+    row: [1, "stopped", "user_stop", 1],
   },
   {
     name: "stop, but the session was paused, and another run has gone on with it since",

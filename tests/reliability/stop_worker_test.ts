@@ -161,7 +161,10 @@ Deno.test("a process that has the worker's old id is left alone, also with --for
       .run(stranger.pid);
     const { code, stderr } = await world.cli("stop", "one", "--force");
     assert.equal(code, 5, stderr);
-    assert.match(stderr, /was left alone: what holds its lock is not the process on record/);
+    assert.match(
+      stderr,
+      /cannot end the worker of `one` with force: process \d+, which it was, does not hold its lock/,
+    );
     assert.equal(isGone(stranger.pid), false);
   } finally {
     db.close();
@@ -303,7 +306,7 @@ Deno.test("a stop that meets the end of the session: either holds, and what is s
     const said = {
       stopped: /^stopped `one`.*\n(.*\n)* +status +stopped, stored/,
       completed:
-        /^`one` (\(session \d+\) had ended before it could be stopped: completed|is not running \(completed)/,
+        /^`one` (\(session \d+\) ended before it could be stopped: |is not running \(completed)/,
     }[status];
     assert(said, status);
     assert.match(stdout, said);
