@@ -6,7 +6,7 @@
  *   start   the binary's start against an empty program compiled the same way
  *   store   the commands that read, with much on record
  *   loop    the loop's iterations against a bare script that does the same turns; memory
- *   stop    how long `ralph stop` takes
+ *   stop    how long `ralph stop` takes in each state, on both versions of OpenCode
  *   doctor  how long `ralph doctor` takes, all well and with a server that hangs
  */
 import { benchDoctor } from "./doctor.ts";

@@ -11,3 +11,9 @@ export function spread(values: readonly number[], unit = "ms"): string {
   const [least, most] = [Math.min(...values), Math.max(...values)];
   return `${median(values).toFixed(1)} ${unit} (${least.toFixed(1)} to ${most.toFixed(1)})`;
 }
+
+/** The value that a part of them does not exceed: 0.95 for the 95th percentile (nearest rank). */
+export function quantile(values: readonly number[], part: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(sorted.length * part) - 1)] ?? NaN;
+}

@@ -1,37 +1,131 @@
-/** `ralph stop` while the agent works: from the command's start to its end, and by its own clock. */
-import { makeProject } from "../tests/support/project.ts";
-import { makeRalph } from "../tests/support/ralph.ts";
-import { hang, startModel } from "../tests/support/scripted_model.ts";
-import { startServer } from "../tests/support/opencode_server.ts";
+/**
+ * `ralph stop` in each state that a worker can be in, on both versions of OpenCode that are tested:
+ * by its own clock, from the request to what it could confirm.
+ */
+import { isGone } from "../tests/reliability/processes.ts";
+import {
+  CLAIM,
+  listener,
+  type StopWorld,
+  stopWorld,
+  suspend,
+} from "../tests/reliability/stop_world.ts";
+import { bash } from "../tests/support/agent.ts";
+import { VERSIONS } from "../tests/support/install.ts";
+import { startServer, type TestServer } from "../tests/support/opencode_server.ts";
+import {
+  call,
+  hang,
+  httpError,
+  say,
+  type Script,
+  type ScriptedModel,
+  startModel,
+} from "../tests/support/scripted_model.ts";
 import { until } from "../tests/support/wait.ts";
-import { spread } from "./statistics.ts";
+import { quantile } from "./statistics.ts";
 
-const STOPS = 30;
+const STOPS = 10;
+const SLOW_STOPS = 5;
+
+interface World extends StopWorld {
+  model: ScriptedModel;
+  server: TestServer;
+}
+
+interface State {
+  name: string;
+  script: Script;
+  task?: "gated";
+  stops?: number;
+  options?: string[];
+  /** Resolves when it is so. */
+  reached(world: World, workerPid: number): Promise<unknown>;
+  /** What has to be told. */
+  turn: string;
+  after?(world: World): unknown;
+}
+
+const asked = ({ model }: World) => {
+  const before = model.requests.length;
+  return until(() => model.requests.length > before, { what: "the agent", timeoutMs: 60_000 });
+};
+
+const STATES: readonly State[] = [
+  { name: "agent writes", script: () => hang(), reached: () => Promise.resolve(), turn: "aborted" },
+  {
+    name: "rate limited",
+    script: () => httpError(429, { error: { message: "rate limit" } }, { "retry-after": "300" }),
+    reached: ({ row }) =>
+      until(async () => /rate limited/.test((await row("one")).activity ?? ""), {
+        what: "the rate limit",
+        timeoutMs: 30_000,
+      }),
+    turn: "aborted",
+  },
+  {
+    name: "shell command that ignores signals",
+    script: ({ step }) =>
+      step === 0
+        ? call(bash("trap '' TERM INT HUP; echo $$ > pids; while :; do sleep 0.1; done"))
+        : say("never"),
+    reached: ({ made }) => made("pids"),
+    stops: SLOW_STOPS,
+    turn: "aborted",
+  },
+  {
+    name: "gate that ignores signals",
+    task: "gated",
+    script: ({ step }) => step === 0 ? call(bash(CLAIM)) : say("It is done."),
+    reached: ({ made }) => made("runs"),
+    turn: "none",
+  },
+  {
+    name: "server suspended",
+    script: () => hang(),
+    reached: async ({ server }) => await suspend(await listener(server.port)),
+    stops: SLOW_STOPS,
+    turn: "not confirmed",
+    after: async ({ server }) => Deno.kill(await listener(server.port), "SIGCONT"),
+  },
+  {
+    name: "worker suspended, --force",
+    script: () => hang(),
+    reached: (_, workerPid) => suspend(workerPid),
+    options: ["--force"],
+    stops: SLOW_STOPS,
+    turn: "aborted",
+  },
+];
 
 export async function benchStop(): Promise<void> {
-  await using model = await startModel(() => hang());
-  await using server = await startServer({ version: "1.18.33", model });
-  await using project = await makeProject({
-    files: { "tasks/one/prd.md": "# PRD\n\n### US-001: One\n\n- [ ] done\n" },
-  });
-  await using ralph = await makeRalph();
-  const own: number[] = [];
-  const whole: number[] = [];
-  for (let i = 0; i < STOPS; i++) {
-    const asked = model.requests.length;
-    await ralph(["run", "one", "--server", server.url], { cwd: project.root });
-    await until(() => model.requests.length > asked, { what: "the agent", timeoutMs: 60_000 });
-    const begin = performance.now();
-    const { stdout, stderr } = await ralph(["stop", "one", "--json"], { cwd: project.root });
-    whole.push(performance.now() - begin);
-    if (stderr) throw new Error(stderr);
-    const told = JSON.parse(stdout);
-    if (told.turn !== "aborted" || !told.workerGone) throw new Error(stdout);
-    own.push(told.tookMs);
+  for (const version of VERSIONS) {
+    await using model = await startModel(() => hang());
+    await using server = await startServer({ version, model });
+    await using stopping = await stopWorld(server);
+    const world = Object.assign(stopping, { model, server });
+    console.log(`stop, OpenCode ${version}: from the request to what could be confirmed`);
+    for (const state of STATES) {
+      const tookMs: number[] = [];
+      for (let i = 0; i < (state.stops ?? STOPS); i++) tookMs.push(await stopOnce(world, state));
+      const [p50, p95] = [0.5, 0.95].map((part) => Math.round(quantile(tookMs, part)));
+      const count = `${tookMs.length} times`;
+      console.log(
+        `  ${state.name.padEnd(36)} p50 ${p50} ms, p95 ${p95} ms, ${count}, turn ${state.turn}`,
+      );
+    }
   }
-  console.log(`stop, ${STOPS} times with an agent at work, OpenCode 1.18.33`);
-  console.log(
-    `  confirmed    ${spread(own)} from the request to worker gone, turn and status confirmed`,
-  );
-  console.log(`  command      ${spread(whole)} with the start of the program`);
+}
+
+async function stopOnce(world: World, state: State): Promise<number> {
+  const { script, task = "one", options = [], reached, turn, after } = state;
+  world.model.setScript(script);
+  const working = asked(world);
+  const { workerPid } = await world.run(task);
+  await working;
+  await reached(world, workerPid);
+  const told = await world.stop(task, ...options);
+  await after?.(world);
+  if (told.turn !== turn || !isGone(workerPid)) throw new Error(JSON.stringify(told));
+  return told.tookMs;
 }

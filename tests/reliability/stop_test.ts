@@ -12,7 +12,8 @@ import {
   startModel,
 } from "../support/scripted_model.ts";
 import { until } from "../support/wait.ts";
-import { assertStopped, isGone, type StopWorld, stopWorld, suspend } from "./stop_world.ts";
+import { isGone } from "./processes.ts";
+import { assertStopped, listener, type StopWorld, stopWorld, suspend } from "./stop_world.ts";
 
 interface RealWorld extends StopWorld {
   readonly model: ScriptedModel;
@@ -169,13 +170,3 @@ onEachVersion("stop ends a turn that a dead worker left, though no session runs"
   assert.match(stdout, /`one` is not running \(failed .* ago\)\n +turn +was left at work; aborted/);
   assert.deepEqual(await busy(), []);
 });
-
-/** The process that listens there: OpenCode's own is a child of the one that was started. */
-async function listener(port: number): Promise<number> {
-  const { stdout } = await new Deno.Command("ss", {
-    args: ["-Hltnp", `sport = :${port}`],
-  }).output();
-  const pid = /pid=(\d+)/.exec(new TextDecoder().decode(stdout))?.[1];
-  assert(pid, "nobody listens there");
-  return Number(pid);
-}

@@ -14,7 +14,8 @@ import { hostTools } from "../support/fake_tools.ts";
 import { withhold } from "../support/recording_proxy.ts";
 import { call, hang, say } from "../support/scripted_model.ts";
 import { until } from "../support/wait.ts";
-import { CLAIM, isGone, type StopWorld, stopWorld, suspend } from "./stop_world.ts";
+import { isGone } from "./processes.ts";
+import { CLAIM, type StopWorld, stopWorld, suspend } from "./stop_world.ts";
 
 interface FakeWorld extends StopWorld {
   readonly fake: FakeOpenCode;

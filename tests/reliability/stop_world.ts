@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { makeProject, type Project } from "../support/project.ts";
 import { makeRalph, type Ralph, type RalphResult } from "../support/ralph.ts";
 import { until } from "../support/wait.ts";
+import { isGone } from "./processes.ts";
 
 const prd = (more: Record<string, unknown> = {}) =>
   JSON.stringify(
@@ -127,16 +128,6 @@ export async function stopWorld(server: { readonly url: string }): Promise<StopW
   };
 }
 
-/** Ended, though a slow init may not have taken note of that yet: then it is a zombie (proc(5)). */
-export function isGone(pid: number): boolean {
-  try {
-    const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
-    return stat.slice(stat.lastIndexOf(")") + 2).startsWith("Z");
-  } catch {
-    return true;
-  }
-}
-
 /** Whether the process is suspended by a signal. */
 export function isSuspended(pid: number): boolean {
   const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
@@ -164,4 +155,14 @@ export function assertStopped(told: Told, { workerPid }: { workerPid: number }):
     },
   );
   assert(isGone(workerPid), "the worker's process is gone");
+}
+
+/** The process that listens there: OpenCode's own is a child of the one that was started. */
+export async function listener(port: number): Promise<number> {
+  const { stdout } = await new Deno.Command("ss", {
+    args: ["-Hltnp", `sport = :${port}`],
+  }).output();
+  const pid = /pid=(\d+)/.exec(new TextDecoder().decode(stdout))?.[1];
+  assert(pid, "nobody listens there");
+  return Number(pid);
 }
