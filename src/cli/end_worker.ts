@@ -3,7 +3,7 @@ import { sleep } from "../clock.ts";
 import { RalphError } from "../error.ts";
 import { killCommandsOf } from "../host/bounded_process.ts";
 import { holdsLock, type Lock, takeLock, workerLives } from "../host/lock.ts";
-import { isSuspended } from "../host/proc.ts";
+import { isLiving, isSuspended } from "../host/proc.ts";
 import { readRequest } from "../host/signal_files.ts";
 import { endAtOnce } from "../loop/end_at_once.ts";
 import type { Lease, Session } from "../registry/model.ts";
@@ -124,6 +124,15 @@ export async function endInItsPlace(
     registry.close();
     lock.release();
   }
+}
+
+/** Ends what the gates of a worker that was killed have left, unless its number is in use again. */
+export async function endLeftCommands(
+  { clock }: Context,
+  { reason, workerPid: pid }: Session,
+): Promise<void> {
+  if (reason !== "worker_died" || pid === null) return;
+  if (!await isLiving(pid, clock)) await killCommandsOf(pid);
 }
 
 /** Another `ralph stop` may be doing the same: undefined once nothing is left to do. */

@@ -11,6 +11,7 @@ import type { Context } from "./context.ts";
 import {
   awaitWorkerEnd,
   endInItsPlace,
+  endLeftCommands,
   isLocked,
   isReplaced,
   kill,
@@ -40,6 +41,7 @@ export async function stop(
       if (!force) throw stillThere(session);
       await kill(context, session);
     }
+    await endLeftCommands(context, session);
     tellNotRunning(context, { session, turn: await endLeftTurn(context, session) }, json);
     return EXIT.done;
   }

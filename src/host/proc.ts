@@ -18,9 +18,18 @@ export async function readProc(
 
 /** Whether a process is suspended, as by SIGSTOP or Ctrl-Z: it does nothing then. */
 export async function isSuspended(pid: number, clock: Clock): Promise<boolean> {
+  return ["T", "t"].includes(await stateOf(pid, clock) ?? "");
+}
+
+/** Whether a process lives, which one that has ended and was not collected yet does not. */
+export async function isLiving(pid: number, clock: Clock): Promise<boolean> {
+  return !["Z", "X", undefined].includes(await stateOf(pid, clock));
+}
+
+/** One letter, which follows the program's name, which may hold anything (proc(5)). */
+async function stateOf(pid: number, clock: Clock): Promise<string | undefined> {
   const stat = await readProc([`/proc/${pid}/stat`], clock);
-  // The state follows the program's name, which may hold anything (proc(5)).
-  return /^[Tt] /.test(stat?.slice(stat.lastIndexOf(")") + 2) ?? "");
+  return stat?.charAt(stat.lastIndexOf(")") + 2);
 }
 
 /** The process that has this socket open, by its inode, as far as this user may look. */

@@ -351,6 +351,20 @@ Deno.test("a second Ctrl-C ends at once, and stop ends the turn that was left", 
   assert(turnEnded(world.fake));
 });
 
+Deno.test("after a worker was killed in a gate, stop ends what the gate has left", async () => {
+  await using world = await fakeWorld();
+  inGate(world.fake);
+  const { workerPid } = await world.run("gated");
+  await world.made("runs");
+  Deno.kill(workerPid, "SIGKILL");
+  const [, , apart] = await world.pids();
+  await until(() => isGone(workerPid), { what: "the worker to be gone" });
+  assert.equal(isGone(apart), false, "what left the gate's group lives on");
+  const { code } = await world.cli("stop", "gated");
+  assert.equal(code, 0);
+  for (const pid of await world.pids()) assert(isGone(pid), `${pid} runs on`);
+});
+
 Deno.test("a worker that systemd ends with SIGTERM ends the turn first, and its session can go on", async () => {
   await using world = await fakeWorld();
   await world.run("one");

@@ -3,7 +3,7 @@ import { RalphError } from "../../../src/error.ts";
 import { systemClock } from "../../../src/host/clock.ts";
 import { holdsLock, takeLock, workerLives } from "../../../src/host/lock.ts";
 import { openLogFile } from "../../../src/host/log_file.ts";
-import { isSuspended } from "../../../src/host/proc.ts";
+import { isLiving, isSuspended } from "../../../src/host/proc.ts";
 import { pathsFrom, taskKey } from "../../../src/host/paths.ts";
 import { temporaryFolder } from "../../support/folder.ts";
 import { until } from "../../support/wait.ts";
@@ -77,7 +77,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a process that is suspended is told from one that sleeps or is gone",
+  name:
+    "a process that is suspended is told from one that sleeps, is gone, or is not collected yet",
   ignore: Deno.build.os !== "linux",
   async fn() {
     const child = new Deno.Command("sleep", { args: ["60"] }).spawn();
@@ -87,9 +88,25 @@ Deno.test({
     await until(suspended, { what: "it to be suspended" });
     child.kill("SIGCONT");
     await until(async () => !await suspended(), { what: "it to go on" });
+    assert.equal(await isLiving(child.pid, systemClock), true);
     child.kill("SIGKILL");
     await child.status;
-    assert.equal(await suspended(), false);
+    assert.deepEqual([await suspended(), await isLiving(child.pid, systemClock)], [false, false]);
+
+    // Its parent goes on as a program that collects nobody.
+    const parent = new Deno.Command("sh", {
+      args: ["-c", "sh -c 'echo $$; exit' & exec sleep 60"],
+      stdout: "piped",
+    }).spawn();
+    const reader = parent.stdout.getReader();
+    const uncollected = Number(new TextDecoder().decode((await reader.read()).value));
+    await until(async () => / Z /.test(await Deno.readTextFile(`/proc/${uncollected}/stat`)), {
+      what: "one that is not collected",
+    });
+    assert.equal(await isLiving(uncollected, systemClock), false);
+    await reader.cancel();
+    parent.kill("SIGKILL");
+    await parent.status;
   },
 });
 
