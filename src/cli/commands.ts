@@ -356,6 +356,20 @@ Install it once:
         const { worker } = await import("./worker.ts");
         done(await worker(context));
       }),
+
+  // A copy of the database, for a caller that cannot make one.
+  __copy: ({ ralph, done }) =>
+    ralph.command("__copy", { hidden: true })
+      .argument("<from>")
+      .argument("<to>")
+      .action(async (from, to) => {
+        const [{ copyPages }, { EXIT }] = await Promise.all([
+          import("../registry/backup.ts"),
+          import("./exit_codes.ts"),
+        ]);
+        await copyPages(from, to);
+        done(EXIT.done);
+      }),
 };
 
 /** A task that has a session, or may have one: by name, or by path. */

@@ -4,7 +4,7 @@ import type { Check } from "../doctor/check.ts";
 import { hasFailed, type Look, MARKS, reportJson, reportLines } from "../doctor/report.ts";
 import { runChecks, selectChecks } from "../doctor/run_checks.ts";
 import { RalphError } from "../error.ts";
-import { selfCommand } from "../host/background.ts";
+import { selfCommand } from "../host/self.ts";
 import { readFileIfAny } from "../host/files.ts";
 import { systemTree } from "../host/tree.ts";
 import { fitUnit, type UnitFile, unitFileText } from "../host/unit_file.ts";

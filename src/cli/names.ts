@@ -1,7 +1,7 @@
 import { hostname } from "node:os";
 import * as path from "node:path";
 import type { Names } from "../doctor/probes.ts";
-import { selfCommand } from "../host/background.ts";
+import { selfCommand } from "../host/self.ts";
 import { findProgram } from "../host/programs.ts";
 import { configFolder } from "../host/server_env.ts";
 import { userName } from "../host/systemd.ts";

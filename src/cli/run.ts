@@ -1,7 +1,8 @@
 /** `ralph run <task>`: looks whether the loop can work, then starts it here or in the background. */
 import * as path from "node:path";
 import { RalphError } from "../error.ts";
-import { selfCommand, startInBackground } from "../host/background.ts";
+import { startInBackground } from "../host/background.ts";
+import { selfCommand } from "../host/self.ts";
 import { allEnvironment, environmentNames } from "../host/environment.ts";
 import { readFileIfAny, textEndsIfAny } from "../host/files.ts";
 import { makePrivateFolder, taskKey } from "../host/paths.ts";

@@ -1,6 +1,7 @@
 /** The registry and the locks where this user has them. */
 import * as path from "node:path";
 import type { RalphError } from "../error.ts";
+import { runSelf } from "../host/self.ts";
 import { makePrivateFolder, type Paths, pathsFrom } from "../host/paths.ts";
 import { hasDatabase } from "../registry/database_files.ts";
 import { inspectDatabase, type Inspection, whyNotWritable } from "../registry/inspect.ts";
@@ -31,6 +32,10 @@ export function openStore(context: Context, { timeoutMs }: { timeoutMs?: number 
     now: () => context.clock.now(),
     monotonic: () => context.clock.monotonic(),
     timeoutMs,
+    // The binary has not every permission, so that only a process that can wait makes a copy.
+    copyDatabase: Deno.build.standalone
+      ? (from, to) => runSelf(context.mainUrl, ["__copy", from, to])
+      : undefined,
   });
 }
 

@@ -7,17 +7,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { allEnvironment, environment } from "./environment.ts";
 import { fileExists, textOf } from "./files.ts";
 import { userName } from "./systemd.ts";
-
-/** The command line that runs this program again, from the binary or from the source. */
-export function selfCommand(mainUrl: string): string[] {
-  return Deno.build.standalone
-    ? [Deno.execPath()]
-    : [Deno.execPath(), "run", "-A", "--quiet", fileURLToPath(mainUrl)];
-}
 
 export interface BackgroundOptions {
   cwd: string;

@@ -3,7 +3,7 @@
  * transaction together with the row that says it was applied.
  */
 import type { DatabaseSync } from "node:sqlite";
-import { backUp } from "./backup.ts";
+import { backUp, type CopyDatabase } from "./backup.ts";
 import { transaction } from "./database.ts";
 import { StoreError } from "./store_error.ts";
 import { hasEarlierSessions, insertEarlierSessions, removeEarlierSessions } from "./takeover.ts";
@@ -65,11 +65,12 @@ export function refuseUnusable(
  */
 export function migrate(
   database: DatabaseSync,
-  { path, migrations, appliedAt }: {
+  { path, migrations, appliedAt, copyDatabase }: {
     path: string;
     migrations: readonly Migration[];
     /** Written beside each one, RFC 3339. */
     appliedAt: string;
+    copyDatabase?: CopyDatabase;
   },
 ): void {
   const newest = migrations.at(-1)?.number ?? 0;
@@ -80,10 +81,10 @@ export function migrate(
     if (version >= newest) return;
     const takesOver = version === 0 && hasEarlierSessions(database);
     if (takesOver) {
-      backUpOnce(path, `${path}.before-takeover`);
+      backUpOnce(path, { copy: `${path}.before-takeover`, copyDatabase });
       Deno.chmodSync(path, 0o600);
     }
-    if (version > 0) backUpOnce(path, `${path}.before-${version + 1}`);
+    if (version > 0) backUpOnce(path, { copy: `${path}.before-${version + 1}`, copyDatabase });
     const rows = takesOver ? removeEarlierSessions(database) : [];
     database.exec(BOOKKEEPING);
     for (const migration of migrations) {
@@ -120,8 +121,11 @@ function refuseForeignTables(database: DatabaseSync, path: string): void {
  * same time. A copy that is there was made by an attempt that ended before it changed anything, and
  * stays.
  */
-function backUpOnce(path: string, copy: string): void {
-  if (!exists(copy)) backUp(path, copy);
+function backUpOnce(
+  path: string,
+  { copy, copyDatabase }: { copy: string; copyDatabase?: CopyDatabase },
+): void {
+  if (!exists(copy)) backUp(path, { copy, copyDatabase });
 }
 
 function exists(path: string): boolean {

@@ -7,7 +7,7 @@
  */
 import type { DatabaseSync, SQLInputValue, SQLOutputValue } from "node:sqlite";
 import { RalphError } from "../error.ts";
-import { keepDailyCopy } from "./backup.ts";
+import { type CopyDatabase, keepDailyCopy } from "./backup.ts";
 import { makeDurable, openDatabase, transaction } from "./database.ts";
 import { requireSameFiles } from "./database_files.ts";
 import { migrate, type Migration, refuseUnusable, schemaVersion } from "./migrations.ts";
@@ -50,6 +50,8 @@ export interface RegistryOptions {
   monotonic?: () => number;
   /** How long a statement waits for a program that keeps the database locked; default: 5 000. */
   timeoutMs?: number;
+  /** How a copy is made; default: by this program itself, which must have every permission. */
+  copyDatabase?: CopyDatabase;
 }
 
 export type Registry = ReturnType<typeof openRegistry>;
@@ -198,7 +200,8 @@ export function openRegistry(options: RegistryOptions) {
     requireSame,
 
     /** Copies the database beside it, once a day. Throws `StoreError` when that cannot be done. */
-    keepDailyCopy: () => keepDailyCopy(path, options.now()),
+    keepDailyCopy: () =>
+      keepDailyCopy(path, { now: options.now(), copyDatabase: options.copyDatabase }),
 
     /** Starts a session. Throws `RalphError` (`conflict`) when the task has a running one. */
     startSession(task: NewSession, worker: WorkerSettings, start: SessionStart): Lease {
