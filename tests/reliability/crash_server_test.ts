@@ -42,7 +42,7 @@ const POINTS: Readonly<Record<string, (here: Here) => Promise<() => void>>> = {
     let hasSpoken = false;
     here.model.setScript(async (request) => {
       const reply = await agent(request);
-      hasSpoken = assignment(request.prompt).story === "US-001" && request.step > 4;
+      hasSpoken = assignment(request.prompt).story === "US-001" && request.step === 3;
       return reply;
     });
     return await replyHeld(here, (request) => hasSpoken && isMessages(request));
