@@ -9,12 +9,12 @@ const full = new StoreError("the disk is full", { passing: true, hints: [] });
 const corrupt = new StoreError("it is malformed", { passing: false, hints: [] });
 const lease = { sessionId: 1, epoch: 1 };
 
-function world() {
+function world({ requireSame = () => {} }: Partial<Registry> = {}) {
   const clock = createVirtualClock();
   const told: string[] = [];
   const stop = new AbortController();
   const recorder = createRecorder({
-    registry: { requireSame() {} } as Registry,
+    registry: { requireSame } as Registry,
     clock,
     emit: (event) => void (event.type === "activity" && told.push(event.text)),
     signal: stop.signal,
@@ -64,6 +64,18 @@ Deno.test("what cannot pass is not waited for", async () => {
     );
     assert.equal(clock.monotonic(), 0);
   }
+});
+
+Deno.test("nothing is written to a database that is another one by now", async () => {
+  const replaced = new StoreError("it was replaced", { passing: false, hints: [] });
+  const { clock, recorder } = world({
+    requireSame() {
+      throw replaced;
+    },
+  });
+  let wrote = false;
+  await assert.rejects(clock.run(recorder.write(() => void (wrote = true))), replaced);
+  assert.equal(wrote, false);
 });
 
 Deno.test("what is only shown is written at once or not at all", () => {
