@@ -269,7 +269,8 @@ async function workOn(
       stop.signal,
     );
     const goesOn = end.status === "checkpointed" || end.reason === "worker_ended";
-    if (!goesOn) folder.clear();
+    // Of a PRD that is gone, what is kept may be all there is.
+    if (!goesOn && end.reason !== "task_unreadable") folder.clear();
     return end;
   } finally {
     stopWatching();
@@ -313,6 +314,7 @@ function workOf(
     task,
     prdPath,
     keep: ({ bytes }) => folder.write(KEPT_PRD, bytes),
+    keptAs: path.join(folder.path, KEPT_PRD),
     interrupted: kept && { path: prdPath, bytes: kept, mode },
   });
 }

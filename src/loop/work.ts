@@ -15,6 +15,7 @@ import {
   settlePrd,
   takeBackClaims,
 } from "../verify/prd_keeper.ts";
+import { plain } from "../terminal/plain.ts";
 import { promisesCompletion } from "./final_text.ts";
 import type { TurnReport } from "./turn.ts";
 
@@ -50,11 +51,13 @@ export interface Work {
  * its worker; each new one is handed to `keep`.
  */
 export function prdWork(
-  { files, task, prdPath, keep, interrupted }: {
+  { files, task, prdPath, keep, keptAs, interrupted }: {
     files: PrdFiles;
     task: Task;
     prdPath: string;
     keep: (good: GoodPrd) => void;
+    /** Path of what is kept, for a person; undefined when nothing is. */
+    keptAs?: string;
     interrupted?: GoodPrd;
   },
 ): Work {
@@ -66,7 +69,13 @@ export function prdWork(
   };
   return {
     read() {
-      good = readGoodPrd(files, prdPath);
+      try {
+        good = readGoodPrd(files, prdPath);
+      } catch (error) {
+        if (!good || !keptAs || !(error instanceof RalphError)) throw error;
+        const words = `${error.message}; its last copy is ${plain(keptAs)}`;
+        throw new RalphError(error.kind, words, error.hints, { cause: error });
+      }
       rootId = folderId(files, task.projectRoot);
       keep(good);
       return agendaOf(good);

@@ -132,6 +132,15 @@ export const MUTATIONS: readonly Mutation[] = [
     tests: ["tests/unit/loop/work_test.ts"],
   },
   {
+    name: "the last copy of a PRD is removed although the PRD is gone",
+    file: "src/cli/worker.ts",
+    edits: [{
+      old: `if (!goesOn && end.reason !== "task_unreadable") folder`,
+      new: "if (!goesOn) folder",
+    }],
+    tests: ["tests/reliability/prd_gone_test.ts"],
+  },
+  {
     name: "a turn that an abort did not end works beside the next one",
     file: "src/loop/stray_turns.ts",
     edits: [{

@@ -465,6 +465,7 @@ function workOf(
     task,
     prdPath,
     keep: ({ bytes }) => folder.write("prd", bytes),
+    keptAs: join(folder.path, "prd"),
     interrupted: kept && { path: prdPath, bytes: kept, mode: 0o644 },
   });
 }

@@ -113,6 +113,7 @@ export async function work(
       task,
       prdPath: task.prdPath,
       keep: ({ bytes }) => folder.write("prd", bytes),
+      keptAs: join(folder.path, "prd"),
       interrupted: kept && { path: task.prdPath, bytes: kept, mode: 0o644 },
     });
     const { gates, claims } = registry.findings(lease.sessionId);

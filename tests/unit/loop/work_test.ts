@@ -21,6 +21,7 @@ function world() {
     task: { name: "t", dir: `${root}/tasks/t`, projectRoot: root, prdPath },
     prdPath,
     keep: ({ bytes }) => kept.push(new TextDecoder().decode(bytes)),
+    keptAs: "/kept/prd",
   });
   const write = (text: string) => Deno.writeTextFileSync(prdPath, text);
   return { dir, root, prdPath, kept, work, write, [Symbol.dispose]: () => dir[Symbol.dispose]() };
@@ -48,6 +49,22 @@ Deno.test("a PRD is kept as it is read; ticks are claims, all else is put back",
   assert.equal(Deno.readTextFileSync(here.prdPath), PRD);
 });
 
+Deno.test("of a PRD that is gone the error names the last copy, where there is one", () => {
+  using here = world();
+  here.work.read();
+  Deno.removeSync(here.prdPath);
+  assert.throws(() => here.work.read(), /there is no such file; its last copy is \/kept\/prd$/);
+  const { root, prdPath } = here;
+  const later = prdWork({
+    files: Deno,
+    task: { name: "t", dir: `${root}/tasks/t`, projectRoot: root, prdPath },
+    prdPath,
+    keep: () => {},
+    keptAs: "/kept/prd",
+  });
+  assert.throws(() => later.read(), /there is no such file$/);
+});
+
 Deno.test("a PRD that cannot be put right while the disk is full waits, and then is", () => {
   using here = world();
   here.work.read();
@@ -61,6 +78,7 @@ Deno.test("a PRD that cannot be put right while the disk is full waits, and then
     task: { name: "t", dir: `${root}/tasks/t`, projectRoot: root, prdPath },
     prdPath,
     keep: () => {},
+    keptAs: "/kept/prd",
   });
   work.read();
   Deno.removeSync(prdPath);
@@ -85,6 +103,7 @@ Deno.test("a turn that broke off with its worker is judged against the copy that
     task: { name: "t", dir: `${root}/tasks/t`, projectRoot: root, prdPath },
     prdPath,
     keep: () => {},
+    keptAs: "/kept/prd",
     interrupted: { path: prdPath, bytes: new TextEncoder().encode(PRD), mode: 0o644 },
   });
   assert.deepEqual(work.recall().stories.map(({ passes }) => passes), [false, false]);
