@@ -13,6 +13,8 @@ import { NightFailure, type NightReport, runNight } from "./night.ts";
 
 const HOUR_MS = 3_600_000;
 
+type Report = Omit<NightReport, "log">;
+
 const { values } = parseArgs({
   options: {
     seed: { type: "string" },
@@ -42,7 +44,7 @@ async function soak(): Promise<void> {
   const iterationsMax = Number(values.iterations);
   const end = performance.now() + Number(values.minutes) * 60_000;
   const begun = performance.now();
-  const reports: NightReport[] = [];
+  const reports: Report[] = [];
   const failed: number[] = [];
   let iterations = 0;
   for (
@@ -51,7 +53,7 @@ async function soak(): Promise<void> {
     seed++
   ) {
     try {
-      const report = await runNight(seed);
+      const { log: _, ...report } = await runNight(seed);
       reports.push(report);
       iterations += report.iterations;
     } catch (error) {
@@ -78,8 +80,8 @@ async function longNight(hours: number): Promise<void> {
   console.log(`the database grows by ${Math.round(bytes)} bytes for each iteration`);
 }
 
-function summarize(reports: readonly NightReport[], { seconds }: { seconds: number }): void {
-  const sum = (of: (report: NightReport) => number) =>
+function summarize(reports: readonly Report[], { seconds }: { seconds: number }): void {
+  const sum = (of: (report: Report) => number) =>
     reports.reduce((total, report) => total + of(report), 0);
   const ends: Record<string, number> = {};
   for (const report of reports) {
