@@ -28,7 +28,7 @@ Deno.test("a copy made while the database is in use has all that was committed, 
   const path = `${dir.path}/a.db`;
   const database = inUse(path);
   database.exec("BEGIN IMMEDIATE; INSERT INTO t VALUES ('not yet')");
-  keepDailyCopy(path, Date.now());
+  keepDailyCopy(path, { now: Date.now() });
   // As a plain copy of the file would be.
   Deno.copyFileSync(path, `${dir.path}/plain.db`);
   database.exec("ROLLBACK");
@@ -45,7 +45,7 @@ Deno.test("there is one copy, and it is a day old at most when a session begins"
   const now = Date.now();
   const copies = (at: number, added: string) => {
     database.prepare("INSERT INTO t VALUES (?)").run(added);
-    keepDailyCopy(path, at);
+    keepDailyCopy(path, { now: at });
     return rowsOf(`${path}.daily`).includes(added);
   };
   assert.equal(copies(now, "first"), true);
@@ -63,11 +63,11 @@ Deno.test("a copy that cannot be made leaves the one before it, and no half of i
   using dir = temporaryFolder();
   const path = `${dir.path}/a.db`;
   const database = inUse(path);
-  keepDailyCopy(path, Date.now());
+  keepDailyCopy(path, { now: Date.now() });
   database.close();
   Deno.writeFileSync(path, Deno.readFileSync(path).fill(7, 4096));
   assert.throws(
-    () => keepDailyCopy(path, Date.now() + 25 * HOUR),
+    () => keepDailyCopy(path, { now: Date.now() + 25 * HOUR }),
     (error) => error instanceof StoreError && !error.passing && /cannot copy/.test(error.message),
   );
   assert.deepEqual(rowsOf(`${path}.daily`), ["committed"]);
