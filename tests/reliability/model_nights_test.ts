@@ -30,18 +30,21 @@ function after(times: number, reply: Reply): FakeScript {
 for (const version of [OLD, "1.18.33"]) {
   Deno.test(`a quota that comes back after five hours costs those, and nothing else (${version})`, async () => {
     const script = after(1, limited(5 * 3_600));
-    await using five = await night({ version, script, limits: { iterations: 1 } }, async (now) => {
-      await now.working();
-      await now.pass(HOUR);
-      assert.match(now.status(), /^rate limited until 05:0\d UTC: Rate limit reached$/);
-    });
+    await using five = await night(
+      { version, script, hours: 6, limits: { iterations: 1 } },
+      async (now) => {
+        await now.working();
+        await now.pass(HOUR);
+        assert.match(now.status(), /^rate limited until 05:0\d UTC: Rate limit reached$/);
+      },
+    );
     const { iterations } = five.ended("completed", "all_stories_pass");
     assert.equal(iterations.length, 1);
     assert(five.seconds * SECOND > 5 * HOUR && five.seconds * SECOND < 5 * HOUR + 5 * MINUTE);
   });
 
   Deno.test(`a provider that refuses for ever is given up after six hours (${version})`, async () => {
-    await using forever = await night({ version, script: () => limited() });
+    await using forever = await night({ version, script: () => limited(), hours: 7 });
     const { iterations, sessions } = forever.ended("failed", "provider_error");
     assert(forever.seconds * SECOND <= 6 * HOUR + 5 * MINUTE, `${forever.seconds} s`);
     assert.match(

@@ -10,9 +10,6 @@ import { createWorld, type Worker, type World, type WorldOptions } from "./world
 
 export const SECOND = 1_000;
 export const MINUTE = 60 * SECOND;
-/** A session that lasts longer hangs. */
-const NIGHT_MS = 3 * 60 * MINUTE;
-
 export interface Night extends AsyncDisposable {
   readonly world: World;
   /** How long the session took. */
@@ -43,10 +40,10 @@ export interface Meanwhile extends Scene {
 
 /**
  * Runs a session to its end, with `meanwhile` beside it, and checks that nothing was lost. `before`
- * sets the scene. Throws when it has not ended after three hours of its clock.
+ * sets the scene. Throws when it has not ended after `hours` of its clock (default: 3).
  */
 export async function night(
-  options: WorldOptions,
+  { hours = 3, ...options }: WorldOptions & { hours?: number },
   meanwhile: (night: Meanwhile) => Promise<void> = () => Promise.resolve(),
   before: (scene: Scene) => void = () => {},
 ): Promise<Night> {
@@ -79,8 +76,8 @@ export async function night(
   const count = (type: string) => fake.ledger.filter((entry) => entry.type === type).length;
   const status = () => activityIn(world);
   const tooLong = Promise.withResolvers<never>();
-  const cancel = clock.after(NIGHT_MS, () => {
-    tooLong.reject(new Error(`no end after three hours of: ${status()}`));
+  const cancel = clock.after(hours * 60 * MINUTE, () => {
+    tooLong.reject(new Error(`no end after ${hours} hours of: ${status()}`));
   });
   const all = Promise.all([
     working,
