@@ -97,7 +97,7 @@ function refused({ past, limits, waited }: Snapshot): Action | undefined {
 function fruitless(all: readonly Past[], limits: Limits): Action | undefined {
   const hopeless = all.at(-1)?.hopeless;
   if (hopeless !== undefined) return end("failed", "provider_error", hopeless);
-  const past = all.filter(({ refusal, outcome }) => !refusal || outcome !== "error");
+  const past = all.filter(({ refusal, outcome }) => !refusal || outcome === "advanced");
   const last = past.at(-1);
   if (last?.server === "away") return end("failed", "server_unreachable", last.detail);
   const isLost = ({ outcome, server }: Past) => outcome === "interrupted" && server === "lost_turn";

@@ -89,6 +89,8 @@ export interface IterationOrder extends SessionContext {
   failure?: string;
   /** How many iterations in a row the provider has refused. */
   refusedBefore: number;
+  /** For how long it has, in milliseconds. */
+  refusedMs: number;
 }
 
 export interface Ended extends Past {
@@ -183,6 +185,7 @@ export async function conclude(
     tokens: usage && tokensOf(usage),
     now: clock.now(),
     refusedBefore,
+    refusedMs: report.refusedMs,
   });
   const blocked = end.kind === "settled" ? blockedWords(end.text) : undefined;
   const failure = refusal?.free ? failureBefore : failureOf(judgement, verdict);
@@ -293,7 +296,8 @@ async function runTurn(
   const { client, clock, recorder, emit } = tools;
   const { lease, number, settings, prices, spent } = order;
   const { model, agent, limits } = settings;
-  const turn = turnLimits(limits, spent);
+  const retryMs = Math.max(0, limits.rateLimitMs - order.refusedMs);
+  const turn = { ...turnLimits(limits, spent), retryMs };
   const patience: Patience = {
     clock,
     signal,

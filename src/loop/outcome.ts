@@ -21,6 +21,8 @@ export interface IterationFacts {
   now: number;
   /** How many iterations in a row the provider refused before. */
   refusedBefore: number;
+  /** How long it had refused in this turn, in milliseconds. */
+  refusedMs?: number;
 }
 
 export interface Judgement {
@@ -90,7 +92,8 @@ function meaningOfEnd(end: TurnEnd): Meaning {
       return meaning.kind === "hopeless" ? meaning : { kind: "failure" };
     }
     case "timeout":
-      return end.limit === "retries" ? { kind: "hopeless" } : { kind: "failure" };
+      if (end.limit === "retries") return { kind: "refused" };
+      return end.limit === "provider" ? { kind: "hopeless" } : { kind: "failure" };
     default:
       return { kind: "failure" };
   }

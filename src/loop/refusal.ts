@@ -2,6 +2,7 @@
 
 /** Times in epoch milliseconds. */
 export interface Refusal {
+  /** When the provider began to refuse. */
   readonly at: number;
   /** When to ask again. */
   readonly until: number;
@@ -19,17 +20,19 @@ const AGAIN_MS = { first: 5_000, max: 15 * 60_000 };
  * iterations without end.
  */
 export function refusalOf(
-  { now, tokens, refusedBefore }: {
+  { now, tokens, refusedBefore, refusedMs = 0 }: {
     now: number;
     /** That the turn used; undefined when that is not known. */
     tokens?: number;
     /** How many iterations in a row ended so before. */
     refusedBefore: number;
+    /** How long OpenCode had asked in vain by itself. */
+    refusedMs?: number;
   },
   until = 0,
 ): Refusal {
   const againMs = Math.min(AGAIN_MS.first * 2 ** refusedBefore, AGAIN_MS.max);
-  return { at: now, until: Math.max(until, now + againMs), free: tokens === 0 };
+  return { at: now - refusedMs, until: Math.max(until, now + againMs), free: tokens === 0 };
 }
 
 /** How many of the last iterations ended so. */

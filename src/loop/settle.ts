@@ -5,6 +5,7 @@
 
 import type { AgentError, Busy, Message } from "../opencode/model.ts";
 import { plain } from "../terminal/plain.ts";
+import { timeWords } from "./activity.ts";
 import { inWords, type Spent, type TurnLimits } from "./limits.ts";
 import { isOutOfCredit } from "./meaning.ts";
 
@@ -47,7 +48,10 @@ export interface TurnMemory {
 export type ExceededLimit =
   | "turn"
   | "silence"
+  /** OpenCode's next try comes too late; the provider may be back sooner. */
   | "retries"
+  /** The provider itself wants something that waiting does not give. */
+  | "provider"
   | "model_calls"
   | "compactions"
   | "unknown_finishes"
@@ -116,12 +120,17 @@ function assessWork(
   if (busy.type === "retry") {
     const said = plain(busy.message, 200);
     if (isOutOfCredit(busy.message)) {
-      return exceeded("retries", `the provider wants to be paid first: ${said}`);
+      return exceeded("provider", `the provider wants to be paid first: ${said}`);
     }
-    const waitMs = memory.retriedMs + Math.max(0, busy.nextAt - now);
-    if (waitMs <= limits.retryMs) return { kind: "running" };
-    const limit = inWords(limits.retryMs);
-    return exceeded("retries", `waiting for the provider takes longer than ${limit}: ${said}`);
+    const waitMs = Math.max(0, busy.nextAt - now);
+    if (memory.retriedMs + waitMs <= limits.retryMs) return { kind: "running" };
+    // 1.1.53 doubles its waits without end (measured): then it is no wish of the provider.
+    const limit = waitMs > limits.retryMs && memory.retriedMs < waitMs / 2 ? "provider" : "retries";
+    const at = timeWords(busy.nextAt, now);
+    return exceeded(
+      limit,
+      `the provider was to be asked again at ${at}, which is too late: ${said}`,
+    );
   }
   if (memory.workedMs > limits.turnMs) {
     return exceeded("turn", `the turn took longer than ${inWords(limits.turnMs)}`);

@@ -46,6 +46,8 @@ export interface TurnReport {
   readonly usage: Usage;
   readonly toolRuns?: UsageReading["toolRuns"];
   readonly answers: readonly Answer[];
+  /** How long the provider refused, in milliseconds. */
+  readonly refusedMs?: number;
 }
 
 export interface TurnOptions {
@@ -331,7 +333,8 @@ function createTurn(options: TurnOptions & { client: OpenCode; clock: Clock }) {
         memory.spend(clock.monotonic(), "server_gone");
         if (options.workedBeforeMs !== undefined) await unlessAborted(recall(), signal);
       }
-      return await conclude(await follow());
+      const report = await conclude(await follow());
+      return { ...report, refusedMs: memory.now.retriedMs };
     } finally {
       signal.removeEventListener("abort", stop);
     }

@@ -22,7 +22,7 @@ import type { Spent } from "./limits.ts";
 import { watchLease } from "./recorder.ts";
 import { recoverIteration } from "./recover.ts";
 import { waitForProvider } from "./provider.ts";
-import { refusalsInRow } from "./refusal.ts";
+import { refusalsInRow, refusedMs } from "./refusal.ts";
 import { createServerWatch } from "./server_watch.ts";
 import type { Begun } from "./session.ts";
 import { unlessAborted } from "./unless_aborted.ts";
@@ -193,6 +193,7 @@ async function loop(tools: LoopTools, order: LoopOrder, signal: AbortSignal): Pr
             spent: spent(),
             failure,
             refusedBefore: refusalsInRow(past),
+            refusedMs: refusedMs(past),
           }, signal),
         );
       }

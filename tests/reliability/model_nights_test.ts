@@ -43,6 +43,19 @@ for (const version of [OLD, "1.18.33"]) {
     assert(five.seconds * SECOND > 5 * HOUR && five.seconds * SECOND < 5 * HOUR + 5 * MINUTE);
   });
 
+  Deno.test(`a quota that comes back unannounced is noticed within the limit (${version})`, async () => {
+    const backAt = Date.UTC(2026, 0, 1, 5);
+    let clock: { now(): number } = { now: () => 0 };
+    const script: FakeScript = (request) => clock.now() < backAt ? limited() : honestAgent(request);
+    await using back = await night(
+      { version, script, hours: 7, limits: { iterations: 1 } },
+      () => Promise.resolve(),
+      (scene) => clock = scene.clock,
+    );
+    back.ended("completed", "all_stories_pass");
+    assert(back.seconds * SECOND < 6 * HOUR, `${back.seconds} s`);
+  });
+
   Deno.test(`a provider that refuses for ever is given up after six hours (${version})`, async () => {
     await using forever = await night({ version, script: () => limited(), hours: 7 });
     const { iterations, sessions } = forever.ended("failed", "provider_error");

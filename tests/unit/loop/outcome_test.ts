@@ -128,7 +128,7 @@ Deno.test("outcome: where trying again cannot help, it says why and what to do",
       /Model not found: x\/y\.; see which models there are with `opencode models`$/,
     ],
     [
-      { kind: "timeout", limit: "retries", why: "too long", confirmed: true },
+      { kind: "timeout", limit: "provider", why: "too long", confirmed: true },
       /^too long$/,
     ],
   ];
@@ -137,6 +137,13 @@ Deno.test("outcome: where trying again cannot help, it says why and what to do",
     assert.match(hopeless ?? "", words);
     assert.equal(refusal, undefined);
   }
+});
+
+Deno.test("outcome: where OpenCode's next try comes too late, ralph asks by itself", () => {
+  const end: TurnEnd = { kind: "timeout", limit: "retries", why: "too late", confirmed: true };
+  const { outcome, refusal, hopeless } = judge({ ...usual, end, tokens: 0, refusedMs: 900 });
+  assert.deepEqual([outcome, hopeless], ["timeout", undefined]);
+  assert.deepEqual(refusal, { at: NOW - 900, until: NOW + 5_000, free: true });
 });
 
 Deno.test("outcome: a server that is away is no matter of the provider", () => {

@@ -145,9 +145,18 @@ Deno.test("a provider's refusal is waited out, unless that takes too long", () =
   const end = verdict({ busy: retry(NOW + limits.retryMs + 1) });
   assert.deepEqual(end, {
     kind: "timeout",
-    limit: "retries",
-    why: "waiting for the provider takes longer than 360 min: slow",
+    limit: "provider",
+    why: "the provider was to be asked again at 06:17 UTC, which is too late: slow",
   });
+  const doubled = verdict(
+    { busy: retry(NOW + limits.retryMs * 0.6) },
+    { retriedMs: limits.retryMs * 0.6 },
+  );
+  assert.equal(
+    doubled.kind === "timeout" && doubled.limit,
+    "retries",
+    "the time is OpenCode's own",
+  );
   assert.equal(kind({ busy: retry(NOW) }, { retriedMs: limits.retryMs + 1 }), "timeout");
   assert.equal(kind({ busy: retry(0) }, { retriedMs: limits.retryMs }), "running");
 });
@@ -156,7 +165,7 @@ Deno.test("a provider that wants to be paid first is not waited for", () => {
   const refusing = (message: string): Busy => ({ type: "retry", attempt: 1, message, nextAt: NOW });
   assert.deepEqual(verdict({ busy: refusing("Insufficient credits \x1b[31m") }), {
     kind: "timeout",
-    limit: "retries",
+    limit: "provider",
     why: "the provider wants to be paid first: Insufficient credits \\x1b[31m",
   });
   const google = "You exceeded your current quota, see https://ai.google.dev. Retry in 36 s.";
