@@ -25,7 +25,7 @@ export interface Limits {
   readonly errors: number;
   /** Of waiting for a server that is away. */
   readonly serverAwayMs: number;
-  /** Of waiting for a provider that refuses or fails: in one turn, or between turns in a row. */
+  /** Of waiting for a provider that refuses or fails, all such waits in a row. */
   readonly rateLimitMs: number;
   /** Model calls in a row that break off without an end, in one conversation. */
   readonly brokenAnswers: number;
