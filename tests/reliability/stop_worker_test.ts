@@ -214,9 +214,9 @@ PATH=\${PATH#*:} exec git "$@"
     env,
   });
   await until(() => workerLives(world.lock()), { what: "the worker's lock", timeoutMs: 20_000 });
-  const [code, said] = await stopHere(world, {
-    onWait: () => Deno.writeTextFileSync(join(bin, "go"), ""),
-  });
+  const go = () => Deno.writeTextFileSync(join(bin, "go"), "");
+  const [code, said] = await stopHere(world, { onWait: go });
+  go();
   await running;
   assert.equal(code, 0, said);
   assert.match(said, /^stopped `one` \(session 2\)/);
