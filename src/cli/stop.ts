@@ -57,8 +57,8 @@ export async function stop(
   withdraw(context, session);
   const ended = stored(context, session);
   if (ended.reason !== "user_stop" && isReplaced(context, session)) throw beganAgain(session);
-  const turn = await turnEndOf(context, ended);
-  const left = await leftBehind(context, ended, turn);
+  const ending = turnEndOf(context, ended);
+  const [turn, left] = await Promise.all([ending, leftBehind(context, ended, ending)]);
   const tookMs = clock.monotonic() - begun;
   tellStopped(context, { session: ended, worker, turn, left, notStored, tookMs }, json);
   return notStored === undefined ? EXIT.done : EXIT.state;
@@ -68,12 +68,13 @@ export async function stop(
 async function leftBehind(
   { clock }: Context,
   { projectRoot, startedAt }: Session,
-  { turn }: TurnEnd,
+  ending: Promise<TurnEnd>,
 ): Promise<readonly AgentProcess[]> {
-  const end = clock.monotonic() + (turn === "none" ? 0 : AGENT_DEATH_MS);
+  const end = clock.monotonic() + AGENT_DEATH_MS;
   for (;;) {
     const left = await agentProcesses({ root: projectRoot, since: Date.parse(startedAt) }, clock);
     if (left.length === 0 || clock.monotonic() >= end) return left;
+    if ((await ending).turn === "none") return left;
     await sleep(clock, LOOK_MS);
   }
 }
