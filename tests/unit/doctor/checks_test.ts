@@ -237,6 +237,13 @@ cases([
     level: "warn",
     says: /^1\.0 GB free at \/home\/ann\/shop/,
   },
+  ...["/home/ann/.local/share/ralph", "/home/ann/.local/state/ralph"].map((full): Case => ({
+    name: `the disk of ${full} is full`,
+    spoiled: { freeBytes: (folder) => (folder === full ? 0 : 50) * 1024 ** 3 },
+    id: "host.space",
+    level: "fail",
+    says: new RegExp(`^0\\.0 GB free at ${full}`),
+  })),
   {
     name: "it cannot be told",
     spoiled: { freeBytes: () => undefined },
@@ -966,6 +973,14 @@ cases([
     id: "store.database",
     level: "fail",
     commands: [/^ralph --version$/],
+  },
+  {
+    name: "no room for a write",
+    spoiled: withStore({ notWritable: damaged }),
+    id: "store.writable",
+    level: "fail",
+    says: /malformed\\x1b/,
+    commands: [PUT_ASIDE],
   },
   {
     name: "an older one",
