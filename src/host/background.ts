@@ -7,6 +7,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
+import type { Readable } from "node:stream";
 import { allEnvironment, environment } from "./environment.ts";
 import { fileExists, textOf } from "./files.ts";
 import { userName } from "./systemd.ts";
@@ -123,16 +124,28 @@ async function startAndRead(
     await once(child, "spawn");
     child.stdin?.on("error", () => {}); // it may end before it has read
     child.stdin?.end(input + "\n");
-    let output = "";
-    for await (const chunk of child.stdout?.setEncoding("utf8") ?? []) {
-      output += chunk;
-      if (output.includes("\n")) break;
-    }
+    const line = child.stdout ? await firstLine(child.stdout) : undefined;
     child.stdout?.destroy();
     child.unref();
-    const end = output.indexOf("\n");
-    return { child, line: end < 0 ? undefined : output.slice(0, end) };
+    return { child, line };
   } finally {
     closeSync(stderr);
   }
+}
+
+/**
+ * Undefined when it ends without one. Not by iterating over the stream: leaving that early rejects a
+ * promise that nobody holds, on a busy machine (Deno 2.7.11, measured).
+ */
+function firstLine(stream: Readable): Promise<string | undefined> {
+  const { promise, resolve } = Promise.withResolvers<string | undefined>();
+  let text = "";
+  stream.setEncoding("utf8").on("data", (chunk: string) => {
+    text += chunk;
+    const end = text.indexOf("\n");
+    if (end >= 0) resolve(text.slice(0, end));
+  });
+  stream.on("close", () => resolve(undefined));
+  stream.on("error", () => resolve(undefined));
+  return promise;
 }
