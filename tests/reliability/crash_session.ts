@@ -112,6 +112,12 @@ async function checkWhatIsLeft(
   const answers = answersOnRecord(world);
   // What was recorded, and not given by a worker that died, is given and recorded by the next.
   assert(answers >= 1 && answers <= 1 + kills, `${answers} answers to one question`);
+  const created = world.fake.ledger
+    .flatMap((entry) =>
+      entry.type === "session_created" && !entry.parentId ? [entry.sessionId] : []
+    );
+  const named = iterations.flatMap(({ opencode_session_id: id }) => id ? [id] : []);
+  assert.deepEqual(named, created, "OpenCode sessions");
   const aborts = world.fake.ledger.filter((entry) => entry.type === "abort" && entry.effective);
   assert.equal(aborts.length, 0, "aborted turns");
   assert.deepEqual([...Deno.readDirSync(world.task.dir)].map(({ name }) => name), ["prd.json"]);
