@@ -1,10 +1,13 @@
 /**
  * A worker killed at every step n of a session, and its successor at the steps m of its recovery.
- * All pairs take ten minutes: `deno task crash` takes them all, the suite every 13th m, from another
+ * There are some 12 000 pairs: `deno task crash` takes them all, the suite every 13th m, from another
  * one for each n, so that neighbouring n together have them all.
  */
 import assert from "node:assert/strict";
+import { sleep } from "../../src/clock.ts";
 import { type Course, recoverySteps, type SurviveOptions, surviveOrTell } from "./crash_session.ts";
+import { assertNothingLost } from "./nothing_lost.ts";
+import { createWorld, honestAgent } from "./world.ts";
 
 const ALL = Deno.env.get("RALPH_CRASH") === "all";
 const STRIDE = ALL ? 1 : 13;
@@ -48,4 +51,27 @@ Deno.test("three workers killed one after the other, each in the recovery from t
     points++;
   }
   assert(points > 10, `${points} triples`);
+});
+
+Deno.test("a turn that ended while nobody was there is recorded at once, and nothing is waited for", async () => {
+  const asked = Promise.withResolvers<void>();
+  await using world = await createWorld({
+    stories: 1,
+    processes: false,
+    script(request) {
+      asked.resolve();
+      return honestAgent(request);
+    },
+  });
+  const worker = world.work();
+  await world.clock.run(asked.promise);
+  worker.kill();
+  await world.clock.run(sleep(world.clock, 60_000));
+  const startedAt = world.clock.monotonic();
+  const end = await world.clock.run(world.work().end);
+  const tookMs = world.clock.monotonic() - startedAt;
+  assert.equal(end?.status, "completed");
+  assert(tookMs < 500, `${tookMs} ms`);
+  const { iterations } = await assertNothingLost(world);
+  assert.deepEqual(iterations.map(({ outcome }) => outcome), ["advanced"]);
 });
