@@ -81,7 +81,7 @@ function factsOf(path: string) {
     return statSync(path, { throwIfNoEntry: false });
   } catch (error) {
     // A link that leads to itself.
-    if ((error as { code?: string }).code === "ELOOP") return undefined;
+    if (codeOf(error) === "ELOOP" || isInNoFolder(error)) return undefined;
     throw notWritable(path, error);
   }
 }
@@ -118,9 +118,15 @@ function isThere(path: string): boolean {
   try {
     return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
   } catch (error) {
+    if (isInNoFolder(error)) return false;
     throw notWritable(path, error);
   }
 }
+
+/** A file stands where the folder should: whoever makes the folder says so. */
+const isInNoFolder = (error: unknown) => codeOf(error) === "ENOTDIR";
+
+const codeOf = (error: unknown) => (error as { code?: string }).code;
 
 function removeIfAny(path: string): void {
   try {

@@ -94,7 +94,7 @@ Deno.test("no room left for the database: exit 7, and the rows stay", async () =
     env: { HOME: ralph.home, NO_COLOR: "1", DENO_DIR: denoDir() },
   }).output();
   const text = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
-  assert.match(text, /error: cannot (write|open) the (database|lock)/, `${code} ${text}`);
+  assert.match(text, /error: cannot (use|write|open) the (database|lock)/, `${code} ${text}`);
   assert.doesNotMatch(text, /bug in ralph/);
   assert.deepEqual(rows(database), before);
 });
@@ -118,7 +118,7 @@ Deno.test("a damaged database is refused, and left as it is", async () => {
     const damaged = damage(healthy.slice());
     await Deno.writeFile(database, damaged);
     const result = await statusAt(ralph, project.root, {});
-    assertError(result, 7, /cannot read the database .*It was left as it is/);
+    assertError(result, 7, /cannot use the database .*It was left as it is/);
     assert.deepEqual(await Deno.readFile(database), damaged, what);
   }
 });

@@ -232,7 +232,7 @@ Deno.test("a database that cannot be used: exit 7, and it is left as it is", asy
   await Deno.writeTextFile(join(folder, "sessions.db"), "no database ".repeat(1000));
   const { code, stderr } = await ralph(["status"], { cwd: ralph.home });
   assert.equal(code, 7, stderr);
-  assert.match(stderr, /cannot read the database .*sessions\.db.*It was left as it is/);
+  assert.match(stderr, /cannot use the database .*sessions\.db.*It was left as it is/);
   assert.match(await Deno.readTextFile(join(folder, "sessions.db")), /^no database no database/);
 });
 
