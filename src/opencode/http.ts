@@ -95,7 +95,7 @@ export function createHttp(options: HttpOptions): Http {
       signal: request.signal,
     });
     if (response.ok) return response;
-    throw statusError(response, await readText(response), request.what);
+    throw statusError(response, { body: await readText(response), what: request.what });
   }
 
   /** Runs one request under its deadline. */
@@ -125,8 +125,7 @@ export function createHttp(options: HttpOptions): Http {
 
   function statusError(
     { status, headers }: Response,
-    body: string,
-    what: string,
+    { body, what }: { body: string; what: string },
   ): OpenCodeError {
     const said = serverMessage(body);
     const failed = `cannot ${what}: ${where} answered ${status}${said && `: ${said}`}`;
