@@ -1,4 +1,4 @@
-/** The server as the loop sees it between iterations: whether it can be worked with, and its version. */
+/** The server between iterations: whether it can be worked with, and of which version it is. */
 import { isTestedVersion, TESTED_VERSIONS } from "../opencode/versions.ts";
 import { plain } from "../terminal/plain.ts";
 import { waitingForServer } from "./activity.ts";
