@@ -81,12 +81,16 @@ async function reportOf(
     };
   }
   emit({ type: "activity", text: recovery.words });
+  const workedMs = workedBeforeMs(iteration, clock.now());
   const report = await followTurn(tools, session, {
     number: iteration.number,
     sessionId,
     send: () => Promise.resolve(),
-    limits: { ...turnLimits(settings.limits, spent), startMs: NOT_STARTED_MS },
-    workedBeforeMs: workedBeforeMs(iteration, clock.now()),
+    limits: {
+      ...turnLimits(settings.limits, spent),
+      startMs: Math.max(0, NOT_STARTED_MS - workedMs),
+    },
+    workedBeforeMs: workedMs,
     prices: await prices(),
     signal,
   });
