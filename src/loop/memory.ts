@@ -78,7 +78,11 @@ export function createMemory(
 
     seeLast(message) {
       const seen = JSON.stringify(message);
-      if (seen !== lastSeen) memory.quietMs = 0;
+      if (seen !== lastSeen) {
+        memory.quietMs = 0;
+        // How long the server was idle before the agent began says nothing of the agent's message.
+        if (message.role === "assistant") memory.stillMs = 0;
+      }
       lastSeen = seen;
       seeMessage(message);
     },

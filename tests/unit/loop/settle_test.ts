@@ -197,6 +197,19 @@ Deno.test("memory: time is booked under what it was spent on", () => {
   assert.deepEqual([keeper.now.stillMs, keeper.now.workedMs], [0, 4_000]);
 });
 
+Deno.test("memory: an agent that began late has its whole time to finish a message", () => {
+  const keeper = createMemory(0);
+  keeper.spend(5_000, "idle");
+  keeper.spend(9_000, "idle");
+  keeper.seeLast(asked);
+  assert.equal(keeper.now.stillMs, 9_000);
+  keeper.seeLast(halfWritten);
+  assert.equal(verdict({ last: halfWritten }, keeper.now).kind, "settling");
+  keeper.spend(11_000, "idle");
+  keeper.seeLast(halfWritten);
+  assert.equal(keeper.now.stillMs, 2_000);
+});
+
 Deno.test("memory: time in which this process did not run is neither work nor silence", () => {
   const keeper = createMemory(0);
   keeper.spend(3_600_000, "working");
