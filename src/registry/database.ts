@@ -1,6 +1,5 @@
 /** A connection to the database: how it is opened, and how a transaction is run. */
 import { DatabaseSync } from "node:sqlite";
-import { pathToFileURL } from "node:url";
 import { hasJournal, hasLog, makeIfMissing, refuseDamagedFiles } from "./database_files.ts";
 import { BUSY_TIMEOUT_MS, databaseError, isBusy, StoreError } from "./store_error.ts";
 
@@ -11,8 +10,8 @@ const ATTEMPTS_MAX = 20;
 
 /**
  * Opens the database file, making it when it is missing, and changes nothing in it. Where even a
- * reader cannot make the side files that it needs, on a disk that is full or read-only, it is read
- * without them. Throws `StoreError` when the file cannot be opened, is no database or a damaged one.
+ * reader cannot make the side files that it needs, on a disk that is full or read-only, a copy in
+ * the temporary folder is read. Throws `StoreError` when the file cannot be opened, is no database or a damaged one.
  */
 export function openDatabase(
   path: string,
@@ -28,7 +27,7 @@ export function openDatabase(
     const refusal = databaseError(error, { path, timeoutMs });
     const mayBeRead = readOnly && refusal instanceof StoreError && refusal.passing &&
       !isBusy(error) && !hasLog(path) && !broken;
-    const database = mayBeRead ? connectWithoutSideFiles(path) : undefined;
+    const database = mayBeRead ? connectToCopy(path) : undefined;
     if (!database) throw refusal;
     return database;
   }
@@ -51,13 +50,29 @@ function connect(
   }
 }
 
-/** Without a log all is in the database itself (sqlite.org/uri.html, `immutable`). */
-function connectWithoutSideFiles(path: string): DatabaseSync | undefined {
-  try {
-    return connect(`${pathToFileURL(path)}?immutable=1`, { readOnly: true, timeoutMs: 0 });
-  } catch {
-    return undefined;
+/**
+ * A copy where there is room; undefined where there is none. Without a log all is in the database
+ * itself. SQLite could read it as `immutable`, but takes no URI in a program without every permission
+ * (Deno 2.7.11, 2.9.6, measured).
+ */
+function connectToCopy(path: string): DatabaseSync | undefined {
+  // The second is in memory, where systemd made it.
+  for (const dir of [undefined, `/run/user/${Deno.uid()}`]) {
+    let folder: string | undefined;
+    try {
+      folder = Deno.makeTempDirSync({ prefix: "ralph-", dir });
+      const copy = `${folder}/copy.db`;
+      Deno.copyFileSync(path, copy);
+      Deno.chmodSync(copy, 0o600);
+      return connect(copy, { readOnly: true, timeoutMs: 0 });
+    } catch {
+      // No room there, either.
+    } finally {
+      // What is open stays readable.
+      if (folder !== undefined) Deno.removeSync(folder, { recursive: true });
+    }
   }
+  return undefined;
 }
 
 /**

@@ -4,10 +4,11 @@ import picocolors from "picocolors";
 import type { Context } from "../../src/cli/context.ts";
 import { execute } from "../../src/cli/main.ts";
 import type { Stream } from "../../src/cli/output.ts";
+import { openStore } from "../../src/cli/store.ts";
 import { systemClock } from "../../src/host/clock.ts";
 import { type Migration, migrationOf } from "../../src/registry/migrations.ts";
 import type { NewSession, WorkerSettings } from "../../src/registry/model.ts";
-import { openRegistry, type Registry } from "../../src/registry/registry.ts";
+import type { Registry } from "../../src/registry/registry.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { makeProject, type Project } from "../support/project.ts";
 
@@ -100,15 +101,7 @@ export async function makeHome({ data }: { data?: string } = {}): Promise<Home> 
       const code = await execute(args, context);
       return { code, stdout: written.out, stderr: written.err, tookMs: performance.now() - began };
     },
-    open({ timeoutMs } = {}) {
-      Deno.mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
-      return openRegistry({
-        path: database,
-        migrations,
-        now: () => Date.now(),
-        timeoutMs,
-      });
-    },
+    open: (options) => openStore(context, options),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

@@ -1,11 +1,19 @@
 /** Programs in namespaces of their own: on a small disk, or without root's rights. */
 import { fileURLToPath } from "node:url";
 
+/** Those of the compiled program (tools/compile.ts). */
+const PERMISSIONS = [
+  ...["--no-prompt", "--allow-read", "--allow-write", "--allow-env", "--allow-sys", "--allow-run"],
+  "--allow-net=127.0.0.1,localhost,[::1]",
+];
+
 interface Run {
   /** After the folder. */
   args?: readonly string[];
   /** How long it may take. Default: 60 000. */
   timeoutMs?: number;
+  /** True: every one. Default: those of the compiled program, in which SQLite can do less. */
+  everyPermission?: boolean;
 }
 
 /**
@@ -34,7 +42,7 @@ export async function withoutRootsRights(program: string, run: Run): Promise<str
 
 async function inNamespace(
   program: string,
-  { unshare, before, args = [], timeoutMs = 60_000 }: Run & {
+  { unshare, before, args = [], timeoutMs = 60_000, everyPermission }: Run & {
     unshare: readonly string[];
     /** Shell, with the folder as $1. */
     before: string;
@@ -42,7 +50,10 @@ async function inNamespace(
 ): Promise<string> {
   const folder = await Deno.makeTempDir({ prefix: "ralph-disk-" });
   const script = fileURLToPath(new URL(program, import.meta.url));
-  const command = [Deno.execPath(), "run", "-A", "--quiet", script, folder, ...args];
+  const command = [
+    ...[Deno.execPath(), "run", "--quiet", ...(everyPermission ? ["-A"] : PERMISSIONS)],
+    ...[script, folder, ...args],
+  ];
   const child = new Deno.Command("unshare", {
     args: [
       ...unshare,
