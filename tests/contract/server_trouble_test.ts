@@ -46,7 +46,7 @@ onEachVersion("provider trouble", async (t, world) => {
     model.setScript(() => refuse(429, "Rate limit exceeded", { "retry-after": "3600" }));
     const began = performance.now();
     const { end } = await world.turn({ limits: { retryMs: 60_000 } });
-    assert.equal(end.kind === "timeout" && end.limit, "retries");
+    assert.equal(end.kind === "timeout" && end.limit, "provider");
     assert.equal(end.kind === "timeout" && end.confirmed, true);
     assert.ok(performance.now() - began < 20_000);
   });
