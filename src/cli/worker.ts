@@ -2,29 +2,22 @@
 import * as path from "node:path";
 import { type ErrorKind, type Hint, RalphError } from "../error.ts";
 import { thisBoot } from "../host/boot.ts";
-import { runBounded } from "../host/bounded_process.ts";
 import { prepareBranch } from "../host/branch.ts";
 import { takeOverEnvironment } from "../host/environment.ts";
-import { readFileIfAny, textEndsIfAny, textOf } from "../host/files.ts";
+import { readFileIfAny, textEndsIfAny } from "../host/files.ts";
 import { treeChange, treeState } from "../host/git.ts";
-import { judgeTools } from "../host/judge_tools.ts";
 import { type Lock, takeLock } from "../host/lock.ts";
 import { type LogFile, openLogFile, whyNotLogged } from "../host/log_file.ts";
 import { taskKey } from "../host/paths.ts";
-import { type SessionFolder, sessionFolder } from "../host/session_folder.ts";
 import { type Addressee, watchRequests } from "../host/signal_files.ts";
 import { onEndingSignal } from "../host/signals.ts";
 import { systemTree } from "../host/tree.ts";
 import type { Emit, LoopEvent } from "../loop/event.ts";
 import { LEAVE } from "../loop/leave.ts";
-import { createGateRunner } from "../loop/gate_runner.ts";
 import { beginSession, type Begun } from "../loop/session.ts";
-import { keptTree, storeTree } from "../loop/stored_tree.ts";
-import { createRecorder, type Recorder } from "../loop/recorder.ts";
-import { keepTests } from "../loop/tests_kept.ts";
+import { keptTree } from "../loop/stored_tree.ts";
+import { createRecorder } from "../loop/recorder.ts";
 import { createTurns } from "../loop/turn.ts";
-import { createVerification, type Verification } from "../loop/verification.ts";
-import { prdWork, promptWork, type Work } from "../loop/work.ts";
 import { endAtOnce } from "../loop/end_at_once.ts";
 import { runLoop, type SessionEnd } from "../loop/worker.ts";
 import { StoreError } from "../registry/database.ts";
@@ -37,15 +30,13 @@ import { findTask, type Task } from "../task/find.ts";
 import { parsePrd } from "../task/prd.ts";
 import { shellWord } from "../terminal/shell_word.ts";
 import { VERSION } from "../version.ts";
-import { gateEnvironment } from "../verify/gate_environment.ts";
-import { removeHalfWritten } from "../verify/prd_keeper.ts";
-import { suggestGates } from "../verify/suggest_gates.ts";
 import { clientAt } from "./client.ts";
 import type { Context } from "./context.ts";
 import { EXIT } from "./exit_codes.ts";
 import { eventLines } from "./narration.ts";
 import { PLAIN, readInput, unread } from "./output.ts";
 import { runningSession } from "./sessions.ts";
+import { keptFolder, missingGates, taskFile, verificationOf, workOf } from "./session_work.ts";
 import { bugText } from "./shown_error.ts";
 import { lockPath, openStore, pathsOf, signalPath } from "./store.ts";
 import { templateOf } from "./template.ts";
@@ -74,10 +65,6 @@ export interface WorkerOrder {
 export type WorkerReport =
   | { ready: Extract<LoopEvent, { type: "session_started" }> }
   | { error: { kind: ErrorKind; message: string; hints: readonly Hint[] } };
-
-/** Names in the session's folder. */
-const KEPT_PRD = "prd";
-const KEPT_TESTS = "tests.json";
 
 /**
  * Takes the task's lock, runs the loop to its end, and frees the lock. Throws `RalphError`
@@ -297,131 +284,6 @@ function whyNotCopied(registry: Registry): string | undefined {
   }
 }
 
-function workOf(
-  task: Task,
-  { begun, folder, registry }: { begun: Begun; folder: SessionFolder; registry: Registry },
-): Work {
-  if (!task.prdPath) {
-    const { claims } = registry.findings(begun.lease.sessionId);
-    return promptWork({ task, promised: begun.accepted || claims.some(({ held }) => held) });
-  }
-  const { prdPath } = task;
-  removeHalfWritten(Deno, prdPath);
-  const kept = begun.underWay && folder.read(KEPT_PRD);
-  const mode = (Deno.statSync(prdPath).mode ?? 0o644) & 0o777;
-  return prdWork({
-    files: Deno,
-    task,
-    prdPath,
-    keep: ({ bytes }) => folder.write(KEPT_PRD, bytes),
-    keptAs: path.join(folder.path, KEPT_PRD),
-    interrupted: kept && { path: prdPath, bytes: kept, mode },
-  });
-}
-
-/** What cannot be kept because the disk is full is trouble that may pass, as in the database. */
-function keptFolder(folder: string): SessionFolder {
-  const files = sessionFolder(folder);
-  return {
-    ...files,
-    write(name, bytes) {
-      try {
-        files.write(name, bytes);
-      } catch (error) {
-        const why = error instanceof Error ? error.message : String(error);
-        throw new StoreError(`cannot write in ${folder}: ${why}`, {
-          passing: true,
-          hints: [{ text: "see how much room there is", command: `df -h ${shellWord(folder)}` }],
-          cause: error,
-        });
-      }
-    },
-  };
-}
-
-function verificationOf(
-  context: Context,
-  { task, begun, folder, registry, recorder, work, tell }: {
-    task: Task;
-    begun: Begun;
-    folder: SessionFolder;
-    registry: Registry;
-    recorder: Recorder;
-    work: Work;
-    tell: Emit;
-  },
-): Verification {
-  const { clock } = context;
-  const { lease, settings } = begun;
-  const tools = judgeTools(clock);
-  const root = task.projectRoot;
-  const taskFolder = path.relative(root, task.dir);
-  const { gates, claims } = registry.findings(lease.sessionId);
-  const counted = folder.read(KEPT_TESTS);
-  return createVerification({
-    runner: createGateRunner({
-      order: {
-        root,
-        folder: path.join(folder.path, "judge"),
-        session: `${lease.sessionId}-${registry.session(lease.sessionId)?.startedAt}`,
-        protect: settings.protect,
-        agentFiles: [taskFile(task), path.join(task.dir, "progress.txt")]
-          .map((file) => path.relative(root, file)),
-      },
-      judgeTools: tools,
-      env: gateEnvironment(context.environment),
-      run: runBounded,
-      clock,
-      defaultTimeoutMs: settings.limits.gateMs,
-      onStart({ name }) {
-        recorder.note((registry) => registry.setActivity(lease, `running gate ${name}`));
-        tell({ type: "writing", line: `running gate ${name}` });
-      },
-    }),
-    tests: keepTests({
-      root,
-      tools,
-      stored: counted && new TextDecoder().decode(counted),
-      store: (text) =>
-        recorder.write(() => folder.write(KEPT_TESTS, new TextEncoder().encode(text))),
-    }),
-    testsCount: settings.tests === "counted",
-    work: { takeBack: (storyIds) => recorder.write(() => work.takeBack(storyIds)) },
-    gates: settings.verify,
-    tree: {
-      state: (known) => treeState(root, known),
-      change: (between) => treeChange(root, { ...between, ignore: taskFolder }),
-      start: begun.startTree,
-      onStartMoved: (start) =>
-        recorder.write((registry) => registry.setStartTree(lease, storeTree(start))),
-    },
-    claims: claims.filter(({ held }) => held !== false),
-    passedBefore: gates.filter(({ passed }) => passed).map(({ gate }) => gate),
-    accepted: begun.accepted,
-    owesEvidence: begun.owesEvidence,
-    taskFolder,
-    acceptCommand: `ralph run ${shellWord(task.name)} --accept`,
-  });
-}
-
-/** Said once, at the start: without gates only the agent's word says that something is done. */
-function missingGates(
-  { task, begun, work }: { task: Task; begun: Begun; work: Work },
-): readonly string[] {
-  const { gates, stories } = work.recall();
-  const all = [...begun.settings.verify, ...gates, ...stories.flatMap(({ verify = [] }) => verify)];
-  if (all.length > 0) return [];
-  const root = task.projectRoot;
-  const suggestion = suggestGates({
-    names: systemTree.list(root),
-    text: (name) => textOf(path.join(root, name)),
-  });
-  return [
-    "no gates are configured: the agent's word decides what is done" +
-    (suggestion ? `; for \`ralph.json\` this project suggests ${suggestion}` : ""),
-  ];
-}
-
 function workerSettings(
   order: WorkerOrder,
   { server, model, agent }: Settings,
@@ -488,11 +350,6 @@ export async function worker(context: Context): Promise<number> {
 function orderFrom(input: string): WorkerInput {
   if (input.endsWith("\n")) return JSON.parse(input);
   throw new RalphError("failed", "the worker was not told what to do: its caller has ended");
-}
-
-/** What makes the folder a task: its PRD, or else its prompt. */
-function taskFile({ prdPath, promptPath, dir }: Task): string {
-  return prdPath ?? promptPath ?? dir;
 }
 
 /** The branch that the PRD asks for. Throws `RalphError` when the PRD cannot be read. */

@@ -3,9 +3,9 @@ import { OpenCodeError } from "../opencode/error.ts";
 import type { Iteration } from "../registry/model.ts";
 import { NOT_STARTED_MS } from "./abort.ts";
 import { findTurn, unanswered } from "./found_turn.ts";
+import { conclude } from "./conclude.ts";
 import {
   activityTeller,
-  conclude,
   type Ended,
   followTurn,
   type LoopTools,

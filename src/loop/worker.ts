@@ -8,6 +8,7 @@ import { StoreError } from "../registry/database.ts";
 import { type Lease, tokensOf } from "../registry/model.ts";
 import { LostSession } from "../registry/registry.ts";
 import { activityOf } from "./activity.ts";
+import { tellVerdict } from "./conclude.ts";
 import { type Action, nextAction, type Past, type Proof, type Snapshot } from "./decide.ts";
 import {
   activityTeller,
@@ -15,7 +16,6 @@ import {
   type LoopTools,
   runIteration,
   type SessionContext,
-  tellVerdict,
 } from "./iteration.ts";
 import { isLeaving } from "./leave.ts";
 import type { Spent } from "./limits.ts";

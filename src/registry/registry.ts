@@ -5,30 +5,27 @@
  * each of its writes names the epoch in which it took the session over. A write that finds another
  * epoch changes nothing and throws `LostSession`: somebody took over, and the worker must end.
  */
-import type { DatabaseSync, SQLInputValue, SQLOutputValue } from "node:sqlite";
+import type { DatabaseSync, SQLInputValue } from "node:sqlite";
 import { RalphError } from "../error.ts";
 import { type CopyDatabase, keepDailyCopy } from "./backup.ts";
 import { makeDurable, openDatabase, transaction } from "./database.ts";
 import { requireSameFiles } from "./database_files.ts";
 import { migrate, type Migration, refuseUnusable, schemaVersion } from "./migrations.ts";
 import type {
-  Findings,
   GateRecord,
-  Iteration,
   IterationEnd,
   Lease,
   NewSession,
   Note,
-  Outcome,
   Reason,
-  Session,
   SessionStart,
   Status,
-  Usage,
   WorkerSettings,
 } from "./model.ts";
+import { readers } from "./readers.ts";
 import { damageOf } from "./soundness.ts";
-import { damaged, databaseError, type DatabasePlace } from "./store_error.ts";
+import { statements } from "./statements.ts";
+import { damaged, databaseError } from "./store_error.ts";
 
 /** The session is no longer this worker's. */
 export class LostSession extends RalphError {
@@ -71,13 +68,6 @@ export type ReadOnlyRegistry = Pick<
   | "showAsDied"
   | "close"
 >;
-
-type Row = Record<string, SQLOutputValue>;
-
-const SESSION = `SELECT s.*, (SELECT coalesce(max(i.number), s.iterations_before)
-  FROM iterations AS i WHERE i.session_id = s.id) AS iterations,
-  (SELECT count(*) FROM iterations AS i WHERE i.session_id = s.id AND i.counts = 0) AS free
-  FROM sessions AS s`;
 
 /**
  * Opens the registry for reading and writing, and makes or migrates the database first. What the
@@ -191,7 +181,7 @@ export function openRegistry(options: RegistryOptions) {
   const atomically = <T>(work: () => T): T => translate(() => transaction(database, work));
 
   return {
-    ...readers(one, many),
+    ...readers({ one, many }),
 
     /**
      * Throws `StoreError` when the database was removed or replaced since it was opened: nothing
@@ -518,278 +508,5 @@ export function openRegistryReadOnly(
     throw databaseError(error, { path, timeoutMs });
   }
   const { one, many } = statements(database, { path, timeoutMs });
-  return { ...readers(one, many), close: () => database.close() };
-}
-
-/** Runs SQL with named parameters, and says in a user's words what went wrong. */
-function statements(database: DatabaseSync, place: DatabasePlace) {
-  type Values = Record<string, SQLInputValue>;
-  const prepared = new Map<string, ReturnType<DatabaseSync["prepare"]>>();
-  const translate = <T>(work: () => T): T => {
-    try {
-      return work();
-    } catch (error) {
-      throw databaseError(error, place);
-    }
-  };
-  const prepare = (sql: string) => {
-    const statement = prepared.get(sql) ?? database.prepare(sql);
-    prepared.set(sql, statement);
-    return statement;
-  };
-  return {
-    translate,
-    one: (sql: string, values: Values): Row | undefined =>
-      translate(() => prepare(sql).get(values)),
-    many: (sql: string, values: Values): Row[] => translate(() => prepare(sql).all(values)),
-    change: (sql: string, values: Values): number =>
-      translate(() => Number(prepare(sql).run(values).changes)),
-  };
-}
-
-function readers(
-  one: ReturnType<typeof statements>["one"],
-  many: ReturnType<typeof statements>["many"],
-) {
-  const died = new Map<number, string>();
-  const toSession = (row: Row): Session => {
-    const session = sessionOf(row);
-    const detail = died.get(session.id);
-    if (session.status !== "running" || detail === undefined) return session;
-    const end = { status: "failed", reason: "worker_died", detail } as const;
-    return { ...session, ...end, activity: null, activitySince: null };
-  };
-  /** Not sorted by SQLite, which would scan all others instead of using their partial index. */
-  const recordedAsRunning = (): readonly Session[] =>
-    many(`${SESSION} WHERE s.status = 'running'`, {}).map(toSession).sort((a, b) => b.id - a.id);
-
-  return {
-    running: () => recordedAsRunning().filter(({ status }) => status === "running"),
-
-    /**
-     * From now on a running session is shown as one whose worker died, with this detail: for a worker
-     * that is dead while nothing can be recorded.
-     */
-    showAsDied(sessionId: number, detail: string): void {
-      died.set(sessionId, detail);
-    },
-
-    /** Running ones first, then the latest; at most `limit` of the others. */
-    sessions({ limit }: { limit: number }): readonly Session[] {
-      const ended = many(`${SESSION} WHERE s.status <> 'running' ORDER BY s.id DESC LIMIT @limit`, {
-        limit,
-      });
-      return [...recordedAsRunning(), ...ended.map(toSession)];
-    },
-
-    session(id: number): Session | undefined {
-      const row = one(`${SESSION} WHERE s.id = @id`, { id });
-      return row && toSession(row);
-    },
-
-    /** The latest session of a task, given the real path of its folder. */
-    lastSession(taskDir: string): Session | undefined {
-      const row = one(`${SESSION} WHERE s.task_dir = @taskDir ORDER BY s.id DESC LIMIT 1`, {
-        taskDir,
-      });
-      return row && toSession(row);
-    },
-
-    /** The latest session of each task, the latest first. */
-    lastSessions(): readonly Session[] {
-      return many(
-        `${SESSION} JOIN (SELECT max(id) AS id FROM sessions GROUP BY task_dir, task_name) AS last
-          ON s.id = last.id ORDER BY s.id DESC`,
-        {},
-      ).map(toSession);
-    },
-
-    /** A task's sessions, the latest first. */
-    sessionsOf(taskDir: string, { limit }: { limit: number }): readonly Session[] {
-      return many(
-        `${SESSION} WHERE s.task_dir = @taskDir ORDER BY s.id DESC LIMIT @limit`,
-        { taskDir, limit },
-      ).map(toSession);
-    },
-
-    /** The session that was written last. */
-    lastActive(): Session | undefined {
-      const row = one(`${SESSION} ORDER BY s.updated_at DESC, s.id DESC LIMIT 1`, {});
-      return row && toSession(row);
-    },
-
-    /** The session that an OpenCode session was made for, if it is one of ralph's. */
-    sessionOfOpenCode(openCodeSessionId: string): Session | undefined {
-      const row = one(
-        `${SESSION} WHERE s.opencode_session_id = @openCodeSessionId OR s.id IN
-          (SELECT session_id FROM iterations WHERE opencode_session_id = @openCodeSessionId)
-          ORDER BY s.id DESC LIMIT 1`,
-        { openCodeSessionId },
-      );
-      return row && toSession(row);
-    },
-
-    /** What a session's ended iterations have used, as far as it is known. */
-    usage(sessionId: number): { usage: Usage; complete: boolean } {
-      const row = one(
-        `SELECT coalesce(sum(input_tokens), 0) AS input_tokens,
-            coalesce(sum(output_tokens), 0) AS output_tokens,
-            coalesce(sum(reasoning_tokens), 0) AS reasoning_tokens,
-            coalesce(sum(cache_read_tokens), 0) AS cache_read_tokens,
-            coalesce(sum(cache_write_tokens), 0) AS cache_write_tokens,
-            coalesce(sum(cost_usd), 0) AS cost_usd, coalesce(sum(model_calls), 0) AS model_calls,
-            coalesce(sum(derived_cost_usd), 0) AS derived_cost_usd,
-            coalesce(sum(unpriced_calls), 0) AS unpriced_calls,
-            count(outcome) - count(model_calls) AS unknown
-          FROM iterations WHERE session_id = @sessionId`,
-        { sessionId },
-      ) ?? {};
-      return { usage: usageOf(row), complete: Number(row.unknown) === 0 };
-    },
-
-    /** What a session began with; undefined for one that an earlier version started. */
-    sessionStart(sessionId: number): SessionStart | undefined {
-      const row = one("SELECT settings, tree FROM session_starts WHERE session_id = @sessionId", {
-        sessionId,
-      });
-      return row && { settings: String(row.settings), tree: text(row.tree) };
-    },
-
-    /** How long the earlier workers of a session worked, in milliseconds. */
-    ranBeforeMs(sessionId: number): number {
-      const row = one("SELECT ran_before_ms FROM sessions WHERE id = @sessionId", { sessionId });
-      return Number(row?.ran_before_ms ?? 0);
-    },
-
-    findings(sessionId: number): Findings {
-      const all = (table: string, columns: string, order: string) =>
-        many(
-          `SELECT iteration, ${columns} FROM ${table} WHERE session_id = @sessionId
-            ORDER BY iteration, ${order}`,
-          { sessionId },
-        );
-      return {
-        gates: all("gate_results", "final, gate, passed, why, output, duration_ms", "position")
-          .map((row) => ({
-            iteration: Number(row.iteration),
-            final: row.final === 1,
-            gate: String(row.gate),
-            passed: row.passed === 1,
-            why: String(row.why),
-            output: String(row.output),
-            durationMs: Number(row.duration_ms),
-          })),
-        claims: all("claims", "story_id, held, why", "story_id").map((row) => ({
-          iteration: Number(row.iteration),
-          storyId: String(row.story_id),
-          held: row.held === null ? null : row.held === 1,
-          why: text(row.why),
-        })),
-        notes: all("session_notes", "about, text", "position").map((row) => ({
-          iteration: Number(row.iteration),
-          about: row.about as Note["about"],
-          text: String(row.text),
-        })),
-      };
-    },
-
-    iterations(sessionId: number): readonly Iteration[] {
-      return many("SELECT * FROM iterations WHERE session_id = @sessionId ORDER BY number", {
-        sessionId,
-      }).map(iterationOf);
-    },
-  };
-}
-
-const text = (value: SQLOutputValue): string | null => value === null ? null : String(value);
-const number = (value: SQLOutputValue): number | null => value === null ? null : Number(value);
-
-function sessionOf(row: Row): Session {
-  return {
-    id: Number(row.id),
-    taskName: String(row.task_name),
-    taskDir: String(row.task_dir),
-    projectRoot: String(row.project_root),
-    status: row.status as Status,
-    reason: row.reason as Reason | null,
-    detail: text(row.detail),
-    activity: text(row.activity),
-    activitySince: text(row.activity_since),
-    currentStory: text(row.current_story),
-    iterations: Number(row.iterations),
-    maxIterations: row.max_iterations === null
-      ? null
-      : Number(row.max_iterations) + Number(row.free),
-    model: text(row.model),
-    agent: text(row.agent),
-    serverUrl: text(row.server_url),
-    serverPort: number(row.server_port),
-    openCodeSessionId: text(row.opencode_session_id),
-    workerPid: number(row.worker_pid),
-    workerVersion: text(row.worker_version),
-    workerBoot: text(row.worker_boot),
-    workerUnit: text(row.worker_unit),
-    workerStartedAt: text(row.worker_started_at),
-    epoch: Number(row.epoch),
-    logPath: text(row.log_path),
-    said: text(row.said),
-    accepted: row.accepted === 1,
-    earlier: text(row.earlier),
-    startedAt: String(row.started_at),
-    updatedAt: String(row.updated_at),
-    endedAt: text(row.ended_at),
-  };
-}
-
-function iterationOf(row: Row): Iteration {
-  return {
-    sessionId: Number(row.session_id),
-    number: Number(row.number),
-    storyId: text(row.story_id),
-    storyTitle: text(row.story_title),
-    openCodeTitle: String(row.opencode_title),
-    openCodeSessionId: text(row.opencode_session_id),
-    outcome: row.outcome as Outcome | null,
-    detail: text(row.detail),
-    storiesPassed: textsOf(String(row.stories_passed)),
-    headBefore: text(row.head_before),
-    headAfter: text(row.head_after),
-    commits: number(row.commits),
-    filesChanged: number(row.files_changed),
-    usage: row.model_calls === null ? null : usageOf(row),
-    blocked: text(row.blocked),
-    failure: text(row.failure),
-    failureKey: text(row.failure_key),
-    retryAt: text(row.retry_at),
-    counts: row.counts === 1,
-    startedAt: String(row.started_at),
-    promptedAt: text(row.prompted_at),
-    durationMs: number(row.duration_ms),
-    endedAt: text(row.ended_at),
-  };
-}
-
-/** What is no list of texts is shown as it is. */
-function textsOf(json: string): readonly string[] {
-  try {
-    const value: unknown = JSON.parse(json);
-    if (Array.isArray(value)) return value.map(String);
-  } catch {
-    // Damaged.
-  }
-  return [json];
-}
-
-function usageOf(row: Row): Usage {
-  return {
-    inputTokens: Number(row.input_tokens),
-    outputTokens: Number(row.output_tokens),
-    reasoningTokens: Number(row.reasoning_tokens),
-    cacheReadTokens: Number(row.cache_read_tokens),
-    cacheWriteTokens: Number(row.cache_write_tokens),
-    costUsd: Number(row.cost_usd),
-    derivedCostUsd: Number(row.derived_cost_usd ?? 0),
-    modelCalls: Number(row.model_calls),
-    unpricedCalls: Number(row.unpriced_calls ?? 0),
-  };
+  return { ...readers({ one, many }), close: () => database.close() };
 }
