@@ -1,6 +1,6 @@
 import { type Clock, deadline, sleep } from "../clock.ts";
 import type { OpenCode } from "../opencode/client.ts";
-import { OpenCodeError } from "../opencode/error.ts";
+import { ignoreServerFailure, OpenCodeError } from "../opencode/error.ts";
 import { answerQuestions } from "./answer.ts";
 import { createFamily } from "./family.ts";
 import { isFinished } from "./settle.ts";
@@ -123,8 +123,4 @@ export async function abortTurn(
   } finally {
     over.abort();
   }
-}
-
-function ignoreServerFailure(error: unknown): void {
-  if (!(error instanceof OpenCodeError)) throw error;
 }

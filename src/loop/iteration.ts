@@ -6,9 +6,9 @@ import * as path from "node:path";
 import type { Clock } from "../clock.ts";
 import type { TreeChange, TreeState } from "../host/git.ts";
 import type { OpenCode } from "../opencode/client.ts";
-import { OpenCodeError } from "../opencode/error.ts";
+import { ignoreServerFailure, OpenCodeError } from "../opencode/error.ts";
 import { StoreError } from "../registry/database.ts";
-import { type Lease } from "../registry/model.ts";
+import type { Lease } from "../registry/model.ts";
 import type { ReadOnlyRegistry, Registry } from "../registry/registry.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Task } from "../task/find.ts";
@@ -24,6 +24,7 @@ import { missingChoice } from "./loss.ts";
 import { narrator } from "./narrator.ts";
 import { buildPrompt, type PromptFacts } from "./prompt.ts";
 import type { Recorder } from "./recorder.ts";
+import { endStrayTurns, strayWarning } from "./stray_turns.ts";
 import { askPatiently, createSessionPatiently, type Patience } from "./server.ts";
 import type { TurnOptions, TurnReport, Turns } from "./turn.ts";
 import { NO_USAGE, type Prices } from "./usage.ts";
@@ -205,6 +206,14 @@ export function followTurn(
       emit,
     }),
     onActivity: activityTeller(tools, lease),
+    // One that began late, or that an abort did not end. What cannot be ended now is tried again
+    // before the next iteration.
+    onOthers: (busy) =>
+      endStrayTurns(tools, {
+        busy,
+        taskDir: task.dir,
+        onFound: (id) => emit(strayWarning(id)),
+      }).catch(ignoreServerFailure),
     // A worker that was replaced leaves the turn to the one that has it now.
     beforeAbort() {
       try {

@@ -1,5 +1,5 @@
 /** Does what `recovery.ts` decides about an iteration that an earlier worker left under way. */
-import { OpenCodeError } from "../opencode/error.ts";
+import { ignoreServerFailure } from "../opencode/error.ts";
 import type { Iteration } from "../registry/model.ts";
 import { NOT_STARTED_MS } from "./abort.ts";
 import { findTurn, unanswered } from "./found_turn.ts";
@@ -123,8 +123,4 @@ async function findInTime(
     tell: activityTeller(tools, lease),
   });
   return await found.catch(unanswered) ?? UNASKED;
-}
-
-function ignoreServerFailure(error: unknown): void {
-  if (!(error instanceof OpenCodeError)) throw error;
 }

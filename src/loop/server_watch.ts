@@ -4,7 +4,7 @@ import { plain } from "../terminal/plain.ts";
 import { waitingForServer } from "./activity.ts";
 import { activityTeller, type LoopTools, type SessionContext } from "./iteration.ts";
 import { askPatiently, SLOW_MS, staysUp, STEADY_MS } from "./server.ts";
-import { endStrayTurns } from "./stray_turns.ts";
+import { endStrayTurns, strayWarning } from "./stray_turns.ts";
 
 export interface ServerWatch {
   /**
@@ -39,15 +39,15 @@ export function createServerWatch(
   function warnOfStray(id: string): void {
     if (strays.has(id)) return;
     strays.add(id);
-    const text = "an earlier turn of this task is still at work in OpenCode session " +
-      `${plain(id, 60)}: it is ended`;
-    emit({ type: "warning", text });
+    emit(strayWarning(id));
   }
 
   async function probe(): Promise<string> {
     const [{ version }] = await Promise.all([
       client.health(),
-      endStrayTurns(tools, { taskDir: task.dir, onFound: warnOfStray }),
+      client.busy().then((busy) =>
+        endStrayTurns(tools, { busy: busy.keys(), taskDir: task.dir, onFound: warnOfStray })
+      ),
     ]);
     return version;
   }

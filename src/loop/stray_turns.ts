@@ -10,8 +10,8 @@ import { plain } from "../terminal/plain.ts";
 import { abortTurn } from "./abort.ts";
 
 /**
- * Ends what an earlier iteration of the task left at work. Other people's OpenCode sessions are left
- * alone. Throws `OpenCodeError` when one cannot be ended, or the server does not tell.
+ * Ends what an earlier iteration of the task left at work, of the OpenCode sessions that are `busy`.
+ * Other people's are left alone. Throws `OpenCodeError` when one cannot be ended.
  */
 export async function endStrayTurns(
   { client, clock, registry }: {
@@ -19,10 +19,13 @@ export async function endStrayTurns(
     clock: Clock;
     registry: Pick<ReadOnlyRegistry, "sessionOfOpenCode">;
   },
-  { taskDir, onFound }: { taskDir: string; onFound: (openCodeSessionId: string) => void },
+  { busy, taskDir, onFound }: {
+    busy: Iterable<string>;
+    taskDir: string;
+    onFound: (openCodeSessionId: string) => void;
+  },
 ): Promise<void> {
-  const busy = await client.busy();
-  const strays = [...busy.keys()]
+  const strays = [...busy]
     .filter((id) => registry.sessionOfOpenCode(id)?.taskDir === taskDir);
   for (const sessionId of strays) {
     onFound(sessionId);
@@ -36,4 +39,11 @@ export async function endStrayTurns(
       { hints: [{ text: "start it anew", command: "systemctl --user restart opencode" }] },
     );
   }
+}
+
+/** What a person is told of one. */
+export function strayWarning(openCodeSessionId: string): { type: "warning"; text: string } {
+  const text = "an earlier turn of this task is still at work in OpenCode session " +
+    `${plain(openCodeSessionId, 60)}: it is ended`;
+  return { type: "warning", text };
 }

@@ -5,7 +5,7 @@
 
 import { type Clock, sleep } from "../clock.ts";
 import type { OpenCode } from "../opencode/client.ts";
-import { OpenCodeError } from "../opencode/error.ts";
+import { ignoreServerFailure, OpenCodeError } from "../opencode/error.ts";
 import { followEvents } from "../opencode/events.ts";
 import type { AgentError, AgentEvent, Busy } from "../opencode/model.ts";
 import { abortTurn } from "./abort.ts";
@@ -67,6 +67,8 @@ export interface TurnOptions {
   readonly onAnswer?: (answer: Answer) => Promise<void>;
   /** Called before the turn is aborted. What it throws is thrown by `run`, and the turn goes on. */
   readonly beforeAbort?: () => void;
+  /** Told once of each OpenCode session that is at work beside the turn, and none of its own. */
+  readonly onOthers?: (sessionIds: readonly string[]) => Promise<void>;
   /** For a turn that an earlier worker began: how long it has worked, in milliseconds. */
   readonly workedBeforeMs?: number;
 }
@@ -132,6 +134,7 @@ function createTurn(options: TurnOptions & { client: OpenCode; clock: Clock }) {
   const stopped = Promise.withResolvers<undefined>();
   /** Whether the server may have something to abort. */
   let mayBeAtWork = options.workedBeforeMs !== undefined;
+  const others = new Set<string>();
   let missedEvents = false;
   let bug: { error: unknown } | undefined;
   let sendFailure: string | undefined;
@@ -191,7 +194,14 @@ function createTurn(options: TurnOptions & { client: OpenCode; clock: Clock }) {
       client.busy(),
       client.messages(sessionId, { limit: 1 }),
     ]);
+    noteOthers(busy);
     return { busy: busyOf(sessionId, { busy, family }), last: messages.at(-1) };
+  }
+
+  function noteOthers(busy: ReadonlyMap<string, Busy>): void {
+    const found = [...busy.keys()].filter((id) => !family.knows(id) && !others.has(id));
+    for (const id of found) others.add(id);
+    if (found.length > 0 && options.onOthers) inBackground(options.onOthers(found));
   }
 
   /** The same when an end is likely: with all that is wanted then, in one round trip. */
@@ -306,6 +316,10 @@ function createTurn(options: TurnOptions & { client: OpenCode; clock: Clock }) {
           : { kind: "interrupted", why: unsureWords(sendFailure), server: "lost_turn" };
         // Should it start yet, it would work beside the next turn.
         await client.abort(sessionId).catch(ignoreServerFailure);
+        // What arrives late may be worked on yet.
+        if (sendFailure !== undefined) {
+          return { end, usage: { ...NO_USAGE, complete: false }, answers };
+        }
         break;
       case "settled": {
         // After tool calls comes another message, which the two replies of a look may have missed.
@@ -345,10 +359,6 @@ function createTurn(options: TurnOptions & { client: OpenCode; clock: Clock }) {
 
 interface Look extends Snapshot {
   readonly reading?: UsageReading;
-}
-
-function ignoreServerFailure(error: unknown): undefined {
-  if (!(error instanceof OpenCodeError)) throw error;
 }
 
 const unsureWords = (failure: string) =>

@@ -55,3 +55,8 @@ export class OpenCodeError extends RalphError {
 
 /** With these the server has said that it did nothing. */
 const DECLINED: ReadonlySet<Problem> = new Set(["refused", "unauthorized", "overloaded"]);
+
+/** For requests whose failure is no matter: throws what is no `OpenCodeError`. */
+export function ignoreServerFailure(error: unknown): undefined {
+  if (!(error instanceof OpenCodeError)) throw error;
+}

@@ -1,8 +1,10 @@
 /** A prompt on its way to a server in trouble: it must not run twice, nor be said to have run. */
 import assert from "node:assert/strict";
-import { afterEffect, answer, edit, type Fault } from "../support/fake_faults.ts";
+import { DatabaseSync } from "node:sqlite";
+import { afterEffect, answer, edit, type Fault, late } from "../support/fake_faults.ts";
 import { drop, type Intercept, withhold } from "../support/recording_proxy.ts";
-import { MINUTE, night, SECOND } from "./night.ts";
+import { after, MINUTE, night, SECOND } from "./night.ts";
+import { createWorld, honestAgent } from "./world.ts";
 
 const PROMPT = "POST /session/:id/prompt_async";
 const CREATE = "POST /session";
@@ -111,4 +113,32 @@ Deno.test("an OpenCode session whose creation was not told is found and used: th
     const made = it.world.fake.ledger.filter(({ type }) => type === "session_created");
     assert.equal(made.length, 1);
   }
+});
+
+Deno.test("a prompt that is taken up after it was given up works for seconds beside the next turn, and its use is unknown", async () => {
+  await using world = await createWorld({
+    stories: 1,
+    script: async (request) => after(2 * MINUTE, await honestAgent(request)),
+  });
+  world.fake.fault({ on: PROMPT, act: late(world.clock, 60 * SECOND) });
+  const worker = world.work();
+  const end = await world.clock.run(worker.end);
+  assert.equal(end?.status, "completed");
+  const [first] = world.fake.ledger.flatMap((one) => one.type === "session_created" ? [one] : []);
+  const times = (type: string) =>
+    world.fake.ledger.flatMap((one) =>
+      one.type === type && "sessionId" in one && one.sessionId === first.sessionId ? [one.at] : []
+    );
+  const [began] = times("turn_began");
+  const [ended] = times("turn_ended");
+  assert(ended - began < 5 * SECOND, `it worked for ${ended - began} ms`);
+  assert(
+    worker.events.some((event) =>
+      event.type === "warning" && /still at work in OpenCode session/.test(event.text)
+    ),
+  );
+  const db = new DatabaseSync(world.database, { readOnly: true });
+  const row = db.prepare("SELECT outcome, model_calls FROM iterations WHERE number = 1").get();
+  db.close();
+  assert.deepEqual({ ...row }, { outcome: "interrupted", model_calls: null });
 });

@@ -210,7 +210,7 @@ export function createTrouble(
 /**
  * How late a request may take effect, in seconds. A server that takes one up long after its client
  * has given up, and answers all others meanwhile, is not met: of a session there would be two, and a
- * prompt would be worked on beside the next turn, until that one ends.
+ * prompt would be worked on beside the next turn for some seconds (see `server_prompt_test.ts`).
  */
 const LATE_MAX_S: Readonly<Record<string, number>> = {
   "POST /session": 9,

@@ -32,6 +32,7 @@ async function world() {
     end: () =>
       clock.run(
         endStrayTurns({ client, clock, registry: { sessionOfOpenCode: owner } }, {
+          busy: [ours, theirs],
           taskDir: "/p/tasks/t",
           onFound: (id) => found.push(id),
         }),
