@@ -1,6 +1,6 @@
 /** A worker of a simulated night: the real loop, put together as `src/cli/worker.ts` does. */
 import { join } from "node:path";
-import type { Clock } from "../../src/clock.ts";
+import { systemClock } from "../../src/host/clock.ts";
 import { takeLock } from "../../src/host/lock.ts";
 import { openLogFile } from "../../src/host/log_file.ts";
 import { type SessionFolder, sessionFolder } from "../../src/host/session_folder.ts";
@@ -20,6 +20,7 @@ import { StoreError } from "../../src/registry/database.ts";
 import { createClient } from "../../src/opencode/client.ts";
 import { removeHalfWritten } from "../../src/verify/prd_keeper.ts";
 import type { Settings } from "../../src/settings/settings.ts";
+import type { VirtualClock } from "../support/fake_clock.ts";
 import type { FakeOpenCode } from "../support/fake_opencode.ts";
 import {
   Killed,
@@ -43,7 +44,7 @@ export interface Places {
 export interface WorkerOrder {
   readonly life: Life;
   readonly stopping: Stopping;
-  readonly clock: Clock;
+  readonly clock: VirtualClock;
   /** Aborting it stops or, with `LEAVE`, ends the worker. */
   readonly signal: AbortSignal;
   readonly checkpointAsked: () => boolean;
@@ -63,7 +64,8 @@ export async function work(
 ): Promise<SessionEnd> {
   const clock = stopping.clock(mortalClock(order.clock, life));
   const { task } = project;
-  const lock = await takeLock(places.lock, clock);
+  // As in `world.ts`: in real time.
+  const lock = await order.clock.during(takeLock(places.lock, systemClock));
   if (!lock) throw new Error("the lock of a dead worker is held");
   life.atEnd(lock.release);
   const registry = openAsItWasLeft({ database: places.database, life }, clock);
