@@ -17,21 +17,24 @@ import { askPatiently } from "./server.ts";
 import type { TurnReport } from "./turn.ts";
 import { NO_USAGE, type Prices } from "./usage.ts";
 
+interface RecoveryOrder {
+  iteration: Iteration;
+  prices: () => Promise<Prices>;
+  spent: Spent;
+  signal: AbortSignal;
+}
+
 /** Follows or ends its turn, judges what it left, and records it. Throws as `runIteration` does. */
 export async function recoverIteration(
   tools: LoopTools,
   session: SessionContext,
-  { iteration, prices, spent, signal }: {
-    iteration: Iteration;
-    prices: () => Promise<Prices>;
-    spent: Spent;
-    signal: AbortSignal;
-  },
+  order: RecoveryOrder,
 ): Promise<Ended> {
   const { clock } = tools;
+  const { iteration, signal } = order;
   const { number, storyId } = iteration;
   const elapsedMs = workedBeforeMs(iteration, clock.now());
-  const report = await reportOf(tools, session, { iteration, prices, spent, signal });
+  const report = await reportOf(tools, session, order);
   const agenda = session.work.recall();
   await session.verification.prepare(agenda);
   return await conclude(tools, session, {
@@ -48,12 +51,7 @@ export async function recoverIteration(
 async function reportOf(
   tools: LoopTools,
   session: SessionContext,
-  { iteration, prices, spent, signal }: {
-    iteration: Iteration;
-    prices: () => Promise<Prices>;
-    spent: Spent;
-    signal: AbortSignal;
-  },
+  { iteration, prices, spent, signal }: RecoveryOrder,
 ): Promise<TurnReport> {
   const { client, clock, recorder, emit } = tools;
   const { lease, settings } = session;
