@@ -4,7 +4,7 @@ import type { Clock } from "../clock.ts";
 import { readProc } from "./proc.ts";
 
 export interface Boot {
-  /** The kernel's own id of it (random(4)); undefined where it has none: not on Linux. */
+  /** Undefined where the kernel has no id of it: not on Linux. */
   id?: string;
   /** Epoch milliseconds, by the machine's clock as it is now. */
   at: number;
@@ -12,6 +12,17 @@ export interface Boot {
 
 /** The boot that this is. */
 export async function thisBoot(clock: Clock): Promise<Boot> {
-  const id = await readProc(["/proc/sys/kernel/random/boot_id"], clock);
-  return { id: id?.trim(), at: clock.now() - uptime() * 1_000 };
+  const told = await readProc(["/proc/sys/kernel/random/boot_id", "/proc/1/stat"], clock);
+  return { id: told && bootIdFrom(told), at: clock.now() - uptime() * 1_000 };
+}
+
+/**
+ * The kernel's own id of its boot (random(4)), and when its first process began (proc(5)): a
+ * container starts anew under the same kernel.
+ */
+export function bootIdFrom(told: string): string {
+  const [id, stat = ""] = told.split("\n");
+  // Its name may hold anything, and is in brackets; the 20th field after it is the time.
+  const began = stat.slice(stat.lastIndexOf(")") + 2).split(" ").at(19);
+  return began === undefined ? id : `${id} ${began}`;
 }

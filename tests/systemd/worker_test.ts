@@ -8,6 +8,7 @@ interface Row {
   status: string;
   workerPid: number | null;
   workerUnit: string | null;
+  projectRoot: string;
 }
 
 type Machine = Awaited<ReturnType<typeof machine>>;
@@ -132,13 +133,23 @@ testbedTest("what was running when the machine went down goes on at the next boo
   assert.equal((await m.run(["run", `${project}/tasks/my-feature`])).code, 0);
   assert.equal((await m.run(["stop", `${project}/tasks/my-feature`])).code, 0);
 
+  const cut = `/home/${USER}/cut`;
+  await m.addProject(cut);
+  await m.sh(`mkfifo ${cut}/${HOLD}`);
+  assert.equal((await m.run(["run", `${cut}/tasks/my-feature`])).code, 0);
+  const begun: Row[] = JSON.parse((await m.run(["status", "--json"])).stdout);
+  const pid = begun.find(({ projectRoot }) => projectRoot === cut)?.workerPid;
+  assert(pid);
+  await m.sh(`kill -KILL ${pid}`); // as by a power cut: nothing is recorded
+
   await m.testbed.reboot();
   const rows = await until(async () => {
     const { stdout } = await m.run(["status", "--json"], { session: false });
     const all: (Row & { taskDir: string; reason: string | null; iteration: number })[] = JSON.parse(
       stdout,
     );
-    return all.some(({ status, iteration }) => status === "running" && iteration > 1) && all;
+    const goOn = all.filter(({ status, iteration }) => status === "running" && iteration > 1);
+    return goOn.length === 2 && all;
   }, { what: "the session to go on", timeoutMs: 60_000 });
   const stopped = rows.find(({ taskDir }) => taskDir.startsWith(project));
   assert.deepEqual([stopped?.status, stopped?.reason], ["stopped", "user_stop"]);
