@@ -5,7 +5,8 @@
 import type { Clock } from "../clock.ts";
 import { ask } from "./ask.ts";
 
-const PROC_MS = 1_000;
+/** The kernel answers at once; starting `cat` takes its time while a machine boots. */
+const PROC_MS = 5_000;
 
 /** The text of these files, one after the other; undefined when none can be read. */
 export async function readProc(

@@ -117,7 +117,10 @@ testbedTest("a missing program is tried every 5 s, without end", async () => {
   await service.systemctl("start opencode");
   const restarts = async () => Number(await service.property("NRestarts"));
   const reached = (count: number) =>
-    until(async () => await restarts() >= count, { what: `${count} restarts` });
+    until(async () => await restarts() >= count, {
+      what: `${count} restarts`,
+      timeoutMs: 30_000,
+    });
   await reached(1);
   const began = performance.now();
   assert.equal(await service.property("ExecMainStatus"), "127");
