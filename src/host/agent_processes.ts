@@ -5,7 +5,7 @@
  */
 import type { Clock } from "../clock.ts";
 import { ask } from "./ask.ts";
-import { thisBoot } from "./boot.ts";
+import { bootedAt } from "./boot.ts";
 
 export interface AgentProcess {
   pid: number;
@@ -47,7 +47,7 @@ export async function agentProcesses(
 ): Promise<readonly AgentProcess[]> {
   const answer = await ask(["/bin/sh", "-c", MARKED], { clock, timeoutMs: LOOK_MS });
   if (answer.kind !== "ended") return [];
-  const { at: booted } = await thisBoot(clock);
+  const booted = bootedAt(clock);
   const found: AgentProcess[] = [];
   const fields = answer.stdout.split("\0");
   for (let i = 0; i + 4 <= fields.length; i += 4) {

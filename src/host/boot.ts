@@ -10,10 +10,15 @@ export interface Boot {
   at: number;
 }
 
+/** When this machine was started, in epoch milliseconds, by its clock as it is now. */
+export function bootedAt(clock: Clock): number {
+  return clock.now() - uptime() * 1_000;
+}
+
 /** The boot that this is. */
 export async function thisBoot(clock: Clock): Promise<Boot> {
   const told = await readProc(["/proc/sys/kernel/random/boot_id", "/proc/1/stat"], clock);
-  return { id: told && bootIdFrom(told), at: clock.now() - uptime() * 1_000 };
+  return { id: told && bootIdFrom(told), at: bootedAt(clock) };
 }
 
 /**
