@@ -210,6 +210,7 @@ export function followTurn(
     // before the next iteration.
     onOthers: (busy) =>
       endStrayTurns(tools, {
+        lease,
         busy,
         taskDir: task.dir,
         onFound: (id) => emit(strayWarning(id)),

@@ -46,7 +46,7 @@ export function createServerWatch(
     const [{ version }] = await Promise.all([
       client.health(),
       client.busy().then((busy) =>
-        endStrayTurns(tools, { busy: busy.keys(), taskDir: task.dir, onFound: warnOfStray })
+        endStrayTurns(tools, { lease, busy: busy.keys(), taskDir: task.dir, onFound: warnOfStray })
       ),
     ]);
     return version;

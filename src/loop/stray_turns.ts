@@ -5,21 +5,24 @@
 import type { Clock } from "../clock.ts";
 import type { OpenCode } from "../opencode/client.ts";
 import { OpenCodeError } from "../opencode/error.ts";
-import type { ReadOnlyRegistry } from "../registry/registry.ts";
+import type { Lease } from "../registry/model.ts";
+import type { ReadOnlyRegistry, Registry } from "../registry/registry.ts";
 import { plain } from "../terminal/plain.ts";
 import { abortTurn } from "./abort.ts";
 
 /**
  * Ends what an earlier iteration of the task left at work, of the OpenCode sessions that are `busy`.
- * Other people's are left alone. Throws `OpenCodeError` when one cannot be ended.
+ * Other people's are left alone. Throws `OpenCodeError` when one cannot be ended, and as
+ * `requireLease` does.
  */
 export async function endStrayTurns(
   { client, clock, registry }: {
     client: OpenCode;
     clock: Clock;
-    registry: Pick<ReadOnlyRegistry, "sessionOfOpenCode">;
+    registry: Pick<ReadOnlyRegistry, "sessionOfOpenCode"> & Pick<Registry, "requireLease">;
   },
-  { busy, taskDir, onFound }: {
+  { lease, busy, taskDir, onFound }: {
+    lease: Lease;
     busy: Iterable<string>;
     taskDir: string;
     onFound: (openCodeSessionId: string) => void;
@@ -28,6 +31,8 @@ export async function endStrayTurns(
   const strays = [...busy]
     .filter((id) => registry.sessionOfOpenCode(id)?.taskDir === taskDir);
   for (const sessionId of strays) {
+    // To a worker that was replaced, the turn of its successor would look like a stray one.
+    registry.requireLease(lease);
     onFound(sessionId);
     if (await abortTurn({ client, clock, sessionId })) continue;
     throw new OpenCodeError(
