@@ -7,9 +7,7 @@ import { machine } from "../tests/systemd/machine.ts";
 import { whyNoTestbed } from "../tests/support/testbed.ts";
 import { spread } from "./statistics.ts";
 
-const RUNS = 15;
-
-export async function benchDoctor(): Promise<void> {
+export async function benchDoctor({ checkups }: { checkups: number }): Promise<void> {
   const reason = whyNoTestbed();
   if (reason !== undefined) return console.log(`doctor: not measured (${reason})`);
   await using m = await machine({ version: "1.18.33" });
@@ -17,7 +15,7 @@ export async function benchDoctor(): Promise<void> {
 
   async function times(args: readonly string[], code: number): Promise<string> {
     const taken: number[] = [];
-    for (let i = 0; i < RUNS; i++) {
+    for (let i = 0; i < checkups; i++) {
       const begin = performance.now();
       const result = await m.run(args);
       taken.push(performance.now() - begin);
@@ -26,7 +24,7 @@ export async function benchDoctor(): Promise<void> {
     return spread(taken);
   }
 
-  console.log(`doctor, ${RUNS} times each, OpenCode 1.18.33 under systemd`);
+  console.log(`doctor, ${checkups} times each, OpenCode 1.18.33 under systemd`);
   console.log(`  --version       ${await times(["--version"], 0)} the testbed's own share`);
   console.log(`  all is well     ${await times(["doctor"], 0)}`);
   const signal = (name: string) => m.sh(`systemctl --user kill --signal=${name} ${UNIT_NAME}`);

@@ -10,38 +10,40 @@ import { assignment, bash } from "../tests/support/agent.ts";
 import { call, hang, say, type Script, startModel } from "../tests/support/scripted_model.ts";
 import { median, spread } from "./statistics.ts";
 
-const STORIES = 20;
-const ROUNDS = 3;
 /** Clock ticks of /proc/<pid>/stat are hundredths of a second on Linux (proc(5), sysconf(3)). */
 const TICK_MS = 10;
 
-/** One shell command that ticks the story, then a word. */
+/** One shell command that works on the story and ticks it, then a word. */
 const instant: Script = ({ prompt, step }) => {
   const { story, prd } = assignment(prompt);
   if (step > 0) return say(`${story} is done.`);
-  return call(bash(`sed -i 's/^- \\[ \\] ${story} /- [x] ${story} /' ${prd}`));
+  return call(
+    bash(`echo ${story} >> work.txt; sed -i 's/^- \\[ \\] ${story} /- [x] ${story} /' ${prd}`),
+  );
 };
 
-export async function benchLoop(): Promise<void> {
+/** `stories`: those of a round, at least two: the first turn of each warms up. */
+export async function benchLoop(
+  { rounds, stories }: { rounds: number; stories: number },
+): Promise<void> {
   await using model = await startModel(instant);
   await using server = await startServer({ version: "1.18.33", model });
   const bare: number[] = [];
   const loop: number[] = [];
   const cpu: number[] = [];
-  let memory = 0;
-  for (let round = 0; round < ROUNDS; round++) {
-    await using first = await benchProject();
-    bare.push(...(await bareTurns(server.url, first)).slice(1));
-    await using second = await benchProject();
-    const measured = await ralphTurns(server.url, second);
+  for (let round = 0; round < rounds; round++) {
+    await using first = await benchProject(stories);
+    bare.push(...(await bareTurns(server.url, first, stories)).slice(1));
+    await using second = await benchProject(stories);
+    const measured = await ralphTurns(server.url, second, stories);
     loop.push(...measured.wall.slice(1));
     cpu.push(measured.cpuPerIteration);
   }
   model.setScript(() => hang());
-  await using waiting = await benchProject();
-  memory = await waitingMemory(server.url, waiting);
+  await using waiting = await benchProject(stories);
+  const memory = await waitingMemory(server.url, waiting);
 
-  console.log(`loop, ${ROUNDS} rounds of ${STORIES} iterations in turn, OpenCode 1.18.33`);
+  console.log(`loop, ${rounds} rounds of ${stories} iterations in turn, OpenCode 1.18.33`);
   console.log(`  bare script  ${spread(bare)} for each turn`);
   console.log(`  ralph        ${spread(loop)} for each iteration`);
   console.log(`  ratio        ${(median(loop) / median(bare)).toFixed(2)} of the medians`);
@@ -51,8 +53,8 @@ export async function benchLoop(): Promise<void> {
   );
 }
 
-function benchProject(): Promise<Project> {
-  const stories = Array.from({ length: STORIES }, (_, i) => {
+function benchProject(count: number): Promise<Project> {
+  const stories = Array.from({ length: count }, (_, i) => {
     const id = `US-${String(i + 1).padStart(3, "0")}`;
     return `### ${id}: Story\n\n- [ ] ${id} is done\n`;
   });
@@ -60,7 +62,7 @@ function benchProject(): Promise<Project> {
 }
 
 /** Milliseconds of each turn. */
-async function bareTurns(url: string, project: Project): Promise<number[]> {
+async function bareTurns(url: string, project: Project, count: number): Promise<number[]> {
   const scope = `?directory=${encodeURIComponent(project.root)}`;
   const stop = new AbortController();
   const stream = await fetch(`${url}/event${scope}`, { signal: stop.signal });
@@ -75,7 +77,7 @@ async function bareTurns(url: string, project: Project): Promise<number[]> {
       body: JSON.stringify(body),
     });
   const times: number[] = [];
-  for (let i = 1; i <= STORIES; i++) {
+  for (let i = 1; i <= count; i++) {
     const begin = performance.now();
     const permission = [{ permission: "*", pattern: "*", action: "allow" }];
     const { id } = await (await post("/session", { title: `bare ${i}`, permission })).json();
@@ -106,10 +108,11 @@ async function follow(
 async function ralphTurns(
   url: string,
   project: Project,
+  count: number,
 ): Promise<{ wall: number[]; cpuPerIteration: number }> {
   await using ralph = await makeRalph();
   const child = ralph.start(
-    ["run", "bench", "--foreground", "--json", "-n", String(STORIES), "--server", url],
+    ["run", "bench", "--foreground", "--json", "-n", String(count), "--server", url],
     { cwd: project.root },
   );
   const starts: number[] = [];

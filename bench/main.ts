@@ -1,28 +1,78 @@
 /**
  * Speed and size, each side by side with what it is compared to, in one run: `deno task bench`, or
  * `deno task bench start` for one of them. `RALPH_BINARY=dist/ralph` measures the binary in `loop`,
- * `stop` and `doctor`; `start` and `store` always do.
+ * `stop` and `doctor`; `start` and `store` always do, and compile an empty program: see "The
+ * binary" in docs/contributing.md for where that cannot download its runtime.
  *
  *   start   the binary's start against an empty program compiled the same way
  *   store   the commands that read, with much on record
  *   loop    the loop's iterations against a bare script that does the same turns; memory
  *   stop    how long `ralph stop` takes in each state, on both versions of OpenCode
+ *   tree    what many files, and many tests in one file, cost in each iteration
  *   doctor  how long `ralph doctor` takes, all well and with a server that hangs
+ *
+ * `--stories 5` and the like, by the names below, set how many; `--smallest` sets the least of all.
  */
+import { parseArgs } from "node:util";
 import { benchDoctor } from "./doctor.ts";
 import { benchLoop } from "./loop.ts";
 import { benchStart } from "./start.ts";
 import { benchStop } from "./stop.ts";
 import { benchStore } from "./store.ts";
+import { benchTree } from "./tree.ts";
 
-const all = {
+const BENCHES = {
   start: benchStart,
   store: benchStore,
   loop: benchLoop,
   stop: benchStop,
+  tree: benchTree,
   doctor: benchDoctor,
 };
 
-for (const [name, bench] of Object.entries(all)) {
-  if (Deno.args.length === 0 || Deno.args.includes(name)) await bench();
+const USUAL = {
+  starts: 40,
+  sessions: 10_000,
+  rounds: 3,
+  stories: 20,
+  stops: 10,
+  slowStops: 5,
+  checkups: 15,
+  files: 100_000,
+  tests: 16_000,
+  looks: 5,
+};
+const LEAST: typeof USUAL = {
+  starts: 1,
+  sessions: 10, // one of each task
+  rounds: 1,
+  stories: 2,
+  stops: 1,
+  slowStops: 1,
+  checkups: 1,
+  files: 10,
+  tests: 100,
+  looks: 1,
+};
+
+const { values, positionals } = parseArgs({
+  options: {
+    smallest: { type: "boolean" },
+    ...Object.fromEntries(Object.keys(USUAL).map((name) => [name, { type: "string" as const }])),
+  },
+  allowPositionals: true,
+});
+const unknown = positionals.find((name) => !(name in BENCHES));
+if (unknown !== undefined) throw new Error(`there is no bench \`${unknown}\``);
+
+const given: Record<string, unknown> = values;
+const counts = { ...(values.smallest ? LEAST : USUAL) };
+for (const name of Object.keys(USUAL) as (keyof typeof USUAL)[]) {
+  if (given[name] === undefined) continue;
+  counts[name] = Number(given[name]);
+  if (!(counts[name] >= LEAST[name])) throw new Error(`--${name} is at least ${LEAST[name]}`);
+}
+
+for (const [name, bench] of Object.entries(BENCHES)) {
+  if (positionals.length === 0 || positionals.includes(name)) await bench(counts);
 }

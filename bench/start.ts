@@ -2,16 +2,15 @@
 import { join } from "node:path";
 import { median, spread } from "./statistics.ts";
 
-const RUNS = 40;
-
-/** Needs dist/ralph, and what `deno compile` needs, for the empty program. */
-export async function benchStart(): Promise<void> {
-  const binary = await Deno.realPath("dist/ralph");
+/** Compiles the empty program, with the Deno that runs this. */
+export async function benchStart({ starts }: { starts: number }): Promise<void> {
+  const binary = await ralphBinary();
   const folder = await Deno.makeTempDir({ prefix: "ralph-bench-" });
   try {
     const empty = await compileEmpty(folder);
     console.log("start, wall time");
     await compareTimes(empty, {
+      starts,
       cwd: folder,
       env: { HOME: folder },
       commands: {
@@ -25,6 +24,11 @@ export async function benchStart(): Promise<void> {
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+}
+
+/** The binary that RALPH_BINARY names, or else dist/ralph. */
+export function ralphBinary(): Promise<string> {
+  return Deno.realPath(Deno.env.get("RALPH_BINARY") || "dist/ralph");
 }
 
 /** A program that does nothing, compiled like ralph. Returns its path. */
@@ -41,7 +45,8 @@ export async function compileEmpty(folder: string): Promise<string> {
 /** Runs the commands and the empty program in turn, and prints what each takes over that. */
 export async function compareTimes(
   empty: string,
-  { commands, cwd, env }: {
+  { starts, commands, cwd, env }: {
+    starts: number;
     commands: Readonly<Record<string, readonly string[]>>;
     cwd: string;
     env: Record<string, string>;
@@ -49,7 +54,7 @@ export async function compareTimes(
 ): Promise<void> {
   const all = { empty: [empty], ...commands };
   const times = new Map<string, number[]>(Object.keys(all).map((name) => [name, []]));
-  for (let i = 0; i <= RUNS; i++) {
+  for (let i = 0; i <= starts; i++) {
     for (const [name, [program, ...args]] of Object.entries(all)) {
       const begin = performance.now();
       const { code } = await new Deno.Command(program, {

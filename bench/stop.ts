@@ -25,9 +25,6 @@ import {
 import { until } from "../tests/support/wait.ts";
 import { quantile } from "./statistics.ts";
 
-const STOPS = 10;
-const SLOW_STOPS = 5;
-
 interface World extends StopWorld {
   model: ScriptedModel;
   server: TestServer;
@@ -37,7 +34,7 @@ interface State {
   name: string;
   script: Script;
   task?: "gated";
-  stops?: number;
+  isSlow?: true;
   options?: string[];
   /** Resolves when it is so. */
   reached(world: World, workerPid: number): Promise<unknown>;
@@ -70,7 +67,7 @@ const STATES: readonly State[] = [
         ? call(bash("trap '' TERM INT HUP; echo $$ > pids; while :; do sleep 0.1; done"))
         : say("never"),
     reached: ({ made }) => made("pids"),
-    stops: SLOW_STOPS,
+    isSlow: true,
     turn: "aborted",
   },
   {
@@ -84,7 +81,7 @@ const STATES: readonly State[] = [
     name: "server suspended",
     script: () => hang(),
     reached: async ({ server }) => await suspend(await listener(server.port)),
-    stops: SLOW_STOPS,
+    isSlow: true,
     turn: "not confirmed",
     after: async ({ server }) => Deno.kill(await listener(server.port), "SIGCONT"),
   },
@@ -93,12 +90,14 @@ const STATES: readonly State[] = [
     script: () => hang(),
     reached: (_, workerPid) => suspend(workerPid),
     options: ["--force"],
-    stops: SLOW_STOPS,
+    isSlow: true,
     turn: "aborted",
   },
 ];
 
-export async function benchStop(): Promise<void> {
+export async function benchStop(
+  { stops, slowStops }: { stops: number; slowStops: number },
+): Promise<void> {
   for (const version of VERSIONS) {
     await using model = await startModel(() => hang());
     await using server = await startServer({ version, model });
@@ -107,11 +106,13 @@ export async function benchStop(): Promise<void> {
     console.log(`stop, OpenCode ${version}: from the request to what could be confirmed`);
     for (const state of STATES) {
       const tookMs: number[] = [];
-      for (let i = 0; i < (state.stops ?? STOPS); i++) tookMs.push(await stopOnce(world, state));
+      const count = state.isSlow ? slowStops : stops;
+      for (let i = 0; i < count; i++) tookMs.push(await stopOnce(world, state));
       const [p50, p95] = [0.5, 0.95].map((part) => Math.round(quantile(tookMs, part)));
-      const count = `${tookMs.length} times`;
       console.log(
-        `  ${state.name.padEnd(36)} p50 ${p50} ms, p95 ${p95} ms, ${count}, turn ${state.turn}`,
+        `  ${
+          state.name.padEnd(36)
+        } p50 ${p50} ms, p95 ${p95} ms, ${count} times, turn ${state.turn}`,
       );
     }
   }
@@ -122,10 +123,14 @@ async function stopOnce(world: World, state: State): Promise<number> {
   world.model.setScript(script);
   const working = asked(world);
   const { workerPid } = await world.run(task);
+  // What the session before has left on the server may ask the model once more.
+  await until(async () => (await world.row(task)).openCodeSessionId, { what: "its turn" });
   await working;
   await reached(world, workerPid);
   const told = await world.stop(task, ...options);
   await after?.(world);
-  if (told.turn !== turn || !isGone(workerPid)) throw new Error(JSON.stringify(told));
+  if (told.turn !== turn || !isGone(workerPid)) {
+    throw new Error(`${state.name}: ${JSON.stringify(told)}`);
+  }
   return told.tookMs;
 }

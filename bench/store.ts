@@ -1,16 +1,17 @@
-/** The commands that read, with 10,000 sessions and 100,000 iterations on record. */
+/** The commands that read, with many sessions on record, and ten iterations of each. */
 import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
-import { type Migration, migrationOf } from "../src/registry/migrations.ts";
-import { openRegistry } from "../src/registry/registry.ts";
+import { migrations } from "../tests/support/migrations.ts";
+import { openStore } from "../src/store/store.ts";
 import { makeProject } from "../tests/support/project.ts";
-import { compareTimes, compileEmpty } from "./start.ts";
+import { compareTimes, compileEmpty, ralphBinary } from "./start.ts";
 
-const SESSIONS = 10_000;
 const ITERATIONS = 10;
 const TASKS = 10;
 
-export async function benchStore(): Promise<void> {
+export async function benchStore(
+  { starts, sessions }: { starts: number; sessions: number },
+): Promise<void> {
   const home = await Deno.makeTempDir({ prefix: "ralph-bench-" });
   try {
     const files: Record<string, string> = {};
@@ -18,11 +19,12 @@ export async function benchStore(): Promise<void> {
       files[`tasks/task-${task}/prd.md`] = "# PRD\n\n### US-001: One\n\n- [ ] done\n";
     }
     await using project = await makeProject({ files });
-    fill(home, project.root);
+    fill(home, project.root, sessions);
     const empty = await compileEmpty(home);
-    const binary = await Deno.realPath("dist/ralph");
-    console.log(`store, ${SESSIONS} sessions, ${SESSIONS * ITERATIONS} iterations, wall time`);
+    const binary = await ralphBinary();
+    console.log(`store, ${sessions} sessions, ${sessions * ITERATIONS} iterations, wall time`);
     await compareTimes(empty, {
+      starts,
       cwd: project.root,
       env: { HOME: home },
       commands: {
@@ -38,14 +40,10 @@ export async function benchStore(): Promise<void> {
   }
 }
 
-function fill(home: string, root: string): void {
-  const folder = new URL("../migrations/", import.meta.url);
-  const migrations: readonly Migration[] = [...Deno.readDirSync(folder)]
-    .map(({ name }) => migrationOf(name, Deno.readTextFileSync(new URL(name, folder))))
-    .filter((migration) => migration !== undefined);
+function fill(home: string, root: string, sessions: number): void {
   const path = join(home, ".local/share/ralph/sessions.db");
   Deno.mkdirSync(join(path, ".."), { recursive: true });
-  openRegistry({ path, migrations, now: () => 0 }).close();
+  openStore({ path, migrations, now: () => 0 }).close();
   const database = new DatabaseSync(path);
   database.exec("PRAGMA synchronous = OFF; BEGIN");
   const session = database.prepare(
@@ -60,7 +58,7 @@ function fill(home: string, root: string): void {
         cache_write_tokens, cost_usd, model_calls, started_at, ended_at)
       VALUES (?, ?, 'US-001', 'title', 'ses_x', 'advanced', 1, 1, 1, 1, 1, 0.1, 1, ?, ?)`,
   );
-  for (let id = 1; id <= SESSIONS; id++) {
+  for (let id = 1; id <= sessions; id++) {
     const time = new Date(id * 60_000).toISOString();
     const name = `task-${id % TASKS}`;
     session.run(name, join(root, "tasks", name), root, time, time, time);

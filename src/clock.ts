@@ -1,6 +1,11 @@
 /**
- * The clock as every room sees it. The real one is in `host/clock.ts`; tests bring their own.
+ * The clock as every module sees it. The real one is in `host/system/clock.ts`; tests bring their own.
  */
+import { linkedController } from "./abort_signal.ts";
+
+/** In epoch milliseconds: a later one is no date. */
+export const TIME_MAX = Date.UTC(9999, 0);
+
 export interface Clock {
   /** Wall time in epoch milliseconds: stored and shown, may jump. */
   now(): number;
@@ -24,28 +29,42 @@ export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<v
   });
 }
 
-/**
- * A signal that aborts after `ms` milliseconds or together with `signal`. Call `cancel` when done.
- * By hand, since `AbortSignal.any` can lose its listeners to the garbage collector (Deno 2.7.11,
- * measured).
- */
+/** A signal that aborts after `ms` milliseconds or together with `signal`. Call `cancel` when done. */
 export function deadline(
   clock: Clock,
   ms: number,
   signal?: AbortSignal,
 ): { signal: AbortSignal; cancel: () => void } {
-  const controller = new AbortController();
-  const follow = () => controller.abort(signal?.reason);
+  const linked = linkedController(signal);
   const cancelTimer = clock.after(ms, () => {
-    controller.abort(new DOMException(`no answer within ${ms} ms`, "TimeoutError"));
+    linked.abort(new DOMException(`no answer within ${ms} ms`, "TimeoutError"));
   });
-  if (signal?.aborted) follow();
-  signal?.addEventListener("abort", follow);
+  return {
+    signal: linked.signal,
+    cancel() {
+      cancelTimer();
+      linked.unlink();
+    },
+  };
+}
+
+/** A signal that aborts `ms` milliseconds after `signal` has. Call `cancel` when done. */
+export function soonAfter(
+  signal: AbortSignal,
+  { clock, ms }: { clock: Clock; ms: number },
+): { signal: AbortSignal; cancel: () => void } {
+  const controller = new AbortController();
+  let cancelTimer = () => {};
+  const start = () => {
+    cancelTimer = clock.after(ms, () => controller.abort());
+  };
+  if (signal.aborted) start();
+  else signal.addEventListener("abort", start);
   return {
     signal: controller.signal,
     cancel() {
+      signal.removeEventListener("abort", start);
       cancelTimer();
-      signal?.removeEventListener("abort", follow);
     },
   };
 }

@@ -1,72 +1,110 @@
-/** The source keeps its shape: which room may use which, and which calls belong to one place. */
+/**
+ * The source keeps its shape: which folder may use which, which calls belong to one place, and that
+ * nothing in it is too long, unused or unsafe to paste. What each check sees is in `tests/tidy/`.
+ */
 import assert from "node:assert/strict";
-import * as path from "node:path";
+import { unusedExports } from "./tidy/exports.ts";
+import { longFunctions } from "./tidy/functions.ts";
+import { unsafeHints } from "./tidy/hints.ts";
+import { circles, type Import, importsOf } from "./tidy/imports.ts";
+import { sourcesIn } from "./tidy/source.ts";
 
-const root = path.join(import.meta.dirname ?? "", "..");
+/** Belong to all folders: errors, time, what is asked once, and foreign text made safe to show. */
+const BASE = [
+  "src/abort_signal.ts",
+  "src/clock.ts",
+  "src/error.ts",
+  "src/event_loop.ts",
+  "src/json.ts",
+  "src/no_secrets.ts",
+  "src/once.ts",
+  "src/stored_json.ts",
+  "src/terminal/plain.ts",
+  "src/terminal/shell_word.ts",
+];
 
-/** What a room may import of the others; type-only imports are marked by `type:`. */
+/** What `app`, `control` and `worker` stand on. */
+const BELOW_APP = [
+  ...BASE,
+  "src/doctor",
+  "src/host",
+  "src/loop",
+  "src/opencode",
+  "src/settings",
+  "src/store",
+  "src/task",
+  "src/terminal",
+  "src/verify",
+  "src/version.ts",
+];
+
+/** What a folder may import of the others; type-only imports are marked by `type:`. */
 const MAY_IMPORT: Record<string, readonly string[]> = {
   "main.ts": ["src/cli/main.ts"],
-  "src/clock.ts": [],
+  "src/abort_signal.ts": [],
+  "src/clock.ts": ["src/abort_signal.ts"],
   "src/error.ts": [],
+  "src/json.ts": [],
+  "src/once.ts": [],
+  "src/stored_json.ts": ["src/error.ts", "src/terminal/plain.ts"],
   "src/version.ts": ["deno.json"],
   "src/terminal": [],
-  "src/task": ["src/error.ts", "src/terminal/plain.ts"],
-  "src/opencode": ["src/error.ts", "src/clock.ts", "src/terminal/plain.ts"],
-  "src/registry": ["src/error.ts", "src/terminal/shell_word.ts"],
-  "src/settings": ["src/error.ts", "src/task", "src/terminal/plain.ts"],
+  "src/task": [...BASE],
+  "src/opencode": [...BASE],
+  "src/store": [...BASE, "src/host/files/atomic_write.ts", "src/host/files/read_file.ts"],
+  "src/settings": [...BASE, "src/task"],
+  "src/host": [...BASE, "type:src/task"],
   "src/verify": [
-    "src/error.ts",
-    "src/clock.ts",
-    "src/terminal/plain.ts",
+    ...BASE,
+    "src/host/files/atomic_write.ts",
+    "src/settings",
     "src/task",
     "type:src/host",
+    "type:src/store",
   ],
   "src/doctor": [
-    "src/error.ts",
-    "src/clock.ts",
+    ...BASE,
     "src/terminal",
+    "src/opencode/commands.ts",
     "src/opencode/versions.ts",
     "type:src/host",
     "type:src/opencode",
-    "type:src/registry",
-  ],
-  "src/host": [
-    "src/error.ts",
-    "src/clock.ts",
-    "src/terminal/plain.ts",
-    "src/terminal/shell_word.ts",
-    "type:src/task",
+    "type:src/store",
   ],
   "src/loop": [
-    "src/error.ts",
-    "src/clock.ts",
-    "src/terminal/plain.ts",
+    ...BASE,
     "src/task",
     "src/opencode",
-    "src/registry",
+    "src/store",
     "src/settings",
     "src/verify",
     "type:src/host",
   ],
+  "src/app": [...BELOW_APP],
+  "src/control": [...BELOW_APP, "src/app"],
+  "src/worker": [...BELOW_APP, "src/app", "src/control"],
   "src/cli": ["src"],
 };
 
 /** Calls with one place each, and what to use elsewhere. */
 const BANNED: readonly { call: RegExp; allowed: RegExp; instead: string }[] = [
   { call: /\bDeno\.exit(Code)?\b/, allowed: /^main\.ts$/, instead: "return an exit code" },
-  { call: /\bconsole\./, allowed: /^$/, instead: "write to the Output of cli/output.ts" },
-  { call: /\bDeno\.(stdout|stderr|stdin)\b/, allowed: /^src\/cli\/output\.ts$/, instead: "Output" },
+  { call: /\bconsole\./, allowed: /^$/, instead: "write to the Output of cli/output/streams.ts" },
+  {
+    call: /\bDeno\.(stdout|stderr|stdin)\b/,
+    allowed: /^src\/cli\/output\/streams\.ts$/,
+    instead: "Output",
+  },
   {
     call:
       /\b(Date\.now|performance\.now|setTimeout|setInterval|AbortSignal\.timeout)\b|new Date\(\)/,
-    allowed: /^src\/host\/clock\.ts$/,
+    allowed: /^src\/host\/system\/clock\.ts$/,
     instead: "the Clock that is passed in",
   },
   { call: /\bfetch\(/, allowed: /^src\/opencode\//, instead: "the OpenCode client" },
   {
     call: /\bDeno\.env\b|\bprocess\.env\b/,
-    allowed: /^src\/host\/environment\.ts$/,
+    allowed: /^src\/host\/system\/environment\.ts$/,
     instead: "environment()",
   },
   {
@@ -76,34 +114,10 @@ const BANNED: readonly { call: RegExp; allowed: RegExp; instead: string }[] = [
   },
   {
     call: /\bnode:sqlite\b/,
-    allowed: /^src\/(registry\/|cli\/version\.ts)/,
-    instead: "the registry",
+    allowed: /^src\/(store\/|cli\/commands\/version\.ts)/,
+    instead: "the store",
   },
 ];
-
-interface Import {
-  from: string;
-  to: string;
-  typeOnly: boolean;
-}
-
-function sources(folder: string): string[] {
-  return [...Deno.readDirSync(path.join(root, folder))].flatMap(({ name, isDirectory }) => {
-    const file = path.posix.join(folder, name);
-    return isDirectory ? sources(file) : file.endsWith(".ts") ? [file] : [];
-  });
-}
-
-function importsOf(file: string, text: string): Import[] {
-  const found = text.matchAll(
-    /^(?:import|export)\s+(type\s)?[^;"']*?from\s+"(\.[^"]+)"|import\("(\.[^"]+)"\)/gm,
-  );
-  return [...found].map(([, type, from, dynamic]) => ({
-    from: file,
-    to: path.posix.join(path.posix.dirname(file), from ?? dynamic),
-    typeOnly: type !== undefined,
-  }));
-}
 
 function allowed({ from, to, typeOnly }: Import): boolean {
   const room = Object.keys(MAY_IMPORT).find((room) => isIn(from, room));
@@ -123,32 +137,49 @@ function code(text: string): string {
   return text.replaceAll(/\/\*[\s\S]*?\*\/|(?<=^|\s)\/\/.*$/gm, "");
 }
 
-const files = ["main.ts", ...sources("src")].map((file) => {
-  const text = Deno.readTextFileSync(path.join(root, file));
-  return { file, text, code: code(text) };
-});
+const program = sourcesIn("main.ts", "src");
+const imports = program.flatMap(importsOf);
 
 Deno.test("rooms import only what they may", () => {
-  const imports = files.flatMap(({ file, code }) => importsOf(file, code));
-  assert(imports.length > 50, "the imports were not found");
-  const wrong = imports.filter((one) => !allowed(one)).map(({ from, to }) => `${from} → ${to}`);
-  assert.deepEqual(wrong, []);
+  assert(imports.length > 500, "the imports were not found");
+  const wrong = imports.filter((one) => !allowed(one)).map(({ at, to }) => `${at} → ${to}`);
+  assert.deepEqual([...new Set(wrong)], []);
+});
+
+Deno.test("no files import one another in a circle", () => {
+  assert.deepEqual(circles(imports), []);
 });
 
 Deno.test("calls to the outside stay in their place", () => {
-  const wrong = files.flatMap(({ file, code }) =>
-    BANNED.filter(({ call, allowed }) => call.test(code) && !allowed.test(file))
-      .map(({ call, instead }) => `${file}: ${call.exec(code)?.[0]} (use ${instead})`)
+  const wrong = program.flatMap(({ file, text }) =>
+    BANNED.filter(({ call, allowed }) => call.test(code(text)) && !allowed.test(file))
+      .map(({ call, instead }) => `${file}: ${call.exec(code(text))?.[0]} (use ${instead})`)
   );
   assert.deepEqual(wrong, []);
 });
 
 Deno.test("every source file is used", () => {
-  const used = new Set(
-    files.flatMap(({ file, code }) => importsOf(file, code)).map(({ to }) => to),
-  );
-  const unused = files.map(({ file }) => file).filter((file) =>
-    file !== "main.ts" && !used.has(file)
-  );
+  const used = new Set(imports.map(({ to }) => to));
+  const unused = program.map(({ file }) => file)
+    .filter((file) => file !== "main.ts" && !used.has(file));
   assert.deepEqual(unused, []);
+});
+
+Deno.test("every export is used by another file of the program", () => {
+  const unused = unusedExports([...program, ...sourcesIn("tools")], sourcesIn("tests", "bench"));
+  assert.deepEqual(unused, []);
+});
+
+Deno.test("no function has more than 70 lines", () => {
+  assert.deepEqual([...program, ...sourcesIn("tools", "bench")].flatMap(longFunctions), []);
+});
+
+Deno.test("no source file has the name of a test", () => {
+  const named = program.map(({ file }) => file)
+    .filter((file) => /(^|\/)(test_[^/]*|tests?|[^/]*_tests?)\.ts$/.test(file));
+  assert.deepEqual(named, []);
+});
+
+Deno.test("a hint has only words for the shell in its command", () => {
+  assert.deepEqual(program.flatMap(unsafeHints), []);
 });

@@ -1,5 +1,5 @@
 /**
- * Makes dist/ralph: `deno task compile`.
+ * Makes dist/ralph: `deno task compile`; with an argument, `ralph` in that folder in place of dist.
  *
  * The source is bundled first, in pieces that are loaded when they are needed. Loading a single npm
  * package costs a compiled program some 11 ms at every start, and the same package from a bundle
@@ -15,13 +15,14 @@ const PERMISSIONS = [
   "--allow-net=127.0.0.1,localhost,[::1]",
 ];
 
-const bundle = "dist/bundle";
+const folder = Deno.args[0] ?? "dist";
+const bundle = `${folder}/bundle`;
 await Deno.remove(bundle, { recursive: true }).catch(() => {});
 await deno("bundle", "--quiet", "--minify", "--code-splitting", `--outdir=${bundle}`, "main.ts");
-for (const folder of ["migrations", "systemd", "systemd/opencode.service.d"]) {
-  await Deno.mkdir(`${bundle}/${folder}`);
-  for (const { name, isFile } of Deno.readDirSync(folder)) {
-    if (isFile) await Deno.copyFile(`${folder}/${name}`, `${bundle}/${folder}/${name}`);
+for (const kept of ["migrations", "systemd", "systemd/opencode.service.d"]) {
+  await Deno.mkdir(`${bundle}/${kept}`);
+  for (const { name, isFile } of Deno.readDirSync(kept)) {
+    if (isFile) await Deno.copyFile(`${kept}/${name}`, `${bundle}/${kept}/${name}`);
   }
 }
 await deno(
@@ -32,10 +33,10 @@ await deno(
   "--no-code-cache", // a file in a temporary folder that everybody may write to
   ...PERMISSIONS,
   `--include=${bundle}`,
-  "--output=dist/ralph",
+  `--output=${folder}/ralph`,
   `${bundle}/main.js`,
 );
-console.log(`dist/ralph  ${((await Deno.stat("dist/ralph")).size / 1e6).toFixed(0)} MB`);
+console.log(`${folder}/ralph  ${((await Deno.stat(`${folder}/ralph`)).size / 1e6).toFixed(0)} MB`);
 
 async function deno(...args: string[]): Promise<void> {
   const { success } = await new Deno.Command(Deno.execPath(), { args }).spawn().status;

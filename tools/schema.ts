@@ -14,6 +14,7 @@ const ofGate = {
 };
 const shell = z.string().min(1).meta({ description: "A line for `sh`." });
 const gate = z.union([
+  shell,
   args,
   z.strictObject({ args, ...ofGate }),
   z.strictObject({ shell, ...ofGate }),

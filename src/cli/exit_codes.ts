@@ -1,6 +1,7 @@
 /** What each exit code means, and which error gets which: the one table. */
 import type { ErrorKind } from "../error.ts";
-import type { Status } from "../registry/model.ts";
+import type { EndingSignal } from "../host/process/signals.ts";
+import type { Status } from "../store/model.ts";
 
 export const EXIT = {
   done: 0,
@@ -16,7 +17,7 @@ export const EXIT = {
   interrupted: 130,
   terminated: 143,
 } as const;
-export type ExitCode = typeof EXIT[keyof typeof EXIT];
+type ExitCode = typeof EXIT[keyof typeof EXIT];
 
 /** In the order of the codes; codes are only ever added. */
 export const MEANINGS: readonly (readonly [ExitCode, string])[] = [
@@ -70,4 +71,9 @@ export function exitCodeOfSession(end: { status: Status; reason: string | null }
       end.status satisfies never;
       return EXIT.failed;
   }
+}
+
+/** The exit code of a command that a signal has ended, once all was put away. */
+export function exitCodeOfSignal(name: EndingSignal): ExitCode {
+  return name === "SIGINT" ? EXIT.interrupted : EXIT.terminated;
 }

@@ -1,21 +1,112 @@
 /** The command tree. */
-import { Command } from "@commander-js/extra-typings";
-import { COMMANDS } from "./commands.ts";
+import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { EXIT, MEANINGS } from "./exit_codes.ts";
-import type { Context } from "./context.ts";
+import type { CommandContext, Done } from "./command_context.ts";
+
+/** Makes a command with its options and its action. `root`: the tree that it will be in. */
+type MakeCommand = (
+  context: CommandContext,
+  done: Done,
+  root: CommandUnknownOpts,
+) => CommandUnknownOpts;
+
+interface Listing {
+  /** For the list of commands; one without is for this program itself, and not shown. */
+  summary?: string;
+  load: () => Promise<MakeCommand>;
+}
+
+/** The commands in the order of the help. What one is made of is loaded when it is asked for. */
+export const COMMANDS: Readonly<Record<string, Listing>> = {
+  run: {
+    summary: "start the loop over a task, or continue its paused or interrupted session",
+    load: async () => (await import("./commands/run.ts")).command,
+  },
+  status: {
+    summary: "show all sessions, or one in detail",
+    load: async () => (await import("./commands/status.ts")).command,
+  },
+  history: {
+    summary: "show the iterations of a task's sessions, and what came of them",
+    load: async () => (await import("./commands/history.ts")).command,
+  },
+  logs: {
+    summary: "show what the worker and the agent said",
+    load: async () => (await import("./commands/logs.ts")).command,
+  },
+  attach: {
+    summary: "open the task's latest OpenCode session in OpenCode's own terminal",
+    load: async () => (await import("./commands/attach.ts")).command,
+  },
+  wait: {
+    summary: "wait until the session ends; the exit code says how",
+    load: async () => (await import("./commands/wait.ts")).command,
+  },
+  stop: {
+    summary: "stop now: abort the agent's turn, and end the worker",
+    load: async () => (await import("./commands/stop.ts")).command,
+  },
+  checkpoint: {
+    summary: "pause after this iteration; `ralph run` continues",
+    load: async () => (await import("./commands/checkpoint.ts")).command,
+  },
+  resume: {
+    summary: "continue every session that was running when the machine went down",
+    load: async () => (await import("./commands/resume.ts")).command,
+  },
+  tasks: {
+    summary: "show the tasks of this project, and how far they are",
+    load: async () => (await import("./commands/tasks.ts")).command,
+  },
+  verify: {
+    summary: "run a task's gates now, and show what they print",
+    load: async () => (await import("./commands/verify.ts")).command,
+  },
+  new: {
+    summary: "create tasks/<name>/ with a PRD to fill in",
+    load: async () => (await import("./commands/new.ts")).command,
+  },
+  doctor: {
+    summary: "check everything that the loop needs, and show what fixes each failure",
+    load: async () => (await import("./commands/doctor.ts")).command,
+  },
+  clean: {
+    summary: "forget ended sessions, and remove their logs",
+    load: async () => (await import("./commands/clean.ts")).command,
+  },
+  completions: {
+    summary: "print the script that completes commands, options and task names in a shell",
+    load: async () => (await import("./commands/completions.ts")).command,
+  },
+  __complete: { load: async () => (await import("./commands/complete.ts")).command },
+  __worker: { load: async () => (await import("./commands/worker.ts")).command },
+  __copy: { load: async () => (await import("./commands/copy.ts")).command },
+};
 
 const EXIT_CODES = "Exit codes:\n" +
   MEANINGS.map(([code, meaning]) => `  ${String(code).padEnd(4)} ${meaning}`).join("\n");
 
+const EXAMPLES = `
+Examples:
+  ralph doctor                what is missing, and the commands that fix it
+  ralph new my-feature        create tasks/my-feature with a PRD to fill in
+  ralph run my-feature        work on tasks/my-feature until every story passes
+  ralph status                what is running, and how the rest ended
+  ralph stop my-feature       stop it now
+
+systemd runs the OpenCode server: systemctl --user status opencode
+
+${EXIT_CODES}`;
+
 /**
- * Builds the tree. `done` gets the exit code of the command that was run. `args`: those of the
- * command line; only what they need is built, since each command takes its time at every start.
+ * Builds the tree for a command line. `done` gets the exit code of the command that is run. Only the
+ * commands that `args` name are whole: of the others there is what the help and the shells list.
  */
-export function program(
-  context: Context,
-  done: (code: number) => void,
-  args: readonly string[] = [],
-) {
+export async function program(
+  context: CommandContext,
+  done: Done,
+  args: readonly string[],
+): Promise<CommandUnknownOpts> {
   const { out } = context.output;
   const ralph = new Command("ralph")
     .description("Runs the OpenCode coding agent in a loop over a task until every story passes.")
@@ -30,43 +121,27 @@ export function program(
     .helpCommand(false)
     .enablePositionalOptions() // so that `__complete` gets its words as they are
     .allowExcessArguments()
-    .addHelpText(
-      "after",
-      `
-Examples:
-  ralph doctor                what is missing, and the commands that mend it
-  ralph new my-feature        make tasks/my-feature with a PRD to fill in
-  ralph run my-feature        work on tasks/my-feature until every story passes
-  ralph status                what is running, and what became of the rest
-  ralph stop my-feature       stop it now
-
-The OpenCode server is systemd's: systemctl --user status opencode
-
-${EXIT_CODES}`,
-    )
+    .addHelpText("after", EXAMPLES)
     .action(async (options, command) => {
       const [unknown] = command.args;
       if (unknown !== undefined) {
         const { unknownCommand } = await import("./unknown_command.ts");
-        throw unknownCommand(
-          unknown,
-          Object.keys(COMMANDS).filter((name) => !name.startsWith("_")),
-        );
+        const shown = Object.keys(COMMANDS).filter((name) => COMMANDS[name].summary !== undefined);
+        throw unknownCommand(unknown, shown);
       }
       if (!options.version) {
         ralph.outputHelp();
         return done(EXIT.done);
       }
-      const { showVersion } = await import("./version.ts");
+      const { showVersion } = await import("./commands/version.ts");
       done(showVersion(context));
     });
 
-  for (const name of needed(args)) COMMANDS[name]({ ralph, context, done });
-  return ralph;
-}
-
-/** The command that is run and, for `__complete -- <words>`, the one that they begin with. */
-function needed([first, , ...words]: readonly string[]): readonly string[] {
-  const names = first === "__complete" ? [first, words.length > 1 ? words[0] : ""] : [first];
-  return names.every((name) => Object.hasOwn(COMMANDS, name)) ? names : Object.keys(COMMANDS);
+  for (const [name, { summary, load }] of Object.entries(COMMANDS)) {
+    const command = args.includes(name) ? (await load())(context, done, ralph) : new Command(name);
+    if (summary !== undefined) command.description(summary);
+    command.copyInheritedSettings(ralph).allowExcessArguments(false);
+    ralph.addCommand(command, { hidden: summary === undefined });
+  }
+  return ralph.configureHelp({ subcommandTerm: (command) => command.name() });
 }

@@ -1,27 +1,31 @@
 /** Why the server does not answer, in one line, with the command that helps: for `run` and `attach`. */
 import type { Hint } from "../error.ts";
-import type { Listener } from "../host/port.ts";
-import type { Unit, UserManager } from "../host/systemd.ts";
+import type { Listener } from "../host/system/port.ts";
+import type { Unit, UserManager } from "../host/system/systemd.ts";
 import type { Problem } from "../opencode/error.ts";
 import type { Names } from "./probes.ts";
 import { describeHolder, installCommand, isOfUnit } from "./service.ts";
 import {
   INSTALLED,
+  isRestless,
   LOG_COMMAND,
   RESTART_COMMAND,
   serveOptions,
+  startedAgain,
   UNIT_NAME,
   whyNotActive,
 } from "./unit_facts.ts";
 
 export interface CauseFacts {
   problem: Problem;
-  names: Pick<Names, "uid" | "ralph" | "unitFile" | "serverUrl" | "port">;
+  names: Pick<Names, "uid" | "ralph" | "unitFile" | "serverUrl" | "port" | "configFolder">;
   manager: UserManager;
   /** Undefined when systemd does not say. */
   unit?: Unit;
   listeners: readonly Listener[];
   log: readonly string[];
+  /** In epoch milliseconds. */
+  now: number;
 }
 
 /** From the requirements: every message about a missing server ends with it. */
@@ -32,10 +36,15 @@ const LOG: Hint = {
 };
 const DOCTOR: Hint = { text: "see everything that is wrong", command: "ralph doctor" };
 
+interface Cause {
+  why: string;
+  hints: readonly Hint[];
+}
+
 /** Undefined when nothing is known that the error itself does not say. */
 export function causeOf(
-  { problem, names, manager, unit, listeners, log }: CauseFacts,
-): { why: string; hints: readonly Hint[] } | undefined {
+  { problem, names, manager, unit, listeners, log, now }: CauseFacts,
+): Cause | undefined {
   const other = listeners.find((listener) => !(unit && isOfUnit(listener, unit)));
   if (other) {
     const who = describeHolder(other, names);
@@ -56,7 +65,13 @@ export function causeOf(
       hints: [START, { text: "or, where there is no systemd", command: serve }],
     };
   }
-  if (!unit) return undefined;
+  return unit && unitCause(unit, { names, log, now });
+}
+
+function unitCause(
+  unit: Unit,
+  { names, log, now }: Pick<CauseFacts, "names" | "log" | "now">,
+): Cause {
   if (!INSTALLED.includes(unit.load)) {
     const isMasked = unit.load === "masked";
     const unmask = isMasked ? `systemctl --user unmask ${UNIT_NAME} && ` : "";
@@ -82,10 +97,16 @@ export function causeOf(
       ],
     };
   }
+  if (isRestless(unit, now)) {
+    return {
+      why: `${UNIT_NAME} ${startedAgain(unit, now, log)}`,
+      hints: [LOG, DOCTOR],
+    };
+  }
   if (unit.active === "active") {
     return {
       why: `${UNIT_NAME} runs, but does not answer`,
-      hints: [{ text: "start it anew", command: RESTART_COMMAND }, LOG],
+      hints: [{ text: "restart it", command: RESTART_COMMAND }, LOG],
     };
   }
   const why = `${UNIT_NAME} ${whyNotActive(unit, log)}`;

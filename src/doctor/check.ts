@@ -3,7 +3,7 @@ import type { Hint } from "../error.ts";
 import type { Probes } from "./probes.ts";
 
 export const GROUPS = ["Host", "Service", "Server", "Store", "Project"] as const;
-export type Group = typeof GROUPS[number];
+type Group = typeof GROUPS[number];
 
 /** `command` can be pasted into a shell as it is, with every name, port and path filled in. */
 export type Remedy = Hint;
@@ -12,7 +12,7 @@ export type Verdict =
   | { level: "ok"; found: string }
   | { level: "warn"; found: string; because: string; remedy: readonly Remedy[] }
   | { level: "fail"; found: string; because: string; remedy: readonly [Remedy, ...Remedy[]] }
-  /** It cannot be told, or does not apply here. */
+  /** It is not known, or does not apply here. */
   | { level: "skip"; because: string };
 
 export type Level = Verdict["level"];
@@ -32,7 +32,7 @@ export interface Check {
   run(probes: Probes, context: CheckContext): Verdict | Promise<Verdict>;
 }
 
-export interface CheckContext {
+interface CheckContext {
   /** The level of a check that this one names in `needs` or `after`; undefined when it was not run. */
   levelOf(id: string): Level | undefined;
 }

@@ -3,6 +3,11 @@ import { shellWord } from "../terminal/shell_word.ts";
 import { type Check, fail, ok, skip, warn } from "./check.ts";
 import type { Probes } from "./probes.ts";
 
+/**
+ * For what asks for the user manager: with linger it is waited for, up to 10 s and a last question
+ * (`Systemd.userManager`).
+ */
+export const MANAGER_MS = 13_000;
 const GB = 1024 ** 3;
 /** A night of agents' logs and build output takes some hundred MB. */
 const SPACE = { fail: 0.2 * GB, warn: 2 * GB };
@@ -18,6 +23,7 @@ export const hostChecks: readonly Check[] = [
     id: "host.systemd",
     group: "Host",
     title: "systemd user manager",
+    timeoutMs: MANAGER_MS,
     async run(probes) {
       const { systemd, names } = probes;
       const manager = await systemd.userManager();
@@ -26,7 +32,10 @@ export const hostChecks: readonly Check[] = [
         return warn(
           `${manager.state}, but this shell does not lead to it`,
           "systemctl --user needs XDG_RUNTIME_DIR, which cron, su and sudo do not set",
-          { text: "for this shell", command: `export XDG_RUNTIME_DIR=${manager.runtimeDir}` },
+          {
+            text: "for this shell",
+            command: `export XDG_RUNTIME_DIR=${shellWord(manager.runtimeDir)}`,
+          },
         );
       }
       switch (manager.problem) {
@@ -46,19 +55,28 @@ export const hostChecks: readonly Check[] = [
             "the unit must be this user's own",
             { text: "for this shell", command: `export XDG_RUNTIME_DIR=/run/user/${names.uid}` },
           );
-        default:
+        default: {
+          const found = `not running: ${manager.said || "no answer"}`;
+          if (await systemd.linger()) {
+            return fail(found, "linger is on, so systemd should have started it", {
+              text: "see why it did not",
+              command: `systemctl status user@${names.uid}.service`,
+            });
+          }
           return fail(
-            `not running: ${manager.said || "no answer"}`,
+            found,
             "it ends with the last login, and the server with it, unless linger is on",
             {
               text: "keep it running, now and after each boot",
               command: await lingerCommand(probes),
             },
             {
-              text: "for this shell",
-              command: `export XDG_RUNTIME_DIR=/run/user/${names.uid}`,
+              text: "for this shell, when it has started",
+              command: `export XDG_RUNTIME_DIR=/run/user/${names.uid} && ` +
+                `${names.ralph} doctor host.systemd`,
             },
           );
+        }
       }
     },
   },
@@ -103,10 +121,10 @@ export const hostChecks: readonly Check[] = [
           return free === undefined ? [] : [{ folder, free }];
         });
       const least = places.sort((a, b) => a.free - b.free).at(0);
-      if (!least) return skip("it cannot be told here");
+      if (!least) return skip("this system does not say");
       const found = `${(least.free / GB).toFixed(1)} GB free at ${least.folder}`;
       const remedy = {
-        text: "see what takes it",
+        text: "see what uses it",
         command: `du -xh --max-depth=1 ${shellWord(least.folder)} | sort -h | tail`,
       };
       if (least.free < SPACE.fail) return fail(found, "commits and builds will fail", remedy);
@@ -121,10 +139,14 @@ export const hostChecks: readonly Check[] = [
     async run({ program, versionOf }) {
       const git = program("git");
       if (git !== undefined) return ok(`${(await versionOf(git)) ?? "version unknown"} (${git})`);
-      return fail("there is no program `git` on PATH", "the loop tells work from talk by it", {
-        text: "install it",
-        command: "sudo apt-get install -y git",
-      });
+      return fail(
+        "there is no program `git` on PATH",
+        "without it the loop cannot see what changed",
+        {
+          text: "install it",
+          command: "sudo apt-get install -y git",
+        },
+      );
     },
   },
   {

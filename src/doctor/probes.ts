@@ -1,15 +1,19 @@
 /**
- * What checks may look at: read-only doors, so that no check can repair anything. The real ones are
- * put together in `cli/doctor_probes.ts`. What several checks ask for is asked once.
+ * What checks may look at: read-only probes, so that no check can repair anything. The real ones are
+ * put together in `cli/doctor_probes/probes.ts`. What several checks ask for is asked once.
  */
-import type { Listener } from "../host/port.ts";
-import type { RepositoryState } from "../host/repository.ts";
-import type { ServerEnv } from "../host/server_env.ts";
-import type { Systemd } from "../host/systemd.ts";
+import type { Listener } from "../host/system/port.ts";
+import type { Repository } from "../host/git/repository.ts";
+import type { ServerEnv } from "../host/system/server_env.ts";
+import type { Systemd } from "../host/system/systemd.ts";
+import type { Denials } from "../opencode/agent_rules.ts";
+import type { Health } from "../opencode/client.ts";
 import type { OpenCodeError } from "../opencode/error.ts";
 import type { PermissionRequest, QuestionRequest } from "../opencode/model.ts";
-import type { Inspection } from "../registry/inspect.ts";
+import type { Inspection } from "../store/inspect.ts";
 import type { RalphError } from "../error.ts";
+import type { ProjectChoices } from "../opencode/project_choices.ts";
+import type { SettingsFile } from "../opencode/settings_files.ts";
 
 export interface Probes {
   /** What commands in remedies are filled in with. */
@@ -23,16 +27,22 @@ export interface Probes {
   versionOf(program: string): Promise<string | undefined>;
   /** Whether a file is there; a link counts whatever it leads to. */
   exists(path: string): boolean;
-  /** Undefined when it cannot be looked at. */
-  mode(path: string): { mode: number; uid: number; isLinkTo?: string } | undefined;
+  /** Of what a link leads to; undefined when it cannot be looked at. */
+  mode(path: string): { mode: number; uid: number; gid?: number; isLinkTo?: string } | undefined;
   /** The environment of a process of this user; undefined when it cannot be read. */
   environmentOf(pid: number): Promise<ReadonlyMap<string, string> | undefined>;
   freeBytes(folder: string): number | undefined;
   fileSystemType(folder: string): Promise<string | undefined>;
   isNetworkFileSystem(type: string): boolean;
   listeners(): Promise<readonly Listener[] | undefined>;
+  /** Whether it is another user's, and a request to the server may reach it. */
+  isForeign(listener: Listener): boolean;
   readonly completions: { readonly shell: string; readonly file: string } | undefined;
   readonly serverEnv: ServerEnv;
+  /** The password is not for this server: only the project's own settings name it. */
+  readonly isPasswordWithheld: boolean;
+  /** Names of the other people who have a login on this machine, as far as it says. */
+  otherUsers(): Promise<readonly string[]>;
   /** Why the settings cannot be read. */
   readonly settingsProblem?: RalphError;
   readonly server: ServerProbes;
@@ -55,6 +65,8 @@ export interface Names {
   dataFolder: string;
   stateFolder: string;
   configFolder: string;
+  /** These and those below them. */
+  ownFolders: readonly string[];
   database: string;
 }
 
@@ -62,15 +74,21 @@ export interface Names {
 export type Asked<T> = { value: T } | { error: OpenCodeError };
 
 export interface ServerProbes {
-  health(): Promise<Asked<{ version: string }>>;
-  /** Makes an OpenCode session in the project, looks for it and its event, and deletes it. */
+  health(): Promise<Asked<Health>>;
+  /** Whether it answers to who has no password. */
+  isOpen(): Promise<boolean>;
+  /** Makes an OpenCode session in ralph's own folder, looks for it and its event, and deletes it. */
   roundTrip(): Promise<{ session: Asked<void>; event: Asked<boolean> }>;
   models(): Promise<Asked<Models>>;
+  /** What the rules of the agents deny outside of projects. */
+  denials(): Promise<Asked<Denials>>;
+  /** In the project; undefined when no worker is at work in it, so that the server has to load it. */
   waiting(): Promise<
-    Asked<{
+    | Asked<{
       permissions: readonly PermissionRequest[];
       questions: readonly QuestionRequest[];
     }>
+    | undefined
   >;
   /** One tiny prompt through everything; only asked for with `--deep`. */
   turn(): Promise<Asked<{ ms: number; tokens: number; text: string }>>;
@@ -85,7 +103,7 @@ export interface Models {
   providers: readonly { id: string; hasCredentials: boolean; models: readonly string[] }[];
 }
 
-export interface StoreProbes {
+interface StoreProbes {
   /** Undefined when nothing was ever recorded. */
   read(): StoreFacts | RalphError | undefined;
   sqliteVersion(): string;
@@ -104,8 +122,26 @@ export interface SessionFacts {
   leftSignals: readonly string[];
 }
 
-export interface ProjectProbes {
+interface ProjectProbes {
   readonly root: string;
-  git(): Promise<RepositoryState | undefined>;
+  git(): Promise<Repository | undefined>;
+  /**
+   * Those of the settings and of all tasks. `needs`: the program that is looked for on PATH; a path
+   * may be of what the work is to make. `withheld`: variables that it names and does not get.
+   */
+  gates(): readonly { name: string; needs?: string; withheld: readonly string[] }[];
+  /**
+   * How many files a session would protect, what its gates run that is not, and what `protect` does
+   * not do, in words. Undefined when git cannot tell.
+   */
+  protection(): Promise<
+    { files: number; work: readonly string[]; faults: readonly string[] } | undefined
+  >;
+  /** OpenCode's settings in the project, each with what is malformed in it. */
+  openCodeSettings(): readonly SettingsFile[];
+  /** What they say of models and rules. */
+  openCodeChoices(): ProjectChoices;
+  /** What the project has a server run that works in it, in words that are safe to show; or none. */
+  code(): string | undefined;
   tasks(): readonly { name: string; problem?: RalphError; open?: number; total?: number }[];
 }

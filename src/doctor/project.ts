@@ -3,7 +3,12 @@ import * as path from "node:path";
 import { plural } from "../terminal/format.ts";
 import { plain } from "../terminal/plain.ts";
 import { shellWord } from "../terminal/shell_word.ts";
-import { type Check, fail, NO_PROJECT, ok, skip, warn } from "./check.ts";
+import type { Probes } from "./probes.ts";
+import { RESTART_COMMAND } from "./unit_facts.ts";
+import { type Check, fail, NO_PROJECT, ok, skip, type Verdict, warn } from "./check.ts";
+
+/** Faults of `protect`, and files that gates run. */
+const SHOWN_MAX = 3;
 
 export const projectChecks: readonly Check[] = [
   {
@@ -24,7 +29,7 @@ export const projectChecks: readonly Check[] = [
       const root = shellWord(project.root);
       const facts = await project.git();
       if (!facts) {
-        return fail("git does not answer here", "the loop tells work from talk by it", {
+        return fail("git does not answer here", "without it the loop cannot see what changed", {
           text: "see why",
           command: `git -C ${root} status`,
         });
@@ -37,7 +42,7 @@ export const projectChecks: readonly Check[] = [
         });
       }
       if (indexLock !== undefined) {
-        return fail("another git has the index, or died with it", "commits fail", {
+        return fail("another git holds the index, or died holding it", "commits fail", {
           text: "when no git is running",
           command: `rm ${shellWord(indexLock)}`,
         });
@@ -80,7 +85,7 @@ export const projectChecks: readonly Check[] = [
     async run({ project, fileSystemType, isNetworkFileSystem }) {
       if (!project) return skip(NO_PROJECT);
       const type = await fileSystemType(project.root);
-      if (type === undefined) return skip("it cannot be told here");
+      if (type === undefined) return skip("this system does not say");
       if (!isNetworkFileSystem(type)) return ok(type);
       return warn(
         `on ${plain(type, 40)}`,
@@ -113,6 +118,40 @@ export const projectChecks: readonly Check[] = [
     },
   },
   {
+    id: "project.opencode",
+    group: "Project",
+    title: "OpenCode's settings are well-formed",
+    needs: ["project.root"],
+    run({ project }) {
+      if (!project) return skip(NO_PROJECT);
+      const files = project.openCodeSettings();
+      const broken = files.find(({ fault }) => fault !== undefined);
+      if (broken?.fault === undefined) {
+        return ok(files.map(({ name }) => name).join(", ") || "none in this project");
+      }
+      return fail(broken.fault, "a server that reads it works no more in this project", {
+        text: "mend it; if the server was started since it broke, then start that anew",
+        command: RESTART_COMMAND,
+      });
+    },
+  },
+  {
+    id: "project.code",
+    group: "Project",
+    title: "brings no code for the server",
+    needs: ["project.root"],
+    run({ project }) {
+      if (!project) return skip(NO_PROJECT);
+      const code = project.code();
+      if (code === undefined) return ok("no plugin, tool or command of its own");
+      return warn(code, "OpenCode runs it as you as soon as a task is run here", {
+        text: "read it before the first run",
+        command: `ls -laR ${shellWord(path.join(project.root, ".opencode"))}; ` +
+          `cat ${shellWord(project.root)}/opencode.json*`,
+      });
+    },
+  },
+  {
     id: "project.tasks",
     group: "Project",
     title: "tasks can be read",
@@ -134,4 +173,63 @@ export const projectChecks: readonly Check[] = [
       return ok(`${plural(tasks.length, "task")}, ${open} with open stories`);
     },
   },
+  {
+    id: "project.gates",
+    group: "Project",
+    title: "gates can be run",
+    needs: ["project.root", "project.settings", "project.tasks"],
+    run: ({ project, program }) =>
+      project ? gatesVerdict(project.gates(), program) : skip(NO_PROJECT),
+  },
+  {
+    id: "project.protect",
+    group: "Project",
+    title: "what `protect` names is there",
+    needs: ["project.root", "host.git", "project.settings", "project.tasks"],
+    async run({ project }) {
+      if (!project) return skip(NO_PROJECT);
+      const protection = await project.protection();
+      if (!protection) return skip("git cannot list the files, or not in time");
+      const { files, work, faults } = protection;
+      if (faults.length > 0) {
+        return warn(
+          plain(faults.slice(0, SHOWN_MAX).join("; "), 400),
+          "the agent may change what it was meant to protect",
+          { text: "mend `protect` in ralph.json: globs, from the project root" },
+        );
+      }
+      const runs = work.slice(0, SHOWN_MAX).map((file) => plain(file, 80)).join(", ");
+      return ok(
+        plural(files, "protected file") + (runs && `; only run, so not protected: ${runs}`),
+      );
+    },
+  },
 ];
+
+function gatesVerdict(
+  gates: ReturnType<NonNullable<Probes["project"]>["gates"]>,
+  program: Probes["program"],
+): Verdict {
+  if (gates.length === 0) {
+    return warn("there are none", "the agent's word decides what is done", {
+      text: 'name the project\'s checks in ralph.json, such as `{"verify": [["npm", "test"]]}`',
+    });
+  }
+  for (const { name, needs } of gates) {
+    if (needs === undefined || program(needs) !== undefined) continue;
+    const found = `the gate ${plain(name)} needs ${plain(needs, 80)}, which is not on PATH`;
+    return fail(found, "no session starts with it", {
+      text: "install it, then see whether it runs",
+      command: "ralph verify",
+    });
+  }
+  for (const { name, withheld: [variable] } of gates) {
+    if (variable === undefined) continue;
+    return warn(
+      `the gate ${plain(name)} names ${variable}, which it does not get`,
+      "gates get few variables of your shell",
+      { text: `add \`"gateEnv": ["${variable}"]\` to ralph.json` },
+    );
+  }
+  return ok(plural(gates.length, "gate"));
+}

@@ -2,6 +2,7 @@
 import { plain } from "../terminal/plain.ts";
 import { width } from "../terminal/table.ts";
 import { plural } from "../terminal/format.ts";
+import { jsonText } from "../terminal/json_text.ts";
 import { GROUPS, type Level } from "./check.ts";
 import type { Result } from "./run_checks.ts";
 
@@ -25,7 +26,7 @@ export const MARKS = {
 const TITLE_COLUMNS = 26;
 const FOUND_MAX = 300;
 
-/** The lines for people: groups, a line for each check, and what mends it under its failure. */
+/** The lines for people: groups, a line for each check, and what fixes it under its failure. */
 export function reportLines(results: readonly Result[], look: Look, verbose = false): string[] {
   const { bold, dim } = look.colors;
   const lines: string[] = [];
@@ -73,7 +74,7 @@ function resultLines(result: Result, { marks, colors }: Look, verbose: boolean):
 }
 
 /** `1 failure, 2 warnings, 3 skipped`. */
-export function verdictLine(results: readonly Result[]): string {
+function verdictLine(results: readonly Result[]): string {
   const countOf = (level: Level) => results.filter((result) => result.level === level).length;
   const parts = [
     plural(countOf("fail"), "failure"),
@@ -96,7 +97,7 @@ export function reportJson(results: readonly Result[]): string {
     remedy: "remedy" in result ? result.remedy : [],
     ms: Math.round(result.ms),
   }));
-  return JSON.stringify({ schema: 1, ok: !hasFailed(results, { strict: false }), checks }, null, 2);
+  return jsonText({ schema: 1, ok: !hasFailed(results, { strict: false }), checks }, 2);
 }
 
 /** Whether the exit code is 1: a failure, or with `strict` a warning. */

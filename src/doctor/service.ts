@@ -1,18 +1,21 @@
 /** Checks of the systemd unit, and of who has the port. */
 import * as path from "node:path";
-import type { Listener } from "../host/port.ts";
+import type { Listener } from "../host/system/port.ts";
 import { age } from "../terminal/format.ts";
 import { plain } from "../terminal/plain.ts";
 import { shellWord } from "../terminal/shell_word.ts";
 import { type Check, fail, ok, type Remedy, skip, warn } from "./check.ts";
+import { MANAGER_MS } from "./host.ts";
 import type { Names, Probes } from "./probes.ts";
-import { isTestedVersion, TESTED_VERSIONS } from "../opencode/versions.ts";
+import { isTestedVersion, majorOf, testedWords } from "../opencode/versions.ts";
 import {
   INSTALLED,
+  isRestless,
   LOG_COMMAND,
   RESTART_COMMAND,
   searchPathOf,
   serveOptions,
+  startedAgain,
   UNIT_NAME,
   type UnitFacts,
   whyNotActive,
@@ -26,8 +29,12 @@ const LOG: Remedy = {
   text: "see what it said",
   command: LOG_COMMAND,
 };
-/** A unit that was restarted, and runs for less than this, may be in a circle. */
-const SETTLED_MS = 30_000;
+/** What only an OpenCode answers with, if not with a good reply. */
+const KNOWN_TO_BE: readonly string[] = ["unauthorized", "unhealthy", "misconfigured", "refused"];
+/** `opencode serve --service`: what `opencode` itself keeps running, since OpenCode 2. */
+const isManaged = (command: string) => /\bserve\b.*\s--service\b/.test(command);
+const NOT_MANAGED = "OpenCode's own background service takes up by itself what was interrupted, " +
+  "beside what ralph begins, and is replaced whenever another version of `opencode` is run";
 const LOOPBACK = /^(127\.|::1$|localhost$)/;
 
 export const serviceChecks: readonly Check[] = [
@@ -35,7 +42,7 @@ export const serviceChecks: readonly Check[] = [
     id: "service.opencode",
     group: "Service",
     title: "opencode",
-    async run({ program, versionOf }) {
+    async run({ program, versionOf, names, exists }) {
       const found = program("opencode");
       if (found === undefined) {
         return fail("there is no program `opencode`", "it is the agent and its server", {
@@ -44,9 +51,20 @@ export const serviceChecks: readonly Check[] = [
         });
       }
       const version = await versionOf(found);
-      if (version === undefined) return ok(`${found}, version unknown`);
+      if (version === undefined) {
+        return warn(`${found}, version unknown`, "whether it was tested is not known", {
+          text: "see what it says",
+          command: `${shellWord(found)} --version`,
+        });
+      }
       if (isTestedVersion(version)) return ok(`${plain(version, 20)} (${found})`);
-      return warn(`${plain(version, 20)} (${found})`, `tested are ${TESTED_VERSIONS}`, {
+      if (majorOf(version) !== 1) {
+        const own = exists(path.join(names.home, ".local/state/opencode/service.json"))
+          ? "; its own background service is left alone"
+          : "";
+        return warn(`${plain(version, 30)} (${found})${own}`, testedWords(version), tryTurn(names));
+      }
+      return warn(`${plain(version, 20)} (${found})`, testedWords(version), {
         text: "install one of those",
         command: "npm install -g opencode-ai@1.18.33",
       });
@@ -56,32 +74,57 @@ export const serviceChecks: readonly Check[] = [
     id: "service.port",
     group: "Service",
     title: "port",
+    after: ["host.systemd"],
+    timeoutMs: MANAGER_MS,
     async run(probes) {
       const { names } = probes;
       const listeners = await probes.listeners();
-      if (listeners === undefined) return skip("who has it cannot be told here");
-      if (listeners.length === 0) return ok(`${names.port}: nothing else has it`);
+      if (listeners === undefined) {
+        return warn(
+          "this system does not say who listens there",
+          "whether it is you is not known before the password is sent",
+          { text: "see for yourself", command: `lsof -nP -iTCP:${names.port} -sTCP:LISTEN` },
+        );
+      }
+      if (listeners.length === 0) return ok(`${names.port}: free`);
+      const foreign = listeners.find(probes.isForeign);
+      if (foreign) {
+        return fail(
+          `${names.port} is taken by ${describeHolder(foreign, names)}`,
+          "who answers there would work on your files: nothing is sent to it, and no password",
+          lookWho(names),
+        );
+      }
       const open = listeners.find(({ address }) => !LOOPBACK.test(address));
       if (open) {
         return fail(
           `${names.port} is open to the network (${open.address})`,
-          "whoever reaches it can run commands here",
+          "anyone who reaches it can run commands here",
           holds(open, names) ?? lookWho(names),
         );
       }
       const unit = await unitFacts(probes);
       const [holder] = listeners;
+      if (isManaged(holder.command ?? "")) {
+        return fail(
+          `${names.port}: ${describeHolder(holder, names)}`,
+          NOT_MANAGED,
+          { text: "end it, in its own way", command: "opencode service stop" },
+          reinstall(names),
+        );
+      }
       if (unit && isOfUnit(holder, unit)) {
         return ok(`${names.port}: ${UNIT_NAME} (pid ${holder.pid})`);
       }
       const who = describeHolder(holder, names);
-      const isOpenCode = "value" in await probes.server.health();
+      const asked = await probes.server.health();
+      const isOpenCode = "value" in asked || KNOWN_TO_BE.includes(asked.error.problem);
       if (unit === undefined && isOpenCode) return ok(`${names.port}: ${who}`);
       const remedy = holds(holder, names) ?? lookWho(names);
       if (isOpenCode) {
         return warn(
           `${names.port}: another OpenCode, not the unit's: ${who}`,
-          "it ends with whoever started it, and the unit cannot start",
+          "it ends with the process that started it, and the unit cannot start",
           remedy,
         );
       }
@@ -92,6 +135,8 @@ export const serviceChecks: readonly Check[] = [
     id: "service.installed",
     group: "Service",
     title: "unit is installed",
+    after: ["host.systemd"],
+    timeoutMs: MANAGER_MS,
     async run(probes) {
       const { names } = probes;
       const unit = await unitFacts(probes);
@@ -116,7 +161,7 @@ export const serviceChecks: readonly Check[] = [
     needs: ["service.installed"],
     async run(probes) {
       const unit = await runnable(probes);
-      if (!unit) return skip("it cannot be told");
+      if (!unit) return skip("systemd does not say");
       const file = unit.file ?? "";
       const problems = file === "" ? [] : await probes.systemd.verify(file);
       const shown = problems.map((problem) => problem.replace(`${file}:`, "line "));
@@ -148,7 +193,7 @@ export const serviceChecks: readonly Check[] = [
     async run(probes) {
       const { names } = probes;
       const unit = await runnable(probes);
-      if (!unit) return skip("it cannot be told");
+      if (!unit) return skip("systemd does not say");
       const command = unit.command ?? [];
       const { port, hostname } = serveOptions(command);
       const shown = plain(command.join(" "), 160);
@@ -162,10 +207,11 @@ export const serviceChecks: readonly Check[] = [
       if (hostname !== undefined && !LOOPBACK.test(hostname)) {
         return fail(
           `${shown}: listens on ${plain(hostname, 60)}`,
-          "whoever reaches it can run commands here",
+          "anyone who reaches it can run commands here",
           reinstall(names),
         );
       }
+      if (isManaged(shown)) return fail(shown, NOT_MANAGED, reinstall(names));
       const missing = missingProgram(probes, command, unit);
       if (missing !== undefined) {
         return fail(
@@ -215,21 +261,20 @@ export const serviceChecks: readonly Check[] = [
     after: ["service.port"],
     async run(probes) {
       const unit = await runnable(probes);
-      if (!unit) return skip("it cannot be told");
-      const log = unit.active === "active" && !isRestless(unit, probes.now())
-        ? []
-        : await probes.systemd.log();
-      if (unit.active === "active") {
-        const since = unit.activeSince === undefined
-          ? ""
-          : ` for ${age(unit.activeSince, probes.now())}`;
-        if (!isRestless(unit, probes.now())) return ok(`running${since} (pid ${unit.pid})`);
+      if (!unit) return skip("systemd does not say");
+      const now = probes.now();
+      const restless = isRestless(unit, now);
+      const log = unit.active === "active" && !restless ? [] : await probes.systemd.log();
+      if (restless) {
         return warn(
-          `it was started again ${unit.restarts} times, the last time ${since.slice(5)} ago` +
-            (log.length > 0 ? `; it said last: ${plain(log.at(-1) ?? "", 160)}` : ""),
+          `it ${startedAgain(unit, now, log)}`,
           "it may be in a circle of ending and starting",
           LOG,
         );
+      }
+      if (unit.active === "active") {
+        const since = unit.activeSince === undefined ? "" : ` for ${age(unit.activeSince, now)}`;
+        return ok(`running${since} (pid ${unit.pid})`);
       }
       if (
         unit.active === "reloading" || (unit.active === "activating" && unit.sub !== "auto-restart")
@@ -273,17 +318,32 @@ async function runnable(probes: Probes): Promise<UnitFacts | undefined> {
 }
 
 /**
- * One pipeline from the file in this program to a server that answers: a cold one takes some 3 s
+ * One pipeline from a password, which comes first so that the server is never without, and the file in this program to a server that answers: a cold one takes some 3 s
  * (1.18.33, measured), for which the last command waits.
  */
 export function installCommand(
-  { ralph, unitFile, serverUrl, port }: Pick<Names, "ralph" | "unitFile" | "serverUrl" | "port">,
+  names: Pick<Names, "ralph" | "unitFile" | "serverUrl" | "port" | "configFolder">,
 ): string {
+  const { ralph, unitFile } = names;
   const file = shellWord(unitFile);
-  const doctor = `${ralph} doctor${serverOption({ serverUrl, port })}`;
-  return `mkdir -p ${shellWord(path.dirname(unitFile))} && ${doctor} --print-unit > ${file} && ` +
+  const doctor = `${ralph} doctor${serverOption(names)}`;
+  return `${newPasswordCommand(names)} && mkdir -p ${
+    shellWord(path.dirname(unitFile))
+  } && ${doctor} --print-unit > ${file} && ` +
     `systemctl --user daemon-reload && systemctl --user enable --now ${UNIT_NAME} && ` +
     `${doctor} server.answers`;
+}
+
+/**
+ * Makes a random password in the file that the unit and ralph both read, unless it has one. On a line of
+ * its own: the last line of a file that an editor wrote may have no end.
+ */
+export function newPasswordCommand({ configFolder }: Pick<Names, "configFolder">): string {
+  const file = shellWord(path.join(configFolder, "server.env"));
+  return `(umask 077 && mkdir -p ${shellWord(configFolder)} && ` +
+    `{ grep -qs '^OPENCODE_SERVER_PASSWORD=.' ${file} || ` +
+    `printf '\\nOPENCODE_SERVER_PASSWORD=%s\\n' "$(head -c 24 /dev/urandom | base64)" >> ${file}; } && ` +
+    `chmod 600 ${file})`;
 }
 
 function reinstall({ ralph, unitFile, serverUrl, port }: Names): Remedy {
@@ -315,16 +375,17 @@ function missingProgram(
   return found ? undefined : `${name} (in the unit's PATH)`;
 }
 
-/** Whether it runs only since a moment ago, and not for the first time. */
-function isRestless({ restarts = 0, activeSince }: UnitFacts, now: number): boolean {
-  return restarts > 1 && activeSince !== undefined && now - activeSince < SETTLED_MS;
-}
-
 /** Whether the listener is the unit's process, or one of its children. */
 export function isOfUnit({ pid, controlGroup }: Listener, unit: UnitFacts): boolean {
   return pid !== undefined &&
     (pid === unit.pid || (controlGroup?.split("/").includes(UNIT_NAME) ?? false));
 }
+
+/** A turn tells more than a version. */
+export const tryTurn = ({ ralph }: Pick<Names, "ralph">): Remedy => ({
+  text: "see with one turn that it works",
+  command: `${ralph} doctor --deep server.turn`,
+});
 
 /** Who listens, as far as this user may know. */
 export function describeHolder(

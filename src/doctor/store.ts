@@ -4,12 +4,13 @@ import { plural } from "../terminal/format.ts";
 import { plain } from "../terminal/plain.ts";
 import { shellWord } from "../terminal/shell_word.ts";
 import { type Check, fail, ok, skip, type Verdict, warn } from "./check.ts";
+import { folderFault } from "./folders.ts";
 import type { Probes, StoreFacts } from "./probes.ts";
 
 /** Older ones can lose data when a log is reset while others read (sqlite.org, 3.53.0 and 3.51.3). */
 const SQLITE_SOUND = [3, 51, 3];
 
-const OLDER_SCHEMA = "it cannot be told before the next ralph run";
+const OLDER_SCHEMA = "not known before the next ralph run";
 
 export const storeChecks: readonly Check[] = [
   {
@@ -17,27 +18,19 @@ export const storeChecks: readonly Check[] = [
     group: "Store",
     title: "folders are private",
     run({ names, mode }) {
-      const folders = [names.dataFolder, names.stateFolder];
-      const found = folders.flatMap((folder) => {
-        const facts = mode(folder);
-        return facts ? [{ folder, ...facts }] : [];
-      });
-      const foreign = found.find(({ uid }) => uid !== names.uid);
-      if (foreign) {
-        return fail(
-          `${foreign.folder} belongs to user ${foreign.uid}`,
-          "nothing can be recorded there",
-          {
-            text: "take it over",
-            command: `sudo chown -R ${names.uid} ${shellWord(foreign.folder)}`,
-          },
-        );
-      }
+      const facts = (folders: readonly string[]) =>
+        folders.flatMap((path) => {
+          const found = mode(path);
+          return found ? [{ path, ...found }] : [];
+        });
+      const fault = folderFault(facts(names.ownFolders), names);
+      if (fault) return fail(plain(fault.found, 400), "no run begins", fault.fix);
+      const found = facts([names.dataFolder, names.stateFolder]);
       const open = found.filter(({ mode }) => (mode & 0o077) !== 0);
       if (open.length > 0) {
-        const places = open.map(({ folder }) => shellWord(folder)).join(" ");
-        return warn(`others may look into ${places}`, "prompts and answers are in there", {
-          text: "keep them to yourself",
+        const places = open.map(({ path }) => shellWord(path)).join(" ");
+        return warn(`other users may read ${places}`, "prompts and answers are in there", {
+          text: "make them private",
           command: `chmod 700 ${places}`,
         });
       }
@@ -51,7 +44,7 @@ export const storeChecks: readonly Check[] = [
     async run({ names, exists, fileSystemType, isNetworkFileSystem }) {
       const folder = exists(names.dataFolder) ? names.dataFolder : names.home;
       const type = await fileSystemType(folder);
-      if (type === undefined) return skip("it cannot be told here");
+      if (type === undefined) return skip("this system does not say");
       if (!isNetworkFileSystem(type)) return ok(type);
       return warn(
         `${folder} is on ${plain(type, 40)}`,
@@ -109,9 +102,9 @@ export const storeChecks: readonly Check[] = [
     run(probes) {
       const facts = read(probes);
       if (!facts) return skip("there is no database yet");
-      if (!facts.checked) return skip("too large to look through; --deep does");
+      if (!facts.checked) return skip("too large for a quick check; --deep checks it");
       if (facts.damage.length === 0) return ok("integrity_check and foreign keys");
-      return fail(plain(facts.damage[0], 200), "what it says may be wrong", ...facts.mending);
+      return fail(plain(facts.damage[0], 200), "what it says may be wrong", ...facts.fixes);
     },
   },
   {

@@ -1,10 +1,20 @@
+import { TIME_MAX } from "../clock.ts";
 import type { Busy } from "../opencode/model.ts";
 import { plain } from "../terminal/plain.ts";
-import { RATE_LIMIT } from "./meaning.ts";
+import type { Lease } from "../store/model.ts";
+import type { Emit } from "./event.ts";
+import { RATE_LIMIT } from "./provider/error_class.ts";
+import type { Recorder } from "./recorder.ts";
 
 /** What a turn is waiting for. */
 export interface Activity {
-  readonly kind: "working" | "silent" | "rate_limited" | "retrying" | "waiting_for_server";
+  readonly kind:
+    | "working"
+    | "silent"
+    | "rate_limited"
+    | "retrying"
+    | "waiting_for_server"
+    | "waiting_for_git";
   /** The same in words, `until` included; safe to show. */
   readonly text: string;
   /** When the provider is asked again, or the wait is given up, in epoch milliseconds. */
@@ -17,6 +27,10 @@ const SILENCE_MS = 60_000;
 /** The activity behind a status. Providers name a rate limit in words only, so far as seen. */
 export function activityOf(busy: Busy, now: number): Activity {
   if (busy.type === "busy") return { kind: "working", text: "agent working" };
+  if (busy.type === "job") {
+    const text = `waiting for a command in the background: ${plain(busy.command, 100)}`;
+    return { kind: "working", text };
+  }
   const { message, attempt, nextAt: until } = busy;
   const said = message === "" ? "" : `: ${plain(message, 200)}`;
   const at = timeWords(until, now);
@@ -46,8 +60,10 @@ export function waitingForServer(why: string): Activity {
   return { kind: "waiting_for_server", text: `waiting for server: ${why}` };
 }
 
-/** In epoch milliseconds: a later one is no date. */
-const TIME_MAX = Date.UTC(9999, 0);
+/** `what`: what git is doing, in words that are safe to show. */
+export function waitingForGit(what: string): Activity {
+  return { kind: "waiting_for_git", text: `waiting for git: ${what}` };
+}
 
 /** `14:02 UTC`, the next full minute; with its date when that is not today's. Epoch milliseconds. */
 export function timeWords(at: number, now: number): string {
@@ -65,5 +81,18 @@ export function onChange(report: (activity: Activity) => void): (activity: Activ
       (activity.kind === "silent" || last.text === activity.text && last.until === activity.until);
     last = activity;
     if (!same) report(activity);
+  };
+}
+
+/** Tells, and stores for `ralph status`, what is waited for. */
+export function activityTeller(
+  { recorder, emit }: { recorder: Recorder; emit: Emit },
+  lease: Lease,
+): (activity: Activity) => void {
+  return ({ kind, text, until }) => {
+    recorder.note((store) => store.setActivity(lease, text));
+    if (kind === "working") return;
+    const utc = until === undefined ? undefined : new Date(until).toISOString();
+    emit({ type: "activity", text, until: utc });
   };
 }

@@ -1,14 +1,18 @@
 /** What to do next, decided from what is known now. Pure: the loop's whole policy is here. */
-import type { Outcome, Reason, Status } from "../registry/model.ts";
+import type { Outcome, Reason, SessionEnd } from "../store/model.ts";
 import { nextStory, type Story } from "../task/prd.ts";
 import type { Limits } from "../settings/settings.ts";
+import { type LeftOut, leftOutWords } from "../task/left_out.ts";
 import { inWords, type Spent } from "./limits.ts";
-import { freeIterations, type Refusal, refusalsInRow, refusedMs } from "./refusal.ts";
+import type { Proof } from "../verify/verification.ts";
+import { freeIterations, type Refusal, refusalsInRow, refusedMs } from "./provider/backoff.ts";
 
 export interface Snapshot {
-  /** What a person asked for since the last look; `leave`: the worker has to go. */
-  request?: "stop" | "checkpoint" | "leave";
+  /** What a person asked for since the last look; `shutdown`: the worker has to go. */
+  request?: "stop" | "checkpoint" | "shutdown";
   stories: readonly Story[];
+  /** Taken out of the work by a person: told of at the end. */
+  leftOut?: readonly LeftOut[];
   /** The session's iterations so far, oldest first. */
   past: readonly Past[];
   limits: Limits;
@@ -23,7 +27,7 @@ export interface Past {
   outcome: Outcome;
   /** In words. */
   detail: string;
-  /** Equal for failures that are the same; undefined when no gate failed. */
+  /** Equal for failures that are the same, of gates or in what became of the PRD. */
   failureKey?: string;
   /** What the agent needs of a person, in its words. */
   blocked?: string;
@@ -34,14 +38,9 @@ export interface Past {
   refusal?: Refusal;
   /** Why trying again cannot help, in words. */
   hopeless?: string;
+  /** What keeps its work from the task's branch, in words. */
+  undelivered?: string;
 }
-
-export type Proof =
-  | { kind: "proved" }
-  /** The gates pass, and nothing but the agent's word says that anything was done. */
-  | { kind: "unproven"; why: string }
-  /** A gate fails, and no claim of this session is to blame. */
-  | { kind: "gates_fail"; why: string };
 
 export type Action =
   /** `of`: the number of the last one that may be made. */
@@ -50,7 +49,7 @@ export type Action =
   | { kind: "prove" }
   /** The provider takes no requests until then, in epoch milliseconds; in its words. */
   | { kind: "wait"; until: number; why: string; attempt: number }
-  | { kind: "end"; status: Exclude<Status, "running">; reason: Reason; detail: string };
+  | { kind: "end" } & SessionEnd;
 
 /**
  * Completion comes first, so that work done in the last iteration counts, then a person's wish,
@@ -60,14 +59,15 @@ export function nextAction(snapshot: Snapshot): Action {
   const { stories, past, limits, request, proof } = snapshot;
   const ended = request === "stop"
     ? end("stopped", "user_stop", "stopped by a person")
-    : request === "leave"
+    : request === "shutdown"
     ? end("failed", "worker_ended", "its worker was asked to end, as at a shutdown")
     : undefined;
   if (stories.every((story) => story.passes)) {
     if (!proof) return ended ?? { kind: "prove" };
     if (proof.kind !== "proved") return end("stopped", proof.kind, proof.why);
     const all = stories.length === 1 ? "the story passes" : `all ${stories.length} stories pass`;
-    return end("completed", "all_stories_pass", all);
+    const others = leftOutWords(snapshot.leftOut ?? []);
+    return end("completed", "all_stories_pass", others === undefined ? all : `${all}; ${others}`);
   }
   if (ended) return ended;
   const last = past.at(-1);
@@ -110,18 +110,30 @@ function fruitless(all: readonly Past[], limits: Limits): Action | undefined {
     const reason = isLost(last) ? "server_unreachable" : "provider_error";
     return end("failed", reason, `${what}: ${last.detail}`);
   }
-  const nothing = inRow(past, ({ outcome }) => outcome === "nothing");
-  if (nothing >= limits.noProgress) {
-    const detail = `${nothing} iterations in a row passed no story and showed no change of a file`;
-    return end("stopped", "no_progress", detail);
-  }
   const key = last?.failureKey;
   const same = key === undefined ? 0 : inRow(past, ({ failureKey }) => failureKey === key);
   if (same >= limits.noProgress) {
     const what = `${same} iterations in a row ended with the same failure`;
-    return end("stopped", "no_progress", `${what}: ${last?.detail}`);
+    return fruitlessEnd(last, `${what}: ${last?.detail}`);
+  }
+  const nothing = inRow(past, ({ outcome }) => outcome === "nothing");
+  if (nothing >= limits.noProgress) {
+    const detail = `${nothing} iterations in a row passed no story and showed no change of a file`;
+    return fruitlessEnd(last, detail);
   }
   return undefined;
+}
+
+function fruitlessEnd(last: Past | undefined, detail: string): Action {
+  return notDelivered(last, detail) ?? end("stopped", "no_progress", detail);
+}
+
+/** What stands between the work and the task's branch is the reason, whatever ran out. */
+function notDelivered(last: Past | undefined, detail: string): Action | undefined {
+  const why = last?.undelivered;
+  if (why === undefined) return undefined;
+  const words = detail.includes(why) ? detail : `${detail}; the work is not delivered: ${why}`;
+  return end("stopped", "not_delivered", words);
 }
 
 function spentUp({ past, spent, limits }: Snapshot): Action | undefined {
@@ -140,20 +152,20 @@ function usedUp({ stories, past, limits }: Snapshot): Action | undefined {
   const open = stories.filter((story) => !story.passes).length;
   const detail = `the limit of ${limits.iterations} iterations is reached with ${open} of ` +
     `${stories.length} stories open`;
-  return end("stopped", "max_iterations", detail);
+  return notDelivered(past.at(-1), detail) ?? end("stopped", "max_iterations", detail);
 }
 
 function iterate({ stories, past, limits }: Snapshot): Action {
   const story = nextStory(stories);
   if (!story) {
-    // A PRD whose stories wait for each other in a circle is refused when it is read.
+    // A PRD with a cycle of dependencies is refused when it is read.
     throw new Error("stories are open, but none can be worked on");
   }
   const of = limits.iterations + freeIterations(past);
   return { kind: "iterate", number: past.length + 1, of, story };
 }
 
-function end(status: Exclude<Status, "running">, reason: Reason, detail: string): Action {
+function end(status: SessionEnd["status"], reason: Reason, detail: string): Action {
   return { kind: "end", status, reason, detail };
 }
 

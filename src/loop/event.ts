@@ -1,5 +1,7 @@
 /** What the loop tells about itself while it works: for the screen, the log and `--json`. */
-import type { Note, Outcome, Reason, Status, Usage } from "../registry/model.ts";
+import type { Note, Outcome, Reason, Status, Usage } from "../store/model.ts";
+import type { SettingChange } from "./session/setting_changes.ts";
+import type { Protection } from "../verify/protected/find_protected.ts";
 
 export type LoopEvent =
   | {
@@ -10,6 +12,8 @@ export type LoopEvent =
     maxIterations: number;
     /** Why an earlier session goes on, in words; absent for a new one. */
     continues?: string;
+    /** What is not as it was when the session before began, or this one when it goes on. */
+    changes: readonly SettingChange[];
     /** What a person should know before it works. */
     warnings: readonly string[];
     log: string;
@@ -32,6 +36,8 @@ export type LoopEvent =
     tool: string;
     title: string;
     status: "running" | "completed" | "error";
+    /** It failed since a rule of the user's own settings denies it. */
+    refused: boolean;
     subagent: boolean;
   }
   /** A piece of the agent's answer, complete. */
@@ -42,11 +48,13 @@ export type LoopEvent =
   | { type: "used"; modelCalls: number; tokens: number; costUsd: number }
   /** Something that a person should know; nothing stops. */
   | { type: "warning"; text: string }
+  /** Which files are protected, and which the gates only run. */
+  | { type: "protected" } & Protection
   /** What one run of a gate showed. */
   | { type: "gate"; name: string; passed: boolean; why: string; durationMs: number }
   /** A story that the agent said was done; `held` is null when that was not judged. */
   | { type: "claim"; story: string; held: boolean | null; why: string | null }
-  /** Something that the loop found: in the PRD, of the judge's files, of tests, of git. */
+  /** Something that the loop found: in the PRD, of protected files, of tests, of git. */
   | { type: "note"; about: Note["about"]; text: string }
   /** What the agent asked while nobody was there, and what it was told. */
   | { type: "answered"; asked: string; answer: string }
@@ -74,6 +82,8 @@ export type LoopEvent =
     /** Gates as they were when each ran last, and how many claims were taken back. */
     gates: readonly { name: string; passed: boolean }[];
     claimsTakenBack: number;
+    /** What is in no commit, or keeps the work from the task's branch, in words. */
+    left: readonly string[];
   };
 
 /** Takes the events as they come. Must not throw: telling never stops the work. */

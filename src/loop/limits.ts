@@ -12,14 +12,14 @@ export interface Spent {
 export interface TurnLimits {
   /** Of the agent's work in one turn; waiting for the provider or the server does not count. */
   readonly turnMs: number;
-  /** Without any sign of life of the agent while it is said to work. */
+  /** Without any sign of life of the agent, a tool that runs among them, while it is said to work. */
   readonly silenceMs: number;
   /** Of waiting for a provider that refuses or fails, all such waits of the turn together. */
   readonly retryMs: number;
   /** From the prompt to the first sign that the agent has begun. */
   readonly startMs: number;
   /** From the end of the work to a finished message. */
-  readonly settleMs: number;
+  readonly finishMs: number;
   /** Of waiting for a server that went away in mid-turn. */
   readonly serverGoneMs: number;
   /** Of the agent and its sub-agents in one turn. */
@@ -46,7 +46,7 @@ export function turnLimits(limits: Limits, spent: Spent): TurnLimits {
     // 1.18.33 took 6 s from prompt to work with 24 prompts at once (measured).
     startMs: 30 * SECOND,
     // 1.14.41 and 1.18.33 took up to 4 s under load (measured).
-    settleMs: 8 * SECOND,
+    finishMs: 8 * SECOND,
     // Long enough for an upgrade or a reboot of the server's machine.
     serverGoneMs: Math.min(10 * MINUTE, limits.serverAwayMs),
     modelCalls: limits.modelCalls,

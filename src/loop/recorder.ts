@@ -3,9 +3,9 @@
  * written waits for it, and says so.
  */
 import { type Clock, sleep } from "../clock.ts";
-import { StoreError } from "../registry/database.ts";
-import type { Lease } from "../registry/model.ts";
-import { LostSession, type Registry } from "../registry/registry.ts";
+import { StoreError } from "../store/database.ts";
+import type { Lease } from "../store/model.ts";
+import { LostSession, type Store } from "../store/store.ts";
 import type { Emit } from "./event.ts";
 
 export interface Recorder {
@@ -13,9 +13,9 @@ export interface Recorder {
    * Writes, and tries again while the trouble may pass: for an hour, or 5 s once the worker is to
    * end. Throws `StoreError` then, and `LostSession` at once.
    */
-  write<T>(write: (registry: Registry) => T | Promise<T>): Promise<T>;
+  write<T>(write: (store: Store) => T | Promise<T>): Promise<T>;
   /** Writes what `ralph status` shows, at once or not at all. Never throws for such trouble. */
-  note(write: (registry: Registry) => void): void;
+  note(write: (store: Store) => void): void;
 }
 
 /** Somebody has to make room first, and may be asleep. */
@@ -25,8 +25,8 @@ const BACKOFF_MS = { first: 250, max: 5_000 };
 
 /** `signal` aborts when the worker is to end. */
 export function createRecorder(
-  { registry, clock, emit, signal }: {
-    registry: Registry;
+  { store, clock, emit, signal }: {
+    store: Store;
     clock: Clock;
     emit: Emit;
     signal: AbortSignal;
@@ -37,8 +37,8 @@ export function createRecorder(
       const start = clock.monotonic();
       for (let waitMs = BACKOFF_MS.first;; waitMs = Math.min(waitMs * 2, BACKOFF_MS.max)) {
         try {
-          registry.requireSame();
-          return await write(registry);
+          store.requireSame();
+          return await write(store);
         } catch (error) {
           const limitMs = signal.aborted ? ENDING_LIMIT_MS : LIMIT_MS;
           const leftMs = start + limitMs - clock.monotonic();
@@ -53,7 +53,7 @@ export function createRecorder(
     },
     note(write) {
       try {
-        write(registry);
+        write(store);
       } catch (error) {
         // A session that was lost is noticed by `watchLease`, and by the next real write.
         if (!mayPass(error) && !(error instanceof LostSession)) throw error;
@@ -66,25 +66,23 @@ const LOOK_MS = 5_000;
 
 /**
  * Looks every 5 s whether the session is still this worker's, and its database still in its place.
- * Calls `onLost` once, with why, when it is not. Returns a function that ends it.
+ * Calls `onLost` once when it is not, with why: `LostSession` or `StoreError`, or what nobody expected.
+ * Returns a function that ends it.
  */
 export function watchLease(
-  { registry, lease, clock, onLost }: {
-    registry: Pick<Registry, "requireLease">;
+  { store, lease, clock, onLost }: {
+    store: Pick<Store, "requireLease">;
     lease: Lease;
     clock: Clock;
-    onLost: (error: LostSession | StoreError) => void;
+    onLost: (error: unknown) => void;
   },
 ): () => void {
   let cancel = clock.after(LOOK_MS, look);
   function look() {
     try {
-      registry.requireLease(lease);
+      store.requireLease(lease);
     } catch (error) {
-      if (!mayPass(error)) {
-        if (!(error instanceof LostSession) && !(error instanceof StoreError)) throw error;
-        return onLost(error);
-      }
+      if (!mayPass(error)) return onLost(error);
     }
     cancel = clock.after(LOOK_MS, look);
   }

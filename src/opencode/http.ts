@@ -1,13 +1,14 @@
 /**
- * One request to OpenCode: scoped to its directory, authorised, bounded in time and size, and with
- * every way to fail turned into an `OpenCodeError`. Which requests there are is in `client.ts`.
+ * One request to OpenCode: authorised, bounded in time and size, and with every way to fail turned
+ * into an `OpenCodeError`. Which requests there are is in `v1/client.ts` and `v2/client.ts`.
  */
 
 import { type Clock, deadline } from "../clock.ts";
 import type { Hint } from "../error.ts";
+import { isJson } from "../json.ts";
 import { plain } from "../terminal/plain.ts";
 import { OpenCodeError } from "./error.ts";
-import { failureMessage } from "./schema.ts";
+import { failureMessage } from "./reply.ts";
 
 export interface HttpOptions {
   /** The server's origin, such as `http://127.0.0.1:14096`; checked, since it gets the password. */
@@ -15,11 +16,22 @@ export interface HttpOptions {
   /** Real path of the project root: a symlink's path is another instance up to 1.1 (measured). */
   readonly directory: string;
   readonly password?: string;
+  /** Why there is no password for this server although the user has one, and what to do. */
+  readonly withheld?: { readonly why: string; readonly hint: Hint };
+  /**
+   * Looks whether the server is this user's. Throws `OpenCodeError` (`foreign`) where it is not: then
+   * nothing is sent. False when nobody listens yet. Asked before the first request, and again after
+   * one that failed and whenever an event stream ends: so long as the server lives, nobody else can
+   * get its port.
+   */
+  readonly requireOwn?: () => Promise<boolean>;
   /** Default: `opencode`, as the server's. */
   readonly username?: string;
   readonly clock: Clock;
   /** How long a request may take unless it says otherwise. Default: 10 s. */
   readonly requestTimeoutMs?: number;
+  /** Of this machine's files, for the line at which OpenCode's settings are wrong. Must not throw. */
+  readonly readText?: (path: string) => string | undefined;
   /** Default: `fetch`. For a server in this process, which on a clock of its own needs no network. */
   readonly transport?: Transport;
 }
@@ -32,6 +44,7 @@ export interface RequestOptions {
   readonly what: string;
   readonly method?: "GET" | "POST" | "DELETE";
   readonly search?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>>;
   readonly body?: unknown;
   readonly timeoutMs?: number;
 }
@@ -42,7 +55,10 @@ export interface Http {
   /** The reply's JSON; undefined for 204. Throws `OpenCodeError`. */
   request(path: string, options: RequestOptions): Promise<unknown>;
   /** The body of an event stream, open until `signal` aborts. Throws `OpenCodeError`. */
-  stream(path: string, options: { signal: AbortSignal }): Promise<ReadableStream<Uint8Array>>;
+  stream(
+    path: string,
+    options: Pick<RequestOptions, "search" | "headers"> & { signal: AbortSignal },
+  ): Promise<ReadableStream<Uint8Array>>;
 }
 
 const DEFAULT_TIMEOUT_MS = 10_000;
@@ -63,139 +79,210 @@ const LOOK_AT_THE_LOG: Hint = {
   command: "journalctl --user -u opencode -n 50",
 };
 
-/** A client of one server, as one project sees it. */
-export function createHttp(options: HttpOptions): Http {
-  const { clock, directory, url: base, transport = fetch } = options;
-  const where = `OpenCode at ${base}`;
-  const headers = scopeAndAuthorisation(options);
+/** Neither mending the file nor disposing of the instance is noticed (1.1.53, 1.18.33, measured). */
+const MEND_AND_RESTART: Hint = {
+  text: "mend the file; the server has read it once and for all, so then start it anew",
+  command: "systemctl --user restart opencode",
+};
 
-  /** Sends, and hands back a reply with a 2xx status. */
-  async function send(
-    path: string,
-    request: RequestOptions & { signal: AbortSignal; accept: string },
-  ): Promise<Response> {
-    const url = new URL(base + path);
-    // Servers decode the query twice, so that a `%` needs the header (measured, 1.1.53 to 1.18.33).
-    if (!directory.includes("%")) url.searchParams.set("directory", directory);
-    for (const [name, value] of Object.entries(request.search ?? {})) {
-      url.searchParams.set(name, value);
-    }
-    const body = request.body === undefined ? undefined : JSON.stringify(request.body);
-    const response = await transport(url, {
-      method: request.method ?? "GET",
-      headers: {
-        ...headers,
-        accept: request.accept,
-        ...(body !== undefined && { "content-type": "application/json" }),
-      },
-      // As a stream it cannot be sent again. Deno repeats any other request, POST too, whose
-      // connection broke before the answer (2.7.11, 2.9.6, measured): a prompt would run twice.
-      body: body === undefined ? undefined : new Blob([body]).stream(),
-      redirect: "manual",
-      signal: request.signal,
-    });
-    if (response.ok) return response;
-    throw statusError(response, { body: await readText(response), what: request.what });
-  }
-
-  /** Runs one request under its deadline. */
-  async function bounded<T>(
-    request: RequestOptions,
-    run: (signal: AbortSignal) => Promise<T>,
-    outer?: AbortSignal,
-  ): Promise<T> {
-    const timeoutMs = request.timeoutMs ?? options.requestTimeoutMs ?? DEFAULT_TIMEOUT_MS;
-    const limit = deadline(clock, timeoutMs, outer);
-    try {
-      return await run(limit.signal);
-    } catch (error) {
-      if (error instanceof OpenCodeError) throw error;
-      if (limit.signal.aborted && !outer?.aborted) {
-        throw new OpenCodeError(
-          "timeout",
-          `cannot ${request.what}: ${where} did not answer within ${timeoutMs / 1000} s`,
-          { hints: [LOOK_AT_THE_LOG], cause: error },
-        );
-      }
-      throw connectionError(error);
-    } finally {
-      limit.cancel();
-    }
-  }
-
-  function statusError(
-    { status, headers }: Response,
-    { body, what }: { body: string; what: string },
-  ): OpenCodeError {
-    const said = serverMessage(body);
-    const failed = `cannot ${what}: ${where} answered ${status}${said && `: ${said}`}`;
-    const retryAfterMs = retryAfter(headers.get("retry-after"), clock.now());
-    if (status === 401) {
-      const message = options.password === undefined
-        ? `${where} asks for a password, and none was sent`
-        : `${where} refused the user name or the password that was sent`;
-      const text = "set OPENCODE_SERVER_PASSWORD to the password that the server was started with";
-      return new OpenCodeError("unauthorized", message, { hints: [{ text }] });
-    }
-    if (status < 400) return notOpenCode();
-    if (status === 404) {
-      // OpenCode says so in JSON (1.1.53 to 1.18.33, measured); a proxy's page proves nothing.
-      if (!isJson(body)) return notOpenCode();
-      return new OpenCodeError("refused", failed, { kind: "not_found" });
-    }
-    if (status === 429) return new OpenCodeError("overloaded", failed, { retryAfterMs });
-    if (status < 500) return new OpenCodeError("refused", failed, { kind: "failed" });
-    return new OpenCodeError("server_error", failed, { hints: [LOOK_AT_THE_LOG], retryAfterMs });
-  }
-
-  function connectionError(error: unknown): OpenCodeError {
-    const reason = innermostReason(error);
-    if (/invalid HTTP/i.test(reason)) return notOpenCode(error);
-    return new OpenCodeError("unreachable", `cannot reach ${where}: ${reason}`, {
-      hints: [{
-        text: "Start with",
-        command: "systemctl --user start opencode",
-      }],
-      cause: error,
-      mayHaveArrived: !NEVER_CONNECTED.has(reason),
-    });
-  }
-
-  function notOpenCode(cause?: unknown): OpenCodeError {
-    return notOpenCodeAt(base, cause);
-  }
-
+/**
+ * A client of one server, as one project sees it. `onLost` is called when the server may be another
+ * one from now on: a request failed on its way, or an event stream ended.
+ */
+export function createHttp(options: HttpOptions, onLost: () => void = () => {}): Http {
+  const { directory, url: base } = options;
+  const { bounded, lose } = createBounds(options, onLost);
   return {
     url: base,
     directory,
 
     request: (path, request) =>
       bounded(request, async (signal) => {
-        const response = await send(path, { ...request, signal, accept: "application/json" });
+        const response = await send(options, path, {
+          ...request,
+          signal,
+          accept: "application/json",
+        });
         const text = await readText(response);
         if (response.status === 204) return undefined;
-        if (!isOfType(response, "application/json")) throw notOpenCode();
+        if (!isOfType(response, "application/json")) throw notOpenCodeAt(base);
         try {
           return JSON.parse(text);
         } catch (cause) {
-          throw garbledReply(base, request.what, "it is not JSON", cause);
+          throw malformedReply(base, request.what, "it is not JSON", cause);
         }
       }),
 
-    stream: (path, { signal }) => {
-      const request: RequestOptions = { what: "follow the events" };
+    stream: (path, { signal, ...scope }) => {
+      const request: RequestOptions = { what: "follow the events", ...scope };
       return bounded(request, async (limited) => {
-        const response = await send(path, {
+        const response = await send(options, path, {
           ...request,
           signal: limited,
           accept: "text/event-stream",
         });
-        if (response.body && isOfType(response, "text/event-stream")) return response.body;
+        if (response.body && isOfType(response, "text/event-stream")) {
+          return watched(response.body, lose);
+        }
         await response.body?.cancel();
-        throw notOpenCode();
+        throw notOpenCodeAt(base);
       }, signal);
     },
   };
+}
+
+/** `bounded` runs one request of a server that is the user's own, under its deadline. */
+function createBounds(
+  { clock, url: base, requireOwn, requestTimeoutMs }: HttpOptions,
+  onLost: () => void,
+) {
+  let isOwn = requireOwn === undefined;
+  const doubt = () => void (isOwn = requireOwn === undefined);
+
+  function lose(): void {
+    doubt();
+    onLost();
+  }
+
+  async function bounded<T>(
+    request: RequestOptions,
+    run: (signal: AbortSignal) => Promise<T>,
+    outer?: AbortSignal,
+  ): Promise<T> {
+    const timeoutMs = request.timeoutMs ?? requestTimeoutMs ?? DEFAULT_TIMEOUT_MS;
+    if (requireOwn && !isOwn) isOwn = await requireOwn();
+    const limit = deadline(clock, timeoutMs, outer);
+    try {
+      return await run(limit.signal);
+    } catch (error) {
+      doubt();
+      if (error instanceof OpenCodeError) throw error;
+      onLost();
+      if (limit.signal.aborted && !outer?.aborted) {
+        throw new OpenCodeError(
+          "timeout",
+          `cannot ${request.what}: OpenCode at ${base} did not answer within ${timeoutMs / 1000} s`,
+          { hints: [LOOK_AT_THE_LOG], cause: error },
+        );
+      }
+      throw connectionError(base, error);
+    } finally {
+      limit.cancel();
+    }
+  }
+
+  return { bounded, lose };
+}
+
+/** The same stream; `onEnd` is called before its reader knows that it has ended, in whatever way. */
+function watched(
+  body: ReadableStream<Uint8Array>,
+  onEnd: () => void,
+): ReadableStream<Uint8Array> {
+  const reader = body.getReader();
+  return new ReadableStream({
+    async pull(controller) {
+      const { value } = await reader.read().catch((error) => {
+        onEnd();
+        throw error;
+      });
+      if (value !== undefined) return controller.enqueue(value);
+      onEnd();
+      controller.close();
+    },
+    async cancel(reason) {
+      onEnd();
+      await reader.cancel(reason);
+    },
+  });
+}
+
+/** Where the server cannot use its settings, that; undefined for any other reply. */
+async function misconfigured(
+  body: string,
+  { url, readText = () => undefined }: HttpOptions,
+): Promise<OpenCodeError | undefined> {
+  if (!/^\s*{"name":\s*"Config/.test(body) || !isJson(body)) return undefined;
+  const { settingsFault } = await import("./settings_fault.ts");
+  const fault = settingsFault(JSON.parse(body), readText);
+  if (fault === undefined) return undefined;
+  const message = `OpenCode at ${url} cannot use its settings in ${fault}`;
+  return new OpenCodeError("misconfigured", message, { hints: [MEND_AND_RESTART] });
+}
+
+/** Sends, and hands back a reply with a 2xx status. */
+async function send(
+  options: HttpOptions,
+  path: string,
+  request: RequestOptions & { signal: AbortSignal; accept: string },
+): Promise<Response> {
+  const { url: base, transport = fetch } = options;
+  const url = new URL(base + path);
+  for (const [name, value] of Object.entries(request.search ?? {})) {
+    url.searchParams.set(name, value);
+  }
+  const body = request.body === undefined ? undefined : JSON.stringify(request.body);
+  const response = await transport(url, {
+    method: request.method ?? "GET",
+    headers: {
+      ...authorisation(options),
+      ...request.headers,
+      accept: request.accept,
+      ...(body !== undefined && { "content-type": "application/json" }),
+    },
+    // As a stream it cannot be sent again. Deno repeats any other request, POST too, whose
+    // connection broke before the answer (2.7.11, 2.9.6, measured): a prompt would run twice.
+    body: body === undefined ? undefined : new Blob([body]).stream(),
+    redirect: "manual",
+    signal: request.signal,
+  });
+  if (response.ok) return response;
+  const reply = await readText(response);
+  throw await misconfigured(reply, options) ??
+    statusError(options, response, { body: reply, what: request.what });
+}
+
+/** What a reply with a status that is no success means. */
+function statusError(
+  { url, clock, password, withheld }: HttpOptions,
+  { status, headers }: Response,
+  { body, what }: { body: string; what: string },
+): OpenCodeError {
+  const where = `OpenCode at ${url}`;
+  const said = serverMessage(body);
+  const failed = `cannot ${what}: ${where} answered ${status}${said && `: ${said}`}`;
+  const retryAfterMs = retryAfter(headers.get("retry-after"), clock.now());
+  if (status === 401) {
+    const message = password === undefined
+      ? `${where} asks for a password, and none was sent${withheld ? `: ${withheld.why}` : ""}`
+      : `${where} refused the user name or the password that was sent`;
+    const text = "set OPENCODE_SERVER_PASSWORD to the password that the server was started with";
+    return new OpenCodeError("unauthorized", message, { hints: [withheld?.hint ?? { text }] });
+  }
+  // Both generations have their methods right: 405 is the answer of the other one (measured).
+  if (status < 400 || status === 405) return notOpenCodeAt(url);
+  if (status === 404) {
+    // OpenCode says so in JSON (1.1.53 to 1.18.33, measured); a proxy's page proves nothing.
+    if (!isJson(body)) return notOpenCodeAt(url);
+    return new OpenCodeError("refused", failed, { kind: "not_found" });
+  }
+  if (status === 429) return new OpenCodeError("overloaded", failed, { retryAfterMs });
+  if (status < 500) return new OpenCodeError("refused", failed, { kind: "failed" });
+  return new OpenCodeError("server_error", failed, { hints: [LOOK_AT_THE_LOG], retryAfterMs });
+}
+
+/** Why there is no reply. */
+function connectionError(url: string, error: unknown): OpenCodeError {
+  const reason = innermostReason(error);
+  if (/invalid HTTP/i.test(reason)) return notOpenCodeAt(url, error);
+  return new OpenCodeError("unreachable", `cannot reach OpenCode at ${url}: ${reason}`, {
+    hints: [{
+      text: "Start with",
+      command: "systemctl --user start opencode",
+    }],
+    cause: error,
+    mayHaveArrived: !NEVER_CONNECTED.has(reason),
+  });
 }
 
 /** What answered on `url` does not behave as OpenCode. */
@@ -211,14 +298,14 @@ export function notOpenCodeAt(url: string, cause?: unknown): OpenCodeError {
 }
 
 /** A reply that lacks what is needed. `why` holds no raw foreign text. */
-export function garbledReply(
+export function malformedReply(
   url: string,
   what: string,
   why: string,
   cause?: unknown,
 ): OpenCodeError {
   return new OpenCodeError(
-    "garbled",
+    "malformed",
     `cannot ${what}: the reply of OpenCode at ${url} is not understood: ${why}`,
     {
       hints: [{
@@ -230,18 +317,10 @@ export function garbledReply(
   );
 }
 
-function scopeAndAuthorisation(options: HttpOptions): Record<string, string> {
-  const headers: Record<string, string> = {};
-  if (options.directory.includes("%")) {
-    headers["x-opencode-directory"] = encodeURIComponent(options.directory);
-  }
-  if (options.password !== undefined) {
-    const pair = new TextEncoder().encode(
-      `${options.username ?? "opencode"}:${options.password}`,
-    );
-    headers.authorization = `Basic ${btoa(String.fromCharCode(...pair))}`;
-  }
-  return headers;
+function authorisation({ username, password }: HttpOptions): Record<string, string> {
+  if (password === undefined) return {};
+  const pair = new TextEncoder().encode(`${username ?? "opencode"}:${password}`);
+  return { authorization: `Basic ${btoa(String.fromCharCode(...pair))}` };
 }
 
 function isOfType(response: Response, type: string): boolean {
@@ -257,22 +336,13 @@ async function readText(response: Response): Promise<string> {
     bytes += chunk.byteLength;
     if (bytes > REPLY_BYTES_MAX) {
       throw new OpenCodeError(
-        "garbled",
+        "malformed",
         `OpenCode sent a reply of more than ${REPLY_BYTES_MAX / 1024 / 1024} MiB`,
       );
     }
     text += decoder.decode(chunk, { stream: true });
   }
   return text + decoder.decode();
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** `Retry-After` of RFC 9110, 10.2.3: seconds or a date; in milliseconds, 60 s at most. */

@@ -1,6 +1,6 @@
 /**
- * What ralph knows of OpenCode, in ralph's own terms. `schema.ts` decodes the server's replies and
- * events, which differ between versions, into these; nothing else in the program sees raw JSON.
+ * What ralph knows of OpenCode, in ralph's own terms. The `schema.ts` of each generation decodes the
+ * server's replies and events into these; nothing else in the program sees raw JSON.
  */
 
 /** A conversation on the server. */
@@ -19,17 +19,27 @@ export interface OpenCodeSession {
 /** What the server says a conversation is doing. One that it does not list is idle, or not started. */
 export type Busy =
   | { type: "busy" }
+  /** Idle itself, while a command that it began runs in the background: its end wakes it up. */
+  | { type: "job"; command: string }
   /** Waiting to ask the provider again. `nextAt` in epoch milliseconds. */
   | { type: "retry"; attempt: number; message: string; nextAt: number };
 
-export interface Tokens {
+/** How a turn ended that is not at work any more. */
+export interface TurnRecord {
+  /** Undefined: this version writes down no more than its messages. */
+  outcome?: "succeeded" | "failed" | "interrupted";
+  error?: AgentError;
+}
+
+/** Tokens by kind, each counted once; the store has the same names. */
+interface Tokens {
   /** Without those read from the cache. */
-  input: number;
+  inputTokens: number;
   /** Without those of reasoning. */
-  output: number;
-  reasoning: number;
-  cacheRead: number;
-  cacheWrite: number;
+  outputTokens: number;
+  reasoningTokens: number;
+  cacheReadTokens: number;
+  cacheWriteTokens: number;
 }
 
 /** What a model costs, in US dollars for a million tokens. */
@@ -58,7 +68,7 @@ export interface MessageHead {
   id: string;
   sessionId: string;
   role: "user" | "assistant";
-  /** Epoch milliseconds; absent while it is being written, and for ever after the server died. */
+  /** Epoch milliseconds; absent while it is being written, and forever after the server died. */
   completedAt?: number;
   /** Why the model stopped: `stop`, `tool-calls`, `length`, `content-filter`, `unknown`, `other`. */
   finish?: string;
@@ -71,14 +81,25 @@ export interface MessageHead {
   costUsd: number;
 }
 
+/** A call of a tool that has begun, in epoch milliseconds of the server; one without an end broke off. */
+export interface ToolRun {
+  start: number;
+  end?: number;
+  /** `bash`, `edit`, `read`, … */
+  tool: string;
+  /** What the agent handed to it. */
+  input: Record<string, unknown>;
+  /** A rule of the user's own settings refused the call. */
+  refused?: boolean;
+}
+
 export interface Message extends MessageHead {
   /** Its text parts, joined by newlines: without thinking, tools and text that the server added. */
   text: string;
-  /** When its tools ran, in epoch milliseconds of the server; one without an end broke off. */
-  toolRuns: readonly { start: number; end?: number }[];
+  toolRuns: readonly ToolRun[];
 }
 
-/** The agent waits for leave to do something. */
+/** The agent waits for permission to do something. */
 export interface PermissionRequest {
   id: string;
   sessionId: string;
@@ -91,7 +112,31 @@ export interface PermissionRequest {
 export interface QuestionRequest {
   id: string;
   sessionId: string;
-  questions: { header: string; question: string; options: string[] }[];
+  questions: {
+    header: string;
+    question: string;
+    options: string[];
+    /** In OpenCode 2: where its answer goes. `choice`: nothing but one of the options. */
+    field?: { key: string; takes: "text" | "texts" | "choice" };
+  }[];
+}
+
+/** Of the rules that match, the last one counts. `*` stands for any text. */
+export interface Rule {
+  /** A tool, or what several have in common: `bash`, `edit`, `external_directory`, `*`. */
+  permission: string;
+  pattern: string;
+  /** `allow`, `ask`, `deny`. */
+  action: string;
+}
+
+export interface Agent {
+  name: string;
+  /** `primary`, `subagent`, `all`. */
+  mode: string;
+  hidden: boolean;
+  /** The user's, after OpenCode's own. */
+  rules: readonly Rule[];
 }
 
 export type ToolStatus = "pending" | "running" | "completed" | "error";
@@ -128,6 +173,8 @@ export type AgentEvent =
     title: string;
     input: Record<string, unknown>;
     error?: string;
+    /** A rule of the user's own settings refused it. */
+    refused: boolean;
   }
   | { type: "permission"; request: PermissionRequest }
   | { type: "question"; request: QuestionRequest };

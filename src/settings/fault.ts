@@ -2,7 +2,7 @@
 import type * as z from "zod";
 import type { Hint, RalphError } from "../error.ts";
 import type { JsonMember, JsonNode } from "../task/json_scan.ts";
-import { nearest } from "../task/nearest.ts";
+import { didYouMean } from "../task/did_you_mean.ts";
 import { prdError, type Source, textAt } from "../task/source.ts";
 import { plain } from "../terminal/plain.ts";
 import { limitsSchema, settingsSchema } from "./schema.ts";
@@ -68,7 +68,7 @@ function faultOf(
 
 function unknownName(place: Place, { key, keyStart }: JsonMember): Fault {
   const known = Object.keys(schemasAt(place));
-  const near = nearest(key, known);
+  const near = didYouMean(key, known);
   const where = place.length === 0 ? "the settings have" : `\`${nameOf(place)}\` has`;
   return {
     offset: keyStart,

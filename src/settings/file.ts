@@ -1,25 +1,23 @@
 /** One settings file: its bytes in, what it says out. */
 import * as path from "node:path";
 import { readGates } from "../task/gate.ts";
-import { scanJson } from "../task/json_scan.ts";
-import { openSource, prdError, type PrdFile, requireUtf8 } from "../task/source.ts";
+import { type JsonNode, scanJson } from "../task/json_scan.ts";
+import { openSource, prdError, type PrdFile, requireUtf8, type Source } from "../task/source.ts";
+import { plain } from "../terminal/plain.ts";
 import { firstFault, nodeAt, refuseDoubles } from "./fault.ts";
 import { type SettingsFile, settingsSchema } from "./schema.ts";
 import { type Refuse, serverUrl } from "./server_url.ts";
-import { MINUTE_MS, type SettingsPart } from "./settings.ts";
+import { MINUTE_MS, SETTINGS_BYTES_MAX, type SettingsPart } from "./settings.ts";
 import { parseModel } from "./values.ts";
 
-/** In bytes. No honest settings come near. */
-const SIZE_MAX = 64 * 1024;
-
 /**
- * Reads `ralph.json` or `config.json`. Throws `RalphError` (`usage`) with the place of the first
+ * Reads `ralph.json` or, `isOwn`, the user's `config.json`. Throws `RalphError` (`usage`) with the place of the first
  * fault.
  */
-export function readSettingsFile(file: PrdFile): SettingsPart {
+export function readSettingsFile(file: PrdFile & { isOwn: boolean }): SettingsPart {
   const source = openSource(file, "the settings");
-  if (file.bytes.length > SIZE_MAX) {
-    throw prdError(source, 0, `the file is larger than ${SIZE_MAX / 1024} KiB`);
+  if (file.bytes.length > SETTINGS_BYTES_MAX) {
+    throw prdError(source, 0, `the file is larger than ${SETTINGS_BYTES_MAX / 1024} KiB`);
   }
   requireUtf8(source);
   const root = scanJson(source);
@@ -31,14 +29,46 @@ export function readSettingsFile(file: PrdFile): SettingsPart {
   });
   const checked = settingsSchema.safeParse(JSON.parse(new TextDecoder().decode(file.bytes)));
   if (!checked.success) throw firstFault(source, root, checked.error.issues);
+  refuseAbsoluteGlobs(source, root, checked.data.protect);
+  if (!file.isOwn && checked.data.outside) {
+    const { start } = nodeAt(root, ["outside"]) ?? root;
+    throw prdError(source, start, "`outside` counts only in your own settings, `config.json`");
+  }
   const refuseServer: Refuse = (reason, hints) =>
     prdError(source, (nodeAt(root, ["server"]) ?? root).start, reason, hints);
   const folder = path.dirname(file.path);
-  return { ...partOf(checked.data, { folder, refuseServer }), verify: gates };
+  const part = partOf(checked.data, { folder, refuseServer });
+  // The prompt that the user names is theirs, wherever it is.
+  const outside = [part.prompt ?? [], checked.data.outside ?? []].flat();
+  return { ...part, ...file.isOwn && outside.length > 0 && { outside }, verify: gates };
+}
+
+/** A leading `/` is the project root: an absolute path would protect nothing without a word. */
+function refuseAbsoluteGlobs(source: Source, root: JsonNode, globs: readonly string[] = []): void {
+  const folder = path.dirname(source.path);
+  const index = globs.findIndex((glob) => glob.replace(/^!/, "").startsWith(`${folder}/`));
+  if (index < 0) return;
+  const relative = globs[index].replace(`${folder}/`, "");
+  const { start } = nodeAt(root, ["protect", index]) ?? root;
+  throw prdError(source, start, `\`protect[${index}]\` must be a path from the project root on`, [
+    { text: `write for example \`"protect": ${plain(JSON.stringify([relative]), 200)}\`` },
+  ]);
 }
 
 function partOf(
-  { server, model, agent, prompt, protect, tests, baseBranch, limits = {} }: SettingsFile,
+  {
+    server,
+    model,
+    agent,
+    prompt,
+    gateEnv,
+    protect,
+    tests,
+    commit,
+    finish,
+    baseBranch,
+    limits = {},
+  }: SettingsFile,
   { folder, refuseServer }: { folder: string; refuseServer: Refuse },
 ): SettingsPart {
   return {
@@ -46,8 +76,11 @@ function partOf(
     model: given(model, modelOf),
     agent,
     prompt: given(prompt, (file) => path.resolve(folder, file)),
+    gateEnv,
     protect,
     tests,
+    commit,
+    finish,
     baseBranch,
     limits: {
       iterations: limits.iterations,

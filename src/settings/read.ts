@@ -2,43 +2,87 @@
 import * as path from "node:path";
 import { RalphError } from "../error.ts";
 import { plain } from "../terminal/plain.ts";
-import { serverUrl } from "./server_url.ts";
-import { mergeSettings, type Settings, type SettingsPart } from "./settings.ts";
+import { seeWhatItIs, shellWord } from "../terminal/shell_word.ts";
+import { flatSettings, type SettingSource } from "./flat.ts";
+import { DEFAULT_SERVER_URL, serverUrl } from "./server_url.ts";
+import { mergeSettings, type Settings, SETTINGS_BYTES_MAX, type SettingsPart } from "./settings.ts";
 import { readVariables, unknownVariables } from "./variables.ts";
 
-export interface SettingsSources {
+type ReadFile = (path: string, maxBytes: number) => Uint8Array | undefined;
+
+interface SettingsSources {
   readonly projectRoot: string;
   /** The value of a variable; undefined when it is unset or empty. */
   readonly environment: (name: string) => string | undefined;
   /** The names of all variables, to tell of those that are mistyped. */
   readonly variableNames: readonly string[];
-  /** The file's bytes; undefined when there is no such file. */
-  readonly readFile: (path: string) => Uint8Array | undefined;
+  /** The file's bytes; undefined when there is no such file. Throws for one of more than `maxBytes`. */
+  readonly readFile: ReadFile;
   /** `server` as it was typed: it is checked here. */
   readonly flags: SettingsPart;
 }
 
 /**
  * The settings for a project: later wins of the user's `config.json`, the project's `ralph.json`,
- * variables and flags. `warnings` are lines to show. Throws `RalphError` (`usage`) for whatever is
+ * variables and flags. `sources` says where each comes from that is not the default, by its name in
+ * `ralph.json`; `warnings` are lines to show. Throws `RalphError` (`usage`) for whatever is
  * wrong in one of them.
  */
 export async function readSettings(
   { projectRoot, environment, variableNames, readFile, flags }: SettingsSources,
-): Promise<{ settings: Settings; warnings: readonly string[] }> {
-  const files = [configPath(environment), projectSettingsPath(projectRoot)].flatMap((path) => {
-    const bytes = path === undefined ? undefined : bytesOf(path, readFile);
-    return path === undefined || bytes === undefined ? [] : [{ path, bytes }];
-  });
-  const parts = [
-    ...await readFiles(files),
-    ...readVariables(environment),
-    { ...flags, server: flags.server === undefined ? undefined : serverUrl(flags.server) },
+): Promise<{
+  settings: Settings;
+  sources: Readonly<Record<string, SettingSource>>;
+  warnings: readonly string[];
+}> {
+  const server = flags.server === undefined ? undefined : serverUrl(flags.server);
+  const parts: readonly SourcedPart[] = [
+    ...await readPart("config.json", configPath(environment), readFile),
+    ...await readPart("ralph.json", projectSettingsPath(projectRoot), readFile),
+    ...readVariables(environment).map((part) => ({ from: "variable", part } as const)),
+    { from: "flag", part: { ...flags, server } },
   ];
-  return { settings: mergeSettings(parts), warnings: unknownVariables(variableNames) };
+  const settings = mergeSettings(parts.map(({ part }) => part));
+  const ofUser = parts.filter(({ from }) => from !== "ralph.json");
+  return {
+    settings: { ...settings, serverOfProject: !namesServer(ofUser, settings.server) },
+    sources: Object.fromEntries(
+      parts.flatMap(({ from, part }) =>
+        Object.keys(flatSettings(part)).map((name) => [name, from])
+      ),
+    ),
+    warnings: unknownVariables(variableNames),
+  };
 }
 
-/** The project's settings. They belong to the judge: the agent may write there. */
+interface SourcedPart {
+  from: SettingSource;
+  part: SettingsPart;
+}
+
+/**
+ * Whether it is the user who names this server: as the usual one, in `config.json` or in RALPH_SERVER.
+ * False where those cannot be read.
+ */
+export async function userNamesServer(
+  url: string,
+  { environment, readFile }: Pick<SettingsSources, "environment" | "readFile">,
+): Promise<boolean> {
+  try {
+    const ofUser = await readPart("config.json", configPath(environment), readFile);
+    const variables = readVariables(environment).map((part) => ({ part }));
+    return namesServer([...ofUser, ...variables], url);
+  } catch (error) {
+    if (error instanceof RalphError) return false;
+    throw error;
+  }
+}
+
+function namesServer(parts: readonly Pick<SourcedPart, "part">[], url: string): boolean {
+  return [DEFAULT_SERVER_URL, ...parts.map(({ part }) => part.server)].includes(url);
+}
+
+/** The project's settings. They are protected: the agent may write there. */
 export function projectSettingsPath(projectRoot: string): string {
   return path.join(projectRoot, "ralph.json");
 }
@@ -47,35 +91,42 @@ export function projectSettingsPath(projectRoot: string): string {
  * The user's settings; undefined when the environment does not say where. A relative
  * XDG_CONFIG_HOME is ignored, as the XDG Base Directory Specification asks.
  */
-function configPath(environment: (name: string) => string | undefined): string | undefined {
+export function configPath(environment: (name: string) => string | undefined): string | undefined {
   const home = environment("HOME") ?? "";
   const folder = [environment("XDG_CONFIG_HOME") ?? "", path.join(home, ".config")]
     .find(path.isAbsolute);
   return folder && path.join(folder, "ralph", "config.json");
 }
 
-function bytesOf(
-  path: string,
-  readFile: (path: string) => Uint8Array | undefined,
-): Uint8Array | undefined {
+function bytesOf(path: string, readFile: ReadFile): Uint8Array | undefined {
   try {
-    return readFile(path);
+    return readFile(path, SETTINGS_BYTES_MAX);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new RalphError(
       "usage",
       `cannot read the settings ${plain(path)}: ${plain(reason, 200)}`,
-      [],
+      [seeWhatItIs(path)],
       { cause: error },
     );
   }
 }
 
-async function readFiles(
-  files: readonly { path: string; bytes: Uint8Array }[],
-): Promise<readonly SettingsPart[]> {
-  if (files.length === 0) return [];
+/** What a file says: one part, or none where there is no such file. */
+async function readPart(
+  from: "config.json" | "ralph.json",
+  path: string | undefined,
+  readFile: ReadFile,
+): Promise<readonly SourcedPart[]> {
+  const bytes = path === undefined ? undefined : bytesOf(path, readFile);
+  if (path === undefined || bytes === undefined) return [];
   // Loads zod: only where there is something to check.
   const { readSettingsFile } = await import("./file.ts");
-  return files.map(readSettingsFile);
+  try {
+    return [{ from, part: readSettingsFile({ path, bytes, isOwn: from === "config.json" }) }];
+  } catch (error) {
+    if (!(error instanceof RalphError)) throw error;
+    const see = { text: "see the file", command: `cat ${shellWord(path)}` };
+    throw new RalphError(error.kind, error.message, [...error.hints, see], { cause: error });
+  }
 }

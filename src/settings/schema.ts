@@ -3,6 +3,8 @@
  * errors show; descriptions and defaults are for the JSON Schema that tools/schema.ts makes.
  */
 import * as z from "zod";
+import { BRANCH_NAME } from "../task/branch_name.ts";
+import { globProblem } from "./glob.ts";
 import { DEFAULT_SETTINGS, DURATION_MS_MAX, MINUTE_MS } from "./settings.ts";
 import { MODEL, WANTED } from "./values.ts";
 
@@ -12,6 +14,11 @@ const { limits } = DEFAULT_SETTINGS;
 function text(wanted: string, pattern = /^[^\p{Cc}]+$/u) {
   return z.string(wanted).regex(pattern, wanted);
 }
+
+const glob = text("a glob").superRefine((value, context) => {
+  const problem = globProblem(value);
+  if (problem !== undefined) context.addIssue({ code: "custom", message: problem });
+});
 
 const count = z.int(WANTED.count).min(1, WANTED.count);
 
@@ -23,7 +30,7 @@ const moneyWanted = "an amount in US dollars above 0";
 
 export const limitsSchema = z.strictObject({
   iterations: count.optional().meta({
-    description: "Turns round the loop in one session.",
+    description: "Iterations of one session.",
     default: limits.iterations,
     examples: [20],
   }),
@@ -45,7 +52,8 @@ export const limitsSchema = z.strictObject({
     examples: [90],
   }),
   silenceMinutes: minutes.optional().meta({
-    description: "How long the agent may show no sign of life while it is said to work.",
+    description:
+      "How long the agent may be silent, and run no tool, while the server lists it as at work.",
     default: limits.silenceMs / MINUTE_MS,
     examples: [15],
   }),
@@ -114,20 +122,47 @@ export const settingsSchema = z.strictObject({
     description: "A template in place of ralph's own prompt; relative to the folder of this file.",
     examples: ["prompts/story.md"],
   }),
+  outside: z.array(text("an absolute path", /^\/[^\p{Cc}]*$/u), "a list of folders").optional()
+    .meta({
+      description:
+        "Folders outside of the project that a task may be in, or lead to by a link. Only in your own settings.",
+      default: [],
+      examples: [["/home/me/tasks"]],
+    }),
   // src/task/gate.ts reads it, and tools/schema.ts describes it.
   verify: z.unknown().optional(),
-  protect: z.array(text("a glob"), "a list of globs").optional().meta({
-    description: "Files that gates use as they were at the session's start. From the project root.",
+  gateEnv: z.array(
+    text("the name of a variable, or its beginning and `*`", /^[A-Za-z_]\w*\*?$/),
+    "a list of variables",
+  ).optional().meta({
+    description: "Variables of your shell that gates get beside the usual ones.",
     default: [],
-    examples: [["tests/**"]],
+    examples: [["DATABASE_URL", "AWS_*"]],
+  }),
+  protect: z.array(glob, "a list of globs").optional().meta({
+    description:
+      "Files as of the session's start with which gates have to pass too, as globs from " +
+      "the project root. `!glob` gives files to the agent.",
+    default: [],
+    examples: [["tests/**", "build.mjs", "!app.js"]],
   }),
   tests: z.enum(["counted", "trusted"], '"counted" or "trusted"').optional().meta({
     description: "Whether tests that vanish or are newly skipped take back the iteration's claim.",
     default: DEFAULT_SETTINGS.tests,
     examples: ["trusted"],
   }),
-  // No option for git, and no name that it refuses: git-check-ref-format(1).
-  baseBranch: text("the name of a branch", /^(?!-)[^\p{Cc} ~^:?*[\\]+$/u).optional().meta({
+  commit: z.enum(["ralph", "agent"], '"ralph" or "agent"').optional().meta({
+    description: "Who commits what a claim that holds leaves uncommitted.",
+    default: DEFAULT_SETTINGS.commit,
+    examples: ["agent"],
+  }),
+  finish: z.enum(["commit", "tree"], '"commit" or "tree"').optional().meta({
+    description:
+      "Where all gates run before a session completes: in a clean checkout, or in the work tree.",
+    default: DEFAULT_SETTINGS.finish,
+    examples: ["tree"],
+  }),
+  baseBranch: text("the name of a branch", BRANCH_NAME).optional().meta({
     description: "What a task's branch is created from. The current branch when absent.",
     examples: ["main"],
   }),

@@ -1,4 +1,4 @@
-/** What a run of the loop can be told: the result of all sources, its defaults, and their order. */
+/** The settings of a run of the loop: the result of all sources, its defaults, and their order. */
 import type { Gate } from "../task/gate.ts";
 import { DEFAULT_SERVER_URL } from "./server_url.ts";
 
@@ -37,18 +37,28 @@ export interface Limits {
 export interface Settings {
   /** Origin of the OpenCode server, as `serverUrl` hands it back. */
   readonly server: string;
+  /** Only the project's own `ralph.json` names that server: the user's password is not for it. */
+  readonly serverOfProject: boolean;
   /** Absent: the server's choice. */
   readonly model?: { readonly providerId: string; readonly modelId: string };
   /** Absent: the server's choice. */
   readonly agent?: string;
   /** Absolute path of a template that replaces ralph's own prompt. */
   readonly prompt?: string;
+  /** Absolute paths, of the user's own settings: what a task may use beside its project. */
+  readonly outside: readonly string[];
   /** Gates of every task. */
   readonly verify: readonly Gate[];
-  /** Globs of files that are the judge's, from the project root. */
+  /** Names of variables that gates get beside the usual ones; `AWS_*` stands for all that begin so. */
+  readonly gateEnv: readonly string[];
+  /** Globs of protected files, from the project root. */
   readonly protect: readonly string[];
   /** Whether tests that vanish or are skipped take back a claim (`counted`), or not (`trusted`). */
   readonly tests: "counted" | "trusted";
+  /** Who commits what a claim that holds has left: ralph, or nobody but the agent. */
+  readonly commit: "ralph" | "agent";
+  /** Where all gates pass before a session completes: in a clean checkout, or in the work tree. */
+  readonly finish: "commit" | "tree";
   /** What a task's branch is created from; absent: the current branch. */
   readonly baseBranch?: string;
   readonly limits: Limits;
@@ -56,8 +66,11 @@ export interface Settings {
 
 /** What one source says. An undefined value says nothing. */
 export type SettingsPart =
-  & Partial<Omit<Settings, "limits">>
+  & Partial<Omit<Settings, "limits" | "serverOfProject">>
   & { readonly limits?: Partial<Limits> };
+
+/** Of one settings file, in bytes. No honest settings come near. */
+export const SETTINGS_BYTES_MAX = 64 * 1024;
 
 export const SECOND_MS = 1_000;
 export const MINUTE_MS = 60 * SECOND_MS;
@@ -68,14 +81,19 @@ export const DURATION_MS_MAX = 24 * 24 * HOUR_MS;
 
 export const DEFAULT_SETTINGS: Settings = {
   server: DEFAULT_SERVER_URL,
+  serverOfProject: false,
+  outside: [],
   verify: [],
+  gateEnv: [],
   protect: [],
   tests: "counted",
+  commit: "ralph",
+  finish: "commit",
   limits: {
     iterations: 10,
     // A story that needs more than an hour of work is too large for one context.
     turnMs: 1 * HOUR_MS,
-    // More than the longest silent tool: OpenCode ends a shell command after at most 10 minutes.
+    // Of the model alone: a tool that runs is a sign of life.
     silenceMs: 15 * MINUTE_MS,
     // Honest turns stay far below; a turn that loops makes four calls a second (1.1.53, measured).
     modelCalls: 300,
@@ -85,7 +103,7 @@ export const DEFAULT_SETTINGS: Settings = {
     serverAwayMs: 30 * MINUTE_MS,
     // Subscriptions refuse for windows of up to 5 hours.
     rateLimitMs: 6 * HOUR_MS,
-    // An answer that breaks off is asked for again at once and for ever (1.1.53, 1.18.33, measured).
+    // An answer that breaks off is asked for again at once, forever (1.1.53, 1.18.33, measured).
     brokenAnswers: 5,
     // A loop of them makes two to four a second (1.1.53, 1.18.33, measured), each a long, paid call.
     compactions: 10,
@@ -99,6 +117,14 @@ export function mergeSettings(parts: readonly SettingsPart[]): Settings {
     ...said(part),
     limits: { ...merged.limits, ...said(part.limits ?? {}) },
   }), DEFAULT_SETTINGS);
+}
+
+/** Where the files of a task may be. */
+export function allowedFolders(
+  projectRoot: string,
+  { outside }: Pick<Settings, "outside">,
+): readonly string[] {
+  return [projectRoot, ...outside];
 }
 
 function said<T extends object>(part: T): T {

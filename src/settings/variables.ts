@@ -1,7 +1,8 @@
 /** The settings that come from the environment. */
 import { RalphError } from "../error.ts";
-import { nearest } from "../task/nearest.ts";
+import { didYouMean } from "../task/did_you_mean.ts";
 import { plain } from "../terminal/plain.ts";
+import { shellWord } from "../terminal/shell_word.ts";
 import { type Refuse, serverUrl } from "./server_url.ts";
 import type { Limits, SettingsPart } from "./settings.ts";
 import { parseCount, type Parsed, parseDuration, parseModel, parseMoney } from "./values.ts";
@@ -46,7 +47,10 @@ export function readVariables(
   return Object.entries(VARIABLES).flatMap(([name, { read, example }]) => {
     const text = environment(name);
     if (text === undefined) return [];
-    const forExample = { text: "for example", command: `export ${name}=${example}` };
+    const forExample = {
+      text: "for example",
+      command: `export ${shellWord(name)}=${shellWord(example)}`,
+    };
     return [
       read(
         text,
@@ -67,7 +71,7 @@ export function readVariables(
 export function unknownVariables(names: readonly string[]): readonly string[] {
   const known = Object.keys(VARIABLES);
   return names.filter((name) => name.startsWith("RALPH_") && !known.includes(name)).map((name) => {
-    const near = nearest(name, known);
+    const near = didYouMean(name, known);
     return `the variable ${plain(name, 80)} is no setting${near ? `: did you mean ${near}?` : ""}`;
   });
 }

@@ -2,77 +2,48 @@
 import * as path from "node:path";
 import { type Hint, RalphError } from "../error.ts";
 import { plain } from "../terminal/plain.ts";
-import { checkTaskName, isPlainWord, taskNameProblem } from "./name.ts";
-import { nearest } from "./nearest.ts";
+import { shellWord } from "../terminal/shell_word.ts";
+import { checkTaskName, isPlainWord } from "./name.ts";
+import {
+  inspect,
+  inspectFile,
+  isPrdName,
+  listPlaces,
+  LOOKED_IN,
+  nameOfFile,
+  notInGit,
+  SHOWN_MAX,
+  TASKS,
+  type Tree,
+} from "./places.ts";
+import { callName, type Task } from "./task_files.ts";
+import { didYouMean } from "./did_you_mean.ts";
 
-const TASKS = "tasks";
-/** What makes a folder a task. The first PRD that is there is the one that counts. */
-const TASK_FILES: readonly string[] = ["prd.json", "prd.md", "prompt.md"];
-const FOLDER_HINT: Hint = {
-  text: `a task is a folder with its PRD in it: \`${TASKS}/<name>/prd.md\``,
-};
 /** Names listed in a hint: more do not help, and there can be hundreds. */
 const LISTED_MAX = 12;
-const SHOWN_MAX = 200;
 
-/** The file system as this room sees it. Paths are absolute. */
-export interface Tree {
-  /** The path with every link followed; undefined when it does not exist. */
-  realPath(path: string): string | undefined;
-  /** Of what the path leads to, links followed; undefined for neither, or when it does not exist. */
-  kind(path: string): "file" | "directory" | undefined;
-  /** The names in a folder, in any order; none when it cannot be read. */
-  list(path: string): readonly string[];
-}
-
-export interface Task {
-  /** The folder's name. */
-  name: string;
-  /** Real path of the folder. */
-  dir: string;
-  /** Real path of the folder's git root; in a worktree that of the worktree. */
-  projectRoot: string;
-  /** Real path of `prd.json`, else of `prd.md`. */
-  prdPath?: string;
-  /** Real path of `prompt.md`. */
-  promptPath?: string;
+interface FindOptions {
+  cwd: string;
+  tree: Tree;
+  /** Where that is known already: a real path to a task does not tell by which way one came. */
+  projectRoot?: string;
 }
 
 /**
- * The task that `argument` means. A name without `/` is a folder in `tasks/` at the git root of
- * `cwd`, and nothing else. Anything else is a path to the folder or to its PRD, from `cwd` or else
- * from the git root. Throws `RalphError`: `usage` for what cannot be a task, `not_found` else.
+ * The task that `argument` means. A name without `/` is that of a task in the places of the project of
+ * `cwd` (`places.ts`). Anything else is a path to its folder or to its PRD, from `cwd` or else from the
+ * git root. Throws `RalphError`: `usage` for what cannot be a task, `not_found` else.
  */
-export function findTask(argument: string, options: { cwd: string; tree: Tree }): Task {
-  const isPath = argument.includes("/") || argument === "." || argument === "..";
+export function findTask(argument: string, options: FindOptions): Task {
+  const isPath = argument.includes("/") || argument === "." || argument === ".." ||
+    isPrdName(argument) && !argument.includes("\0") &&
+      options.tree.kind(path.resolve(options.cwd, argument)) === "file";
   return isPath ? findByPath(argument, options) : findByName(argument, options);
 }
 
-/**
- * The tasks of a project, sorted by name: the folders in `tasks/` with a PRD or a `prompt.md`. A
- * folder whose name cannot be a task's is left out, and one reached by two names comes once.
- */
+/** The tasks of a project, sorted by name, each once. */
 export function listTasks(projectRoot: string, tree: Tree): readonly Task[] {
-  const tasks = new Map<string, Task>();
-  const once = listingOnce(tree);
-  for (const name of once.list(path.join(projectRoot, TASKS))) {
-    const task = inspect(path.join(projectRoot, TASKS, name), once);
-    if (!(task instanceof RalphError)) tasks.set(task.dir, task);
-  }
-  return [...tasks.values()].toSorted((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
-}
-
-/** Reads each folder once: all tasks of a project look for their git root in the same ones. */
-function listingOnce(tree: Tree): Tree {
-  const lists = new Map<string, readonly string[]>();
-  return {
-    ...tree,
-    list(folder) {
-      const names = lists.get(folder) ?? tree.list(folder);
-      lists.set(folder, names);
-      return names;
-    },
-  };
+  return listPlaces(projectRoot, tree).tasks;
 }
 
 /**
@@ -96,29 +67,53 @@ function isGitRoot(folder: string, tree: Tree): boolean {
   return kind === "file" || kind === "directory" && tree.list(dotGit).includes("HEAD");
 }
 
-function findByName(name: string, { cwd, tree }: { cwd: string; tree: Tree }): Task {
+function findByName(name: string, { cwd, tree }: FindOptions): Task {
   checkTaskName(name);
   const root = findProjectRoot(cwd, tree);
   if (root === undefined) throw notInGit(`task \`${plain(name)}\``, cwd);
 
-  // The name is compared, never put into a path: only what is listed in tasks/ can be opened.
+  // The name is compared, never put into a path: only what is listed can be opened.
+  const { tasks, refused } = listPlaces(root, tree);
   const folder = path.join(root, TASKS);
   const entries = tree.list(folder);
-  const alike = entries.filter((entry) => entry.normalize("NFC") === name.normalize("NFC"));
+  const same = (one: string) => one.normalize("NFC") === name.normalize("NFC");
+  const alike = entries.filter(same);
   const entry = entries.includes(name) ? name : alike.length === 1 ? alike[0] : undefined;
-  if (entry !== undefined) return orThrow(inspect(path.join(folder, entry), tree));
-
-  const tasks = listTasks(root, tree);
-  // A link's task is listed by the name of the folder that it leads to.
-  const linked = tasks.find((task) => task.name === name);
-  if (linked) return linked;
+  const place = entry === undefined ? undefined : path.join(folder, entry);
+  const real = place === undefined ? undefined : tree.realPath(place);
+  // a link has the name of what it leads to, and can be called by its own
+  const links = entries.filter((one) => isPrdName(one) && same(nameOfFile(one)))
+    .map((one) => tree.realPath(path.join(folder, one)));
+  const named = tasks.filter(({ dir, name: other }) =>
+    dir === real || other === (entry ?? name) || links.includes(dir)
+  );
+  if (named.length === 1) return named[0];
+  if (named.length > 1) throw severalOf(name, named);
+  const byFile = tasks.filter((task) => task.prdPath && same(path.parse(task.prdPath).name));
+  if (byFile.length === 1) return byFile[0];
+  if (byFile.length > 1) throw severalOf(name, byFile);
+  if (place !== undefined && !isPrdName(name)) {
+    return orThrow(inspect(place, { tree, projectRoot: root }));
+  }
+  const bad = refused.find((one) => same(one.name) || same(path.parse(one.name).name));
+  if (bad) throw bad.error;
   const reason = tree.kind(folder) === "directory"
     ? `there is no such folder in ${plain(folder, SHOWN_MAX)}`
     : `there is no folder \`${TASKS}/\` in ${plain(root, SHOWN_MAX)}`;
-  throw notFound(`task \`${plain(name)}\``, { reason, name, tasks });
+  throw notFound(`task \`${plain(name)}\``, { reason, name, isNamed: true, tasks, entries });
 }
 
-function findByPath(argument: string, { cwd, tree }: { cwd: string; tree: Tree }): Task {
+function severalOf(name: string, tasks: readonly Task[]): RalphError {
+  return new RalphError(
+    "usage",
+    `\`${plain(name)}\` can mean ${tasks.length} tasks; name one by its path`,
+    tasks.slice(0, LISTED_MAX).map(({ dir, projectRoot }) => ({
+      text: plain(path.relative(projectRoot, dir) || ".", SHOWN_MAX),
+    })),
+  );
+}
+
+function findByPath(argument: string, { cwd, tree, projectRoot }: FindOptions): Task {
   const shown = plain(argument, SHOWN_MAX);
   if (argument.includes("\0")) {
     throw new RalphError("usage", `\`${shown}\` cannot be a path: it holds a NUL character`);
@@ -128,77 +123,45 @@ function findByPath(argument: string, { cwd, tree }: { cwd: string; tree: Tree }
   if (root !== undefined) places.push(path.resolve(root, argument));
   const found = places
     .filter((place) => tree.kind(place) !== undefined)
-    .map((place) => tree.kind(place) === "file" ? inspectFile(place, tree) : inspect(place, tree));
+    .map((place) => {
+      const isFile = tree.kind(place) === "file";
+      const folder = isFile ? path.dirname(place) : place;
+      const at = { tree, projectRoot: projectRoot ?? projectOf(folder, { root, tree }) };
+      return isFile ? inspectFile(place, at) : inspect(place, at);
+    });
   const task = found.find((one) => !(one instanceof RalphError)) ?? found.at(0);
   if (task) return orThrow(task);
+  const name = path.basename(argument);
+  const isNamed = root !== undefined &&
+    path.resolve(cwd, argument) === path.join(root, TASKS, name);
   throw notFound(`task at \`${shown}\``, {
     reason: "there is no such file or folder",
-    name: path.basename(argument),
+    name,
+    isNamed,
     tasks: root === undefined ? [] : listTasks(root, tree),
+    entries: root === undefined ? [] : tree.list(path.join(root, TASKS)),
   });
 }
 
-/** The task that this file is the PRD or the prompt of, or why it is not. */
-function inspectFile(file: string, tree: Tree): Task | RalphError {
-  const task = inspect(path.dirname(file), tree);
-  const isTask = !(task instanceof RalphError);
-  const real = tree.realPath(file);
-  if (isTask && (real === task.prdPath || real === task.promptPath)) return task;
-  if (!isTask && TASK_FILES.includes(path.basename(file).toLowerCase())) return task;
-  return new RalphError("usage", `${plain(file, SHOWN_MAX)} is not the PRD of a task`, [
-    isTask && task.prdPath !== undefined
-      ? { text: `the PRD beside it is ${plain(task.prdPath, SHOWN_MAX)}` }
-      : FOLDER_HINT,
-  ]);
-}
-
-/** The task in a folder that exists, or why there is none. */
-function inspect(folder: string, tree: Tree): Task | RalphError {
-  const dir = tree.realPath(folder);
-  const shown = plain(folder, SHOWN_MAX);
-  if (dir === undefined || tree.kind(dir) !== "directory") {
-    return new RalphError("usage", `${shown} is no folder, and a task is one`, [
-      FOLDER_HINT,
-    ]);
-  }
-  const entries = tree.list(dir);
-  const [json, markdown, promptPath] = TASK_FILES.map((file) =>
-    fileIn({ dir, entries }, file, tree)
-  );
-  const prdPath = json ?? markdown;
-  if (prdPath === undefined && promptPath === undefined) {
-    return new RalphError(
-      "not_found",
-      `there is no task in ${shown}: it has no \`prd.json\`, no \`prd.md\` and no \`prompt.md\``,
-      [
-        { text: "write its user stories into a `prd.md` in that folder" },
-        { text: "see how to begin with a PRD to fill in", command: "ralph new --help" },
-      ],
-    );
-  }
-  const name = path.basename(dir);
-  const problem = taskNameProblem(name);
-  if (problem !== undefined) {
-    return new RalphError("usage", `${shown} cannot be a task because of its name: ${problem}`, [
-      { text: "rename the folder" },
-    ]);
-  }
-  const projectRoot = findProjectRoot(dir, tree);
-  if (projectRoot === undefined) return notInGit(`task \`${name}\``, dir);
-  return { name, dir, projectRoot, prdPath, promptPath };
-}
-
-/** Real path of the file of that name, in whatever letter case: people write `PRD.md` too. */
-function fileIn(
-  { dir, entries }: { dir: string; entries: readonly string[] },
-  name: string,
-  tree: Tree,
+/**
+ * The project of a task's folder, by the way that leads there: the one in whose `tasks/` it is, else the
+ * innermost of those that one stands in (`root`), else the one that it really is in.
+ */
+function projectOf(
+  folder: string,
+  { root, tree }: { root: string | undefined; tree: Tree },
 ): string | undefined {
-  const alike = entries.filter((entry) => entry.toLowerCase() === name);
-  const entry = alike.includes(name) ? name : alike.toSorted().at(0);
-  if (entry === undefined) return undefined;
-  const file = path.join(dir, entry);
-  return tree.kind(file) === "file" ? tree.realPath(file) : undefined;
+  const tasks = path.dirname(folder);
+  if (path.basename(tasks) === TASKS) {
+    const project = tree.realPath(path.dirname(tasks));
+    if (project !== undefined && findProjectRoot(project, tree) === project) return project;
+  }
+  if (root !== undefined) {
+    for (let up = folder; `${up}/`.startsWith(`${root}/`); up = path.dirname(up)) {
+      if (tree.realPath(up) === up) return findProjectRoot(up, tree);
+    }
+  }
+  return findProjectRoot(folder, tree);
 }
 
 function orThrow(found: Task | RalphError): Task {
@@ -206,27 +169,33 @@ function orThrow(found: Task | RalphError): Task {
   return found;
 }
 
-function notInGit(what: string, where: string): RalphError {
-  return new RalphError(
-    "not_found",
-    `cannot find the project of ${what}: ${plain(where, SHOWN_MAX)} is not in a git repository`,
-    [{ text: "to make the folder you are in one", command: "git init" }],
-  );
-}
-
 function notFound(
   what: string,
-  { reason, name, tasks }: { reason: string; name: string; tasks: readonly Task[] },
+  { reason, name, isNamed, tasks, entries }: {
+    /** The names in `tasks/`. */
+    entries: readonly string[];
+    reason: string;
+    name: string;
+    /** `ralph new` would make it there. */
+    isNamed: boolean;
+    tasks: readonly Task[];
+  },
 ): RalphError {
-  const names = tasks.map((task) => task.name);
-  const near = nearest(name, names);
+  const names = tasks.map((task) => callName(task, tasks));
+  const near = didYouMean(name, names);
   const listed = names.slice(0, LISTED_MAX).join(", ");
   const more = names.length > LISTED_MAX ? ` and ${names.length - LISTED_MAX} more` : "";
   const hints: Hint[] = [];
   if (near !== undefined) hints.push({ text: `did you mean \`${near}\`?` });
   if (names.length > 0) hints.push({ text: `tasks here: ${listed}${more}` });
-  if (near === undefined && isPlainWord(name)) {
-    hints.push({ text: "to begin a task of that name", command: `ralph new ${name}` });
+  const taken = entries.find((entry) => nameOfFile(entry) === name);
+  if (taken !== undefined) {
+    hints.push({
+      text: `${plain(path.join(TASKS, taken), SHOWN_MAX)} is there, and has no user stories`,
+    });
+  } else if (near === undefined && isNamed && isPlainWord(name)) {
+    hints.push({ text: "to begin a task of that name", command: `ralph new ${shellWord(name)}` });
   }
+  if (names.length === 0) hints.push({ text: `looked in: ${LOOKED_IN}` });
   return new RalphError("not_found", `cannot find the ${what}: ${reason}`, hints);
 }

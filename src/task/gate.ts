@@ -2,16 +2,13 @@
 import type { Hint, RalphError } from "../error.ts";
 import { plain } from "../terminal/plain.ts";
 import type { JsonNode, JsonObject } from "./json_scan.ts";
-import { nearest } from "./nearest.ts";
+import { didYouMean } from "./did_you_mean.ts";
 
 /** A gate's name is shown in tables and in messages of one line. */
 const NAME_MAX = 60;
 /** One day: longer than any check, and a number that timers can take. */
 const TIMEOUT_MAX_SECONDS = 86_400;
 const KEYS = ["args", "shell", "name", "timeoutSeconds"];
-/** What a shell would not take for a plain word. */
-const SHELL_SYNTAX = /[|&;<>()$`\\"'*?[\]{}!\n]|^\w+=|(?:^|\s)[~#]/;
-
 export interface Gate {
   /** Safe to print. By default the command itself, shortened. */
   readonly name: string;
@@ -36,10 +33,8 @@ export function gateKey({ run, timeoutSeconds }: Gate): string {
 
 /** Reads a list of gates, which is at `place` in its document. Throws what `fault` makes. */
 export function readGates(node: JsonNode, { place, fault }: At): readonly Gate[] {
-  if (node.type !== "array") {
-    const hints = node.type === "string" ? waysToWrite(node.value, (gate) => [gate]) : [];
-    throw fault(node.start, `\`${place}\` must be a list of gates`, hints);
-  }
+  if (node.type === "string") return [shellGate(node, { place, fault })];
+  if (node.type !== "array") throw fault(node.start, `\`${place}\` must be a list of gates`);
   const words = node.items.map((item) => item.type === "string" ? item.value : "");
   if (words.length > 1 && words.every((word) => /^\S+$/.test(word))) {
     const text = `the arguments of a gate have brackets of their own: ${JSON.stringify([words])}`;
@@ -51,16 +46,16 @@ export function readGates(node: JsonNode, { place, fault }: At): readonly Gate[]
 function readGate(node: JsonNode, at: At): Gate {
   if (node.type === "array") return argumentGate(node, at);
   if (node.type === "object") return readGateObject(node, at);
-  const wanted = "a list of arguments, or an object with `args` or `shell`";
-  const hints = node.type === "string" ? waysToWrite(node.value, (gate) => gate) : [];
-  throw at.fault(node.start, `\`${at.place}\` must be ${wanted}`, hints);
+  if (node.type === "string") return shellGate(node, at);
+  const wanted = "a line for the shell, a list of arguments, or an object with `args` or `shell`";
+  throw at.fault(node.start, `\`${at.place}\` must be ${wanted}`);
 }
 
 /** `null` counts as absent, and of a name that comes twice the last one counts. */
 function readGateObject({ members, start }: JsonObject, { place, fault }: At): Gate {
   const unknown = members.find(({ key }) => !KEYS.includes(key));
   if (unknown) {
-    const near = nearest(unknown.key, KEYS);
+    const near = didYouMean(unknown.key, KEYS);
     const text = near ? `did you mean \`${near}\`?` : `a gate may have ${KEYS.join(", ")}`;
     const reason = `\`${place}\` has an unknown member \`${plain(unknown.key, NAME_MAX)}\``;
     throw fault(unknown.keyStart, reason, [{ text }]);
@@ -121,14 +116,4 @@ function seconds(node: JsonNode, { place, fault }: At): number {
 
 function shownArgument(argument: string): string {
   return /^[\w@%+=:,./-]+$/.test(argument) ? argument : JSON.stringify(argument);
-}
-
-/** How a command that was given as a string can be written. */
-function waysToWrite(command: string, wrap: (gate: unknown) => unknown): readonly Hint[] {
-  const line = command.trim();
-  if (line === "") return [];
-  const json = (gate: unknown) => plain(JSON.stringify(wrap(gate)));
-  const asArguments = { text: `as arguments, without a shell: ${json(line.split(/\s+/))}` };
-  const asShell = { text: `as a line for the shell: ${json({ shell: line })}` };
-  return SHELL_SYNTAX.test(line) ? [asShell] : [asArguments, asShell];
 }

@@ -34,8 +34,12 @@ export interface Box extends LineBase {
 export type MarkdownLine = Heading | Box | LineBase & { kind: "text" | "code" | "comment" };
 
 const HEADING = /^ {0,3}(#{1,6})(?=[ \t]|$)/;
-/** `[]`, `[/]`, `[-]` and `[~]` are in use for what is not done, not begun or put off: open. */
-const BOX = /^([ \t]*)(?:[-*+]|\d{1,9}[.)])[ \t]+\[([ xX/~-]?)\](?=[ \t]|$)/;
+/**
+ * In an item of a list, whose mark may be a • (as bytes). What is in use for done: x and check marks (✅ ✔ ✓ ☑, as bytes). `[]`, `[/]`, `[!]`, `[P]` and their like
+ * are for what is not done, not begun, put off or marked otherwise: open. `[x]a` lacks a space.
+ */
+const BOX =
+  /^([ \t]*)(?:[-*+]|\xe2\x80\xa2|\d{1,9}[.)])[ \t]+\[([ xX]|\xe2(?:\x9c[\x85\x94\x93]|\x98\x91)(?:\xef\xb8\x8f)?|[/~!?>*+.A-Z-]?)\](?=[ \t]|$|(?<=\[[ xX]\])[^([:])/;
 /** Also as the first thing in a list item, and indented as far as a list may be. */
 const FENCE = /^[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?(`{3,}(?=[^`]*$)|~{3,})/;
 const FENCE_END = /^[ \t]*(`{3,}|~{3,})[ \t]*$/;
@@ -99,6 +103,6 @@ function classify(base: LineBase): MarkdownLine {
   if (!box) return { ...base, kind: "text" };
   const textStart = start + box[0].length;
   const mark = { start: textStart - 1 - box[2].length, end: textStart - 1 };
-  const ticked = /x/i.test(box[2]);
+  const ticked = /[x\xe2]/i.test(box[2]);
   return { ...base, kind: "box", ticked, indent: box[1].length, mark, textStart };
 }

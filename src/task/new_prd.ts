@@ -1,3 +1,15 @@
+import { parsePrd, type Story } from "./prd.ts";
+
+/** Those of a PRD that nobody has written yet: as they are in the one that a new task begins with. */
+export function unwritten(stories: readonly Story[]): readonly Story[] {
+  const bytes = new TextEncoder().encode(newPrd("template"));
+  const template = parsePrd({ path: "prd.md", bytes }).stories.map(wordsOf);
+  return stories.filter((story) => template.includes(wordsOf(story)));
+}
+
+const wordsOf = ({ title, description, criteria }: Story) =>
+  JSON.stringify([title, description, criteria.map(({ text }) => text)]);
+
 /** The PRD that a new task begins with: its form by example. */
 export function newPrd(name: string): string {
   return `# PRD: ${name}

@@ -1,41 +1,145 @@
 /** A task's PRD: its stories, whether they pass, and which is next. */
-import { RalphError } from "../error.ts";
 import { plain } from "../terminal/plain.ts";
-import { findCircle } from "./circle.ts";
-import type { Prd, PrdDocument, Story, StoryEntry } from "./prd_document.ts";
+import { findCycle } from "./dependency_cycle.ts";
+import { leftOutWords } from "./left_out.ts";
+import type { Prd, PrdDocument, PrdReading, StateSpan, Story, StoryEntry } from "./prd_document.ts";
 import { readJsonPrd } from "./prd_json.ts";
 import { readMarkdownPrd } from "./prd_markdown.ts";
-import { applyEdits, openSource, prdError, type PrdFile, type Source } from "./source.ts";
+import {
+  applyEdits,
+  type Edit,
+  openSource,
+  prdError,
+  type PrdFile,
+  type Source,
+} from "./source.ts";
 
-export type { Criterion, Prd, Story } from "./prd_document.ts";
+export type { Prd, PrdDocument, Story } from "./prd_document.ts";
 
-/** Enough to see the circle; it may be as long as the PRD. */
-const CIRCLE_SHOWN_MAX = 10;
+/** Enough to see the cycle; it may be as long as the PRD. */
+const CYCLE_SHOWN_MAX = 10;
 
 /**
  * Reads a PRD: JSON when the file's name ends in `.json`, markdown else. Throws `RalphError`
  * (`usage`) naming file, line, column and reason, also for a PRD without stories, for ids that come
- * twice, and for `dependsOn` on an unknown story or in a circle.
+ * twice, and for `dependsOn` on a story that is missing or in a cycle.
  */
+export function openPrd(file: PrdFile): PrdDocument {
+  const source = openSource(file);
+  const isJson = file.path.toLowerCase().endsWith(".json");
+  const reading = isJson ? readJsonPrd(source) : readMarkdownPrd(source);
+  checkIds(source, reading.entries);
+  if (reading.entries.length === 0) {
+    throw prdError(source, 0, `it has no story to work on: ${leftOutWords(reading.leftOut)}`);
+  }
+  const entries = withKnownDependencies(source, reading);
+  checkCycle(source, entries);
+  return { ...reading, entries, stories: entries.map(({ story }) => story), source };
+}
+
+/** What `openPrd` reads, where nothing is to be changed. Throws as it does. */
 export function parsePrd(file: PrdFile): Prd {
-  const { entries, ...prd } = readPrd(file);
-  return { ...prd, stories: entries.map(({ story }) => story) };
+  const { entries: _, source: __, ...prd } = openPrd(file);
+  return prd;
+}
+
+/** Disagreements that are told one by one. */
+const TOLD_MAX = 5;
+
+/** What a person has to know of this PRD beside its stories, one line each. */
+export function remarksOf({ leftOut, stories }: Prd): readonly string[] {
+  const both = stories.filter(({ disagree }) => disagree !== undefined);
+  const more = both.length - TOLD_MAX;
+  return [
+    leftOutWords(leftOut),
+    ...both.slice(0, TOLD_MAX).map(({ id, disagree }) =>
+      `${plain(id, 60)} counts as open: it is ${disagree}`
+    ),
+    more > 0 ? `${more} more stories count as open for such reasons` : undefined,
+  ].filter((line) => line !== undefined);
 }
 
 /**
- * The same bytes with this story's `passes`, or all of its boxes, set, and nothing else changed.
- * Throws `RalphError`: as `parsePrd` does, and `not_found` when there is no such story.
+ * The same bytes with `passes`, or all boxes, of these stories set by id, and nothing else changed.
+ * Ids that are not there are left out.
  */
 export function setPasses(
-  file: PrdFile,
-  change: { storyId: string; passes: boolean },
+  { source, entries }: PrdDocument,
+  passes: ReadonlyMap<string, boolean>,
 ): Uint8Array {
-  const entry = readPrd(file).entries.find(({ story }) => story.id === change.storyId);
-  if (!entry) {
-    const what = `story \`${plain(change.storyId, 60)}\``;
-    throw new RalphError("not_found", `there is no ${what} in ${plain(file.path)}`);
+  const edits = entries.flatMap(({ story, passesEdits }) => {
+    const wanted = passes.get(story.id);
+    return wanted === undefined ? [] : passesEdits(wanted);
+  });
+  return applyEdits(source.bytes, edits);
+}
+
+/** The same bytes with a box in the heading of each story that has nothing else to mark. */
+export function withBoxes({ source, entries }: PrdDocument): Uint8Array {
+  return applyEdits(source.bytes, entries.flatMap(({ boxEdits = [] }) => boxEdits));
+}
+
+/** A story that is open, in the file that it is open in. */
+export interface OpenStory {
+  entry: StoryEntry;
+  source: Source;
+}
+
+/** By id. */
+export type OpenStories = ReadonlyMap<string, OpenStory>;
+
+/** The stories of a PRD that are open, with what is needed to make them so again. */
+export function openStories({ entries, source }: PrdDocument): OpenStories {
+  return new Map(
+    entries.filter(({ story }) => !story.passes).map((
+      entry,
+    ) => [entry.story.id, { entry, source }]),
+  );
+}
+
+/**
+ * The bytes of `now` with the state of these stories as it is in `before`, byte for byte where both have
+ * it in the same form; what was not open then, or is not there, is set to not passing.
+ */
+export function restoreStates(
+  now: PrdDocument,
+  before: OpenStories,
+  ids: readonly string[],
+): Uint8Array {
+  const wanted = new Set(ids);
+  const edits = now.entries.filter(({ story }) => wanted.has(story.id)).flatMap((entry) => {
+    const was = before.get(entry.story.id);
+    const isSame = was && was.entry.story.title === entry.story.title;
+    return isSame && stateEdits(entry, was.entry, was.source) || entry.passesEdits(false);
+  });
+  return applyEdits(now.source.bytes, edits);
+}
+
+/** Undefined where the two do not have their state in the same form. */
+function stateEdits(
+  now: StoryEntry,
+  before: StoryEntry,
+  { bytes }: Source,
+): readonly Edit[] | undefined {
+  const spans = new Map(numbered(before.state));
+  const edits: Edit[] = [];
+  for (const [name, { start, end, whole }] of numbered(now.state)) {
+    const was = spans.get(name);
+    spans.delete(name);
+    if (was) edits.push({ start, end, text: bytes.subarray(was.start, was.end) });
+    else if (whole) edits.push({ ...whole, text: "" });
+    else return undefined;
   }
-  return applyEdits(file.bytes, entry.passesEdits(change.passes));
+  return spans.size === 0 ? edits : undefined;
+}
+
+function numbered(spans: readonly StateSpan[]): readonly (readonly [string, StateSpan])[] {
+  const counts = new Map<string, number>();
+  return spans.map((span) => {
+    const count = counts.get(span.name) ?? 0;
+    counts.set(span.name, count + 1);
+    return [`${span.name} ${count}`, span];
+  });
 }
 
 /**
@@ -52,15 +156,6 @@ export function nextStory(stories: readonly Story[]): Story | undefined {
     );
 }
 
-function readPrd(file: PrdFile): PrdDocument {
-  const source = openSource(file);
-  const isJson = file.path.toLowerCase().endsWith(".json");
-  const document = isJson ? readJsonPrd(source) : readMarkdownPrd(source);
-  checkIds(source, document.entries);
-  checkDependencies(source, document.entries);
-  return document;
-}
-
 function checkIds(source: Source, entries: readonly StoryEntry[]): void {
   const lines = new Map<string, number>();
   for (const { story, offset } of entries) {
@@ -73,22 +168,51 @@ function checkIds(source: Source, entries: readonly StoryEntry[]): void {
   }
 }
 
-/** Every story can come up: what it depends on exists, and does not wait for it in turn. */
-function checkDependencies(source: Source, entries: readonly StoryEntry[]): void {
+/** The id without its number: `US-` of `US-001`, nothing of `7`. */
+const kindOf = (id: string) => id.replace(/\d[\w.]*$/, "").toUpperCase();
+const isWord = (id: string) => /^[\w.-]+$/.test(id);
+
+/**
+ * What names no story orders nothing, and the agent is told of it; but an id as the PRD's stories have
+ * them must be there.
+ */
+function withKnownDependencies(
+  source: Source,
+  { entries, leftOut }: PrdReading,
+): StoryEntry[] {
+  const out = new Set(leftOut.map(({ id }) => id));
+  const known = new Set(entries.map(({ story }) => story.id));
+  const kinds = new Set(entries.map(({ story }) => kindOf(story.id)));
+  const hasWords = entries.some(({ story: { id } }) => !/\d/.test(id));
+  return entries.map((entry) => {
+    const { story, offset, hasOnlyIds } = entry;
+    const isOfKind = (id: string) =>
+      /\d/.test(id) ? kinds.has(kindOf(id)) : hasOnlyIds && hasWords && isWord(id);
+    const unknown = story.dependsOn.filter((id) => !known.has(id) && !out.has(id));
+    if (unknown.length === 0 && !story.dependsOn.some((id) => out.has(id))) return entry;
+    const missing = unknown.find(isOfKind);
+    if (missing !== undefined) {
+      const names = `\`${plain(story.id, 60)}\` depends on \`${plain(missing, 60)}\``;
+      throw prdError(source, offset, `${names}, which is not in the PRD`);
+    }
+    const dependsOn = story.dependsOn.filter((id) => known.has(id));
+    const told = `Depends on: ${unknown.join(", ")}`;
+    const isTold = unknown.length === 0 || story.notes.includes(unknown[0]);
+    const notes = [story.notes, ...isTold ? [] : [told]];
+    return { ...entry, story: { ...story, dependsOn, notes: notes.filter(Boolean).join("\n") } };
+  });
+}
+
+/** Every story can come up: what it depends on does not wait for it in turn. */
+function checkCycle(source: Source, entries: readonly StoryEntry[]): void {
   const known = new Map(entries.map((entry) => [entry.story.id, entry]));
-  for (const { story, offset } of entries) {
-    const unknown = story.dependsOn.find((id) => !known.has(id));
-    if (unknown === undefined) continue;
-    const names = `\`${plain(story.id, 60)}\` depends on \`${plain(unknown, 60)}\``;
-    throw prdError(source, offset, `${names}, which is not in the PRD`);
-  }
-  const circle = findCircle(new Map(entries.map(({ story }) => [story.id, story.dependsOn])));
-  if (!circle) return;
-  const shown = circle.slice(0, CIRCLE_SHOWN_MAX).map((id) => `\`${plain(id, 60)}\``).join(" → ");
-  const more = circle.length > CIRCLE_SHOWN_MAX ? " → …" : "";
+  const cycle = findCycle(new Map(entries.map(({ story }) => [story.id, story.dependsOn])));
+  if (!cycle) return;
+  const shown = cycle.slice(0, CYCLE_SHOWN_MAX).map((id) => `\`${plain(id, 60)}\``).join(" → ");
+  const more = cycle.length > CYCLE_SHOWN_MAX ? " → …" : "";
   throw prdError(
     source,
-    known.get(circle[0])?.offset ?? 0,
-    `stories wait for each other in a circle: ${shown}${more}`,
+    known.get(cycle[0])?.offset ?? 0,
+    `stories wait for each other in a cycle: ${shown}${more}`,
   );
 }

@@ -1,8 +1,9 @@
 /** What a PRD is, and what its two readers find in one. */
 import type { Gate } from "./gate.ts";
-import type { Edit } from "./source.ts";
+import type { LeftOut } from "./left_out.ts";
+import type { Edit, Source } from "./source.ts";
 
-export interface Criterion {
+interface Criterion {
   text: string;
   /** In markdown alone. */
   ticked?: boolean;
@@ -23,6 +24,10 @@ export interface Story {
   verify?: readonly Gate[];
   /** Where it begins in the file, from 1. */
   line: number;
+  /** What has to be marked for it to pass, as the file has it; `passes` or its boxes where undefined. */
+  marks?: readonly string[];
+  /** What in it says that it is done and what says that it is open, where both are there: it is open. */
+  disagree?: string;
 }
 
 export interface Prd {
@@ -32,19 +37,47 @@ export interface Prd {
   description: string;
   branchName?: string;
   stories: readonly Story[];
+  leftOut: readonly LeftOut[];
+  /** What it says beside its stories, bounded, for the prompt; empty when that is nothing. */
+  about: string;
+  /** Commands that it names as checks in a form that makes none a gate. */
+  offers: readonly string[];
   /** What must succeed for every story. In JSON alone. */
   verify?: readonly Gate[];
 }
 
-/** A PRD as its reader found it, with what is needed to change it. */
-export interface PrdDocument extends Omit<Prd, "stories"> {
+/** What the reader of a format finds. */
+export interface PrdReading extends Omit<Prd, "stories"> {
   entries: readonly StoryEntry[];
+}
+
+/** A PRD with the bytes that it was read from, and what is needed to change it. */
+export interface PrdDocument extends Prd, PrdReading {
+  source: Source;
 }
 
 export interface StoryEntry {
   story: Story;
   /** The byte at which it begins. */
   offset: number;
-  /** What makes it pass, or not; empty when it is so already. */
+  /** The byte after it. */
+  end: number;
+  /** What it depends on is ids, and nothing else. */
+  hasOnlyIds?: boolean;
+  /** What makes it pass, or not, in order and apart; empty when it is so already. */
   passesEdits(passes: boolean): readonly Edit[];
+  /** Gives a story that has nothing to mark a box for the state that it has. */
+  boxEdits?: readonly Edit[];
+  /** All that holds its state, in order and apart. */
+  state: readonly StateSpan[];
+}
+
+/** A part of the file that holds a story's state: the bytes from `start` to before `end`. */
+export interface StateSpan {
+  /** The same for what is the same in another copy; of those with one name their order tells. */
+  name: string;
+  start: number;
+  end: number;
+  /** All that goes with it, where a copy does not have it. */
+  whole?: { start: number; end: number };
 }

@@ -1,37 +1,37 @@
 /**
- * `prd.md`: stories are headings of level 2 to 4 that begin with an id (`### US-001: Title`), and
- * all boxes of a story's section are its criteria. It passes when they are all ticked.
+ * `prd.md`: stories are headings that begin with an id (`### US-001: Title`), and all boxes of a
+ * story's section are its criteria. It passes when they are all ticked.
  */
+import type { RalphError } from "../error.ts";
 import { plain } from "../terminal/plain.ts";
-import { type Heading, headingText, type MarkdownLine, markdownLines } from "./markdown_lines.ts";
-import type { PrdDocument, StoryEntry } from "./prd_document.ts";
-import { readStoryBody } from "./story_body.ts";
+import { isAllCode } from "./hidden_stories.ts";
+import { isSectionOfLeftOut, isStatusOfLeftOut, whyLeftOut } from "./left_out.ts";
+import { headingText, type MarkdownLine, markdownLines } from "./markdown_lines.ts";
+import type { PrdReading, StoryEntry } from "./prd_document.ts";
+import { priorityFrom } from "./priority.ts";
+import { aboutText, markdownOffers, markdownSections, type Section } from "./rest_of_prd.ts";
 import { lineAt, prdError, type Source, textAt } from "./source.ts";
+import { plainCriteria, readStoryBody } from "./story_body.ts";
+import {
+  type Candidate,
+  candidatesIn,
+  sectionEnd,
+  startsOf,
+  storiesAmong,
+} from "./story_headings.ts";
+import { marksOf } from "./story_marks.ts";
+import { stateOf, statusText } from "./story_state.ts";
+import {
+  headingWithoutId,
+  refuseHidden,
+  refuseUnread,
+  refuseUnreadBoxes,
+  refuseUnreadHeadings,
+} from "./unread_stories.ts";
 
-/** A heading that may be a story's, with its index in the lines. */
-interface Candidate {
-  heading: Heading;
-  index: number;
-  id: string;
-  /** The id without its number. */
-  prefix: string;
-  title: string;
-  /** The id is set off from the title by more than a space, or stands alone. */
-  separated: boolean;
-}
-
-/** `US-001`, `US-2.1.1`, `AUTH-US-3`, `US-001b`; before it only what is no letter and no digit. */
-const ID = /^[^A-Za-z0-9]*((?:[A-Za-z][A-Za-z0-9_]*-)+)(\d+(?:\.\d+)*[a-z]?)(?![A-Za-z0-9_])/;
 /** Ids in running text, but not in the target of a link (`#us-001`). */
-const IDS = /(?<![A-Za-z0-9_#-])(?:[A-Za-z][A-Za-z0-9_]{0,40}-){1,8}\d+(?:\.\d+)*[a-z]?(?!\w)/g;
-/** The words that people use for a priority, as the number that `P0` to `P3` give it. */
-const PRIORITY_WORDS: ReadonlyMap<string, number> = new Map([
-  ["critical", 0],
-  ["high", 1],
-  ["medium", 2],
-  ["low", 3],
-]);
-
+const IDS =
+  /(?<![A-Za-z0-9_#-])(?:(?:[A-Za-z][A-Za-z0-9_]{0,40}-){1,8}[A-Z]{0,2}|US)\d+(?:\.\d+)*[A-Za-z]?(?!\w)/g;
 const INTRODUCTION = /^(introduction|overview|summary|description)$/i;
 
 const FORM_HINT = {
@@ -39,132 +39,162 @@ const FORM_HINT = {
 };
 
 /** Reads a `prd.md`, in whatever encoding. Throws `RalphError` (`usage`) with the place. */
-export function readMarkdownPrd(source: Source): PrdDocument {
+export function readMarkdownPrd(source: Source): PrdReading {
   const lines = markdownLines(source);
-  const stories = storiesAmong(candidatesIn(source, lines), lines);
+  const candidates = candidatesIn(source, lines);
+  const stories = storiesAmong(candidates, lines);
+  const above = sectionsOfLeftOut(source, lines);
+  refuseHidden(source, lines, { stories, candidates, above });
   if (stories.length === 0) {
-    throw prdError(source, source.lineStarts[0], "it has no user stories", [FORM_HINT]);
+    throw noStories(source, lines);
   }
-  const starts = new Set(stories.map(({ index }) => index));
+  refuseUnread(source, lines, { stories, candidates });
+  refuseUnreadHeadings(source, lines, { stories, above });
+  refuseUnreadBoxes(source, lines, stories);
+  const starts = startsOf(stories);
+  const leftOut = new Map(stories.map((story) => {
+    const end = sectionEnd(lines, story, (index) => starts.has(index));
+    return [story, whyLeft(source, lines, { story, end }) ?? above.get(story.index)];
+  }));
+  const sections = sectionsBeside(source, lines, stories);
   return {
     format: "markdown",
-    ...frontMatter(source, lines),
-    entries: stories.map((story) => {
+    ...frontMatter(source, lines, starts),
+    about: aboutText(sections),
+    offers: markdownOffers(sections),
+    leftOut: stories.flatMap((story) => {
+      const why = leftOut.get(story);
+      if (why === undefined) return [];
+      return [{ id: story.id, why, line: lineAt(source, story.heading.start) }];
+    }),
+    entries: stories.filter((story) => leftOut.get(story) === undefined).map((story) => {
       const end = sectionEnd(lines, story, (index) => starts.has(index));
-      return readStory(source, story, lines.slice(story.index + 1, end));
+      return readStory(source, story, {
+        body: lines.slice(story.index + 1, end),
+        end: lines[end]?.start ?? source.view.length,
+      });
     }),
   };
 }
 
-function candidatesIn(source: Source, lines: readonly MarkdownLine[]): readonly Candidate[] {
-  return lines.flatMap((heading, index) => {
-    if (heading.kind !== "heading" || heading.level < 2 || heading.level > 4) return [];
-    const textView = source.view.slice(heading.textStart, heading.end);
-    const found = ID.exec(textView);
-    if (!found) return [];
-    const [before, prefix, number] = found;
-    const rest = headingText(source, heading, before.length);
-    const separator = /^[\])*_`]*\s*[:.–—-]+/.exec(rest)?.[0];
-    const bold = /^[ \t]*\*\*/.test(before);
-    const title = rest.slice(separator?.length ?? 0).trim();
-    return [{
-      heading,
-      index,
-      id: prefix + number,
-      prefix: prefix.toUpperCase(),
-      title: bold && title.endsWith("**") ? title.slice(0, -2).trim() : title,
-      separated: separator !== undefined || title === "",
-    }];
-  });
-}
-
-/**
- * Headings with a number are many (`HTTP-2`, `RFC-2119`, `FR-1`). One is a story when it has boxes,
- * or is written as the stories of this PRD are: `US-…`, or the prefix of one that has boxes.
- */
-function storiesAmong(
-  candidates: readonly Candidate[],
-  lines: readonly MarkdownLine[],
-): readonly Candidate[] {
-  const starts = new Set(candidates.map(({ index }) => index));
-  const withBoxes = new Set(candidates.filter((candidate) => {
-    const end = sectionEnd(lines, candidate, (index) => starts.has(index));
-    return lines.slice(candidate.index, end).some(({ kind }) => kind === "box");
-  }));
-  const prefixes = new Set([...withBoxes].map(({ prefix }) => prefix)).add("US-");
-  return candidates.filter((candidate) =>
-    withBoxes.has(candidate) || candidate.separated && prefixes.has(candidate.prefix)
-  );
-}
-
-/** The index after the last line: at the next story, or at a heading that is not below this one. */
-function sectionEnd(
-  lines: readonly MarkdownLine[],
-  { index, heading }: Candidate,
-  isStory: (index: number) => boolean,
-): number {
-  let end = index + 1;
-  for (; end < lines.length; end++) {
-    const line = lines[end];
-    if (line.kind === "heading" && (line.level <= heading.level || isStory(end))) break;
+/** Names what stands in the place of stories, where something does. */
+function noStories(source: Source, lines: readonly MarkdownLine[]): RalphError {
+  const none = "it has no user stories";
+  const fault = (offset: number, why: string) => prdError(source, offset, why, [FORM_HINT]);
+  if (isAllCode(source, lines)) {
+    return fault(source.lineStarts[0], `${none}: all of it is in a code block`);
   }
-  return end;
+  const nameless = headingWithoutId(source, lines);
+  if (!nameless) return fault(source.lineStarts[0], none);
+  const name = plain(headingText(source, nameless), 60);
+  return fault(nameless.start, `${none}: \`${name}\` has boxes, and no id`);
+}
+
+/** What stands outside of the stories, and of what only holds such. */
+function sectionsBeside(
+  source: Source,
+  lines: readonly MarkdownLine[],
+  stories: readonly Candidate[],
+): readonly Section[] {
+  const starts = startsOf(stories);
+  const inside = new Set<number>();
+  for (const story of stories) {
+    const end = sectionEnd(lines, story, (index) => starts.has(index));
+    for (let index = story.index; index < end; index++) inside.add(index);
+  }
+  return markdownSections(source, lines, (index) => inside.has(index));
+}
+
+/** Of each heading below one such as `Out of scope`, by its index: so in words. */
+function sectionsOfLeftOut(
+  source: Source,
+  lines: readonly MarkdownLine[],
+): ReadonlyMap<number, string> {
+  const found = new Map<number, string>();
+  let section: { level: number; why: string } | undefined;
+  for (const [index, line] of lines.entries()) {
+    if (line.kind !== "heading") continue;
+    if (section && line.level > section.level) {
+      found.set(index, section.why);
+      continue;
+    }
+    const text = headingText(source, line);
+    section = isSectionOfLeftOut(text)
+      ? { level: line.level, why: `it is below \`${plain(text, 40)}\`` }
+      : undefined;
+  }
+  return found;
+}
+
+/** Why a person has taken a story out of the work, in words: by its heading, or its status. */
+function whyLeft(
+  source: Source,
+  lines: readonly MarkdownLine[],
+  { story: { heading, index, title }, end }: { story: Candidate; end: number },
+): string | undefined {
+  const marked = whyLeftOut(headingText(source, heading), title);
+  if (marked !== undefined) return marked;
+  for (const line of lines.slice(index + 1, end)) {
+    const status = line.kind === "text" ? statusText(line.view) : undefined;
+    if (status !== undefined && isStatusOfLeftOut(status)) {
+      return `its status is ${plain(status, 40)}`;
+    }
+  }
+  return undefined;
 }
 
 function readStory(
   source: Source,
   { heading, id, title }: Candidate,
-  body: readonly MarkdownLine[],
+  { body, end }: { body: readonly MarkdownLine[]; end: number },
 ): StoryEntry {
-  const { boxes, fields } = readStoryBody(source, body);
-  if (boxes.length === 0) {
-    throw prdError(
-      source,
-      heading.start,
-      `\`${plain(id, 60)}\` has no box to tick, so it could never pass`,
-      [{ text: "write its acceptance criteria as `- [ ]` lines below its heading" }],
-    );
-  }
-  const priority = priorityFrom(fields.priority);
-  if (priority === undefined) {
-    const shown = plain(fields.priority, 60);
-    throw prdError(source, heading.start, `the priority of \`${plain(id, 60)}\` is \`${shown}\``, [
-      { text: "write a number, `P0` to `P3`, or critical, high, medium or low" },
-    ]);
-  }
+  const found = readStoryBody(source, body);
+  const { boxes, fields } = found;
+  const marks = marksOf(source, heading, found);
+  const { passes, disagree } = stateOf(marks.signs);
   return {
     offset: heading.start,
+    end,
     story: {
       id,
       title,
       description: fields.description,
-      criteria: boxes.map(({ text, ticked }) => ({ text, ticked })),
-      priority,
-      passes: boxes.every(({ ticked }) => ticked),
-      notes: fields.notes,
+      criteria: boxes.length > 0
+        ? boxes.map(({ text, ticked }) => ({ text, ticked }))
+        : plainCriteria(fields.criteria).map((text) => ({ text })),
+      priority: priorityFrom(fields.priority),
+      passes,
+      notes: [fields.notes, ...otherNeeds(fields.dependsOn)].filter(Boolean).join("\n"),
       dependsOn: [...new Set(fields.dependsOn.match(IDS))],
       line: lineAt(source, heading.start),
+      ...marks.names.some((name) => name !== "boxes") && { marks: marks.names },
+      ...disagree !== undefined && { disagree },
     },
-    passesEdits: (passes) =>
-      boxes
-        .filter(({ ticked }) => ticked !== passes)
-        .map(({ mark: { start, end } }) => ({ start, end, text: passes ? "x" : " " })),
+    passesEdits: marks.edits,
+    ...marks.box && { boxEdits: [marks.box(passes)] },
+    state: marks.spans,
   };
 }
 
-/** Undefined for what is neither a number nor one of the words. */
-function priorityFrom(text: string): number | undefined {
-  if (text === "") return Infinity;
-  const [, number, word] = /^[^A-Za-z0-9]*(?:P?(\d{1,9})(?!\w)|([A-Za-z]+))/i.exec(text) ?? [];
-  return number === undefined ? PRIORITY_WORDS.get(word?.toLowerCase() ?? "") : Number(number);
+/** What it depends on that is no id: no order comes of it, but the agent is told. */
+function otherNeeds(text: string): readonly string[] {
+  const rest = text.replaceAll(/\]\([^)]*\)/g, "").replaceAll(IDS, "").replaceAll(
+    /\b(?:none|nothing|n\/a|and|or|the)\b/gi,
+    "",
+  );
+  return /[A-Za-z]/.test(rest) ? [`Depends on: ${text}`] : [];
 }
 
 /** The title is the first H1's; the description stands below it, or in an introduction. */
-function frontMatter(source: Source, lines: readonly MarkdownLine[]) {
+function frontMatter(
+  source: Source,
+  lines: readonly MarkdownLine[],
+  stories: ReadonlySet<number>,
+) {
   const headings = lines.flatMap((line, index) =>
     line.kind === "heading" ? [{ level: line.level, text: headingText(source, line), index }] : []
   );
-  const title = headings.find(({ level }) => level === 1);
+  const title = headings.find(({ level, index }) => level === 1 && !stories.has(index));
   const introduction = headings.find(({ text }) => INTRODUCTION.test(text));
   const below = (heading?: { index: number }) => {
     if (!heading) return "";

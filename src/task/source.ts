@@ -22,11 +22,11 @@ export interface Source extends PrdFile {
   readonly lineStarts: readonly number[];
 }
 
-/** Puts `text`, which is ASCII, in place of the bytes from `start` to before `end`. */
+/** Puts `text` in place of the bytes from `start` to before `end`. */
 export interface Edit {
   start: number;
   end: number;
-  text: string;
+  text: string | Uint8Array;
 }
 
 /** Prepares a file for reading. Throws `RalphError` (`usage`) for UTF-16. */
@@ -88,7 +88,11 @@ export function requireUtf8(source: Source): void {
 
 /** The bytes with the edits made; they must be in order and apart. */
 export function applyEdits(bytes: Uint8Array, edits: readonly Edit[]): Uint8Array {
-  const growth = edits.reduce((sum, { start, end, text }) => sum + text.length - (end - start), 0);
+  const parts = edits.map(({ text, ...place }) => ({
+    ...place,
+    text: typeof text === "string" ? new TextEncoder().encode(text) : text,
+  }));
+  const growth = parts.reduce((sum, { start, end, text }) => sum + text.length - (end - start), 0);
   const edited = new Uint8Array(bytes.length + growth);
   let from = 0;
   let to = 0;
@@ -96,9 +100,9 @@ export function applyEdits(bytes: Uint8Array, edits: readonly Edit[]): Uint8Arra
     edited.set(part, to);
     to += part.length;
   };
-  for (const { start, end, text } of edits) {
+  for (const { start, end, text } of parts) {
     append(bytes.subarray(from, start));
-    append(new TextEncoder().encode(text));
+    append(text);
     from = end;
   }
   append(bytes.subarray(from));

@@ -1,12 +1,15 @@
 /** What the section of a markdown story says: boxes, `**Label:**` fields, and all the rest. */
 import { type Box, headingText, type MarkdownLine } from "./markdown_lines.ts";
+import { type MarkedSign, statusOfLine } from "./story_state.ts";
 import { type Source, textAt } from "./source.ts";
 
-type Field = "description" | "priority" | "dependsOn" | "notes";
+type Field = "description" | "priority" | "dependsOn" | "notes" | "criteria";
 
 type Fields = Record<Field, string[]>;
 
-export interface StoryBody {
+interface StoryBody {
+  /** The line that says how far it is. */
+  status?: MarkedSign & { valueStart: number; valueEnd: number };
   /** The text of a box goes on over the lines below that are indented deeper than it. */
   boxes: readonly (Pick<Box, "ticked" | "mark"> & { text: string })[];
   /** What has no place elsewhere is in `notes`, so that the agent is told of it. */
@@ -15,37 +18,78 @@ export interface StoryBody {
 
 const LABEL =
   /^[ \t]*(?:[-*+][ \t]+)?\*\*([A-Za-z][A-Za-z ]{0,40})(?::[ \t]*\*\*|\*\*[ \t]*:)[ \t]*/;
+/** Of what it depends on people write it without stars, too. */
+const PLAIN_LABEL = /^[ \t]*(?:[-*+][ \t]+)?(depends on|dependencies|blocked by)[ \t]*:[ \t]*/i;
 const LIST_ITEM = /^[ \t]*(?:[-*+]|\d{1,9}[.)])[ \t]/;
 const BLANK = /^[ \t]*$/;
 const RULE = /^ {0,3}(?:-{3,}|\*{3,}|_{3,})[ \t]*$/;
 
-/** The field of each label. Criteria are the boxes: what else stands there are notes. */
+/** The field of each label. Where there are boxes, they are the criteria. */
 const FIELDS: ReadonlyMap<string, Field> = new Map([
   ["description", "description"],
   ["user story", "description"],
-  ["acceptance criteria", "notes"],
-  ["criteria", "notes"],
+  ["acceptance criteria", "criteria"],
+  ["criteria", "criteria"],
   ["priority", "priority"],
   ["depends on", "dependsOn"],
   ["dependencies", "dependsOn"],
+  ["blocked by", "dependsOn"],
   ["notes", "notes"],
 ]);
 
 /** Reads the lines below a story's heading. */
 export function readStoryBody(source: Source, lines: readonly MarkdownLine[]): StoryBody {
   const { boxes, before, after } = splitAtBoxes(source, lines);
-  const fields: Fields = { description: [], priority: [], dependsOn: [], notes: [] };
-  addFields(source, before, { fields, unlabelled: "description" });
-  addFields(source, after, { fields, unlabelled: "notes" });
+  const fields: Fields = { description: [], priority: [], dependsOn: [], notes: [], criteria: [] };
+  const hasBoxes = boxes.length > 0;
+  addFields(source, before, { fields, unlabelled: "description", hasBoxes });
+  addFields(source, after, { fields, unlabelled: "notes", hasBoxes });
   return {
+    status: statusIn(lines),
     boxes: boxes.map(({ box: { ticked, mark }, lines }) => ({ ticked, mark, text: joined(lines) })),
     fields: {
       description: joined(fields.description),
       priority: joined(fields.priority),
       dependsOn: joined(fields.dependsOn),
       notes: joined(fields.notes),
+      criteria: joined(fields.criteria),
     },
   };
+}
+
+/** Criteria without boxes: each item of a list with what goes on below it, or each line. */
+export function plainCriteria(text: string): readonly string[] {
+  const criteria: string[] = [];
+  let inItem = false;
+  for (const line of text.split("\n")) {
+    const item = LIST_ITEM.exec(line);
+    if (BLANK.test(line)) continue;
+    if (item && indentOf(line) === 0) {
+      criteria.push(line.slice(item[0].length).trim());
+      inItem = true;
+    } else if (inItem && indentOf(line) > 0) criteria[criteria.length - 1] += `\n${line}`;
+    else {
+      criteria.push(line.trim());
+      inItem = false;
+    }
+  }
+  return criteria;
+}
+
+/** The first line that says how far the story is. */
+function statusIn(lines: readonly MarkdownLine[]): StoryBody["status"] {
+  for (const { kind, view, start, end } of lines) {
+    const found = kind === "text" ? statusOfLine(view) : undefined;
+    if (!found) continue;
+    return {
+      ...found,
+      start: start + found.start,
+      end: start + found.end,
+      valueStart: start + found.valueStart,
+      valueEnd: end,
+    };
+  }
+  return undefined;
 }
 
 /** Boxes with their lines, and the lines outside of boxes: before the first one, and after it. */
@@ -74,7 +118,7 @@ function splitAtBoxes(source: Source, lines: readonly MarkdownLine[]) {
 function addFields(
   source: Source,
   lines: readonly MarkdownLine[],
-  { fields, unlabelled }: { fields: Fields; unlabelled: Field },
+  { fields, unlabelled, hasBoxes }: { fields: Fields; unlabelled: Field; hasBoxes: boolean },
 ): void {
   let field = unlabelled;
   for (const line of lines) {
@@ -89,7 +133,8 @@ function addFields(
       fields[field].push(text);
       continue;
     }
-    const named = FIELDS.get(label.name.toLowerCase());
+    const known = FIELDS.get(label.name.toLowerCase());
+    const named = known === "criteria" && hasBoxes ? "notes" : known;
     if (named === undefined) fields.notes.push(text);
     else if (label.rest !== "") fields[named].push(label.rest);
     // a short field that is given on its label's line leaves the text around it where it was
@@ -107,7 +152,7 @@ function labelOf(source: Source, line: MarkdownLine): { name: string; rest: stri
   if (line.kind === "heading") {
     return { name: headingText(source, line).replace(/:$/, ""), rest: "" };
   }
-  const found = line.kind === "text" ? LABEL.exec(line.view) : null;
+  const found = line.kind === "text" ? LABEL.exec(line.view) ?? PLAIN_LABEL.exec(line.view) : null;
   if (!found) return undefined;
   const [all, name] = found;
   return { name: name.trim(), rest: textAt(source, line.start + all.length, line.end).trim() };

@@ -1,5 +1,5 @@
 /** Control characters, and those that show nothing or change how their neighbours are shown. */
-const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;
+export const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;
 
 /** One thing to show: an emoji with its invisible joiners, which stay as they are, or a character. */
 const PIECE =

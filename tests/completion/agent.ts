@@ -1,5 +1,5 @@
 /** Plays a scenario's agent, and keeps the referee's score while it does. */
-import type { ModelRequest, Reply, Usage } from "../support/scripted_model.ts";
+import { type ModelRequest, type Reply, say, type Usage } from "../support/scripted_model.ts";
 import type { Assignment, Scenario } from "./scenario.ts";
 
 /** What every call of the model is said to use. */
@@ -27,7 +27,7 @@ export function makePlayer(scenario: Scenario, isDone: () => Promise<boolean>): 
 
   async function answer(request: ModelRequest): Promise<Reply> {
     modelCalls++;
-    if (request.step === 0 && !request.isSubagent) turns++;
+    if (request.step === 0 && !request.isSubagent && !isWakeUp(request)) turns++;
     const reply = play(request);
     if (!request.isSubagent && !callsTools(reply)) doneAfter[turns - 1] = await isDone();
     return reply.kind === "stream" ? { ...reply, usage: USAGE } : reply;
@@ -35,6 +35,7 @@ export function makePlayer(scenario: Scenario, isDone: () => Promise<boolean>): 
 
   function play(request: ModelRequest): Reply {
     const turn = scenario.turns[turns - 1] ?? scenario.afterwards;
+    if (isWakeUp(request)) return say("I have taken note of that.");
     if (!request.isSubagent) return turn(request, assignmentOf(request.prompt));
     if (!scenario.subagent) throw new Error("nobody plays the agents that the agent starts");
     return scenario.subagent(request, { story: "", prd: "" });
@@ -58,6 +59,11 @@ export function makePlayer(scenario: Scenario, isDone: () => Promise<boolean>): 
     doneAfter,
     problems,
   };
+}
+
+/** By a child in the background that has ended: it belongs to the turn (1.18.33, measured). */
+function isWakeUp({ prompt }: ModelRequest): boolean {
+  return prompt.startsWith('<task id="');
 }
 
 /** Tokens and US dollars of as many calls of the model. */

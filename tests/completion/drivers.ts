@@ -29,8 +29,8 @@ export interface Driver {
   run(job: Job): Promise<Said | undefined>;
 }
 
-/** Far more than any scenario takes. */
-const RALPH_TIMEOUT_MS = 120_000;
+/** Far more than any scenario takes, three at once on a machine with other work included. */
+const RALPH_TIMEOUT_MS = 600_000;
 
 const RALPH: Driver = {
   name: "ralph",

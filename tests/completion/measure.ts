@@ -53,6 +53,7 @@ export async function measure(options: MeasureOptions): Promise<Run[]> {
   await using server = await startServer({
     version,
     model,
+    env: { OPENCODE_EXPERIMENTAL_BACKGROUND_SUBAGENTS: "true" },
     config: {
       provider: providerOf(model.url, jobs.map(({ modelId }) => modelId)),
       snapshot: false, // copies of the tree for its own undo, which nobody asks for here
@@ -90,6 +91,14 @@ export async function measure(options: MeasureOptions): Promise<Run[]> {
     return run;
   }
 
+  /** A server reads a project's settings once: those that have some get a folder of their own. */
+  async function rootFor({ scenario, modelId }: typeof jobs[number], root: string) {
+    if (!Object.hasOwn(scenario.files, "opencode.json")) return root;
+    const own = join(server.home, `project-${modelId}`);
+    await Deno.mkdir(own);
+    return own;
+  }
+
   const runs: Run[] = [];
   const waiting = [...jobs];
   await Promise.all(Array.from({ length: atOnce }, async (_, index) => {
@@ -97,7 +106,7 @@ export async function measure(options: MeasureOptions): Promise<Run[]> {
     const root = join(server.home, `project-${index + 1}`);
     await Deno.mkdir(root);
     for (let job = waiting.shift(); job; job = waiting.shift()) {
-      const run = await runOne(job, root);
+      const run = await runOne(job, await rootFor(job, root));
       if (run) runs.push(run);
     }
   }));

@@ -17,13 +17,15 @@ export async function freshProject(
     await Deno.writeTextFile(join(root, path), text);
   }
   await git(root, "init", "--quiet", "-b", "main");
+  await git(root, "config", "user.name", "Test");
+  await git(root, "config", "user.email", "test@example.com");
   await git(root, "add", "--all");
   await git(root, "commit", "--quiet", "-m", "chore: start");
 }
 
 async function git(root: string, ...args: readonly string[]): Promise<void> {
   const { success, stderr } = await new Deno.Command("git", {
-    args: ["-c", "user.name=Test", "-c", "user.email=test@example.com", ...args],
+    args: [...args],
     cwd: root,
     // what this machine's user has set up (hooks, signing) must not decide a scenario
     env: { GIT_CONFIG_GLOBAL: "/dev/null", GIT_CONFIG_NOSYSTEM: "1" },

@@ -19,3 +19,11 @@ export const SCENARIOS: readonly Scenario[] = [
   ...promptOnly,
   ...outOfReach,
 ];
+
+/** A few, for `deno task test`; all the others are for `test:all`. */
+export const FEW: readonly string[] = [
+  "promise-negated",
+  "gate-fails-at-first",
+  "failing-test-deleted",
+  "forgets-to-tick",
+];

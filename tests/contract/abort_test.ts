@@ -1,9 +1,9 @@
 /** Stop stops, at every moment of a turn, and says what was seen. */
 import assert from "node:assert/strict";
-import { systemClock } from "../../src/host/clock.ts";
-import { abortTurn } from "../../src/loop/abort.ts";
+import { systemClock } from "../../src/host/system/clock.ts";
+import { abortTurn } from "../../src/loop/turn/abort.ts";
 import { call, hang, httpError, say, slow } from "../support/scripted_model.ts";
-import { until } from "../support/wait.ts";
+import { GENEROUS_MS, until } from "../support/wait.ts";
 import { onEachVersion, type Turn, type World } from "./world.ts";
 
 /** The turn was seen to end, the server agrees, and what it began does not come back. */
@@ -14,7 +14,7 @@ async function assertStopped(world: World, turn: Turn): Promise<void> {
 
   world.model.setScript(() => say("the next turn"));
   const next = await world.turn();
-  assert.equal(next.end.kind === "settled" && next.end.text, "the next turn");
+  assert.equal(next.end.kind === "finished" && next.end.text, "the next turn");
   assert.equal((await world.client.busy()).size, 0);
   const after = await world.client.messages(turn.sessionId);
   assert.deepEqual(
@@ -56,7 +56,7 @@ onEachVersion("abort", async (t, world) => {
     const turn = await stopOnText();
     await assertStopped(world, turn);
     assert.equal(turn.usage.complete, true);
-    assert.ok(turn.tookMs < 2_000, `took ${turn.tookMs} ms`);
+    assert.ok(turn.tookMs < GENEROUS_MS, `took ${turn.tookMs} ms`);
   });
 
   await t.step("in a shell command", async () => {
@@ -106,14 +106,14 @@ onEachVersion("abort", async (t, world) => {
     await client.prompt(sessionId, { text: "go" });
     const asks = async () =>
       (await client.permissions()).some((one) => one.sessionId === sessionId);
-    await until(asks, { what: "the agent to ask", timeoutMs: 20_000 });
+    await until(asks, { what: "the agent to ask" });
     // 1.1.53 writes down that the call runs only after it has asked.
     await until(async () => (await client.messages(sessionId)).at(-1)?.toolRuns.length, {
       what: "the call to be written down",
     });
     const began = performance.now();
     assert.equal(await abortTurn({ client, clock: systemClock, sessionId }), true);
-    assert.ok(performance.now() - began < 4_000);
+    assert.ok(performance.now() - began < GENEROUS_MS);
     assert.equal((await client.busy()).has(sessionId), false);
   });
 
@@ -124,7 +124,7 @@ onEachVersion("abort", async (t, world) => {
     const { id: sessionId } = await client.createSession({ title: "asks" });
     await client.prompt(sessionId, { text: "go" });
     const asks = async () => (await client.questions()).some((one) => one.sessionId === sessionId);
-    await until(asks, { what: "the agent to ask", timeoutMs: 20_000 });
+    await until(asks, { what: "the agent to ask" });
     await until(async () => (await client.messages(sessionId)).at(-1)?.toolRuns.length, {
       what: "the call to be written down",
     });
@@ -136,6 +136,6 @@ onEachVersion("abort", async (t, world) => {
     const { sessionId } = await world.turn();
     const began = performance.now();
     assert.equal(await abortTurn({ client, clock: systemClock, sessionId }), true);
-    assert.ok(performance.now() - began < 1_500);
+    assert.ok(performance.now() - began < GENEROUS_MS);
   });
 });

@@ -1,5 +1,7 @@
 /** Nothing that an agent or its sub-agents ask may wait, and nobody else's question is answered. */
 import assert from "node:assert/strict";
+import { join } from "node:path";
+import { makeProject } from "../support/project.ts";
 import { startProxy } from "../support/recording_proxy.ts";
 import { call, type ModelRequest, type Reply, say } from "../support/scripted_model.ts";
 import { until } from "../support/wait.ts";
@@ -33,7 +35,7 @@ onEachVersion("asking", async (t, world) => {
   await t.step("a sub-agent may leave the project, and is counted", async () => {
     model.setScript(delegate(call({ name: "read", input: { filePath: "/etc/passwd" } })));
     const { end, answers, usage, sessionId, events } = await world.turn();
-    assert.equal(end.kind === "settled" && end.text, "parent done");
+    assert.equal(end.kind === "finished" && end.text, "parent done");
     assert.deepEqual(
       answers.map(({ kind, asked, reply }) => ({ kind, asked, reply })),
       [{ kind: "permission", asked: "external_directory /etc/*", reply: "once" }],
@@ -41,10 +43,67 @@ onEachVersion("asking", async (t, world) => {
     const [child] = await client.children(sessionId);
     assert.equal(answers[0]?.sessionId, child?.id);
     assert.equal(usage.modelCalls, 4);
-    assert.equal(usage.tokens.input, 4 * 800);
+    assert.equal(usage.inputTokens, 4 * 800);
     assert.equal(usage.complete, true);
     assert.ok(events.some((event) => event.type === "text" && event.sessionId === child?.id));
     assert.deepEqual(await client.permissions(), []);
+  });
+
+  await t.step("what the user's own rules deny stays denied, to sub-agents too", async () => {
+    await using ruled = await makeProject({
+      files: {
+        "opencode.json": JSON.stringify({
+          permission: {
+            bash: { "*": "allow", "git push*": "deny", "rm -rf*": "deny" },
+            edit: { "*": "allow", "secrets/**": "deny" },
+          },
+        }),
+        "secrets/readme.txt": "secret\n",
+      },
+    });
+    const denied = ["git push origin main", "rm -rf secrets"].map((command) =>
+      call({ name: "bash", input: { command, description: "Denied" } })
+    );
+    const write = call({
+      name: "write",
+      input: { filePath: join(ruled.root, "secrets/new.txt"), content: "stolen\n" },
+    });
+    const works = [...denied, write, call(same)];
+    for (const bySubagent of [false, true]) {
+      model.setScript((request) => {
+        const { isSubagent, step } = request;
+        if (bySubagent && !isSubagent) return delegate(say(""))(request);
+        return works[step] ?? say("went on");
+      });
+      const { end, answers, events, toolRuns } = await world.turn({ directory: ruled.root });
+      assert.equal(end.kind === "finished" && end.text, bySubagent ? "parent done" : "went on");
+      assert.deepEqual(answers, []);
+      assert.equal(toolRuns?.filter(({ refused }) => refused).length, 3);
+      const ended = events.flatMap((event) =>
+        event.type === "tool" && event.tool !== "task" &&
+          ["completed", "error"].includes(event.status)
+          ? [`${event.tool} ${event.status}${event.refused ? " refused" : ""}`]
+          : []
+      );
+      assert.deepEqual([...new Set(ended)], [
+        "bash error refused",
+        "write error refused",
+        "bash completed",
+      ]);
+      await assert.rejects(ruled.read("secrets/new.txt"));
+      assert.equal(await ruled.read("secrets/readme.txt"), "secret\n");
+    }
+  });
+
+  await t.step("what asks is allowed once, in the project and outside of it", async () => {
+    model.setScript(({ step }) =>
+      step === 0 ? call({ name: "read", input: { filePath: "/etc/hostname" } }) : say("went on")
+    );
+    const { end, answers } = await world.turn();
+    assert.equal(end.kind === "finished" && end.text, "went on");
+    assert.deepEqual(answers.map(({ asked, reply }) => ({ asked, reply })), [
+      { asked: "external_directory /etc/*", reply: "once" },
+    ]);
   });
 
   await t.step("the same call again and again is refused, which ends the turn", async () => {
@@ -53,8 +112,8 @@ onEachVersion("asking", async (t, world) => {
     assert.deepEqual(answers.map(({ asked, reply }) => ({ asked, reply })), [
       { asked: "doom_loop bash", reply: "reject" },
     ]);
-    assert.equal(end.kind, "settled");
-    assert.match(end.kind === "settled" ? end.error?.message ?? "" : "", /go another way/);
+    assert.equal(end.kind, "finished");
+    assert.match(end.kind === "finished" ? end.error?.message ?? "" : "", /go another way/);
   });
 
   await t.step("a question is answered by nobody is here, or never asked", async () => {
@@ -62,8 +121,8 @@ onEachVersion("asking", async (t, world) => {
       step === 0 ? call(question) : say(lastToolOutput)
     );
     const { end, answers } = await world.turn();
-    assert.equal(end.kind, "settled");
-    const text = end.kind === "settled" ? end.text : "";
+    assert.equal(end.kind, "finished");
+    const text = end.kind === "finished" ? end.text : "";
     if (version === "1.1.53") {
       assert.match(text, /Decide yourself/);
       assert.deepEqual(answers.map(({ kind, asked, reply }) => ({ kind, asked, reply })), [
@@ -78,7 +137,7 @@ onEachVersion("asking", async (t, world) => {
   await t.step("a sub-agent's question does not wait either", async () => {
     model.setScript(delegate(call(question)));
     const { end, answers } = await world.turn();
-    assert.equal(end.kind === "settled" && end.text, "parent done");
+    assert.equal(end.kind === "finished" && end.text, "parent done");
     for (const answer of answers) assert.equal(answer.reply, "decide_yourself");
   });
 
@@ -91,7 +150,7 @@ onEachVersion("asking", async (t, world) => {
     await until(asked, { what: "their question" });
 
     const { end, answers } = await world.turn();
-    assert.equal(end.kind, "settled");
+    assert.equal(end.kind, "finished");
     assert.ok(answers.length > 0 && answers.every((answer) => answer.sessionId !== theirs));
     assert.equal(await asked(), true);
     assert.equal((await client.busy()).has(theirs), true);
@@ -105,7 +164,7 @@ onEachVersion("asking", async (t, world) => {
     });
     model.setScript(delegate(call({ name: "read", input: { filePath: "/etc/passwd" } })));
     const { end, answers, usage, events } = await world.turn({ url: proxy.url });
-    assert.equal(end.kind === "settled" && end.text, "parent done");
+    assert.equal(end.kind === "finished" && end.text, "parent done");
     assert.equal(answers.length, 1);
     assert.equal(usage.modelCalls, 4);
     assert.deepEqual(events, []);

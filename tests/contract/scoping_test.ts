@@ -1,8 +1,8 @@
 /** Every request belongs to one directory, whatever its name, and sees nothing of the others. */
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
-import { systemClock } from "../../src/host/clock.ts";
-import { createClient } from "../../src/opencode/client.ts";
+import { systemClock } from "../../src/host/system/clock.ts";
+import { createClient } from "../../src/opencode/connect.ts";
 import { makeProject } from "../support/project.ts";
 import { startProxy } from "../support/recording_proxy.ts";
 import { call, type ModelRequest, type Reply, say } from "../support/scripted_model.ts";
@@ -28,15 +28,19 @@ async function assertScoped(world: World, directory: string): Promise<void> {
   assert.ok(!(await world.client.sessions()).some((session) => session.id === id));
 
   const { end } = await world.turn({ directory });
-  assert.deepEqual(end, { kind: "settled", finish: "stop", error: undefined, text: directory });
+  assert.deepEqual(end, { kind: "finished", finish: "stop", error: undefined, text: directory });
 }
 
 onEachVersion("scoping", async (t, world) => {
   world.model.setScript(whereAmI);
+  // More than one step uses these, since each cold project takes a real server 4 s.
+  await using second = await makeProject();
+  await using percent = await makeProject({ name: "100% zażółć&b=c" });
 
-  await t.step("a second project on the same server", async () => {
-    await using project = await makeProject();
-    await assertScoped(world, project.root);
+  await t.step("a second project, reached through a symlink, by its real path", async () => {
+    const link = join(dirname(second.root), "link");
+    await Deno.symlink(second.root, link);
+    await assertScoped(world, await Deno.realPath(link));
   });
 
   await t.step("a subfolder of the project", async () => {
@@ -50,12 +54,12 @@ onEachVersion("scoping", async (t, world) => {
     await assertScoped(world, worktree);
   });
 
-  for (const name of ["two words", "zażółć ✓", "a&b=c", "a#b?c", "100%"]) {
-    await t.step(`a folder named ${name}`, async () => {
-      await using project = await makeProject({ name });
-      await assertScoped(world, project.root);
-    });
-  }
+  await t.step("a folder whose name has all that means something in a URL", async () => {
+    await using project = await makeProject({ name: "zażółć two&b=c #d?e ✓" });
+    await assertScoped(world, project.root);
+  });
+
+  await t.step("a folder with a % in its name", () => assertScoped(world, percent.root));
 
   for (const name of ["x%20z", "%2Fetc"]) {
     await t.step(`a folder named ${name}, which the server may take for another`, async () => {
@@ -67,13 +71,6 @@ onEachVersion("scoping", async (t, world) => {
       });
     });
   }
-
-  await t.step("a project that is reached through a symlink, by its real path", async () => {
-    await using project = await makeProject();
-    const link = join(dirname(project.root), "link");
-    await Deno.symlink(project.root, link);
-    await assertScoped(world, await Deno.realPath(link));
-  });
 
   await t.step("a directory that the server takes for another one is refused", async () => {
     const client = clientIn(world, join(world.project.root, "sub", ".."));
@@ -126,13 +123,12 @@ onEachVersion("scoping", async (t, world) => {
 
   await t.step("a path with a % goes in the header, and only there", async () => {
     await using proxy = await startProxy(world.server.url);
-    await using project = await makeProject({ name: "50%" });
-    await world.turn({ url: proxy.url, directory: project.root });
+    await world.turn({ url: proxy.url, directory: percent.root });
     for (const { method, path, query, headers } of proxy.requests) {
       assert.equal(query.get("directory"), null, `${method} ${path}`);
       assert.equal(
         headers.get("x-opencode-directory"),
-        encodeURIComponent(project.root),
+        encodeURIComponent(percent.root),
         `${method} ${path}`,
       );
     }
@@ -140,19 +136,18 @@ onEachVersion("scoping", async (t, world) => {
   });
 
   await t.step("two turns at once do not see each other", async () => {
-    await using project = await makeProject();
     const [here, sameDirectory, elsewhere] = await Promise.all([
       world.turn(),
       world.turn(),
-      world.turn({ directory: project.root }),
+      world.turn({ directory: second.root }),
     ]);
     for (const turn of [here, sameDirectory, elsewhere]) {
-      assert.equal(turn.end.kind, "settled");
+      assert.equal(turn.end.kind, "finished");
       assert.equal(turn.usage.modelCalls, 2);
       const seen = turn.events.flatMap((event) => "sessionId" in event ? [event.sessionId] : []);
       assert.deepEqual(new Set(seen), new Set([turn.sessionId]));
     }
-    assert.equal(elsewhere.end.kind === "settled" && elsewhere.end.text, project.root);
+    assert.equal(elsewhere.end.kind === "finished" && elsewhere.end.text, second.root);
   });
 });
 

@@ -12,18 +12,19 @@ onEachVersion("turns", async (t, world) => {
   await t.step("a good end has its text, its finish and its usage", async () => {
     model.setScript(() => say("all done"));
     const { end, usage, answers, activities } = await world.turn();
-    assert.deepEqual(end, { kind: "settled", finish: "stop", error: undefined, text: "all done" });
+    assert.deepEqual(end, { kind: "finished", finish: "stop", error: undefined, text: "all done" });
     assert.deepEqual(answers, []);
-    assert.deepEqual(activities, [{ kind: "working", text: "agent working" }]);
+    // A server that takes its time is told in between.
+    const told = activities.filter(({ text }) => !text.startsWith("waiting for server: "));
+    assert.deepEqual(told[0], { kind: "working", text: "agent working" });
+    assert.equal(new Set(told.map(({ text }) => text)).size, 1);
     assert.equal(usage.complete, true);
     assert.equal(usage.modelCalls, 1);
-    assert.deepEqual(usage.tokens, {
-      input: 800,
-      output: 40,
-      reasoning: 10,
-      cacheRead: 200,
-      cacheWrite: 0,
-    });
+    assert.deepEqual(
+      [usage.inputTokens, usage.outputTokens, usage.reasoningTokens],
+      [800, 40, 10],
+    );
+    assert.deepEqual([usage.cacheReadTokens, usage.cacheWriteTokens], [200, 0]);
     // 1.1.53 counts the reasoning tokens as output too, and so twice in what it quotes.
     const expected = (800 * 3 + (old ? 60 : 50) * 15 + 200 * 0.3) / 1e6;
     assert.ok(Math.abs(usage.costUsd - expected) < 1e-9, `${usage.costUsd}`);
@@ -32,9 +33,9 @@ onEachVersion("turns", async (t, world) => {
   await t.step("each model call is counted, and tools are run in the project", async () => {
     model.setScript(({ step }) => step === 0 ? call(bash("echo made > made.txt")) : say("wrote"));
     const { end, usage, events } = await world.turn();
-    assert.equal(end.kind === "settled" && end.text, "wrote");
+    assert.equal(end.kind === "finished" && end.text, "wrote");
     assert.equal(usage.modelCalls, 2);
-    assert.equal(usage.tokens.input, 1600);
+    assert.equal(usage.inputTokens, 1600);
     assert.equal(await world.project.read("made.txt"), "made\n");
     const tools = events.filter((event) => event.type === "tool");
     assert.equal(tools.at(-1)?.status, "completed");
@@ -54,7 +55,7 @@ onEachVersion("turns", async (t, world) => {
     const { end, events } = await world.turn({
       model: { providerId: "fake", modelId: "thinking" },
     });
-    assert.equal(end.kind === "settled" && end.text, "visible");
+    assert.equal(end.kind === "finished" && end.text, "visible");
     const thought = events.filter((event) => event.type === "text" && event.kind === "reasoning");
     assert.ok(thought.some((event) => event.type === "text" && event.delta?.includes("COMPLETE")));
   });
@@ -62,21 +63,21 @@ onEachVersion("turns", async (t, world) => {
   await t.step("an answer cut at the output limit says so", async () => {
     model.setScript(() => say("half a sen", { finish: "length" }));
     const { end } = await world.turn();
-    assert.equal(end.kind === "settled" && end.finish, "length");
+    assert.equal(end.kind === "finished" && end.finish, "length");
   });
 
   await t.step("an answer ended by a content filter says so", async () => {
     model.setScript(() => say("we can not", { finish: "content_filter" }));
     const { end } = await world.turn();
-    assert.equal(end.kind, "settled");
-    const said = end.kind === "settled" && (end.error?.name ?? end.finish);
+    assert.equal(end.kind, "finished");
+    const said = end.kind === "finished" && (end.error?.name ?? end.finish);
     assert.equal(said, old ? "content-filter" : "ContentFilterError");
   });
 
   await t.step("an empty answer is an end without text", async () => {
     model.setScript(() => say(""));
     const { end } = await world.turn();
-    assert.deepEqual(end, { kind: "settled", finish: "stop", error: undefined, text: "" });
+    assert.deepEqual(end, { kind: "finished", finish: "stop", error: undefined, text: "" });
   });
 
   await t.step("a model that breaks off again and again is ended by the guard", async () => {
@@ -100,8 +101,8 @@ onEachVersion("turns", async (t, world) => {
     await t.step(`the provider's ${status} ends the turn with its words`, async () => {
       model.setScript(() => httpError(status, { error: { message: `no to ${status}` } }));
       const { end, usage } = await world.turn();
-      assert.equal(end.kind, "settled");
-      const error = end.kind === "settled" ? end.error : undefined;
+      assert.equal(end.kind, "finished");
+      const error = end.kind === "finished" ? end.error : undefined;
       assert.equal(error?.name, "APIError");
       assert.equal(error?.statusCode, status);
       assert.match(error?.message ?? "", new RegExp(`no to ${status}`));
@@ -112,13 +113,13 @@ onEachVersion("turns", async (t, world) => {
   await t.step("a malformed answer of the provider ends the turn with an error", async () => {
     model.setScript(() => malformed());
     const { end } = await world.turn();
-    assert.equal(end.kind === "settled" && end.error?.name, "UnknownError");
+    assert.equal(end.kind === "finished" && end.error?.name, "UnknownError");
   });
 
   await t.step("a model that does not exist is a lost prompt, soon", async () => {
     const { end } = await world.turn({
       model: { providerId: "fake", modelId: "nope" },
-      limits: { settleMs: 1_000 },
+      limits: { finishMs: 1_000 },
     });
     assert.equal(end.kind, "lost");
     if (!old) assert.match(end.kind === "lost" ? end.why : "", /Model not found/);
@@ -127,7 +128,7 @@ onEachVersion("turns", async (t, world) => {
   await t.step("an agent that does not exist is a lost prompt", async () => {
     const { end } = await world.turn({
       agent: "nope",
-      limits: { settleMs: 1_000, startMs: 3_000 },
+      limits: { finishMs: 1_000, startMs: 3_000 },
     });
     assert.equal(end.kind, "lost");
     if (!old) assert.match(end.kind === "lost" ? end.why : "", /Agent not found/);

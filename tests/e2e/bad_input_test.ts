@@ -7,6 +7,8 @@ import { makeProject } from "../support/project.ts";
 import { makeRalph, RALPH, type Ralph } from "../support/ralph.ts";
 import { say, startModel } from "../support/scripted_model.ts";
 
+/** Without one, a task that is finished starts no session. */
+const GATES = JSON.stringify({ verify: [["true"]] });
 const DONE = "# PRD\n\n### US-001: Only\n\n- [x] it is done\n";
 
 /** A ralph with one completed session on record. */
@@ -14,7 +16,9 @@ async function withSession() {
   const stack = new AsyncDisposableStack();
   const model = stack.use(await startModel(() => say("nobody asks")));
   const server = stack.use(await startServer({ version: "1.18.33", model }));
-  const project = stack.use(await makeProject({ files: { "tasks/one/prd.md": DONE } }));
+  const project = stack.use(
+    await makeProject({ files: { "tasks/one/prd.md": DONE, "ralph.json": GATES } }),
+  );
   const ralph = stack.use(await makeRalph());
   const { code, stderr } = await ralph(["run", "one", "-f", "--server", server.url], {
     cwd: project.root,
@@ -69,7 +73,9 @@ Deno.test("another program holds the database for longer than ralph waits", asyn
 
 Deno.test("the data folder is a file, or cannot be made", async () => {
   await using ralph = await makeRalph();
-  await using project = await makeProject({ files: { "tasks/one/prd.md": DONE } });
+  await using project = await makeProject({
+    files: { "tasks/one/prd.md": DONE, "ralph.json": GATES },
+  });
   const file = join(ralph.home, "file");
   await Deno.writeTextFile(file, "here");
   const result = await ralph(["run", "one"], { cwd: project.root, env: { XDG_DATA_HOME: file } });

@@ -5,9 +5,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { type Migration, migrationOf } from "../../src/registry/migrations.ts";
-import { openRegistry } from "../../src/registry/registry.ts";
+import { openStore } from "../../src/store/store.ts";
 import { temporaryFolder } from "../support/folder.ts";
+import { migrations } from "../support/migrations.ts";
 import { makeProject, type Project } from "../support/project.ts";
 import { makeRalph, RALPH } from "../support/ralph.ts";
 import { until } from "../support/wait.ts";
@@ -32,39 +32,33 @@ const HARD_NAMES = [
 ];
 /** Names that no shell can type, or that no command takes. */
 const UNSAFE_NAMES = ["xx\nline", "xx\u001b[31mred", "xx\ttab", "xx\u202etxt"];
-/** The same, in the registry only: other programs write files too. */
+/** The same, in the store only: other programs write files too. */
 const UNSAFE_RECORDED_NAMES = [...UNSAFE_NAMES, "xx/slash", "--xx", "..", ""];
-
-const migrationFolder = new URL("../../migrations/", import.meta.url);
-const migrations: readonly Migration[] = [...Deno.readDirSync(migrationFolder)]
-  .map(({ name }) => migrationOf(name, Deno.readTextFileSync(new URL(name, migrationFolder))))
-  .filter((migration) => migration !== undefined)
-  .sort((a, b) => a.number - b.number);
 
 function makeTasks(names: readonly string[]): Promise<Project> {
   const files = names.map((name) => [join("tasks", name, "prd.md"), PRD]);
   return makeProject({ files: Object.fromEntries(files) });
 }
 
-/** A registry with a session of each of these, in a project that is not there. */
+/** A store with a session of each of these, in a project that is not there. */
 function makeDatabase(data: string, names: readonly string[]): string {
   const folder = join(data, "ralph");
   Deno.mkdirSync(folder, { recursive: true });
   const path = join(folder, "sessions.db");
-  const registry = openRegistry({ path, migrations, now: () => Date.now() });
+  const store = openStore({ path, migrations, now: () => Date.now() });
   for (const [index, taskName] of names.entries()) {
     const task = { taskName, taskDir: `/gone/tasks/${index}`, projectRoot: "/gone" };
-    const lease = registry.startSession(task, {
+    const lease = store.startSession(task, {
       maxIterations: 10,
       serverUrl: "http://127.0.0.1:1",
       serverPort: 1,
       workerPid: 1,
       workerVersion: "0.0.0",
       accepted: false,
-    }, { settings: "{}", tree: null });
-    registry.endSession(lease, { status: "stopped", reason: "user_stop", detail: "" });
+    }, { settings: "{}", tree: null, choices: null });
+    store.endSession(lease, { status: "stopped", reason: "user_stop", detail: "" });
   }
-  registry.close();
+  store.close();
   return path;
 }
 

@@ -1,13 +1,14 @@
 /** `ralph run` end to end: the real program, a real OpenCode server, real git; only the model is scripted. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { VERSIONS } from "../support/install.ts";
+import { TESTED } from "../support/install.ts";
 import { startServer } from "../support/opencode_server.ts";
 import { makeProject, type Project } from "../support/project.ts";
-import { makeRalph, type Ralph } from "../support/ralph.ts";
-import { call, hang, say, type Script, startModel } from "../support/scripted_model.ts";
-import { tickingAgent } from "../support/agent.ts";
-import { until } from "../support/wait.ts";
+import { makeRalph } from "../support/ralph.ts";
+import { call, say, type Script, startModel } from "../support/scripted_model.ts";
+import { bash, tickingAgent } from "../support/agent.ts";
+import { GENEROUS_MS, until } from "../support/wait.ts";
+import { ONE_STORY, oneStoryProject, statusOf } from "./one_story.ts";
 
 const PRD = "tasks/server-management/prd.md";
 const FIXTURE = new URL("../fixtures/server-management/prd.md", import.meta.url);
@@ -29,44 +30,13 @@ async function requirementsProject(): Promise<Project> {
   return project;
 }
 
-interface StatusRow {
-  task: string;
-  status: string;
-  reason: string | null;
-  iteration: number;
-  port: number | null;
-  lastServerPort: number | null;
-  workerPid: number | null;
-  openCodeSessionId: string | null;
-}
-
-async function statusOf(ralph: Ralph, cwd: string): Promise<StatusRow[]> {
-  const { code, stdout, stderr } = await ralph(["status", "--json"], { cwd });
-  assert.equal(code, 0, stderr);
-  return JSON.parse(stdout);
-}
-
 async function openCodeSessions(url: string, directory: string): Promise<{ title: string }[]> {
   const response = await fetch(`${url}/session?directory=${encodeURIComponent(directory)}`);
   return await response.json();
 }
 
-/** A PRD of one story, whose box the agent's shell can tick. */
-const ONE_STORY = `# PRD: One
-
-### US-001: Only
-
-**Acceptance Criteria:**
-
-- [ ] it is done
-`;
-
-async function oneStoryProject(): Promise<Project> {
-  return await makeProject({ files: { "tasks/one/prd.md": ONE_STORY } });
-}
-
-for (const version of VERSIONS) {
-  Deno.test(`the requirements' own PRD runs to completion in the foreground (${version})`, async () => {
+for (const version of TESTED) {
+  Deno.test(`the requirements' own PRD runs to completion in the foreground, OpenCode ${version}`, async () => {
     await using project = await requirementsProject();
     await using model = await startModel(tickingAgent());
     await using server = await startServer({ version, model });
@@ -130,12 +100,77 @@ Deno.test("the same in the background: `run` returns at once, the worker goes on
   const [row] = await until(async () => {
     const rows = await statusOf(ralph, project.root);
     return rows[0].status !== "running" && rows;
-  }, { what: "the session to end", timeoutMs: 120_000 });
+  }, { what: "the session to end", timeoutMs: 10 * GENEROUS_MS });
   assert.deepEqual([row.status, row.iteration], ["completed", 11]);
   assert.deepEqual(Deno.readFileSync(join(project.root, PRD)), tickedFixture());
   assert.equal((await openCodeSessions(server.url, project.root)).length, 11);
   const logs = await ralph(["logs", "server-management"], { cwd: project.root });
   assert.match(logs.stdout, /completed: all 11 stories pass/);
+});
+
+Deno.test("a PRD among other files runs as one in a folder, and one at the root by its path", async () => {
+  const story = (title: string) => ONE_STORY.replace("Only", title);
+  await using project = await makeProject({
+    files: {
+      "tasks/prd-shop.md": story("Shop"),
+      "tasks/other.md": story("Other"),
+      "PRD.md": story("All"),
+    },
+  });
+  await using model = await startModel(tickingAgent());
+  await using server = await startServer({ version: "1.18.33", model });
+  await using ralph = await makeRalph();
+  const cli = (...args: string[]) => ralph(args, { cwd: project.root });
+
+  const shop = await cli("run", "shop", "-f", "--server", server.url);
+  assert.equal(shop.code, 0, shop.stdout + shop.stderr);
+  assert.match(await project.read("tasks/prd-shop.md"), /- \[x\] it is done/);
+  assert.equal(await project.read("tasks/other.md"), story("Other"));
+  assert.match(model.requests[0].prompt, /^Progress: tasks\/shop\.progress\.txt$/m);
+  const root = await cli("run", "PRD.md", "-f", "--server", server.url);
+  assert.equal(root.code, 0, root.stdout + root.stderr);
+  assert.match(await project.read("PRD.md"), /- \[x\] it is done/);
+
+  const rows = await statusOf(ralph, project.root);
+  assert.deepEqual(rows.map(({ status }) => status), ["completed", "completed"]);
+  for (const name of ["shop", "tasks/prd-shop.md", "prd-shop"]) {
+    const one = await cli("status", name, "--json");
+    assert.equal(JSON.parse(one.stdout).taskDir, join(project.root, "tasks/prd-shop.md"), name);
+  }
+  const made = await cli("new", "shop");
+  assert.deepEqual([made.code, /is one of that name/.test(made.stderr)], [5, true]);
+  assert.match((await cli("history", "shop")).stdout, /completed/);
+  assert.match((await cli("logs", "PRD.md")).stdout, /completed/);
+  const tasks = JSON.parse((await cli("tasks", "--json")).stdout);
+  assert.deepEqual(
+    tasks.map(({ task, passing, status }: Record<string, unknown>) => [task, passing, status]),
+    [["other", 0, null], ["project", 1, "completed"], ["shop", 1, "completed"]],
+  );
+});
+
+Deno.test("a story without boxes is ticked in its heading; one that was taken out is left alone and told of", async () => {
+  const prd = "### US-001: One\n\n- it works\n\n### US-002: Two (deferred)\n\n- later\n";
+  await using project = await makeProject({ files: { "tasks/one/prd.md": prd } });
+  const tick = "sed -i 's/^### \\[ \\] US-001/### [x] US-001/' tasks/one/prd.md";
+  await using model = await startModel(({ step }) =>
+    step === 0
+      ? call(bash(`echo 1 > work.txt; ${tick}; git add work.txt; git commit -qam 'feat: one'`))
+      : say("done")
+  );
+  await using server = await startServer({ version: "1.18.33", model });
+  await using ralph = await makeRalph();
+  const { code, stdout, stderr } = await ralph(["run", "one", "-f", "--server", server.url], {
+    cwd: project.root,
+  });
+  assert.equal(code, 0, stdout + stderr);
+  assert.match(stderr, /left out: US-002/);
+  assert.match(stdout, /completed: the story passes; left out: US-002 \(its heading says/);
+  assert.match(model.requests[0].prompt, /tick the box in its heading/);
+  assert.equal(
+    await project.read("tasks/one/prd.md"),
+    prd.replace("### US-001", "### [x] US-001"),
+  );
+  assert.match((await ralph(["status", "one"], { cwd: project.root })).stdout, /left out: US-002/);
 });
 
 Deno.test("a task whose stories all pass ends at once, with no OpenCode session made", async () => {
@@ -149,9 +184,40 @@ Deno.test("a task whose stories all pass ends at once, with no OpenCode session 
     cwd: project.root,
   });
   assert.equal(code, 0, stdout);
-  assert.match(stdout, /completed: the story passes/);
+  assert.equal(
+    stdout,
+    "one: its story passes already, and there are no gates to run: no session was started\n",
+  );
+  await project.write("ralph.json", JSON.stringify({ verify: [["true"]] }));
+  const withGates = await ralph(["run", "one", "-f", "--server", server.url], {
+    cwd: project.root,
+  });
+  assert.equal(withGates.code, 0, withGates.stdout);
+  assert.match(withGates.stdout, /✓ gate true[^]*completed: the story passes/);
   assert.deepEqual(await openCodeSessions(server.url, project.root), []);
   assert.equal(model.requests.length, 0);
+});
+
+Deno.test("the PRD that \`new\` makes is no work yet: it is refused until every story of it is written", async () => {
+  await using project = await makeProject({ files: { "README.md": "# Test\n" } });
+  await using ralph = await makeRalph();
+  const cli = (...args: string[]) => ralph(args, { cwd: project.root });
+  assert.equal((await cli("new", "fresh")).code, 0);
+  const prd = join(project.root, "tasks/fresh/prd.md");
+  const { code, stderr } = await cli("run", "fresh");
+  assert.equal(code, 2, stderr);
+  assert.match(
+    stderr,
+    /^error: cannot run `fresh`: US-001, US-002 of .*\/tasks\/fresh\/prd.md are as /,
+  );
+  await Deno.writeTextFile(
+    prd,
+    (await Deno.readTextFile(prd)).replace("The first thing", "Log in"),
+  );
+  assert.match(
+    (await cli("run", "fresh")).stderr,
+    /^error: cannot run `fresh`: US-002 of .* is as /,
+  );
 });
 
 Deno.test("the promise alone does not complete a task that has stories; the limit ends it", async () => {
@@ -168,121 +234,10 @@ Deno.test("the promise alone does not complete a task that has stories; the limi
   });
   assert.equal(code, 1, stdout);
   assert.match(stdout, /stopped: the limit of 2 iterations is reached with 1 of 1 stories open/);
-  assert.match(stdout, /✓ worked: US-001 does not pass yet/);
+  assert.match(stdout, /• worked: US-001 does not pass yet/);
   const [row] = await statusOf(ralph, project.root);
   assert.deepEqual([row.status, row.reason, row.iteration], ["stopped", "max_iterations", 2]);
 });
-
-for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
-  Deno.test(`${signal} ends a foreground run cleanly: turn aborted, row stopped`, async () => {
-    await using project = await oneStoryProject();
-    await using model = await startModel(() => hang());
-    await using server = await startServer({ version: "1.18.33", model });
-    await using ralph = await makeRalph();
-    const child = ralph.start(["run", "one", "-f", "--server", server.url], { cwd: project.root });
-    await until(() => model.requests.length > 0, { what: "the agent to work", timeoutMs: 60_000 });
-    child.kill(signal);
-    const result = await child.output();
-    assert.equal(result.code, code, new TextDecoder().decode(result.stderr));
-    assert.match(new TextDecoder().decode(result.stdout), /stopped: stopped by a person/);
-    const [row] = await statusOf(ralph, project.root);
-    assert.deepEqual([row.status, row.reason, row.iteration], ["stopped", "user_stop", 1]);
-    const busy = await fetch(
-      `${server.url}/session/status?directory=${encodeURIComponent(project.root)}`,
-    );
-    assert.deepEqual(await busy.json(), {}, "the turn was aborted on the server");
-    assert(model.requests[0].signal.aborted, "the model's answer was cut");
-  });
-}
-
-Deno.test("a turn that goes on after its worker was killed is joined by the next run, and counted once", async () => {
-  await using here = await killedInMidTurn();
-  const { ralph, project, server } = here;
-  const running = ralph(["run", "one", "-f", "--server", server.url], { cwd: project.root });
-  await until(async () => (await here.row()).status === "running", { what: "the next worker" });
-  here.release();
-  const { code, stdout, stderr } = await running;
-  assert.equal(code, 0, stdout + stderr);
-  assert.match(stdout, /session 1, at most 5 iterations/);
-  assert.match(
-    stdout,
-    /continues session 1 with iteration 1: its worker died, and its turn still goes on/,
-  );
-  assert.match(stdout, /✓ advanced/);
-  await here.assertOneTurn();
-});
-
-Deno.test("a turn that finished while no worker was there is judged by the next run, and counted once", async () => {
-  await using here = await killedInMidTurn();
-  const { ralph, project, server } = here;
-  here.release();
-  const busy = async () => {
-    const url = `${server.url}/session/status?directory=${encodeURIComponent(project.root)}`;
-    return Object.keys(await (await fetch(url)).json());
-  };
-  await until(async () => (await busy()).length === 0, {
-    what: "the turn's end",
-    timeoutMs: 60_000,
-  });
-  const { code, stdout, stderr } = await ralph(["run", "one", "-f", "--server", server.url], {
-    cwd: project.root,
-  });
-  assert.equal(code, 0, stdout + stderr);
-  assert.match(stdout, /iteration 1: its turn finished on the server while no worker was there/);
-  assert.match(stdout, /✓ advanced/);
-  await here.assertOneTurn();
-});
-
-/** A task of one story whose worker was killed while the agent worked, and is known to be dead. */
-async function killedInMidTurn() {
-  const stack = new AsyncDisposableStack();
-  const project = stack.use(await oneStoryProject());
-  const held = Promise.withResolvers<void>();
-  const agent = tickingAgent();
-  const model = stack.use(
-    await startModel(async (request) => {
-      await held.promise;
-      return await agent(request);
-    }),
-  );
-  const server = stack.use(await startServer({ version: "1.18.33", model }));
-  const ralph = stack.use(await makeRalph());
-  stack.defer(held.resolve);
-  await ralph(["run", "one", "-n", "5", "--server", server.url], { cwd: project.root });
-  await until(() => model.requests.length > 0, { what: "the agent to work", timeoutMs: 60_000 });
-  const row = async () => (await statusOf(ralph, project.root))[0];
-  const { workerPid } = await row();
-  assert(workerPid);
-  Deno.kill(workerPid, "SIGKILL");
-  await until(async () => (await row()).status !== "running", { what: "the death to be noticed" });
-  const { status, reason, port } = await row();
-  assert.deepEqual([status, reason, port], ["failed", "worker_died", null]);
-  return {
-    project,
-    server,
-    ralph,
-    row,
-    release: held.resolve,
-    /** One session, one iteration, one OpenCode session with one prompt, whose usage is known. */
-    async assertOneTurn() {
-      const rows = await statusOf(ralph, project.root);
-      assert.equal(rows.length, 1, "the same session");
-      const one = await ralph(["status", "one", "--json"], { cwd: project.root });
-      const { status, iteration, usage } = JSON.parse(one.stdout);
-      assert.deepEqual([status, iteration, usage.modelCalls > 0], ["completed", 1, true]);
-      const at = `directory=${encodeURIComponent(project.root)}`;
-      const sessions = await (await fetch(`${server.url}/session?${at}`)).json();
-      assert.equal(sessions.length, 1, "one OpenCode session");
-      const messages = await (await fetch(`${server.url}/session/${sessions[0].id}/message?${at}`))
-        .json();
-      const prompts = messages.filter(({ info }: { info: { role: string } }) =>
-        info.role === "user"
-      );
-      assert.equal(prompts.length, 1, "one prompt");
-    },
-    [Symbol.asyncDispose]: () => stack.disposeAsync(),
-  };
-}
 
 Deno.test("--json tells each event as one object on a line of its own", async () => {
   await using project = await oneStoryProject();

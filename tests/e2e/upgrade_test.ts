@@ -2,14 +2,8 @@
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { migrationOf } from "../../src/registry/migrations.ts";
 import { makeRalph, type Ralph } from "../support/ralph.ts";
-
-const folder = new URL("../../migrations/", import.meta.url);
-const migrations = [...Deno.readDirSync(folder)]
-  .map(({ name }) => migrationOf(name, Deno.readTextFileSync(new URL(name, folder))))
-  .filter((migration) => migration !== undefined)
-  .sort((a, b) => a.number - b.number);
+import { migrations } from "../support/migrations.ts";
 
 const databaseOf = ({ home }: Ralph) => join(home, ".local/share/ralph/sessions.db");
 
@@ -75,7 +69,7 @@ Deno.test("a copy that cannot be made is told with its reason, and nothing is ch
   assert.deepEqual(await Deno.readFile(database), before);
 });
 
-Deno.test("the database of the earlier program is taken over, and a copy of it stays", async () => {
+Deno.test("the database of the predecessor is taken over, and a copy of it stays", async () => {
   await using ralph = await makeRalph();
   const database = databaseOf(ralph);
   await Deno.mkdir(dirname(database), { recursive: true });

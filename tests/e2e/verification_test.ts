@@ -1,6 +1,7 @@
 /** Done means verified, end to end: what a person sees of it, and what survives a worker's death. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import type { Version } from "../support/install.ts";
 import { startServer, type TestServer } from "../support/opencode_server.ts";
 import { makeProject, type Project } from "../support/project.ts";
 import { makeRalph, type Ralph, type RalphResult } from "../support/ralph.ts";
@@ -52,11 +53,12 @@ interface World extends AsyncDisposable {
 async function world(
   files: Readonly<Record<string, string>>,
   script: Script,
+  version: Version = "1.18.33",
 ): Promise<World> {
   const stack = new AsyncDisposableStack();
   const project = stack.use(await makeProject({ files }));
   const model = stack.use(await startModel(script));
-  const server = stack.use(await startServer({ version: "1.18.33", model }));
+  const server = stack.use(await startServer({ version, model }));
   const ralph = stack.use(await makeRalph());
   const run = (...args: string[]) => ralph(args, { cwd: project.root });
   return {
@@ -100,9 +102,59 @@ Deno.test("a claim whose gate fails is taken back, told to the agent, and shown"
   assert.match(status.stdout, /gates: +sh check\.sh passes/);
   assert.match(status.stdout, /claims: +taken back: US-001 \(iteration 1\)/);
   const { gates, claims, usage } = await here.status();
-  assert.deepEqual(gates.map(({ passed }: { passed: boolean }) => passed), [false, true]);
+  // before the first turn, of both claims, and in the clean checkout
+  const passed = gates.map((gate: { passed: boolean }) => gate.passed);
+  assert.deepEqual(passed, [false, false, true, true]);
   assert.deepEqual(claims.map(({ held }: { held: boolean }) => held), [false, true]);
   assert(usage.costUsd > 0 && usage.unpricedCalls === 0, "the server quotes the cost");
+});
+
+Deno.test("a check that was weakened: what is protected is said, and where the gate fails", async () => {
+  await using here = await world(
+    {
+      [PRD]: prd({ verify: [["sh", "check.sh"], ["sh", "greet.sh"]] }),
+      "check.sh": "grep -q 42 answer.txt",
+      "greet.sh": "exit 1",
+      "ralph.json": '{ "protect": ["test/**"] }',
+    },
+    turns(
+      [`echo true > check.sh; echo exit 0 > greet.sh; ${CLAIM}`],
+      [`echo 42 > answer.txt; ${CLAIM}`],
+    ),
+  );
+  const { code, stdout } = await here.loop();
+  assert.equal(code, 0, stdout);
+  assert.match(
+    stdout,
+    /\n {2}protected, .*: `check\.sh`, `ralph\.json`\n {2}not protected, .*: `greet\.sh`\n/,
+  );
+  assert.match(
+    stdout,
+    /in ralph\.json: "protect": \["test\/\*\*", "greet\.sh", "!check\.sh"\]\nwarning: `test\/\*\*` of/,
+  );
+  const where = "exit code 2 with the protected files as they were (as delivered it passes)";
+  const changed =
+    "as delivered and with the protected files as they were at the session's start: " +
+    "`check.sh` was changed";
+  assert(stdout.includes(`✗ gate sh check.sh: ${where}`), stdout);
+  const { stdout: history } = await here.run("history", "t");
+  assert(history.includes(`1: gates: sh check.sh fails: ${where}`), history);
+  assert.match(history, /; sh greet\.sh passes/, "the program counts as it was delivered");
+  assert(history.includes(changed), history);
+  const [, second] = [...new Set(here.model.requests.map(({ prompt }) => prompt))];
+  assert(second.includes(where) && second.includes(changed), second);
+
+  const verified = await here.run("verify", "t");
+  assert.match(verified.stdout, /\n {2}protected, .*: `check\.sh`, `ralph\.json`\n {2}not prot/);
+  assert.match(verified.stderr, /^warning: `test\/\*\*` of `protect` matches no file: /m);
+  const doctor = await here.run("doctor", "project.protect");
+  assert.match(doctor.stdout, /`test\/\*\*` of `protect` matches no file: /);
+  const passes = JSON.stringify({ ...JSON.parse(prd()), verify: [["sh", "check.sh"]] });
+  await here.project.write(PRD, passes);
+  const background = await here.run("run", "t", "--server", here.server.url, "-n", "1");
+  assert.match(background.stdout, /\n {2}protected, .*: `check\.sh`, `ralph\.json`\n/);
+  assert.match(background.stderr, /^warning: `test\/\*\*` of `protect` matches no file: /m);
+  await until(async () => (await here.status()).status !== "running", { what: "its end" });
 });
 
 Deno.test("a claim without anything to show is unproven, until a person accepts it", async () => {
@@ -133,6 +185,11 @@ Deno.test("stories that all pass before the start: the gates decide, and no agen
   assert.equal(failing.code, 1, failing.stdout);
   assert.match(failing.stdout, /stopped: all stories pass, but the gate `test -e made` fails/);
   await here.project.write("made", "");
+  const loose = await here.loop();
+  assert.equal(loose.code, 1, "it is not committed");
+  assert.match(loose.stdout, /fails \(exit code 1 in a clean checkout\)/);
+  await here.project.git("add", "--all");
+  await here.project.git("commit", "--quiet", "-m", "made");
   const passing = await here.loop();
   assert.equal(passing.code, 0, passing.stdout);
   assert.equal(here.model.requests.length, 0);
@@ -186,7 +243,7 @@ Deno.test("what a killed worker's turn left is judged by the next worker, and th
     },
   );
   await here.run("run", "t", "-n", "3", "--max-tokens", "1000000", "--server", here.server.url);
-  await until(() => waits, { what: "the claim", timeoutMs: 60_000 });
+  await until(() => waits, { what: "the claim" });
   const { workerPid } = await here.status();
   Deno.kill(workerPid, "SIGKILL");
   await until(async () => (await here.status()).status === "failed", { what: "its death" });
@@ -231,7 +288,7 @@ Deno.test("the PRD's branch is created from the base that is named; obstacles ar
   );
   await here.project.write("a.txt", "dirty");
   const refused = await here.loop();
-  assert.equal(refused.code, 5, refused.stdout);
+  assert.equal(refused.code, 5, refused.stdout + refused.stderr);
   assert.match(refused.stderr, /cannot switch .* there are uncommitted changes \(a\.txt\)/);
   await here.project.git("restore", "a.txt");
   const nowhere = await here.loop("--base-branch", "nowhere");
@@ -259,4 +316,22 @@ Deno.test("--print-prompt shows the next prompt, template and all, and starts no
   assert.match(wrong.stderr, /prompt\.md:1: there is no placeholder `\{\{stroy\}\}`/);
   assert.equal(here.model.requests.length, 0);
   assert.deepEqual([...Deno.readDirSync(here.ralph.home)].map(({ name }) => join(name)), []);
+});
+
+Deno.test("what an agent's first command does to the PRD is its own, however long a snapshot takes", async () => {
+  const two = JSON.parse(prd());
+  two.userStories.push({ id: "US-002", title: "Other", passes: false });
+  const alone = prd().replace("false", "true");
+  const many = Array.from({ length: 2_500 }, (_, i) => [`src/${i % 50}/${i}.txt`, `${i}\n`]);
+  await using here = await world(
+    { ...Object.fromEntries(many), [PRD]: JSON.stringify(two, null, 2) },
+    turns([`cat > ${PRD} <<'END'\n${alone}\nEND\necho work > work.txt`]),
+    "1.1.53", // 1.18.33 notes the first tool in time (measured)
+  );
+  const { code, stdout } = await here.loop("-n", "1");
+  assert.notEqual(code, 0, stdout);
+  const ids = JSON.parse(await here.project.read(PRD)).userStories.map(({ id }: { id: string }) =>
+    id
+  );
+  assert.deepEqual(ids, ["US-001", "US-002"], stdout);
 });

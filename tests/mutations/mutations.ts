@@ -16,28 +16,97 @@ export interface Mutation {
 
 export const MUTATIONS: readonly Mutation[] = [
   {
-    name: "an absent status counts as the end of a turn",
-    file: "src/loop/settle.ts",
+    name: "where protected files were changed, what is delivered need not pass",
+    file: "src/verify/gates/both_results.ts",
+    edits: [{ old: `result.passed && other.passed`, new: `other.passed` }],
+    tests: ["tests/unit/verify/gates/gate_runner_test.ts"],
+    only: "both ways",
+  },
+  {
+    name: "a program that a gate merely runs is protected from those who are to mend it",
+    file: "src/verify/protected/named_files.ts",
+    edits: [{ old: `(checks ? files : work)`, new: `files` }],
+    tests: ["tests/unit/verify/gates/gate_runner_test.ts"],
+    only: "a program that a gate runs",
+  },
+  {
+    name: "two options of `run` are taken for each other",
+    file: "src/cli/limit_options.ts",
+    edits: [
+      { old: `"--max-model-calls <n>"`, new: `"--max-errors <n>"` },
+      {
+        old: `    "--max-errors <n>",
+    "stop`,
+        new: `    "--max-model-calls <n>",
+    "stop`,
+      },
+    ],
+    tests: ["tests/unit/cli/options_test.ts"],
+    only: "limit",
+  },
+  {
+    name: "what a person had not committed is committed with the agent's work",
+    file: "src/loop/iteration/ownership.ts",
     edits: [{
-      old: `if (last && isFinished(last)) return { kind: "settled", last };`,
-      new: `if (last) return { kind: "settled", last };`,
+      old: ".concat(touched.filter(([file]) => !theirs.has(file)))",
+      new: ".concat(touched)",
     }],
-    tests: ["tests/unit/loop/settle_test.ts"],
+    tests: ["tests/unit/loop/iteration/delivery_test.ts"],
+    only: "dirty before",
+  },
+  {
+    name: "a server that is busy starting is given up as one that is suspended",
+    file: "src/loop/turn/abort.ts",
+    edits: [{
+      old: `this.#starting ? this.#begunAt + STARTING_MS : this.#heardAt + SILENT_MS`,
+      new: `this.#heardAt + SILENT_MS`,
+    }],
+    tests: ["tests/unit/loop/turn/abort_test.ts"],
+  },
+  {
+    name: "the time in which a starting server is silent counts as stillness",
+    file: "src/loop/turn/abort.ts",
+    edits: [{
+      old: `Math.min(clock.monotonic() - this.#heardAt, STILL_LOOK_MS)`,
+      new: `clock.monotonic() - this.#heardAt`,
+    }],
+    tests: ["tests/unit/loop/turn/abort_test.ts"],
+  },
+  {
+    name: "an absent status counts as the end of a turn",
+    file: "src/loop/turn/completion.ts",
+    edits: [{
+      old: `if (last && isFinished(last)) {`,
+      new: `if (last) {`,
+    }],
+    tests: ["tests/unit/loop/turn/completion_test.ts"],
+  },
+  {
+    name: "a turn ends beside a sub-agent that is about to wake its agent up",
+    file: "src/loop/turn/completion.ts",
+    edits: [{ old: "progress.childQuietMs < WAKE_MS;", new: "progress.childQuietMs < 0;" }],
+    tests: ["tests/unit/loop/turn/completion_test.ts"],
+  },
+  {
+    name: "a sub-agent in the background works on beside the next turn",
+    file: "src/loop/turn/orphaned_turns.ts",
+    edits: [{ old: "isOfTask(id) ? id : rootOf(client, id)", new: "id" }],
+    tests: ["tests/unit/loop/turn/orphaned_turns_test.ts"],
   },
   {
     name: "an OpenCode session is made before its iteration is on record",
-    file: "src/loop/iteration.ts",
+    file: "src/loop/iteration/iteration.ts",
     edits: [
       {
-        old: `  await recorder.write((registry) => {
+        old: `  await recorder.write((store) => {
     order.treeBefore.keep(before);`,
         new: `  const made = await tools.client.createSession({ title: openCodeTitle });
-  await recorder.write((registry) => {
+  await recorder.write((store) => {
     order.treeBefore.keep(before);`,
       },
       {
-        old: `runTurn(tools, order, { openCodeTitle, signal });`,
-        new: `runTurn(tools, order, { openCodeTitle, signal, made });`,
+        old: `runTurn(tools, told, { openCodeTitle, signal });`,
+        new: `runTurn(tools, told, { openCodeTitle, signal, made });`,
       },
       {
         old: `  { openCodeTitle, signal }: { openCodeTitle: string; signal: AbortSignal },`,
@@ -45,8 +114,8 @@ export const MUTATIONS: readonly Mutation[] = [
           `  { signal, made }: { openCodeTitle: string; signal: AbortSignal; made: { id: string } },`,
       },
       {
-        old:
-          `    const made = await createSessionPatiently(client, { title: openCodeTitle, ...patience });
+        old: `    const session = { title: openCodeTitle, model, agent };
+    const made = await createSessionPatiently(client, session, patience);
 `,
         new: "",
       },
@@ -56,66 +125,64 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "a task's lock that another worker holds is no hindrance",
-    file: "src/host/lock.ts",
+    file: "src/host/lock/lock.ts",
     edits: [{ old: "if (file.tryLockSync(true)) return", new: "return" }],
-    tests: ["tests/unit/host/host_test.ts"],
+    tests: ["tests/unit/host/lock/lock_test.ts"],
   },
   {
     name: "a commit does not wait for the disk",
-    file: "src/registry/database.ts",
+    file: "src/store/database.ts",
     edits: [{ old: `PRAGMA synchronous = FULL`, new: `PRAGMA synchronous = NORMAL` }],
-    tests: ["tests/unit/registry/durable_test.ts"],
+    tests: ["tests/unit/store/durable_test.ts"],
   },
   {
     name: "what sub-agents use is not counted",
-    file: "src/loop/usage.ts",
+    file: "src/loop/turn/usage.ts",
     edits: [{ old: "orElse(client.children(id)),", new: "[] as { id: string }[]," }],
     tests: ["tests/soak/soak_test.ts"],
     only: "nothing is lost",
   },
   {
     name: "a worker that was replaced goes on writing",
-    file: "src/registry/registry.ts",
+    file: "src/store/leased_writes.ts",
     edits: [{
-      old: `        WHERE id = @sessionId AND epoch = @epoch AND status = 'running'\`,
-      { ...values, now`,
-      new: `        WHERE id = @sessionId AND @epoch > 0 AND status = 'running'\`,
-      { ...values, now`,
+      old: `        WHERE id = @sessionId AND epoch = @epoch AND status = 'running'\``,
+      new: `        WHERE id = @sessionId AND @epoch > 0 AND status = 'running'\``,
     }],
-    tests: ["tests/unit/registry/registry_test.ts"],
+    tests: ["tests/unit/store/store_test.ts"],
   },
   {
     name: "outcome, usage and findings of an iteration are not one transaction",
-    file: "src/registry/registry.ts",
+    file: "src/store/store.ts",
     edits: [{
-      old: "translate(() => transaction(database, work))",
-      new: "translate(() => work())",
+      old: "run.translate(() => transaction(database, work))",
+      new: "run.translate(() => work())",
     }],
     tests: ["tests/reliability/crash_points_test.ts"],
     only: "and another at once",
   },
   {
     name: "a turn that finished while no worker was there is thrown away",
-    file: "src/loop/recovery.ts",
+    file: "src/loop/session/recovery_policy.ts",
     edits: [{
       old: `return follow("its turn finished on the server while no worker was there");`,
       new: `return record("its turn finished on the server while no worker was there");`,
     }],
-    tests: ["tests/unit/loop/recovery_test.ts"],
+    tests: ["tests/unit/loop/session/recovery_policy_test.ts"],
   },
   {
     name: "a turn that outlived its worker is given up",
-    file: "src/loop/recovery.ts",
+    file: "src/loop/session/recovery_policy.ts",
     edits: [{
       old: `return follow("its worker died, and its turn still goes on");`,
       new: `return record("its worker died, and its turn still goes on");`,
     }],
-    tests: ["tests/unit/loop/recovery_test.ts"],
+    tests: ["tests/unit/loop/session/recovery_policy_test.ts"],
   },
   {
     name: "a prompt that may have arrived is sent again",
-    file: "src/loop/iteration.ts",
-    edits: [{ old: "=> mayPass && !mayHaveArrived", new: "=> mayPass || mayHaveArrived" }],
+    file: "src/loop/iteration/iteration.ts",
+    edits: [{ old: "=> mayPass && repeatable", new: "=> mayPass" }],
     tests: ["tests/reliability/server_prompt_test.ts"],
     only: "took effect",
   },
@@ -127,13 +194,13 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "a PRD that cannot be put back for want of room is given up",
-    file: "src/loop/work.ts",
+    file: "src/loop/iteration/backlog.ts",
     edits: [{ old: `["ENOSPC", "EDQUOT"]`, new: `[""]` }],
-    tests: ["tests/unit/loop/work_test.ts"],
+    tests: ["tests/unit/loop/iteration/backlog_test.ts"],
   },
   {
     name: "the last copy of a PRD is removed although the PRD is gone",
-    file: "src/cli/worker.ts",
+    file: "src/worker/worker.ts",
     edits: [{
       old: `if (!goesOn && end.reason !== "task_unreadable") folder`,
       new: "if (!goesOn) folder",
@@ -142,17 +209,17 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "a turn that an abort did not end works beside the next one",
-    file: "src/loop/stray_turns.ts",
+    file: "src/loop/turn/orphaned_turns.ts",
     edits: [{
-      old: "registry.sessionOfOpenCode(id)?.taskDir === taskDir",
-      new: "registry.sessionOfOpenCode(id)?.taskDir === undefined",
+      old: "store.sessionOfOpenCode(id)?.taskDir === taskDir",
+      new: "store.sessionOfOpenCode(id)?.taskDir === undefined",
     }],
-    tests: ["tests/unit/loop/stray_turns_test.ts"],
+    tests: ["tests/unit/loop/turn/orphaned_turns_test.ts"],
   },
   {
     name: "a database that is replaced while it is open is written to",
     file: "src/loop/recorder.ts",
-    edits: [{ old: "          registry.requireSame();\n", new: "" }],
+    edits: [{ old: "          store.requireSame();\n", new: "" }],
     tests: ["tests/unit/loop/recorder_test.ts"],
   },
   {

@@ -2,16 +2,17 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import picocolors from "picocolors";
-import type { Context } from "../../src/cli/context.ts";
+import { commandContext } from "../../src/cli/command_context.ts";
 import { execute } from "../../src/cli/main.ts";
-import type { Stream } from "../../src/cli/output.ts";
-import { openStore, pathsOf, signalPath } from "../../src/cli/store.ts";
-import { work } from "../../src/cli/worker.ts";
+import type { Stream } from "../../src/cli/output/streams.ts";
+import { openUserStore, pathsOf, signalPath } from "../../src/app/store.ts";
+import { systemHost } from "../../src/worker/system_host.ts";
+import { work } from "../../src/worker/worker.ts";
 import { RalphError } from "../../src/error.ts";
-import { type Lock, takeLock } from "../../src/host/lock.ts";
-import { taskKey } from "../../src/host/paths.ts";
-import { readRequest } from "../../src/host/signal_files.ts";
-import type { Reason, Status, WorkerSettings } from "../../src/registry/model.ts";
+import { type Lock, takeLock } from "../../src/host/lock/lock.ts";
+import { taskKey } from "../../src/host/files/paths.ts";
+import { readRequest } from "../../src/host/files/signal_files.ts";
+import type { Reason, Status, WorkerSettings } from "../../src/store/model.ts";
 import { makeProject } from "../support/project.ts";
 import { isGone, makeWorld, prd } from "./processes.ts";
 
@@ -39,11 +40,16 @@ Deno.test("twenty runs of one task at once: one wins, the others exit 5 and name
   assert.equal(fake.ledger.filter(({ type }) => type === "prompt").length, 2);
 });
 
+/**
+ * No process, since above Linux's largest number, 2^22 (proc(5)): the commands of a worker that is gone
+ * are killed by its number, and the tests that run beside this one share this process's.
+ */
+const NOBODY = 4_194_305;
 const WORKER: WorkerSettings = {
   maxIterations: 10,
   serverUrl: "http://127.0.0.1:9",
   serverPort: 9,
-  workerPid: Deno.pid,
+  workerPid: NOBODY,
   workerVersion: "0.1.0",
   accepted: false,
 };
@@ -59,7 +65,7 @@ async function makeTask() {
   stack.defer(() => Deno.remove(home, { recursive: true }));
   let now = Date.UTC(2026, 10, 20, 12);
   const written = { out: "", err: "" };
-  const meanwhile: (() => void)[] = [];
+  const meanwhile: (() => unknown)[] = [];
   const stream = (name: keyof typeof written): Stream => ({
     write: (text) => written[name] += text,
     line: (text = "") => written[name] += `${text}\n`,
@@ -67,15 +73,15 @@ async function makeTask() {
     width: () => 100,
     colors: picocolors.createColors(false),
   });
-  const context: Context = {
+  const context = commandContext({
     output: { out: stream("out"), err: stream("err"), inputIsTerminal: false },
     clock: {
       now: () => now,
       monotonic: () => now,
       after(ms, callback) {
-        queueMicrotask(() => {
+        queueMicrotask(async () => {
           now += ms;
-          meanwhile.shift()?.();
+          await meanwhile.shift()?.();
           callback();
         });
         return () => {};
@@ -84,20 +90,20 @@ async function makeTask() {
     environment: (name) => name === "HOME" ? home : undefined,
     mainUrl: new URL("../../main.ts", import.meta.url).href,
     cwd: () => project.root,
-  };
+  });
   const taskDir = join(project.root, "tasks/one");
   const task = { taskName: "one", taskDir, projectRoot: project.root };
   const key = taskKey({ name: "one", dir: taskDir });
-  const registry = openStore(context);
-  stack.defer(() => registry.close());
+  const store = openUserStore(context);
+  stack.defer(() => store.close());
   Deno.mkdirSync(pathsOf(context).locks, { recursive: true });
-  const start = { settings: "{}", tree: null };
+  const start = { settings: "{}", tree: null, choices: null };
   let lock: Lock | undefined;
   stack.defer(() => lock?.release());
   const owned = stack.move();
   return {
     context,
-    registry,
+    store,
     taskDir,
     meanwhile,
     async lock() {
@@ -108,16 +114,16 @@ async function makeTask() {
       lock?.release();
       lock = undefined;
     },
-    begin: (workerPid = Deno.pid) => registry.startSession(task, { ...WORKER, workerPid }, start),
-    goOn: (sessionId: number) => registry.continueSession(sessionId, WORKER, start),
+    begin: (workerPid = NOBODY) => store.startSession(task, { ...WORKER, workerPid }, start),
+    goOn: (sessionId: number) => store.continueSession(sessionId, WORKER, start),
     /** What the worker of this run would read. */
     asked(lease: { sessionId: number; epoch: number }) {
-      const { startedAt } = registry.session(lease.sessionId) ?? { startedAt: "" };
+      const { startedAt } = store.session(lease.sessionId) ?? { startedAt: "" };
       return readRequest(signalPath(context, key).path, { ...lease, startedAt });
     },
     signals: () => [...Deno.readDirSync(signalPath(context, key).folder)].map(({ name }) => name),
     row() {
-      const { id, status, reason, epoch } = registry.lastSession(taskDir) ?? {};
+      const { id, status, reason, epoch } = store.lastSession(taskDir) ?? {};
       return [id, status, reason, epoch];
     },
     async command(...args: string[]) {
@@ -134,7 +140,7 @@ type Task = Awaited<ReturnType<typeof makeTask>>;
 
 const end = (task: Task, lease: Lease, how: [Exclude<Status, "running">, Reason, string]) => {
   const [status, reason, detail] = how;
-  task.registry.endSession(lease, { status, reason, detail });
+  task.store.endSession(lease, { status, reason, detail });
 };
 const stopped = (task: Task, lease: Lease) => {
   assert.equal(task.asked(lease), "stop", "the worker can read what was asked");
@@ -297,16 +303,16 @@ Deno.test("a checkpoint does not take the place of a stop that the worker has no
   await using task = await makeTask();
   await task.lock();
   const lease = task.begin();
-  let late: ReturnType<Task["command"]> | undefined;
+  let late: Awaited<ReturnType<Task["command"]>> | undefined;
   task.meanwhile.push(
-    () => {
-      late = task.command("checkpoint");
+    async () => {
+      late = await task.command("checkpoint");
     },
     () => stopped(task, lease),
     task.release,
   );
   await task.command("stop");
-  const { code, err } = await late ?? assert.fail("the checkpoint was asked for");
+  const { code, err } = late ?? assert.fail("the checkpoint was asked for");
   assert.equal(code, 5, err);
   assert.match(err, /^error: `one` is being stopped: it cannot pause any more/);
   assert.deepEqual(task.row(), [1, "stopped", "user_stop", 1]);
@@ -318,7 +324,10 @@ Deno.test("a run that finds the lock taken names the session that its holder rec
   await task.lock();
   task.meanwhile.push(() => task.begin());
   const order = { taskDir: task.taskDir, flags: {}, accepted: false };
-  const run = work(task.context, order, { signal: new AbortController().signal, emit: () => {} });
+  const run = work(systemHost(task.context), order, {
+    signal: new AbortController().signal,
+    emit: () => {},
+  });
   await assert.rejects(run, (error) => {
     assert(error instanceof RalphError);
     assert.equal(error.kind, "conflict");
@@ -332,7 +341,10 @@ Deno.test("a run that finds the lock taken by something that records nothing say
   await task.lock();
   const order = { taskDir: task.taskDir, flags: {}, accepted: false };
   const begun = task.context.clock.monotonic();
-  const run = work(task.context, order, { signal: new AbortController().signal, emit: () => {} });
+  const run = work(systemHost(task.context), order, {
+    signal: new AbortController().signal,
+    emit: () => {},
+  });
   await assert.rejects(run, /another process holds its lock, and has recorded nothing within 10 s/);
   assert(task.context.clock.monotonic() - begun < 12_000);
 });

@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { taskKey } from "../../src/host/paths.ts";
+import { taskKey } from "../../src/host/files/paths.ts";
 import { assignment, bash, closing, commit, inRounds } from "../support/agent.ts";
 import { makeProject, type Project } from "../support/project.ts";
 import { makeRalph, type Ralph } from "../support/ralph.ts";
@@ -69,8 +69,11 @@ export async function crashing(url: string): Promise<Crashing> {
   const project = stack.use(
     await makeProject({
       files: {
-        "tasks/t/prd.json": prdText(`test -f ${mayPass} || cat ${pipe}`),
-        "tasks/done/prd.md": "# PRD\n\n### US-001: Only\n\n- [x] it is done\n",
+        // Not before all work, when the gates run as well.
+        "tasks/t/prd.json": prdText(`test ! -e work || test -f ${mayPass} || cat ${pipe}`),
+        "tasks/done/prd.json": JSON.stringify({
+          userStories: [{ id: "US-001", passes: true, verify: [["true"]] }],
+        }),
       },
     }),
   );

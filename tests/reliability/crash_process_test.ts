@@ -1,6 +1,6 @@
 /** The real process, killed with SIGKILL at each step of an iteration, and gone on with. */
 import assert from "node:assert/strict";
-import { systemClock } from "../../src/host/clock.ts";
+import { systemClock } from "../../src/host/system/clock.ts";
 import { assignment } from "../support/agent.ts";
 import { afterEffect, type Fault, gate } from "../support/fake_faults.ts";
 import { createFakeOpenCode, type FakeOpenCode } from "../support/fake_opencode.ts";

@@ -1,7 +1,7 @@
 /** The real process and real OpenCode servers: killed twice in a row, the second time in recovery. */
-import { systemClock } from "../../src/host/clock.ts";
+import { systemClock } from "../../src/host/system/clock.ts";
 import { assignment } from "../support/agent.ts";
-import { VERSIONS } from "../support/install.ts";
+import { TESTED } from "../support/install.ts";
 import { startServer } from "../support/opencode_server.ts";
 import {
   type RecordedRequest,
@@ -71,7 +71,7 @@ async function replyHeld({ proxy }: Here, isChosen: Choice): Promise<() => void>
   return opened.resolve;
 }
 
-for (const version of VERSIONS) {
+for (const version of TESTED) {
   for (const [at, hold] of Object.entries(POINTS)) {
     Deno.test(`killed when ${at}, and again in its recovery: nothing is lost (OpenCode ${version})`, async () => {
       await using model = await startModel(agent);

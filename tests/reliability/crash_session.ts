@@ -10,7 +10,7 @@ import { sleep } from "../../src/clock.ts";
 import { assignment, write } from "../support/agent.ts";
 import type { FakeScript } from "../support/fake_script.ts";
 import { call, say } from "../support/scripted_model.ts";
-import type { SessionEnd } from "../../src/loop/worker.ts";
+import type { SessionEnd } from "../../src/loop/loop.ts";
 import { assertNothingLost } from "./nothing_lost.ts";
 import { isFile } from "./no_processes.ts";
 import { createWorld, honestAgent, tickStory, type World } from "./world.ts";
@@ -90,6 +90,7 @@ export async function survive(
     const end = await live(killAt);
     if (end) {
       await checkWhatIsLeft(world, { end, kills: kills.length });
+      if (processes) await checkCommits(world);
       return { wereKilled: killAt === Infinity, steps };
     }
     if (late) await world.clock.run(sleep(world.clock, LATE_MS));
@@ -123,6 +124,21 @@ async function checkWhatIsLeft(
   assert.deepEqual([...Deno.readDirSync(world.task.dir)].map(({ name }) => name), ["prd.json"]);
 }
 
+/** Each story's work is committed, by one commit, and nothing is left. */
+async function checkCommits({ task: { projectRoot } }: World): Promise<void> {
+  const git = async (...args: readonly string[]) => {
+    const { stdout } = await new Deno.Command("git", { args: [...args], cwd: projectRoot })
+      .output();
+    return new TextDecoder().decode(stdout).trim();
+  };
+  const feats = [1, 2, 3].map((n) => `feat: US-00${n} - Story ${n}`);
+  assert.deepEqual((await git("log", "--reverse", "--format=%s")).split("\n"), [
+    "chore: start",
+    ...feats,
+  ]);
+  assert.equal(await git("status", "--porcelain"), "");
+}
+
 function answersOnRecord({ database }: World): number {
   const db = new DatabaseSync(database, { readOnly: true });
   const { count } = db.prepare("SELECT count(*) AS count FROM answers").get() ?? {};
@@ -149,4 +165,11 @@ export async function surviveOrTell(
       cause: error,
     });
   }
+}
+
+/** Kills at each `stride`-th step. How many steps that were. */
+export async function killAtSteps(options: SurviveOptions, stride = 1): Promise<number> {
+  let points = 0;
+  for (let n = 1; (await surviveOrTell([n], options)).wereKilled; n += stride) points++;
+  return points;
 }

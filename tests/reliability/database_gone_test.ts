@@ -1,6 +1,6 @@
 /** The database is taken away while a worker has it open. */
 import assert from "node:assert/strict";
-import { StoreError } from "../../src/registry/database.ts";
+import { StoreError } from "../../src/store/database.ts";
 import { assignment, write } from "../support/agent.ts";
 import { call, hang } from "../support/scripted_model.ts";
 import { createWorld } from "./world.ts";

@@ -3,11 +3,11 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
-import { openRegistry } from "../../src/registry/registry.ts";
+import { openStore } from "../../src/store/store.ts";
 import { temporaryFolder } from "../support/folder.ts";
-import { migrations } from "./home.ts";
+import { migrations } from "../support/migrations.ts";
 
-/** Opens the registry, and kills itself before its n-th step. */
+/** Opens the store, and kills itself before its n-th step. */
 const CHILD = fileURLToPath(new URL("../fixtures/earlier/open.ts", import.meta.url));
 /** As many at once as there are processors where this is run. */
 const AT_ONCE = 2;
@@ -52,11 +52,11 @@ function versions(path: string): number[] {
 }
 
 function sessionsOf(path: string): number {
-  const registry = openRegistry({ path, migrations, now: () => 0 });
+  const store = openStore({ path, migrations, now: () => 0 });
   try {
-    return registry.sessions({ limit: 10 }).length;
+    return store.sessions({ limit: 10 }).length;
   } finally {
-    registry.close();
+    store.close();
   }
 }
 

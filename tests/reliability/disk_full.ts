@@ -2,29 +2,29 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { StoreError } from "../../src/registry/database.ts";
-import type { Lease } from "../../src/registry/model.ts";
-import type { Registry } from "../../src/registry/registry.ts";
+import { StoreError } from "../../src/store/database.ts";
+import type { Lease } from "../../src/store/model.ts";
+import type { Store } from "../../src/store/store.ts";
 import { makeHome, START, WORKER } from "./home.ts";
 import { fill } from "./mount.ts";
 
 const [disk] = Deno.args;
 
 /** The worker's writes in their order, a whole session. */
-const WRITES: readonly ((registry: Registry, lease: Lease) => void)[] = [
-  (registry, lease) => registry.setLogPath(lease, "/log"),
-  (registry, lease) =>
-    registry.beginIteration(lease, {
+const WRITES: readonly ((store: Store, lease: Lease) => void)[] = [
+  (store, lease) => store.setLogPath(lease, "/log"),
+  (store, lease) =>
+    store.beginIteration(lease, {
       number: 1,
       storyId: "US-001",
       storyTitle: "Only",
       openCodeTitle: "title",
     }),
-  (registry, lease) => registry.setOpenCodeSession(lease, 1, "ses_1"),
-  (registry, lease) => registry.setPrompted(lease, 1),
-  (registry, lease) => registry.addAnswer(lease, 1, { asked: "a".repeat(500), answer: "b", at: 0 }),
-  (registry, lease) =>
-    registry.endIteration(lease, {
+  (store, lease) => store.setOpenCodeSession(lease, 1, "ses_1"),
+  (store, lease) => store.setPrompted(lease, 1),
+  (store, lease) => store.addAnswer(lease, 1, { asked: "a".repeat(500), answer: "b", at: 0 }),
+  (store, lease) =>
+    store.endIteration(lease, {
       number: 1,
       outcome: "worked",
       storiesPassed: ["US-001"],
@@ -38,8 +38,8 @@ const WRITES: readonly ((registry: Registry, lease: Lease) => void)[] = [
         durationMs: 1,
       })),
     }),
-  (registry, lease) =>
-    registry.endSession(lease, { status: "completed", reason: "all_stories_pass", detail: "d" }),
+  (store, lease) =>
+    store.endSession(lease, { status: "completed", reason: "all_stories_pass", detail: "d" }),
 ];
 
 await using home = await makeHome({ data: join(disk, "data") });
@@ -87,14 +87,14 @@ function attempt(leaveKb: number, work: () => void): "done" | "refused" {
 
 /** Each write of a session when the disk has so much room for it. */
 function session(leaveKb: number): { rows: string; refused: number } {
-  const registry = home.open();
+  const store = home.open();
   let refused = 0;
   const count = (work: () => void) => refused += attempt(leaveKb, work) === "refused" ? 1 : 0;
   let lease: Lease | undefined;
-  count(() => lease = registry.startSession(home.task, WORKER, START));
-  for (const write of WRITES) count(() => lease && write(registry, lease));
+  count(() => lease = store.startSession(home.task, WORKER, START));
+  for (const write of WRITES) count(() => lease && write(store, lease));
   const rows = dump(home.database);
-  registry.close();
+  store.close();
   Deno.removeSync(join(disk, "data"), { recursive: true });
   return { rows, refused };
 }

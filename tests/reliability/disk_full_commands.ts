@@ -2,12 +2,14 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { systemClock } from "../../src/host/clock.ts";
-import { takeLock } from "../../src/host/lock.ts";
-import { taskKey } from "../../src/host/paths.ts";
-import { StoreError } from "../../src/registry/database.ts";
-import { makeHome, migrations, START, WORKER } from "./home.ts";
+import { systemClock } from "../../src/host/system/clock.ts";
+import { takeLock } from "../../src/host/lock/lock.ts";
+import { taskKey } from "../../src/host/files/paths.ts";
+import { StoreError } from "../../src/store/database.ts";
+import { makeHome, START, WORKER } from "./home.ts";
+import { migrations } from "../support/migrations.ts";
 import { fill } from "./mount.ts";
+import { GENEROUS_MS } from "../support/wait.ts";
 
 const [disk] = Deno.args;
 await using home = await makeHome({ data: join(disk, "data") });
@@ -19,36 +21,36 @@ const two = {
 };
 
 async function commands(): Promise<void> {
-  let registry = home.open();
-  const done = registry.startSession(home.task, WORKER, START);
-  registry.endSession(done, { status: "completed", reason: "all_stories_pass", detail: "done" });
-  registry.startSession(two, WORKER, START);
-  registry.close();
+  let store = home.open();
+  const done = store.startSession(home.task, WORKER, START);
+  store.endSession(done, { status: "completed", reason: "all_stories_pass", detail: "done" });
+  store.startSession(two, WORKER, START);
+  store.close();
   const locks = join(home.data, "locks");
   Deno.mkdirSync(locks);
   const lockFile = join(locks, `${taskKey({ name: "two", dir: two.taskDir })}.lock`);
   const lock = await takeLock(lockFile, systemClock);
   assert(lock);
-  registry = home.open();
+  store = home.open();
 
   const full = fill(disk);
   // A worker that lives has its side files already.
   const alive = await home.ralph("status", "--json");
   assert.equal(alive.code, 0, alive.stderr);
-  assert(alive.tookMs < 10_000);
+  assert(alive.tookMs < GENEROUS_MS);
   assert.deepEqual(statuses(alive.stdout), { one: "completed", two: "running" });
   assert.match(alive.stderr, /workers wait.*no space is left on its disk/);
   assert.match(alive.stderr, /^hint: .*df -h /m);
 
   // It is killed, and the machine is started again: nothing is there but the database.
-  registry.close();
+  store.close();
   lock.release();
   full[Symbol.dispose]();
   const again = fill(disk);
   for (const args of [["status", "--json"], ["status"], ["status", "two"], ["history", "two"]]) {
     const { code, stdout, stderr, tookMs } = await home.ralph(...args);
     assert.equal(code, 0, `${args.join(" ")}: ${stderr}`);
-    assert(tookMs < 10_000);
+    assert(tookMs < GENEROUS_MS);
     assert.match(stdout, /failed/, args.join(" "));
     assert.match(stderr, /cannot record that the worker of `two` is gone: .*no space is left/);
   }

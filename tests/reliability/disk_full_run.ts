@@ -1,7 +1,7 @@
 /** Run by `disk_full_test.ts` on a disk of its own: the disk fills up while an agent works. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { systemClock } from "../../src/host/clock.ts";
+import { systemClock } from "../../src/host/system/clock.ts";
 import { tickingAgent } from "../support/agent.ts";
 import { createFakeOpenCode } from "../support/fake_opencode.ts";
 import { serveFake } from "../support/fake_server.ts";

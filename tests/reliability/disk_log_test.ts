@@ -1,9 +1,9 @@
 /** The log cannot be written or read, while the database can. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { systemClock } from "../../src/host/clock.ts";
-import { takeLock } from "../../src/host/lock.ts";
-import { taskKey } from "../../src/host/paths.ts";
+import { systemClock } from "../../src/host/system/clock.ts";
+import { takeLock } from "../../src/host/lock/lock.ts";
+import { taskKey } from "../../src/host/files/paths.ts";
 import { makeHome, START, WORKER } from "./home.ts";
 
 Deno.test("a run whose log cannot be made goes on to its end, and says so at its start", async () => {
@@ -20,28 +20,28 @@ Deno.test("a run whose log cannot be made goes on to its end, and says so at its
 
 Deno.test("a log that can be neither written nor read: status shows all else and says so, logs and clean are no bug", async () => {
   await using home = await makeHome();
-  const log = join(home.state, "session.log");
+  const key = taskKey({ name: home.task.taskName, dir: home.task.taskDir });
+  const log = join(home.state, "logs", key, "session-1.log");
   // not even root can write into a folder
   Deno.mkdirSync(log, { recursive: true });
   Deno.writeTextFileSync(join(log, "in the way"), "");
-  const registry = home.open();
-  const lease = registry.startSession(home.task, WORKER, START);
-  registry.setLogPath(lease, log);
+  const store = home.open();
+  const lease = store.startSession(home.task, WORKER, START);
+  store.setLogPath(lease, log);
   const locks = join(home.data, "locks");
   Deno.mkdirSync(locks);
-  const key = taskKey({ name: home.task.taskName, dir: home.task.taskDir });
   const lock = await takeLock(join(locks, `${key}.lock`), systemClock);
   const status = await home.ralph("status", "one");
   assert.equal(status.code, 0, status.stderr);
   assert.match(status.stdout, /status:\s+running/);
-  assert.match(status.stdout, /log:\s+\S+ \(lines may be missing: .*directory/);
-  assert.match(status.stdout, /cannot read the log \S+: Is a directory/);
+  assert.match(status.stdout, /log:\s+\S+ \(lines may be missing: it is not a file/);
+  assert.match(status.stdout, /cannot read the log \S+: it is not a file/);
   const logs = await home.ralph("logs", "one");
   assert.equal(logs.code, 7);
   assert.match(logs.stderr, /error: cannot read the log .*\n\nhint: .*: ls -l /);
-  registry.endSession(lease, { status: "stopped", reason: "user_stop", detail: "d" });
+  store.endSession(lease, { status: "stopped", reason: "user_stop", detail: "d" });
   lock?.release();
-  registry.close();
+  store.close();
   const clean = await home.ralph("clean", "--yes");
   assert.equal(clean.code, 0, clean.stderr);
   assert.match(clean.stderr, /warning: the log \S+ stays: /);

@@ -9,15 +9,15 @@ import { makeHome, START, WORKER } from "./home.ts";
 
 const [disk, how] = Deno.args;
 await using home = await makeHome({ data: join(disk, "data") });
-const registry = home.open();
-const done = registry.startSession(home.task, WORKER, START);
-registry.endSession(done, { status: "completed", reason: "all_stories_pass", detail: "done" });
-registry.startSession(
+const store = home.open();
+const done = store.startSession(home.task, WORKER, START);
+store.endSession(done, { status: "completed", reason: "all_stories_pass", detail: "done" });
+store.startSession(
   { ...home.task, taskName: "two", taskDir: join(home.project.root, "tasks/two") },
   WORKER,
   START,
 );
-registry.close();
+store.close();
 Deno.mkdirSync(join(home.data, "locks"));
 const before = Deno.readFileSync(home.database).toHex();
 

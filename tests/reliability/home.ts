@@ -1,27 +1,20 @@
 /** ralph's commands in this process, in a home and a project of their own, and what is in its store. */
 import { join } from "node:path";
 import picocolors from "picocolors";
-import type { Context } from "../../src/cli/context.ts";
+import { commandContext } from "../../src/cli/command_context.ts";
 import { execute } from "../../src/cli/main.ts";
-import type { Stream } from "../../src/cli/output.ts";
-import { openStore } from "../../src/cli/store.ts";
-import { systemClock } from "../../src/host/clock.ts";
-import { type Migration, migrationOf } from "../../src/registry/migrations.ts";
-import type { NewSession, WorkerSettings } from "../../src/registry/model.ts";
-import type { Registry } from "../../src/registry/registry.ts";
+import type { Stream } from "../../src/cli/output/streams.ts";
+import { openUserStore } from "../../src/app/store.ts";
+import { systemClock } from "../../src/host/system/clock.ts";
+import type { NewSession, WorkerSettings } from "../../src/store/model.ts";
+import type { Store } from "../../src/store/store.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { makeProject, type Project } from "../support/project.ts";
 
 const MAIN = new URL("../../main.ts", import.meta.url).href;
 
-const MIGRATIONS = new URL("../../migrations/", import.meta.url);
-
-/** Those that ralph brings along, by number. */
-export const migrations: readonly Migration[] = [...Deno.readDirSync(MIGRATIONS)]
-  .map(({ name }) => migrationOf(name, Deno.readTextFileSync(new URL(name, MIGRATIONS))))
-  .filter((migration) => migration !== undefined)
-  .sort((a, b) => a.number - b.number);
-
+/** Without one, a task that is finished starts no session. */
+const GATES = JSON.stringify({ verify: [["true"]] });
 /** All is done already: `ralph run` records a session of no iteration, and asks no server. */
 const FINISHED = "# PRD\n\n### US-001: Only\n\n- [x] it is done\n";
 
@@ -33,7 +26,7 @@ export const WORKER: WorkerSettings = {
   workerVersion: "0.0.0",
   accepted: false,
 };
-export const START = { settings: "{}", tree: null };
+export const START = { settings: "{}", tree: null, choices: null };
 
 export interface Result {
   code: number;
@@ -54,13 +47,15 @@ export interface Home extends AsyncDisposable {
   /** Runs a command in this process. */
   ralph(...args: string[]): Promise<Result>;
   /** Opens the store as a worker does. */
-  open(options?: { timeoutMs?: number }): Registry;
+  open(options?: { timeoutMs?: number }): Store;
 }
 
 /** `data`: where the database is to be, in place of a folder of its own. */
 export async function makeHome({ data }: { data?: string } = {}): Promise<Home> {
   await using stack = new AsyncDisposableStack();
-  const project = stack.use(await makeProject({ files: { "tasks/one/prd.md": FINISHED } }));
+  const project = stack.use(
+    await makeProject({ files: { "tasks/one/prd.md": FINISHED, "ralph.json": GATES } }),
+  );
   const folder = stack.use(temporaryFolder("ralph-home-"));
   const variables: Record<string, string> = {
     HOME: folder.path,
@@ -75,13 +70,13 @@ export async function makeHome({ data }: { data?: string } = {}): Promise<Home> 
     width: () => 100,
     colors: picocolors.createColors(false),
   });
-  const context: Context = {
+  const context = commandContext({
     output: { out: stream("out"), err: stream("err"), inputIsTerminal: false },
     clock: systemClock,
     environment: (name) => variables[name],
     mainUrl: MAIN,
     cwd: () => project.root,
-  };
+  });
   const dataFolder = join(variables.XDG_DATA_HOME, "ralph");
   const database = join(dataFolder, "sessions.db");
   const owned = stack.move();
@@ -101,7 +96,7 @@ export async function makeHome({ data }: { data?: string } = {}): Promise<Home> 
       const code = await execute(args, context);
       return { code, stdout: written.out, stderr: written.err, tookMs: performance.now() - began };
     },
-    open: (options) => openStore(context, options),
+    open: (options) => openUserStore(context, options),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

@@ -2,11 +2,13 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { systemOutput } from "../../src/cli/output.ts";
-import { work } from "../../src/cli/worker.ts";
-import { systemClock } from "../../src/host/clock.ts";
-import { workerLives } from "../../src/host/lock.ts";
-import { readRequest, sendRequest, takeRequest } from "../../src/host/signal_files.ts";
+import { commandContext } from "../../src/cli/command_context.ts";
+import { systemOutput } from "../../src/cli/output/streams.ts";
+import { systemHost } from "../../src/worker/system_host.ts";
+import { work } from "../../src/worker/worker.ts";
+import { systemClock } from "../../src/host/system/clock.ts";
+import { workerLives } from "../../src/host/lock/lock.ts";
+import { readRequest, sendRequest, takeRequest } from "../../src/host/files/signal_files.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { RALPH } from "../support/ralph.ts";
 import { say } from "../support/scripted_model.ts";
@@ -26,8 +28,9 @@ Deno.test("a worker that was frozen while another took over exits 5, says so in 
   const before = await row("three");
   Deno.kill(frozen.pid, "SIGSTOP");
   try {
-    // Only its end frees its lock; without the file another can begin.
-    await Deno.remove(only(join(data, "locks")));
+    // Only its end frees its locks; without the files another can begin.
+    const locks = join(data, "locks");
+    for (const name of names(locks)) await Deno.remove(join(locks, name));
     await world.run("three");
     const taken = await row("three");
     assert.notEqual(taken.workerPid, frozen.pid);
@@ -86,7 +89,8 @@ Deno.test("a worker whose caller is gone before it could be told goes on all the
       flags: { server: url, limits: { iterations: 1 } },
       accepted: false,
     },
-    environment: {},
+    variables: { HOME: ralph.home, PATH: Deno.env.get("PATH"), DENO_DIR: denoDir() },
+    gateEnv: [],
   });
   // Its standard output is a pipe that nobody reads, as after `kill -9` of the caller.
   const { code } = await new Deno.Command("/bin/sh", {
@@ -108,16 +112,16 @@ Deno.test("a worker whose caller is gone before it could be told goes on all the
   assert.equal(code, 0);
   await until(() => Deno.readTextFile(join(ralph.home, "code")).catch(() => ""), {
     what: "the worker to end",
-    timeoutMs: 20_000,
   });
   const { status, reason } = await row("one");
   assert.deepEqual([status, reason], ["stopped", "max_iterations"], await log("one"));
 });
 
-Deno.test("a caller that is killed while its worker begins leaves one that works, not a session that starts for ever", async () => {
+Deno.test("a caller that is killed while its worker begins leaves one that works, not a session that starts forever", async () => {
   await using world = await makeWorld();
   const { cli, url, project, ralph, data, row, modelCalls } = world;
   await world.run("one");
+  await modelCalls(1);
   await cli("stop", "one");
   const lock = only(join(data, "locks"));
   // The worker gets as far as its lock, and waits for the database then.
@@ -166,17 +170,18 @@ Deno.test("a worker that fails itself exits 70 with the stack in its log, and it
   asked.resolve();
   assert.equal((await cli("wait", "three")).code, 8);
   // What no program wrote: a bug elsewhere would look like this.
-  sql(`UPDATE session_starts SET settings = '{"verify":7,"limits":{"iterations":5}}' RETURNING 1`);
+  sql(`CREATE TRIGGER bug BEFORE INSERT ON iterations BEGIN SELECT raise(ABORT, 'a bug'); END`);
   const { code, stderr } = await cli("run", "three", "-f", "--server", url);
   assert.equal(code, 70, stderr);
-  assert.match(stderr, /^error: this is a bug in ralph\n\nTypeError: .*\n +at /);
+  assert.match(stderr, /^error: this is a bug in ralph\n\nError: a bug\n +at /);
   const { status, reason, detail } = await row("three");
   assert.deepEqual([status, reason], ["failed", "internal_error"]);
   assert.match(detail ?? "", /^a bug in ralph: /);
   assert.match(
     await log("three"),
-    /Z error: this is a bug in ralph\n.*\n.*TypeError: .*\n.*Z +at /,
+    /Z error: this is a bug in ralph\n.*\n.*Error: a bug\n.*Z +at /,
   );
+  sql("DROP TRIGGER bug");
   await world.run("three", "-n", "1");
   assert.equal((await row("three")).id, 2, "the next run starts anew");
   await cli("wait", "three");
@@ -184,15 +189,9 @@ Deno.test("a worker that fails itself exits 70 with the stack in its log, and it
 
 Deno.test("a worker that fails itself in mid-iteration aborts the turn, and leaves no iteration under way", async () => {
   await using world = await makeWorld();
-  const { url, project, ralph, fake, sql } = world;
+  const { url, project, fake, sql } = world;
   const failing = work(
-    {
-      output: systemOutput(() => undefined),
-      clock: systemClock,
-      environment: (name) => name === "HOME" ? ralph.home : undefined,
-      mainUrl: new URL("../../main.ts", import.meta.url).href,
-      cwd: () => project.root,
-    },
+    hostIn(world),
     { taskDir: join(project.root, "tasks/one"), flags: { server: url }, accepted: false },
     {
       signal: new AbortController().signal,
@@ -211,3 +210,41 @@ Deno.test("a worker that fails itself in mid-iteration aborts the turn, and leav
   ]);
   assert(fake.ledger.some(({ type }) => type === "abort"));
 });
+
+Deno.test("what fails in a callback that nobody waits for ends the session as a bug, and its turn", async () => {
+  await using world = await makeWorld();
+  const { url, project, fake, sql, modelCalls, log } = world;
+  const host = hostIn(world);
+  let fail = () => {};
+  const failing = work(
+    {
+      ...host,
+      watchRequests(task, options) {
+        fail = () => options.onError(new TypeError("made to fail"));
+        return host.watchRequests(task, options);
+      },
+    },
+    { taskDir: join(project.root, "tasks/three"), flags: { server: url }, accepted: false },
+    { signal: new AbortController().signal, emit: () => {} },
+  );
+  await modelCalls(1);
+  fail();
+  await assert.rejects(failing, /^TypeError: made to fail/);
+  assert.deepEqual(sql("SELECT status, reason, detail FROM sessions"), [
+    { status: "failed", reason: "internal_error", detail: "a bug in ralph: made to fail" },
+  ]);
+  assert.deepEqual(sql("SELECT outcome FROM iterations"), [{ outcome: "interrupted" }]);
+  assert.match(await log("three"), /TypeError: made to fail\n.* at /);
+  assert(fake.ledger.some((entry) => entry.type === "abort" && entry.effective));
+});
+
+/** The real host of a worker, in this process. */
+function hostIn({ ralph, project }: Awaited<ReturnType<typeof makeWorld>>) {
+  return systemHost(commandContext({
+    output: systemOutput(() => undefined),
+    clock: systemClock,
+    environment: (name) => name === "HOME" ? ralph.home : undefined,
+    mainUrl: new URL("../../main.ts", import.meta.url).href,
+    cwd: () => project.root,
+  }));
+}

@@ -7,7 +7,7 @@
 import { DatabaseSync } from "node:sqlite";
 import type { Clock } from "../../src/clock.ts";
 import type { Transport } from "../../src/opencode/http.ts";
-import type { PrdFiles } from "../../src/verify/prd_keeper.ts";
+import type { PrdFiles } from "../../src/verify/prd/prd_files.ts";
 
 /** Thrown in the dead worker's own code alone. */
 export class Killed extends Error {}
@@ -136,7 +136,7 @@ export function mortalFiles(files: PrdFiles, life: Life): PrdFiles {
 
 /**
  * Runs `open`, and makes each statement of the database that it opens a step, so that a life can also
- * end inside of a transaction. By its prototype, since the registry opens its database itself.
+ * end inside of a transaction. By its prototype, since the store opens its database itself.
  */
 export function mortalDatabase<T>(life: Life, open: () => T): T {
   const { prepare, exec } = DatabaseSync.prototype;

@@ -6,10 +6,22 @@ import assert from "node:assert/strict";
 import { sleep } from "../../src/clock.ts";
 import { write } from "../support/agent.ts";
 import type { FakeScript } from "../support/fake_script.ts";
-import { call, cutOff, hang, httpError, type Reply, say, slow } from "../support/scripted_model.ts";
+import {
+  call,
+  cutOff,
+  empty,
+  errorInAnswer,
+  hang,
+  httpError,
+  malformed,
+  type Reply,
+  say,
+  slow,
+  think,
+} from "../support/scripted_model.ts";
 import { assertNothingLost } from "./nothing_lost.ts";
 import { MINUTE, night, SECOND } from "./night.ts";
-import { createWorld, honestAgent, tickStory } from "./world.ts";
+import { createWorld, honestAgent, tickStory, type WorldOptions } from "./world.ts";
 
 const HOUR = 60 * MINUTE;
 const OLD = "1.1.53";
@@ -56,7 +68,7 @@ for (const version of [OLD, "1.18.33"]) {
     assert(back.seconds * SECOND < 6 * HOUR, `${back.seconds} s`);
   });
 
-  Deno.test(`a provider that refuses for ever is given up after six hours (${version})`, async () => {
+  Deno.test(`a provider that refuses forever is given up after six hours (${version})`, async () => {
     await using forever = await night({ version, script: () => limited(), hours: 7 });
     const { iterations, sessions } = forever.ended("failed", "provider_error");
     assert(forever.seconds * SECOND <= 6 * HOUR + 5 * MINUTE, `${forever.seconds} s`);
@@ -177,9 +189,70 @@ Deno.test("answers without end, and answers that break off, end within their lim
   await using long = await night({ script: () => endless, limits: { errors: 1 } });
   long.ended("failed", "provider_error");
   assert(long.seconds > 3_600 && long.seconds < 3_700, `${long.seconds} s`);
-  await using broken = await night({ script: () => cutOff() });
-  const { iterations } = broken.ended("failed", "provider_error");
-  assert.equal(iterations.length, 3);
+  const limits = { rateLimitMs: MINUTE, iterations: 1, errors: 1, noProgress: 1 };
+  await using broken = await night({ script: () => cutOff(), limits, processes: false });
+  const { iterations, sessions } = broken.ended("failed", "provider_error");
+  assert.match(sessions[0].detail ?? "", /provider takes longer than 60 s: the model broke off/);
+  assert(iterations.length > 1, "they cost no iteration");
   assert(iterations.every(({ model_calls }) => (model_calls ?? 99) <= 10));
   assert(broken.seconds < 60, `${broken.seconds} s`);
+});
+
+/** What a provider may answer with that means nothing but that it is in trouble. */
+const TROUBLE: readonly [string, Reply, RegExp][] = [
+  ["an empty answer", empty(), /answer was empty/],
+  [
+    "an empty answer without usage",
+    empty({ prompt: 0, cached: 0, completion: 0, reasoning: 0 }),
+    /answer was empty/,
+  ],
+  ["thinking alone", think("hm", ""), /answer was empty/],
+  ["a stream that breaks off", cutOff(), /the model broke off 5 times in a row/],
+  ["garbage", malformed(), /JSON parsing failed/],
+  [
+    "an error inside an answer",
+    errorInAnswer({ message: "Provider returned error", code: 502 }),
+    /Provider returned error/,
+  ],
+];
+
+for (const [name, reply, words] of TROUBLE) {
+  for (const version of [OLD, "1.18.33"]) {
+    Deno.test(`${name} is the provider's trouble, waited out at no cost (${version})`, async () => {
+      const limits = { iterations: 1, errors: 1, noProgress: 1 };
+      const turns = new Set<string>();
+      const script: FakeScript = (request) =>
+        turns.add(request.sessionId).size <= 4 ? reply : honestAgent(request);
+      await using trouble = await night(
+        { version, script, limits, processes: false },
+        async (now) => {
+          await now.iterationEnded(2);
+          await now.pass(SECOND);
+          assert.match(now.status(), words);
+        },
+      );
+      const { iterations } = trouble.ended("completed", "all_stories_pass");
+      const outcomes = iterations.map(({ outcome }) => outcome === "timeout" ? "error" : outcome);
+      assert.deepEqual(outcomes, ["error", "error", "error", "error", "advanced"]);
+      assert(trouble.seconds > 5 + 10 + 20 + 40, `${trouble.seconds} s`);
+    });
+  }
+}
+
+Deno.test("a model that cannot call tools ends the session after one round, with the way out", async () => {
+  const printed = say('<tool_call>{"name":"write","arguments":{}}</tool_call>');
+  const model = { providerId: "fake", modelId: "notools" };
+  const refusing = httpError(400, { error: { message: "x:latest does not support tools" } });
+  const cases: [WorldOptions, RegExp][] = [
+    [{ script: () => printed }, /wrote its tool calls as text/],
+    [{ script: () => say("I would do it so."), model }, /on record as one that cannot/],
+    [{ script: () => refusing }, /does not support tools/],
+  ];
+  for (const [options, words] of cases) {
+    await using none = await night({ ...options, processes: false });
+    const { iterations, sessions } = none.ended("failed", "provider_error");
+    assert.equal(iterations.length, 1);
+    assert.match(sessions[0].detail ?? "", words);
+    assert.match(sessions[0].detail ?? "", /take a model that can call tools, with `--model`/);
+  }
 });

@@ -1,7 +1,7 @@
 /** What becomes of a session whose model or provider makes trouble, on real servers. */
 import assert from "node:assert/strict";
 import { tickingAgent } from "../support/agent.ts";
-import { type Version, VERSIONS } from "../support/install.ts";
+import { TESTED, type Version } from "../support/install.ts";
 import { startServer } from "../support/opencode_server.ts";
 import { makeProject } from "../support/project.ts";
 import { makeRalph } from "../support/ralph.ts";
@@ -17,7 +17,7 @@ import {
   slow,
   startModel,
 } from "../support/scripted_model.ts";
-import { until } from "../support/wait.ts";
+import { GENEROUS_MS, until } from "../support/wait.ts";
 
 const PRD = "# PRD\n\n### US-001: Only\n\n- [ ] it is done\n";
 
@@ -72,7 +72,7 @@ async function makeWorld(version: Version, config: Record<string, unknown> = {})
         const { stdout } = await cli("status", "one", "--json");
         const row = JSON.parse(stdout);
         return words.test(row.activity ?? "") && row;
-      }, { what: `the status ${words}`, timeoutMs: 30_000 }),
+      }, { what: `the status ${words}` }),
     /** The OpenCode sessions that are at work. */
     async busy(): Promise<unknown> {
       const query = new URLSearchParams({ directory: project.root });
@@ -90,7 +90,7 @@ function onEachVersion(
     version: Version,
   ) => Promise<void>,
 ): void {
-  for (const version of VERSIONS) {
+  for (const version of TESTED) {
     Deno.test(`${name} (${version})`, async (t) => {
       await using world = await makeWorld(version);
       await body(t, world, version);
@@ -120,7 +120,7 @@ onEachVersion(
       [
         "a model that the provider does not have",
         refuse(404, "No such thing"),
-        /^APIError: No such thing; see which models there are with `opencode models`$/,
+        /^APIError: No such thing; see which models there are with `opencode models`/,
       ],
       [
         "a quota that is used up, for which OpenCode asks again and again",
@@ -138,7 +138,7 @@ onEachVersion(
   },
 );
 
-for (const version of VERSIONS) {
+for (const version of TESTED) {
   Deno.test(`a model that the server does not have ends the session after one iteration (${version})`, async () => {
     await using world = await makeWorld(version, { model: "fake/nope" });
     const row = await world.session(() => say("nobody asks"));
@@ -205,7 +205,7 @@ onEachVersion("while the model or its provider is waited for", async (t, world, 
     const began = performance.now();
     const stop = await world.cli("stop", "one");
     assert.equal(stop.code, 0, stop.stderr);
-    assert(performance.now() - began < 5_000, `${performance.now() - began} ms`);
+    assert(performance.now() - began < GENEROUS_MS, `${performance.now() - began} ms`);
     const ended = JSON.parse((await world.cli("status", "one", "--json")).stdout);
     assert.deepEqual([ended.status, ended.reason], ["stopped", "user_stop"]);
   });
@@ -226,7 +226,7 @@ onEachVersion("while the model or its provider is waited for", async (t, world, 
       row.detail,
       /^the provider was to be asked again at \S+ \d\d:\d\d UTC, which is too late: weekly limit$/,
     );
-    assert(performance.now() - began < 15_000, `${performance.now() - began} ms`);
+    assert(performance.now() - began < GENEROUS_MS, `${performance.now() - began} ms`);
   });
 });
 
@@ -257,7 +257,7 @@ onEachVersion(
       [
         "a stream that breaks off each time",
         () => cutOff(),
-        ["--max-broken-answers", "3"],
+        ["--max-broken-answers", "3", "--rate-limit-time", "1s"],
         /^the model broke off 3 times in a row$/,
       ],
       [
@@ -291,7 +291,7 @@ onEachVersion(
           row.shown,
         );
         const said = row.detail.replace(
-          /^1 iterations in a row ended in an error, the last with: /,
+          /^(1 iterations in a row ended in an error, the last with|waiting for the provider takes longer than 1 s): /,
           "",
         );
         assert.match(said, detail);

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { sleep } from "../../src/clock.ts";
-import type { SessionEnd } from "../../src/loop/worker.ts";
+import type { SessionEnd } from "../../src/loop/loop.ts";
 import type { Fault, FaultHandle } from "../support/fake_faults.ts";
 import type { Reply } from "../support/scripted_model.ts";
 import { assertNothingLost, type Records } from "./nothing_lost.ts";

@@ -3,12 +3,13 @@
  * A tree is the text of its files and has no commits; a gate is `test -f <file>`.
  */
 import { join, relative } from "node:path";
-import type { TreeChange, TreeState } from "../../src/host/git.ts";
-import type { GateRunner } from "../../src/loop/gate_runner.ts";
-import type { TestsKept } from "../../src/loop/tests_kept.ts";
-import { type Gate, gateKey } from "../../src/task/gate.ts";
+import type { TreeChange, TreeState } from "../../src/host/git/tree_state.ts";
+import { type Clock, sleep } from "../../src/clock.ts";
+import { type ProjectFiles, projectFiles } from "../../src/host/files/project_files.ts";
+import type { DeliveryGit } from "../../src/loop/iteration/delivery.ts";
+import type { runBounded } from "../../src/host/process/bounded_process.ts";
 
-/** As `treeState` of `src/host/git.ts`: every file differs from an empty commit. */
+/** As `treeState` of `src/host/git/tree_state.ts`: every file differs from an empty commit. */
 export function filesState(root: string): TreeState {
   const texts = filesIn(root).map((file) => [relative(root, file), Deno.readTextFileSync(file)]);
   return {
@@ -24,37 +25,60 @@ function filesIn(folder: string): readonly string[] {
   );
 }
 
-/** As `treeChange` of `src/host/git.ts`. */
+/** As `treeChange` of `src/host/git/tree_state.ts`. */
 export function filesChange(
-  { before, after, ignore }: { before: TreeState; after: TreeState; ignore: string },
+  { before, after, ignore }: { before: TreeState; after: TreeState; ignore: readonly string[] },
 ): TreeChange {
   const files = [...new Set([...before.changed.keys(), ...after.changed.keys()])]
     .filter((file) => !file.startsWith(`${ignore}/`))
     .filter((file) => before.changed.get(file)?.now !== after.changed.get(file)?.now);
-  return { commits: 0, workCommits: 0, files };
+  return { commits: 0, workCommits: 0, elsewhere: 0, files };
 }
 
-/** `onStart` is told of each gate before it runs. */
-export function fileGates(root: string, onStart: (gate: Gate) => void): GateRunner {
-  return {
-    keep: () => Promise.resolve(),
-    run(gates, signal) {
-      if (signal.aborted) return Promise.resolve(undefined);
-      const distinct = new Map(gates.map((gate) => [gateKey(gate), gate]));
-      const results = [...distinct.values()].map((gate) => {
-        onStart(gate);
-        const passed = isFile(join(root, fileOf(gate)));
-        return { gate, passed, why: passed ? "ok" : "exit code 1", output: "", durationMs: 1 };
-      });
-      return Promise.resolve({ results, notes: [] });
-    },
+/** Where there is no repository, nothing is in the way and nothing is to be committed. */
+export const withoutGit: DeliveryGit = {
+  state: () => Promise.resolve({ state: { branch: "main", hasCommits: true }, lockLeft: false }),
+  bring: () => Promise.resolve("there is no repository"),
+  commit: () => Promise.resolve({ unchanged: true }),
+};
+
+/** In place of a process: what `test -f <file>` would end with, after `tookMs` of the clock's time. */
+export function fileGate(root: string, { tookMs = 0 } = {}): typeof runBounded {
+  return async (command, { clock, signal }) => {
+    const [program, option, file] = command;
+    if (program !== "test" || option !== "-f") {
+      throw new Error(`\`${command.join(" ")}\` cannot be done without a process`);
+    }
+    const begun = clock.monotonic();
+    if (tookMs > 0) await sleep(clock, tookMs, signal);
+    const durationMs = clock.monotonic() - begun;
+    if (signal?.aborted) return { ending: { how: "aborted" }, output: "", durationMs };
+    const passed = isFile(join(root, file));
+    const output = passed ? "" : `there is no ${file}\n`;
+    return { ending: { how: "exited", code: passed ? 0 : 1 }, output, durationMs };
   };
 }
 
-function fileOf({ name, run }: Gate): string {
-  const [program, option, file] = "args" in run ? run.args : [];
-  if (program === "test" && option === "-f") return file;
-  throw new Error(`\`${name}\` cannot be done without a process`);
+/** The real files, listed without git. */
+export function filesWithoutGit(root: string, clock: Clock): ProjectFiles {
+  return {
+    ...projectFiles(clock),
+    listWorkTree: () =>
+      Promise.resolve({
+        files: filesIn(root).map((file) => relative(root, file)).sort(),
+        ignored: [],
+        repositories: [""],
+      }),
+    removeTree: (folder) => Promise.resolve(removeIfAny(folder)),
+  };
+}
+
+function removeIfAny(folder: string): void {
+  try {
+    Deno.removeSync(folder, { recursive: true });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
 }
 
 /** Whether there is such a file. */
@@ -66,9 +90,3 @@ export function isFile(path: string): boolean {
     throw error;
   }
 }
-
-export const noTests: TestsKept = {
-  begin: () => Promise.resolve(),
-  lost: () => Promise.resolve(""),
-  accept: () => Promise.resolve(),
-};

@@ -41,6 +41,8 @@ export interface IterationRow {
   /** Null while it is under way. */
   readonly outcome: string | null;
   readonly detail: string | null;
+  /** 0: an agent may be at work. */
+  readonly abort_confirmed: number | null;
   readonly stories_passed: string;
   readonly model_calls: number | null;
   readonly cost_usd: number | null;
@@ -164,7 +166,7 @@ function numbersWrong({ sessions, iterations }: Records): readonly string[] {
     return [
       ...gap >= 0 ? [`I2 session ${id} has no iteration ${gap + 1}`] : [],
       ...underWay.filter((row) => row !== own.at(-1) || !mayBe)
-        .map(({ number }) => `I4 iteration ${id}.${number} is under way for ever`),
+        .map(({ number }) => `I4 iteration ${id}.${number} is under way forever`),
     ];
   });
 }
@@ -247,21 +249,23 @@ function turnsWrong({ sessions, iterations }: Records, server: ServerRecord): re
   const together = turns.slice(1).flatMap(({ id, began }, index) =>
     began < turns[index].ended ? [`I3 ${id} was prompted while ${turns[index].id} worked`] : []
   );
-  const byRow = iterations.flatMap(({ session_id, number, outcome, detail, opencode_title }) => {
-    const seen = server.sessions.find(({ title }) => title === opencode_title);
-    const name = `iteration ${session_id}.${number}`;
-    const session = sessions.find(({ id }) => id === session_id);
-    const isOver = session?.status !== "running" && session?.reason !== "worker_died";
-    const isAdmitted = /did not confirm/.test(detail ?? "");
-    return [
-      ...seen?.isBusy && isOver && !isAdmitted
-        ? [`I4 session ${session_id} has ended, and the turn of ${name} is at work`]
-        : [],
-      ...seen?.isFinished && outcome === "interrupted" && !server.wasKilled
-        ? [`I4 ${name} is said to be interrupted, and its turn was finished`]
-        : [],
-    ];
-  });
+  const byRow = iterations.flatMap(
+    ({ session_id, number, outcome, abort_confirmed, opencode_title }) => {
+      const seen = server.sessions.find(({ title }) => title === opencode_title);
+      const name = `iteration ${session_id}.${number}`;
+      const session = sessions.find(({ id }) => id === session_id);
+      const isOver = session?.status !== "running" && session?.reason !== "worker_died";
+      const isAdmitted = abort_confirmed === 0;
+      return [
+        ...seen?.isBusy && isOver && !isAdmitted
+          ? [`I4 session ${session_id} has ended, and the turn of ${name} is at work`]
+          : [],
+        ...seen?.isFinished && outcome === "interrupted" && !server.wasKilled
+          ? [`I4 ${name} is said to be interrupted, and its turn was finished`]
+          : [],
+      ];
+    },
+  );
   return [...together, ...byRow];
 }
 

@@ -43,7 +43,7 @@ const DAMAGES: readonly {
   },
   {
     sql: "UPDATE iterations SET outcome = NULL, ended_at = NULL WHERE number = 1",
-    found: /I4 iteration 1.1 is under way for ever/,
+    found: /I4 iteration 1.1 is under way forever/,
   },
   {
     sql: "DELETE FROM iterations WHERE number = 3",

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { systemClock } from "../../src/host/clock.ts";
+import { systemClock } from "../../src/host/system/clock.ts";
 import { createFakeOpenCode, type FakeOpenCode } from "../support/fake_opencode.ts";
 import { serveFake } from "../support/fake_server.ts";
 import { hostTools } from "../support/fake_tools.ts";
@@ -107,7 +107,6 @@ export async function makeWorld(files: Readonly<Record<string, string>> = {}): P
     modelCalls: (calls) =>
       until(() => fake.ledger.filter(({ type }) => type === "model_call").length >= calls, {
         what: `${calls} calls of the model`,
-        timeoutMs: 30_000,
       }).then(() => {}),
     log: async (task) => await Deno.readTextFile((await row(task)).log),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

@@ -73,7 +73,7 @@ for (const [name, act, why] of LASTING) {
     assert(it.seconds < 1, `${it.seconds} s`);
   });
 
-  Deno.test(`${name} for ever in mid-turn: shown, and after ten minutes the end`, async () => {
+  Deno.test(`${name} forever in mid-turn: shown, and after ten minutes the end`, async () => {
     await using it = await night({ script: slowAgent }, async (night) => {
       await night.working();
       night.fake.kill();

@@ -1,13 +1,15 @@
 /**
- * The event stream is a hint: whatever is lost, repeated, reordered, garbled or made up in it, a turn
+ * The event stream is a hint: whatever is lost, repeated, reordered, malformed or made up in it, a turn
  * comes to the same end, uses the same, and is answered the same, each question once.
  */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { createTurns, type TurnReport } from "../../src/loop/turn.ts";
+import { createTurns } from "../../src/loop/turn/turn.ts";
+import type { TurnReport } from "../../src/loop/turn/turn_end.ts";
 import { turnLimits } from "../../src/loop/limits.ts";
-import { createClient } from "../../src/opencode/client.ts";
+import { createClient } from "../../src/opencode/connect.ts";
 import { followEvents } from "../../src/opencode/events.ts";
+import { createEventDecoder } from "../../src/opencode/v1/schema.ts";
 import type { AgentEvent } from "../../src/opencode/model.ts";
 import { DEFAULT_SETTINGS } from "../../src/settings/settings.ts";
 import { createVirtualClock, type VirtualClock } from "../support/fake_clock.ts";
@@ -94,14 +96,14 @@ for (const version of VERSIONS) {
 
   Deno.test(`${version}: the undisturbed turn settles, with each of its questions answered`, () => {
     const { end, answers, usage } = undisturbed.report;
-    assert.equal(end.kind === "settled" && end.text, "fertig: ü ✓ 🙂");
+    assert.equal(end.kind === "finished" && end.text, "fertig: ü ✓ 🙂");
     const kinds = answers.map(({ kind }) => kind);
     const question = version === "1.1.53" ? ["question"] : [];
     assert.deepEqual(kinds, ["permission", ...question]);
     assert.equal(usage.modelCalls, 4 + question.length);
   });
 
-  Deno.test(`${version}: events lost, repeated, reordered, garbled, unknown, foreign: the same outcome`, async () => {
+  Deno.test(`${version}: events lost, repeated, reordered, malformed, unknown, foreign: the same outcome`, async () => {
     const fates = fc.array(fc.constantFrom(...FATES), { minLength: 1, maxLength: 200 });
     const closings = fc.array(fc.nat({ max: 20_000 }), { maxLength: 5 });
     await fc.assert(
@@ -183,14 +185,13 @@ async function eventsOf(pieces: readonly Uint8Array[]): Promise<AgentEvent[]> {
     client: {
       eventStream() {
         if (++connections === 2) ending.abort(); // the first is over
-        return Promise.resolve(
-          new ReadableStream<Uint8Array>({
-            start(controller) {
-              for (const piece of connections === 1 ? pieces : []) controller.enqueue(piece);
-              controller.close();
-            },
-          }),
-        );
+        const body = new ReadableStream<Uint8Array>({
+          start(controller) {
+            for (const piece of connections === 1 ? pieces : []) controller.enqueue(piece);
+            controller.close();
+          },
+        });
+        return Promise.resolve({ body, decode: createEventDecoder() });
       },
     },
     onEvent(event) {
@@ -198,7 +199,7 @@ async function eventsOf(pieces: readonly Uint8Array[]): Promise<AgentEvent[]> {
     },
   });
   await handle.closed;
-  assert.equal(handle.garbled(), 0);
+  assert.equal(handle.malformed(), 0);
   return events;
 }
 

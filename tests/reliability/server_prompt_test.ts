@@ -83,7 +83,7 @@ Deno.test("a prompt that is declined is not sent again and again: three, and the
   assert.equal(sent, 3);
 });
 
-Deno.test("a server that says when to come back is left alone until then, but not for ever", async () => {
+Deno.test("a server that says when to come back is left alone until then, but not forever", async () => {
   for (const [retryAfter, seconds] of [["20", 20], ["86400", 60], ["soon", 0.5]] as const) {
     for (const [on, status] of [[PROMPT, 429], [CREATE, 503]] as const) {
       const asked: number[] = [];

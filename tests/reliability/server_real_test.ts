@@ -42,7 +42,6 @@ async function work(
     shows: (activity: RegExp) =>
       until(async () => activity.test((await status()).activity ?? ""), {
         what: `the activity ${activity}`,
-        timeoutMs: 10_000,
       }),
     /** Waits for the end, which has to be a good one: what came of the iterations, and the log. */
     async completed() {

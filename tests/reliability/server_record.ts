@@ -68,7 +68,15 @@ export async function recordOf(
 export async function recordOfFake(fake: FakeOpenCode, directory: string): Promise<ServerRecord> {
   const { ledger } = fake;
   const ask: Ask = async (path) => await (await fake.fetch(new URL(path, fake.url))).json();
-  const sessions = (await sessionsOf(ask, directory)).map((session) => {
+  const seen: SeenSession[] = [];
+  const active = await fake.fetch(new URL("/api/session/active", fake.url));
+  if (active.headers.get("content-type") === "application/json") {
+    seen.push(...await sessionsOf2(ask, directory));
+    // What it had before it was updated.
+    fake.start({ version: "1.18.33" });
+  }
+  seen.push(...await sessionsOf(ask, directory));
+  const sessions = seen.map((session) => {
     const own = ledger.filter((entry) => "sessionId" in entry && entry.sessionId === session.id);
     const prompts = own.filter(({ type }) => type === "prompt");
     const ends = own.filter(({ type }) => type === "turn_ended");
@@ -105,6 +113,44 @@ async function sessionsOf(ask: Ask, directory: string): Promise<readonly SeenSes
       prompts: asked.length,
       calls: own.filter(({ role }) => role === "assistant").map(callOf),
       isFinished: !isBusy && last?.role === "assistant" && last.error === undefined &&
+        last.time.completed !== undefined && last.finish !== "tool-calls",
+      isBusy,
+      turn: asked.length === 0 ? undefined : {
+        began: asked[0].time.created,
+        ended: isBusy ? Infinity : last?.time.completed ?? last?.time.created ?? Infinity,
+      },
+    };
+  }));
+}
+
+/** The same of OpenCode 2, which has its messages flat and counts reasoning apart. */
+async function sessionsOf2(ask: Ask, directory: string): Promise<readonly SeenSession[]> {
+  const where = `directory=${encodeURIComponent(directory)}`;
+  const { data: listed } = await ask(`/api/session?limit=1000&${where}`) as {
+    readonly data: readonly { id: string; title: string; parentID?: string }[];
+  };
+  const { data: active } = await ask("/api/session/active") as { readonly data: object };
+  return await Promise.all(listed.map(async ({ id, title, parentID }) => {
+    const { data } = await ask(`/api/session/${id}/message?order=asc&limit=1000`) as {
+      readonly data: readonly (Message["info"] & { type: string })[];
+    };
+    const own = data.filter(({ type }) => ["user", "synthetic", "assistant"].includes(type));
+    const asked = own.filter(({ type }) => type === "user");
+    const last = own.at(-1);
+    const isBusy = id in active;
+    return {
+      id,
+      title,
+      parentId: parentID,
+      prompts: asked.length,
+      calls: own.filter(({ type }) => type === "assistant").map(({ cost = 0, tokens }) => ({
+        costUsd: cost,
+        inputTokens: tokens?.input ?? 0,
+        outputTokens: tokens?.output ?? 0,
+        reasoningTokens: tokens?.reasoning ?? 0,
+        cacheReadTokens: tokens?.cache.read ?? 0,
+      })),
+      isFinished: !isBusy && last?.type === "assistant" && last.error === undefined &&
         last.time.completed !== undefined && last.finish !== "tool-calls",
       isBusy,
       turn: asked.length === 0 ? undefined : {

@@ -1,7 +1,9 @@
 /** Replies with any byte changed, cut or made up: an `OpenCodeError`, or something that can be used. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { createClient, type OpenCode, OpenCodeError } from "../../src/opencode/client.ts";
+import type { OpenCode } from "../../src/opencode/client.ts";
+import { createV1Client } from "../support/v1_client.ts";
+import { OpenCodeError } from "../../src/opencode/error.ts";
 import { createVirtualClock } from "../support/fake_clock.ts";
 import { createFakeOpenCode } from "../support/fake_opencode.ts";
 import { VERSIONS } from "../support/install.ts";
@@ -40,7 +42,7 @@ async function goodReplies(version: string): Promise<readonly Reply[]> {
     script: ({ step }) => step === 0 ? call({ name: "look", input: {} }) : say("done ü"),
   });
   let last = new Response();
-  const client = createClient({
+  const client = createV1Client({
     url: fake.url,
     directory: "/p",
     clock,
@@ -75,7 +77,7 @@ async function readSpoiled(
   status = 200,
 ): Promise<OpenCodeError | undefined> {
   const clock = createVirtualClock();
-  const client = createClient({
+  const client = createV1Client({
     url: "http://spoiled.test",
     directory: "/p",
     clock,
@@ -144,7 +146,7 @@ Deno.test("a reply without end is given up at 32 MiB", async () => {
       controller.enqueue(piece);
     },
   });
-  const client = createClient({
+  const client = createV1Client({
     url: "http://endless.test",
     directory: "/p",
     clock,
@@ -152,7 +154,7 @@ Deno.test("a reply without end is given up at 32 MiB", async () => {
       Promise.resolve(new Response(endless, { headers: { "content-type": "application/json" } })),
   });
   await assert.rejects(clock.run(client.busy()), {
-    problem: "garbled",
+    problem: "malformed",
     message: /more than 32 MiB/,
   });
   assert(sent < 40, `${sent} MiB`);

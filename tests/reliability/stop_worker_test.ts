@@ -3,9 +3,11 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { execute } from "../../src/cli/main.ts";
-import { PLAIN, type Stream } from "../../src/cli/output.ts";
-import { systemClock } from "../../src/host/clock.ts";
-import { takeLock, workerLives } from "../../src/host/lock.ts";
+import { commandContext } from "../../src/cli/command_context.ts";
+import type { Stream } from "../../src/cli/output/streams.ts";
+import { PLAIN } from "../../src/terminal/colors.ts";
+import { systemClock } from "../../src/host/system/clock.ts";
+import { takeLock, workerLives } from "../../src/host/lock/lock.ts";
 import { bash, tickingAgent } from "../support/agent.ts";
 import { answer } from "../support/fake_faults.ts";
 import { createFakeOpenCode, type FakeOpenCode } from "../support/fake_opencode.ts";
@@ -13,7 +15,7 @@ import { type FakeServer, serveFake } from "../support/fake_server.ts";
 import { hostTools } from "../support/fake_tools.ts";
 import { withhold } from "../support/recording_proxy.ts";
 import { call, hang, say } from "../support/scripted_model.ts";
-import { until } from "../support/wait.ts";
+import { GENEROUS_MS, until } from "../support/wait.ts";
 import { isGone } from "./processes.ts";
 import { CLAIM, type StopWorld, stopWorld, suspend } from "./stop_world.ts";
 
@@ -40,7 +42,7 @@ async function fakeWorld(): Promise<FakeWorld> {
     fake,
     server,
     async atWork() {
-      await until(() => turns() > seen, { what: "the agent to work", timeoutMs: 30_000 });
+      await until(() => turns() > seen, { what: "the agent to work" });
       seen = turns();
     },
     lock() {
@@ -72,7 +74,33 @@ Deno.test("stop in a gate ends it, with children that ignore signals or left its
   const pids = await world.pids();
   assert.equal(pids.length, 3);
   for (const pid of pids) assert(isGone(pid), `${pid} runs on`);
-  assert(told.tookMs < 5_000, `${told.tookMs} ms`);
+  assert(told.tookMs < GENEROUS_MS, `${told.tookMs} ms`);
+});
+
+Deno.test("a claim of a turn that is stopped is open again, and the next session is told so", async () => {
+  await using world = await fakeWorld();
+  world.fake.setScript(({ step }) =>
+    step === 0 ? call(bash(CLAIM.replace("gated", "one"))) : hang()
+  );
+  await world.run("one");
+  await until(
+    async () => (await world.project.read("tasks/one/prd.json")).includes('"passes": true'),
+    { what: "the agent to claim" },
+  );
+  assert.equal((await world.stop("one")).status, "stopped");
+  assert.match(await world.project.read("tasks/one/prd.json"), /"passes": false/);
+  const { stdout } = await world.cli("history", "one");
+  assert.match(stdout, /US-001 was claimed and taken back: stopped before it was judged/);
+
+  let told = "";
+  world.fake.setScript(({ prompt }) => {
+    told = prompt;
+    return hang();
+  });
+  await world.run("one");
+  await until(() => told !== "", { what: "the next session's prompt" });
+  assert.match(told, /US-001 was said to be done, and is open again: stopped before/);
+  await world.stop("one");
 });
 
 Deno.test("a suspended worker is told of with how to go on, and honours the stop when it wakes", async () => {
@@ -83,7 +111,7 @@ Deno.test("a suspended worker is told of with how to go on, and honours the stop
   await suspend(workerPid);
   const began = performance.now();
   const { code, stderr } = await world.cli("stop", "one");
-  assert(performance.now() - began < 8_000);
+  assert(performance.now() - began < GENEROUS_MS);
   assert.equal(code, 1);
   assert.match(
     stderr,
@@ -213,7 +241,7 @@ PATH=\${PATH#*:} exec git "$@"
     cwd: world.project.root,
     env,
   });
-  await until(() => workerLives(world.lock()), { what: "the worker's lock", timeoutMs: 20_000 });
+  await until(() => workerLives(world.lock()), { what: "the worker's lock" });
   const go = () => Deno.writeTextFileSync(join(bin, "go"), "");
   const [code, said] = await stopHere(world, { onWait: go });
   go();
@@ -259,12 +287,11 @@ Deno.test("stop while the worker waits for a server that is away", async () => {
   await world.server.kill();
   await until(async () => /waiting for server/.test((await world.row("one")).activity ?? ""), {
     what: "the worker to wait",
-    timeoutMs: 30_000,
   });
   const told = await world.stop("one");
   assert.deepEqual([told.status, told.turn], ["stopped", "not confirmed"]);
   assert.match(told.turnDetail ?? "", /connection refused/);
-  assert(told.tookMs < 5_000, `${told.tookMs} ms`);
+  assert(told.tookMs < GENEROUS_MS, `${told.tookMs} ms`);
   assert(isGone(workerPid));
 });
 
@@ -279,12 +306,12 @@ for (
     await using world = await fakeWorld();
     const fault = world.fake.fault({ on, times: Infinity, act: withhold });
     const { workerPid } = await world.run("one");
-    await until(() => fault.struck > 0, { what: "the request", timeoutMs: 30_000 });
+    await until(() => fault.struck > 0, { what: "the request" });
     world.fake.fault({ times: Infinity, act: withhold });
     const told = await world.stop("one");
     assert.equal(told.status, "stopped");
     assert.equal(told.turn, what === "prompt" ? "not confirmed" : "none");
-    assert(told.tookMs < 6_000, `${told.tookMs} ms`);
+    assert(told.tookMs < GENEROUS_MS, `${told.tookMs} ms`);
     assert(isGone(workerPid));
   });
 }
@@ -298,7 +325,6 @@ Deno.test("a stop that meets the end of the session: either holds, and what is s
       () => world.fake.ledger.filter(({ type }) => type === "turn_ended").length > meet,
       {
         what: "the turn to end",
-        timeoutMs: 30_000,
       },
     );
     const { code, stdout } = await world.cli("stop", "one");
@@ -321,9 +347,20 @@ Deno.test("Ctrl-C in the foreground ends the turn, records it, and leaves by the
   await world.atWork();
   child.kill("SIGINT");
   assert.equal((await child.status).code, 130);
-  assert.match(await text, /stopping: the turn is being aborted; again to end at once/);
+  assert.match(await text, /stopping: what is at work is being ended; again to end at once/);
   const { status, reason } = await world.row("one");
   assert.deepEqual([status, reason], ["stopped", "user_stop"]);
+  assert(turnEnded(world.fake));
+});
+
+Deno.test("a terminal that goes away ends the foreground's worker, and its session can go on", async () => {
+  await using world = await fakeWorld();
+  const { child } = foreground(world);
+  await world.atWork();
+  child.kill("SIGHUP");
+  assert.equal((await child.status).code, 143);
+  const { status, reason } = await world.row("one");
+  assert.deepEqual([status, reason], ["failed", "worker_ended"]);
   assert(turnEnded(world.fake));
 });
 
@@ -341,6 +378,7 @@ Deno.test("a second Ctrl-C ends at once, and stop ends the turn that was left", 
   const began = performance.now();
   child.kill("SIGINT");
   const { signal } = await child.status;
+  // promised in docs/reliability.md
   assert(performance.now() - began < 1_000);
   assert.equal(signal, "SIGINT");
   await text;
@@ -373,7 +411,7 @@ Deno.test("a worker that systemd ends with SIGTERM ends the turn first, and its 
   const began = performance.now();
   Deno.kill(workerPid, "SIGTERM");
   await until(() => isGone(workerPid), { what: "the worker to end" });
-  assert(performance.now() - began < 5_000);
+  assert(performance.now() - began < GENEROUS_MS);
   const { status, reason } = await world.row("one");
   assert.deepEqual([status, reason], ["failed", "worker_ended"]);
   assert(turnEnded(world.fake));
@@ -384,12 +422,60 @@ Deno.test("a worker that is asked to end while its server is silent has gone wit
   await world.run("one");
   await world.atWork();
   const { workerPid } = await world.row("one");
-  world.fake.fault({ times: Infinity, act: withhold });
+  const silent = world.fake.fault({ times: Infinity, act: withhold });
   const began = performance.now();
   Deno.kill(workerPid, "SIGTERM");
   await until(() => isGone(workerPid), { what: "the worker to end" });
+  // promised in docs/reliability.md
   assert(performance.now() - began < 6_000, `${performance.now() - began} ms`);
   assert.equal((await world.row("one")).reason, "worker_ended");
+
+  silent.remove();
+  assert(!turnEnded(world.fake), "the agent is at work");
+  const { code, stdout } = await world.cli("stop", "one");
+  assert.equal(code, 0);
+  assert.match(stdout, /`one` is not running \(failed .* ago\)\n +turn +was left at work; aborted/);
+  assert(turnEnded(world.fake));
+});
+
+Deno.test("a sub-agent in the background that a worker left when its server was silent is ended by stop", async () => {
+  await using world = await fakeWorld();
+  const { fake } = world;
+  fake.setScript(({ isSubagent, step }) => {
+    if (isSubagent) return hang();
+    const input = { description: "d", prompt: "p", subagent_type: "general", background: true };
+    return step === 0 ? call({ name: "task", input }) : say("gone ahead");
+  });
+  await world.run("one");
+  await until(() => fake.ledger.some(({ type }) => type === "turn_ended"), {
+    what: "the agent to end before its sub-agent",
+  });
+  const atWork = () =>
+    fake.ledger.filter(({ type }) => type === "turn_began").length -
+    fake.ledger.filter(({ type }) => type === "turn_ended").length;
+  const { workerPid } = await world.row("one");
+  const silent = fake.fault({ times: Infinity, act: withhold });
+  Deno.kill(workerPid, "SIGTERM");
+  await until(() => isGone(workerPid), { what: "the worker to end" });
+  silent.remove();
+  assert.equal(atWork(), 1, "the sub-agent is at work");
+  assert.match(
+    (await world.cli("stop", "one")).stdout,
+    /`one` is not running \(failed .* ago\)\n +turn +was left at work; aborted/,
+  );
+  await until(() => atWork() === 0, { what: "the sub-agent's turn to end" });
+});
+
+Deno.test("a stop of a worker that is ending by a signal says what was not confirmed", async () => {
+  await using world = await fakeWorld();
+  await world.run("one");
+  await world.atWork();
+  const { workerPid } = await world.row("one");
+  const silent = world.fake.fault({ times: Infinity, act: withhold });
+  Deno.kill(workerPid, "SIGTERM");
+  await until(() => silent.struck > 0, { what: "the abort" });
+  const told = await world.stop("one");
+  assert.deepEqual([told.reason, told.turn], ["worker_ended", "not confirmed"]);
 });
 
 /** `ralph stop one` in this process. `onWait` is called when it first waits for something. */
@@ -406,7 +492,7 @@ async function stopHere(
     colors: PLAIN,
   };
   let waited = false;
-  const code = await execute(["stop", "one"], {
+  const context = commandContext({
     output: { out: stream, err: stream, inputIsTerminal: false },
     clock: {
       ...systemClock,
@@ -420,6 +506,7 @@ async function stopHere(
     mainUrl: new URL("../../main.ts", import.meta.url).href,
     cwd: () => project.root,
   });
+  const code = await execute(["stop", "one"], context);
   return [code, said];
 }
 

@@ -17,10 +17,11 @@ const prd = (more: Record<string, unknown> = {}) =>
 export const CLAIM = `sed -i 's/"passes": false/"passes": true/' tasks/gated/prd.json`;
 
 /**
- * A gate that ignores signals, as do its child in its group and its child in a session of its own.
- * All write their pids to `pids`; then it makes the file `runs`.
+ * A gate that fails before any work, and then ignores signals, as do its child in its group and its
+ * child in a session of its own. All write their pids to `pids`; then it makes the file `runs`.
  */
-const GATE = `trap '' TERM INT HUP
+const GATE = `grep -q '"passes": true' tasks/gated/prd.json || exit 1
+trap '' TERM INT HUP
 echo $$ >> pids
 sh -c 'echo $$ >> pids; while :; do sleep 0.1; done' &
 setsid sh -c 'echo $$ >> pids; while :; do sleep 0.1; done' &
@@ -121,7 +122,7 @@ export async function stopWorld(server: { readonly url: string }): Promise<StopW
     made: (file) =>
       until(
         async () => await project.read(file).then((text) => text || "empty", () => undefined),
-        { what: `the file ${file}`, timeoutMs: 60_000 },
+        { what: `the file ${file}` },
       ),
     pids: async () => (await project.read("pids")).trim().split(/\s+/).map(Number),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

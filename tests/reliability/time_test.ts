@@ -1,10 +1,10 @@
 /** The machine's clock is set while ralph works, or is in another zone: durations and orders stay true. */
 import assert from "node:assert/strict";
-import { openRegistry } from "../../src/registry/registry.ts";
-import { migrationOf } from "../../src/registry/migrations.ts";
-import type { WorkerSettings } from "../../src/registry/model.ts";
+import { openStore } from "../../src/store/store.ts";
+import type { WorkerSettings } from "../../src/store/model.ts";
 import { ago } from "../../src/terminal/format.ts";
 import { temporaryFolder } from "../support/folder.ts";
+import { migrations } from "../support/migrations.ts";
 import { say } from "../support/scripted_model.ts";
 import { makeWorld } from "./processes.ts";
 import { assertNothingLost } from "./nothing_lost.ts";
@@ -19,12 +19,6 @@ const JUMPS: [string, number][] = [
   ["ten years back", -10 * YEAR],
 ];
 
-const folder = new URL("../../migrations/", import.meta.url);
-const migrations = [...Deno.readDirSync(folder)]
-  .map(({ name }) => migrationOf(name, Deno.readTextFileSync(new URL(name, folder))))
-  .filter((migration) => migration !== undefined)
-  .sort((a, b) => a.number - b.number);
-
 const WORKER: WorkerSettings = {
   maxIterations: 10,
   serverUrl: "http://127.0.0.1:9",
@@ -34,7 +28,7 @@ const WORKER: WorkerSettings = {
   accepted: false,
 };
 const TASK = { taskName: "t", taskDir: "/p/tasks/t", projectRoot: "/p" };
-const START = { settings: "{}", tree: null };
+const START = { settings: "{}", tree: null, choices: null };
 
 for (const [what, jump] of JUMPS) {
   Deno.test(`the clock is set ${what} while a worker works: what it worked is what counts`, () => {
@@ -46,27 +40,27 @@ for (const [what, jump] of JUMPS) {
       mono += ms;
     };
     const path = `${dir.path}/sessions.db`;
-    const open = () => openRegistry({ path, migrations, now: () => wall, monotonic: () => mono });
-    let registry = open();
-    const lease = registry.startSession(TASK, WORKER, START);
+    const open = () => openStore({ path, migrations, now: () => wall, monotonic: () => mono });
+    let store = open();
+    const lease = store.startSession(TASK, WORKER, START);
     pass(60_000);
     wall += jump;
     pass(60_000);
-    registry.endSession(lease, { status: "checkpointed", reason: "checkpoint", detail: "paused" });
-    registry.close();
-    registry = open();
-    registry.continueSession(lease.sessionId, WORKER, START);
-    assert.equal(registry.ranBeforeMs(lease.sessionId), 120_000);
+    store.endSession(lease, { status: "checkpointed", reason: "checkpoint", detail: "paused" });
+    store.close();
+    store = open();
+    store.continueSession(lease.sessionId, WORKER, START);
+    assert.equal(store.ranBeforeMs(lease.sessionId), 120_000);
     // A later session is the last one, whatever the times of day say.
-    registry.endSession({ ...lease, epoch: 2 }, {
+    store.endSession({ ...lease, epoch: 2 }, {
       status: "stopped",
       reason: "user_stop",
       detail: "stopped",
     });
-    const next = registry.startSession(TASK, WORKER, START);
-    assert.equal(registry.lastSession(TASK.taskDir)?.id, next.sessionId);
-    assert.deepEqual(registry.sessions({ limit: 9 }).map(({ id }) => id), [2, 1]);
-    registry.close();
+    const next = store.startSession(TASK, WORKER, START);
+    assert.equal(store.lastSession(TASK.taskDir)?.id, next.sessionId);
+    assert.deepEqual(store.sessions({ limit: 9 }).map(({ id }) => id), [2, 1]);
+    store.close();
   });
 }
 

@@ -10,7 +10,10 @@ import { makeWorld, type World } from "./processes.ts";
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const OLDER_VERSION = "0.0.9";
 
-/** The last whole ralph before the schema changed first; undefined where the history is not there. */
+/**
+ * The last whole ralph before the schema changed first, which came with this file at its place of
+ * then; undefined where the history is not there.
+ */
 const OLDER = git("log", "--format=%H", "--diff-filter=A", "--", "src/verify/gates.ts")
   .trim().split("\n").slice(-1)
   .map((commit) => git("rev-parse", "--verify", "--quiet", `${commit}~1`).trim())

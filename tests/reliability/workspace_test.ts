@@ -3,7 +3,9 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { bash, inRounds, PROMISE } from "../support/agent.ts";
 import { hang } from "../support/scripted_model.ts";
-import { makeWorld, prd, type World } from "./processes.ts";
+import { until } from "../support/wait.ts";
+import { readFileIfAny } from "../../src/host/files/read_file.ts";
+import { end, isGone, makeWorld, prd, type World } from "./processes.ts";
 
 /** An agent whose first turn is one shell command; the others only promise. `$HOME` is ralph's. */
 function agentDoes(world: World, command: string): void {
@@ -36,7 +38,7 @@ const CASES: Case[] = [
     code: 1,
     says: [
       /the folder of the project was deleted, moved or replaced/,
-      /the git repository is gone or damaged/,
+      /git does not answer, or its repository is gone or damaged/,
       /git cannot say whether a file was changed/,
       /^failed: cannot read the PRD .*\/tasks\/one\/prd\.md: there is no such file; its last copy is /m,
     ],
@@ -68,7 +70,7 @@ const CASES: Case[] = [
     command: `rm -rf .git; echo new > new.txt; ${TICK}`,
     code: 1,
     says: [
-      /the git repository is gone or damaged/,
+      /git does not answer, or its repository is gone or damaged/,
       /US-001 was claimed and taken back/,
       /git cannot say whether a file was changed/,
     ],
@@ -76,11 +78,11 @@ const CASES: Case[] = [
   },
   {
     name: "the repository is replaced by a new one: unproven, for that reason",
-    command: `rm -rf .git; git init -q; echo new > new.txt; ${COMMIT}; ${TICK}`,
+    command: `rm -rf .git; git init -q -b main; echo new > new.txt; ${TICK}; ${COMMIT}`,
     code: 1,
     says: [
-      /the git repository was replaced by another one/,
-      /^stopped: .* but the git repository was replaced: this one does not know the commit/m,
+      /git cannot say what this turn changed: its history was rewritten, the repository replaced/,
+      /^stopped: .* but git cannot say what changed since the session began: /m,
     ],
     tree: ["new.txt", ".git"],
   },
@@ -94,10 +96,10 @@ const CASES: Case[] = [
     tree: ["sub/new.txt"],
   },
   {
-    name: "a lock of the index is left behind: the work counts, and the lock stays",
+    name: "a lock of the index is left behind: nothing can be committed, and the lock stays",
     command: `touch .git/index.lock; echo new > new.txt; ${TICK}`,
-    code: 0,
-    says: [/^completed: the story passes/m],
+    code: 1,
+    says: [/`new\.txt`.* cannot be committed: git refuses: .*index\.lock/],
     tree: [".git/index.lock", "new.txt"],
   },
   {
@@ -105,15 +107,19 @@ const CASES: Case[] = [
     command:
       `git switch -qc o; echo o > f; ${COMMIT}; git switch -q main; echo m > f; ${COMMIT}; ` +
       `git merge -q o; ${TICK}`,
-    code: 0,
-    says: [/^completed: the story passes/m],
+    code: 1,
+    says: [/^stopped: .* the work is not delivered: a merge is under way/m],
     tree: [".git/MERGE_HEAD", "f"],
   },
   {
-    name: "the branch is left: that is told, and no branch is switched",
+    name: "the branch is left: that is told, and the branch is moved forward to the work",
     command: `git switch -q --detach; echo new > new.txt; ${COMMIT}; ${TICK}`,
     code: 0,
-    says: [/the agent went from the branch `main` to no branch/, /^completed/m],
+    says: [
+      /the agent went from the branch `main` to no branch/,
+      /`main` was moved forward to that by ralph/,
+      /^completed/m,
+    ],
     tree: ["new.txt"],
   },
   {
@@ -231,14 +237,97 @@ Deno.test("the folder for signals is removed in mid-run: a stop reaches the work
   assert.equal((await row("one")).reason, "user_stop");
 });
 
-Deno.test("two runs in one work tree: allowed, with a warning that names the other one", async () => {
+Deno.test("two runs in one working tree: the second is refused, and names the first one", async () => {
   await using world = await makeWorld({ "tasks/two/prd.md": prd(1) });
   const { cli, url, row } = world;
   await world.run("one");
   const second = await cli("run", "two", "--server", url);
-  assert.equal(second.code, 0);
-  assert.equal(second.stderr, "warning: `one` is running in the same working tree\n");
-  assert.deepEqual([(await row("one")).status, (await row("two")).status], ["running", "running"]);
+  assert.equal(second.code, 5);
+  assert.match(second.stderr, /^error: cannot start `two`: `one` \(session 1, /);
+  assert.match(second.stderr, /\nhint: wait until it has ended: ralph wait \S+\/tasks\/one\n/);
+  assert.equal((await row("one")).status, "running");
+});
+
+Deno.test("runs of several tasks of one working tree at once: one begins, the others are refused", async () => {
+  const names = ["two", "three", "four"];
+  const tasks = Object.fromEntries(names.map((name) => [`tasks/${name}/prd.md`, prd(1)]));
+  await using world = await makeWorld(tasks);
+  const { cli, url } = world;
+  world.fake.setScript(() => hang());
+  const runs = await Promise.all(
+    ["one", ...names].map((name) => cli("run", name, "--server", url)),
+  );
+  assert.deepEqual(runs.map(({ code }) => code).toSorted(), [0, 5, 5, 5]);
+  for (const { code, stderr } of runs) {
+    if (code === 5) assert.match(stderr, /is at work in the same working tree, /);
+  }
+});
+
+/** A task whose branch git does not come to: a hook sleeps. */
+async function slowWorld() {
+  const prdJson = JSON.stringify({
+    branchName: "ralph/slow",
+    userStories: [{ id: "US-001", title: "Only", acceptanceCriteria: ["x"], passes: false }],
+  });
+  const world = await makeWorld({ "tasks/slow/prd.json": prdJson });
+  const hook = join(world.project.root, ".git/hooks/post-checkout");
+  await Deno.writeTextFile(hook, `#!/bin/sh\necho $$ > "${hook}.pid"\nexec sleep 600\n`, {
+    mode: 0o755,
+  });
+  const hookPid = () => Number(new TextDecoder().decode(readFileIfAny(`${hook}.pid`, 1024)));
+  return {
+    ...world,
+    hookPid,
+    hookIsGone: () => until(() => isGone(hookPid()), { what: "the hook to be gone" }),
+    async [Symbol.asyncDispose]() {
+      if (hookPid() > 0) await end(hookPid());
+      await world[Symbol.asyncDispose]();
+    },
+  };
+}
+
+Deno.test("a git that takes its time before the session begins is told by run and status, and stop ends it", async () => {
+  await using world = await slowWorld();
+  const { cli, url } = world;
+  const doing = "waiting for git: it looks at the branch, or switches to it";
+  const run = cli("run", "slow", "--server", url);
+  await until(async () => (await cli("status", "slow")).stdout.includes(doing), {
+    what: "status to say what is waited for",
+  });
+  const status = JSON.parse((await cli("status", "slow", "--json")).stdout);
+  assert.deepEqual([status.status, status.activity], ["starting", doing]);
+  assert.match((await cli("status")).stderr, /^`slow` has not begun yet: waiting for git: /);
+  const again = await cli("run", "slow", "--server", url);
+  assert.equal(again.code, 5);
+  assert.match(
+    again.stderr,
+    /^error: `slow` is beginning already, and is not there yet: waiting/m,
+  );
+  const stop = await cli("stop", "slow");
+  assert.equal(stop.code, 0, stop.stderr);
+  assert.match(stop.stdout, /^stopped `slow` before its session had begun \(process \d+\)\n$/);
+  const { code, stderr } = await run;
+  assert.equal(code, 1);
+  assert.match(stderr, /^warning: waiting for git: /);
+  assert.match(stderr, /^error: `slow` was stopped before its session had begun$/m);
+  assert.equal((await cli("status", "slow")).code, 4, "nothing was recorded");
+  await world.hookIsGone();
+});
+
+Deno.test("Ctrl-C before the session begins ends git and its hook, and leaves by the signal's code", async () => {
+  await using world = await slowWorld();
+  const { ralph, url, project } = world;
+  const run = ralph.start(["run", "slow", "-f", "--server", url], { cwd: project.root });
+  const output = run.output();
+  await until(world.hookPid, { what: "the hook" });
+  run.kill("SIGINT");
+  const { code, stderr } = await output;
+  assert.equal(code, 130);
+  assert.match(
+    new TextDecoder().decode(stderr),
+    /^stopping: .*\n`slow` was stopped before its session had begun\n$/,
+  );
+  await world.hookIsGone();
 });
 
 async function shell(cwd: string, script: string): Promise<void> {

@@ -1,6 +1,6 @@
 /**
  * A whole world in this process, for tests of what holds when things go wrong: the real loop, the
- * real registry file, a real PRD in a real git repository, real gates; a fake OpenCode server in
+ * real store file, a real PRD in a real git repository, real gates; a fake OpenCode server in
  * the place of the real one, and a clock whose hours pass at once.
  *
  *     await using world = await createWorld({ stories: 3 });
@@ -10,38 +10,41 @@
  *
  * A worker dies by `worker.kill()`, as by SIGKILL, at any time or at a step: see `life.ts`. The next
  * `world.work()` finds the database as the dead one left it, the write-ahead log included. Faults of
- * the server are those of `world.fake`. What is put together here is what `src/cli/worker.ts` puts
- * together; the process itself, its signals and its log are tested in `crash_process_test.ts`.
+ * the server are those of `world.fake`. The worker is that of `src/worker/`, with a host that can be
+ * killed; the process itself and its signals are tested in `crash_process_test.ts`.
  */
+// What the program loads when it needs it takes real time, and the virtual clock goes on meanwhile.
+import "../../src/opencode/settings_fault.ts";
+import "../../src/settings/glob.ts";
 import assert from "node:assert/strict";
-import { dirname, join, relative, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import type { Clock } from "../../src/clock.ts";
-import { runBounded } from "../../src/host/bounded_process.ts";
-import { systemClock } from "../../src/host/clock.ts";
-import { textEndsIfAny } from "../../src/host/files.ts";
-import { type TreeChange, treeChange, type TreeState, treeState } from "../../src/host/git.ts";
-import { judgeTools } from "../../src/host/judge_tools.ts";
-import { takeLock } from "../../src/host/lock.ts";
-import { type SessionFolder, sessionFolder } from "../../src/host/session_folder.ts";
-import type { Emit, LoopEvent } from "../../src/loop/event.ts";
-import { createGateRunner, type GateRunner } from "../../src/loop/gate_runner.ts";
-import { beginSession, type Begun } from "../../src/loop/session.ts";
-import { createRecorder, type Recorder } from "../../src/loop/recorder.ts";
-import { keptTree, storeTree } from "../../src/loop/stored_tree.ts";
-import { keepTests, type TestsKept } from "../../src/loop/tests_kept.ts";
-import { createTurns } from "../../src/loop/turn.ts";
-import { createVerification, type Verification } from "../../src/loop/verification.ts";
-import { prdWork, type Work } from "../../src/loop/work.ts";
-import { runLoop, type SessionEnd } from "../../src/loop/worker.ts";
-import { createClient } from "../../src/opencode/client.ts";
-import { migrationOf } from "../../src/registry/migrations.ts";
-import { openRegistry, type Registry } from "../../src/registry/registry.ts";
-import { DEFAULT_SETTINGS, type Limits, mergeSettings } from "../../src/settings/settings.ts";
-import type { Task } from "../../src/task/find.ts";
-import type { Gate } from "../../src/task/gate.ts";
-import { gateEnvironment } from "../../src/verify/gate_environment.ts";
-import type { JudgeOrder } from "../../src/verify/judge_files.ts";
-import { type PrdFiles, removeHalfWritten } from "../../src/verify/prd_keeper.ts";
+import { type LogFile, openLogFile } from "../../src/host/files/log_file.ts";
+import { type ProjectFiles, projectFiles } from "../../src/host/files/project_files.ts";
+import { textEndsIfAny } from "../../src/host/files/read_file.ts";
+import { type SessionFolder, sessionFolder } from "../../src/host/files/session_folder.ts";
+import type { Request } from "../../src/host/files/signal_files.ts";
+import { deliveryGit } from "../../src/host/git/deliver.ts";
+import { treeChange, treeState } from "../../src/host/git/tree_state.ts";
+import { type Lock, takeLock } from "../../src/host/lock/lock.ts";
+import { runBounded } from "../../src/host/process/bounded_process.ts";
+import { systemClock } from "../../src/host/system/clock.ts";
+import type { LoopEvent } from "../../src/loop/event.ts";
+import type { DeliveryGit } from "../../src/loop/iteration/delivery.ts";
+import type { SessionEnd } from "../../src/loop/loop.ts";
+import { createClient } from "../../src/opencode/connect.ts";
+import {
+  DEFAULT_SETTINGS,
+  type Limits,
+  mergeSettings,
+  type Settings,
+} from "../../src/settings/settings.ts";
+import { openStore, type Store } from "../../src/store/store.ts";
+import type { Task } from "../../src/task/task_files.ts";
+import { gateEnvironment } from "../../src/verify/gates/gate_environment.ts";
+import type { PrdFiles } from "../../src/verify/prd/prd_files.ts";
+import type { WorkerHost } from "../../src/worker/host.ts";
+import { work as runWorker } from "../../src/worker/worker.ts";
 import { assignment, edit, tick, write } from "../support/agent.ts";
 import { createVirtualClock, type VirtualClock } from "../support/fake_clock.ts";
 import { createFakeOpenCode, type FakeOpenCode } from "../support/fake_opencode.ts";
@@ -59,7 +62,8 @@ import {
   mortalFiles,
   mortalTransport,
 } from "./life.ts";
-import { fileGates, filesChange, filesState, noTests } from "./no_processes.ts";
+import { fileGate, filesChange, filesState, filesWithoutGit, withoutGit } from "./no_processes.ts";
+import { migrations } from "../support/migrations.ts";
 
 export interface WorldOptions {
   /** How many stories the PRD has; each has a gate that wants `work/<id>.txt`. Default: 3. */
@@ -69,6 +73,9 @@ export interface WorldOptions {
   readonly version?: string;
   readonly timings?: Partial<Timings>;
   readonly limits?: Partial<Limits>;
+  readonly model?: Settings["model"];
+  /** Gates of the settings. Default: none. */
+  readonly verify?: Settings["verify"];
   /**
    * False: git and gates are those of `no_processes.ts`, and the project is no repository. A session
    * then takes milliseconds. Default: true.
@@ -101,7 +108,7 @@ export interface Worker {
   /** What it told so far. */
   readonly events: readonly LoopEvent[];
   kill(): void;
-  /** As a person does, or with `LEAVE` as a shutdown does. */
+  /** As a person does, or with `SHUTDOWN` as a shutdown does. */
   stop(reason?: symbol): void;
   /** As a person does who wants a pause after the iteration. */
   checkpoint(): void;
@@ -112,12 +119,6 @@ export const FOLDER = (await Deno.stat("/dev/shm").catch(() => undefined))?.isDi
   ? "/dev/shm"
   : undefined;
 const TASK = "t";
-
-const folder = new URL("../../migrations/", import.meta.url);
-const MIGRATIONS = [...Deno.readDirSync(folder)]
-  .map(({ name }) => migrationOf(name, Deno.readTextFileSync(new URL(name, folder))))
-  .filter((migration) => migration !== undefined)
-  .sort((a, b) => a.number - b.number);
 
 /** Makes the world, with no worker in it. */
 export async function createWorld(options: WorldOptions = {}): Promise<World> {
@@ -137,34 +138,45 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     tools: toolsIn({ clock, written, prdPath: task.prdPath, noteTime: prdTimes.note }),
     timings: options.timings,
   });
-  const settings = mergeSettings([DEFAULT_SETTINGS, { limits: options.limits }]);
+  const { limits, model, verify } = options;
+  // Without git nothing is ever committed.
+  const finish = options.processes === false ? "tree" : undefined;
+  const settings = mergeSettings([DEFAULT_SETTINGS, { limits, model, verify, finish }]);
   const place = {
     database: join(home, "sessions.db"),
     lock: join(home, "lock"),
-    outside: options.processes === false ? withoutProcesses(root) : withProcesses(root, clock),
+    processes: options.processes ?? true,
   };
   const owned = stack.move();
 
   function work({ onStep = () => {} }: WorkOptions = {}): Worker {
     const events: LoopEvent[] = [];
     const stopping = new AbortController();
-    let checkpointAsked = false;
     const life = createLife(onStep);
-    const running = runWorker(
-      { life, clock, fake, task, settings, home, files: prdTimes.files, ...place },
-      {
-        signal: stopping.signal,
-        emit: (event) => events.push(event),
-        checkpointAsked: () => checkpointAsked,
-      },
-    );
+    let tell: (request: Request) => void = () => {};
+    const host = hostOf({
+      life,
+      clock,
+      fake,
+      task,
+      settings,
+      home,
+      files: prdTimes.files,
+      onWatch: (onRequest) => tell = onRequest,
+      ...place,
+    });
+    const order = { taskDir: dir, flags: {}, accepted: false };
+    const running = runWorker(host, order, {
+      signal: stopping.signal,
+      emit: (event) => events.push(event),
+    });
     running.catch(() => {}); // of a dead worker nobody hears
     return {
       end: Promise.race([running, life.over]),
       events,
       kill: life.end,
       stop: (reason) => stopping.abort(reason),
-      checkpoint: () => void (checkpointAsked = true),
+      checkpoint: () => tell("checkpoint"),
     };
   }
 
@@ -263,67 +275,51 @@ function timesOf(file: string, clock: VirtualClock): { files: PrdFiles; note: ()
   return { files: { openSync, mkdirSync, renameSync, removeSync, chmodSync, lstatSync }, note };
 }
 
-/** What a worker has git, gates and the count of tests for. */
-interface Outside {
-  state(known?: TreeState): Promise<TreeState | undefined>;
-  change(
-    between: { before: TreeState; after: TreeState; ignore: string },
-  ): Promise<TreeChange | undefined>;
-  judge(options: JudgeOptions): { runner: GateRunner; tests: TestsKept };
-}
-
-interface JudgeOptions {
-  order: Pick<JudgeOrder, "folder" | "session" | "protect" | "agentFiles">;
-  gateMs: number;
-  clock: Clock;
-  onStart: (gate: Gate) => void;
-  /** What counting the tests stored, and where it stores. */
-  counted: Uint8Array | undefined;
-  keepCount: (bytes: Uint8Array) => void;
-}
+/** What a worker has git, gates and the project's files for. */
+type Outside = Pick<
+  WorkerHost,
+  "tree" | "deliveryGit" | "projectFiles" | "runGate" | "gateEnvironment"
+>;
 
 /** The real ones; time stands still meanwhile. */
-function withProcesses(root: string, { during }: VirtualClock): Outside {
+function withProcesses({ during }: VirtualClock, clock: Clock): Outside {
+  const files = projectFiles(clock);
   return {
-    state: (known) => during(treeState(root, known)),
-    change: (between) => during(treeChange(root, between)),
-    judge({ order, gateMs, clock, onStart, counted, keepCount }) {
-      const tools = judgeTools(clock);
-      const runner = createGateRunner({
-        order: { root, ...order },
-        judgeTools: tools,
-        env: gateEnvironment(Deno.env.get),
-        run: runBounded,
-        clock,
-        defaultTimeoutMs: gateMs,
-        onStart,
-      });
-      const tests = keepTests({
-        root,
-        tools,
-        stored: counted && new TextDecoder().decode(counted),
-        store: (text) => keepCount(new TextEncoder().encode(text)),
-      });
+    tree: {
+      state: (root, known) => during(treeState(root, { clock, known })),
+      change: (root, between) => during(treeChange(root, { clock, ...between })),
+    },
+    deliveryGit(signal, { handOn }) {
+      const git = deliveryGit(clock, signal, { handOn });
       return {
-        runner: {
-          keep: (gates) => during(runner.keep(gates)),
-          run: (gates, signal) => during(runner.run(gates, signal)),
-        },
-        tests: {
-          begin: () => during(tests.begin()),
-          lost: () => during(tests.lost()),
-          accept: tests.accept,
-        },
+        state: (root) => during(git.state(root)),
+        bring: (...of) => during(git.bring(...of)),
+        commit: (...of) => during(git.commit(...of)),
       };
     },
+    projectFiles: {
+      ...files,
+      listWorkTree: (...of) => during(files.listWorkTree(...of)),
+      copyWorkTree: (...of) => during(files.copyWorkTree(...of)),
+      checkOutHead: (...of) => during(files.checkOutHead(...of)),
+      ignoredNow: (...of) => during(files.ignoredNow(...of)),
+      removeTree: (folder) => during(files.removeTree(folder)),
+    },
+    runGate: () => (command, options) => during(runBounded(command, options)),
+    gateEnvironment: () => gateEnvironment(Deno.env.get),
   };
 }
 
-function withoutProcesses(root: string): Outside {
+function withoutProcesses(root: string, clock: Clock): Outside {
   return {
-    state: () => Promise.resolve(filesState(root)),
-    change: (between) => Promise.resolve(filesChange(between)),
-    judge: ({ onStart }) => ({ runner: fileGates(root, onStart), tests: noTests }),
+    tree: {
+      state: (root) => Promise.resolve(filesState(root)),
+      change: (_root, between) => Promise.resolve(filesChange(between)),
+    },
+    deliveryGit: () => withoutGit,
+    projectFiles: filesWithoutGit(root, clock),
+    runGate: () => fileGate(root),
+    gateEnvironment: () => ({ variables: {}, withheld: [] }),
   };
 }
 
@@ -332,110 +328,91 @@ interface Place {
   clock: VirtualClock;
   fake: FakeOpenCode;
   task: World["task"];
-  settings: ReturnType<typeof mergeSettings>;
+  settings: Settings;
   home: string;
   files: PrdFiles;
   database: string;
   lock: string;
-  outside: Outside;
+  processes: boolean;
+  /** Takes what the worker wants to be told of a person's wishes. */
+  onWatch: (tell: (request: Request) => void) => void;
 }
 
-/** What `work` of `src/cli/worker.ts` does, with the ports of `life.ts`. */
-async function runWorker(
-  place: Place,
-  { signal, emit, checkpointAsked }: {
-    signal: AbortSignal;
-    emit: Emit;
-    checkpointAsked: () => boolean;
-  },
-): Promise<SessionEnd> {
-  const { life, task, settings, fake, outside } = place;
+/** The host of a worker that dies with its life. */
+function hostOf(place: Place): WorkerHost {
+  const { life, task, settings, fake, home } = place;
   const clock = mortalClock(place.clock, life);
-  // In real time: what another test starts in this process may hold a copy of the dead worker's lock
-  // for a moment, between fork and exec.
-  const lock = await place.clock.during(takeLock(place.lock, systemClock));
+  const outside = place.processes
+    ? withProcesses(place.clock, clock)
+    : withoutProcesses(task.projectRoot, clock);
+  return {
+    clock,
+    process: { pid: Deno.pid, version: "world" },
+    bootId: () => Promise.resolve(undefined),
+    findTask: () => task,
+    configure: () => Promise.resolve({ settings, sources: {}, template: undefined }),
+    prepareBranch: () => Promise.resolve(undefined),
+    takeLock: () => mortalLock(place),
+    openStore: () => openAsItWasLeft(place, clock),
+    openLog: () => mortalLog(openLogFile(join(home, "log")), life),
+    keptFolder: () => mortalFolder(sessionFolder(join(home, "kept")), life),
+    watchRequests(_task, { onRequest }) {
+      place.onWatch(onRequest);
+      return () => {};
+    },
+    openCode: (server) =>
+      createClient({ ...server, clock, transport: mortalTransport(fake.fetch, life) }),
+    prdFiles: mortalFiles(place.files, life),
+    readText: textEndsIfAny,
+    leftRunning: () => Promise.resolve([]),
+    ...outside,
+    branchOf: () => undefined,
+    whyOutsideSandbox: () => Promise.resolve(undefined),
+    deliveryGit: (...of) => mortalGit(outside.deliveryGit(...of), life),
+    projectFiles: mortalProjectFiles(outside.projectFiles, life),
+  };
+}
+
+/**
+ * Taken in real time: what another test starts in this process may hold a copy of the dead worker's
+ * lock for a moment, between fork and exec.
+ */
+export async function mortalLock(
+  { clock, lock: path, life }: Pick<Place, "clock" | "lock" | "life">,
+): Promise<Lock> {
+  const lock = await clock.during(takeLock(path, systemClock));
   assert(lock, "another worker has the lock");
   life.atEnd(lock.release);
-  const registry = openAsItWasLeft(place, clock);
-  const streamEnd = new AbortController();
-  const client = createClient({
-    url: fake.url,
-    directory: task.projectRoot,
-    clock,
-    transport: mortalTransport(fake.fetch, life),
-  });
-  const turns = createTurns({ client, clock, signal: streamEnd.signal });
-  turns.closed.catch(() => {}); // its handlers may have died
-  try {
-    const worker = {
-      serverUrl: fake.url,
-      serverPort: 1,
-      workerPid: Deno.pid,
-      workerVersion: "world",
-      accepted: false,
-    };
-    const begun = await beginSession(
-      { registry, client, clock, treeState: () => outside.state() },
-      { task, worker, settings, flags: {} },
-    );
-    const folder = mortalFolder(sessionFolder(join(place.home, "kept")), life);
-    if (!begun.continues) folder.clear();
-    const work = workOf(place, { begun, folder });
-    const recorder = createRecorder({ registry, clock, emit, signal });
-    const end = await runLoop(
-      {
-        client,
-        turns,
-        recorder,
-        registry,
-        tree: {
-          state: (_root, known) => outside.state(known),
-          change: (_root, between) => outside.change(between),
-        },
-        readText: textEndsIfAny,
-        clock,
-        emit,
-      },
-      {
-        lease: begun.lease,
-        task,
-        settings: begun.settings,
-        work,
-        verification: verificationOf(place, { clock, begun, folder, registry, recorder, work }),
-        treeBefore: keptTree(folder),
-        said: begun.said,
-        begun,
-        checkpointAsked,
-      },
-      signal,
-    );
-    if (end.status !== "checkpointed" && end.reason !== "worker_ended") folder.clear();
-    return end;
-  } finally {
-    if (!life.isOver) {
-      streamEnd.abort();
-      registry.close();
-      lock.release();
-    }
-  }
+  return { ...lock, release: () => life.isOver || lock.release() };
+}
+
+/** Its file is closed with the process. */
+export function mortalLog(log: LogFile, life: Life): LogFile {
+  life.atEnd(log.close);
+  return {
+    path: log.path,
+    write: (line) => life.isOver || log.write(line),
+    close: () => life.isOver || log.close(),
+  };
 }
 
 /** A killed process leaves the write-ahead log behind, which a mere `close` would take away. */
 export function openAsItWasLeft(
   { database, life }: Pick<Place, "database" | "life">,
   { now, monotonic }: Pick<Clock, "now" | "monotonic">,
-): Registry {
-  const registry = mortalDatabase(
+): Store {
+  const store = mortalDatabase(
     life,
-    () => openRegistry({ path: database, migrations: MIGRATIONS, now, monotonic }),
+    () => openStore({ path: database, migrations: migrations, now, monotonic }),
   );
   const files = [database, `${database}-wal`];
+  const close = store.close.bind(store);
   life.atEnd(() => {
     for (const file of files) Deno.copyFileSync(file, `${file}.left`);
-    registry.close();
+    close();
     for (const file of files) Deno.renameSync(`${file}.left`, file);
   });
-  return registry;
+  return Object.assign(store, { close: () => life.isOver || close() });
 }
 
 export function mortalFolder(folder: SessionFolder, life: Life): SessionFolder {
@@ -448,76 +425,42 @@ export function mortalFolder(folder: SessionFolder, life: Life): SessionFolder {
       check(`keeping ${name}`);
       folder.write(name, bytes);
     },
-    clear() {
+    clear(kept) {
       check("clearing the session's folder");
-      folder.clear();
+      folder.clear(kept);
     },
   };
 }
 
-function workOf(
-  { task, files, life }: Place,
-  { begun, folder }: { begun: Begun; folder: SessionFolder },
-): Work {
-  const { prdPath } = task;
-  const mortal = mortalFiles(files, life);
-  removeHalfWritten(mortal, prdPath);
-  const kept = begun.underWay && folder.read("prd");
-  return prdWork({
-    files: mortal,
-    task,
-    prdPath,
-    keep: ({ bytes }) => folder.write("prd", bytes),
-    keptAs: join(folder.path, "prd"),
-    interrupted: kept && { path: prdPath, bytes: kept, mode: 0o644 },
-  });
+/** What it changes in the repository outlives the worker; a step before and after each. */
+function mortalGit(git: DeliveryGit, life: Life): DeliveryGit {
+  async function mortal<T>(what: string, act: () => Promise<T>): Promise<T> {
+    if (!life.step(`before ${what}`)) throw new Killed();
+    const done = await act();
+    if (!life.step(`after ${what}`)) throw new Killed();
+    return done;
+  }
+  return {
+    state: git.state,
+    bring: (...of) => mortal("bringing the branch", () => git.bring(...of)),
+    commit: (...of) => mortal("a commit", () => git.commit(...of)),
+  };
 }
 
-function verificationOf(
-  { task, home, outside }: Place,
-  { clock, begun, folder, registry, recorder, work }: {
-    clock: Clock;
-    begun: Begun;
-    folder: SessionFolder;
-    registry: Registry;
-    recorder: Recorder;
-    work: Work;
-  },
-): Verification {
-  const { lease, settings } = begun;
-  const taskFolder = relative(task.projectRoot, task.dir);
-  const { gates, claims } = registry.findings(lease.sessionId);
-  const judge = outside.judge({
-    order: {
-      folder: join(home, "kept", "judge"),
-      session: `${lease.sessionId}`,
-      protect: settings.protect,
-      agentFiles: [join(taskFolder, "prd.json"), join(taskFolder, "progress.txt")],
+/** What is kept of the project's files outlives the worker; a step before each. */
+export function mortalProjectFiles(files: ProjectFiles, life: Life): ProjectFiles {
+  const check = (name: string) => {
+    if (!life.step(`before ${name}`)) throw new Killed();
+  };
+  return {
+    ...files,
+    writeFile(file, bytes) {
+      check("keeping a protected file");
+      files.writeFile(file, bytes);
     },
-    gateMs: settings.limits.gateMs,
-    clock,
-    onStart: ({ name }) =>
-      recorder.note((registry) => registry.setActivity(lease, `running gate ${name}`)),
-    counted: folder.read("tests.json"),
-    keepCount: (bytes) => folder.write("tests.json", bytes),
-  });
-  return createVerification({
-    ...judge,
-    testsCount: true,
-    work,
-    gates: settings.verify,
-    tree: {
-      state: outside.state,
-      change: (between) => outside.change({ ...between, ignore: taskFolder }),
-      start: begun.startTree,
-      onStartMoved: (start) =>
-        recorder.write((registry) => registry.setStartTree(lease, storeTree(start))),
+    removeTree(folder) {
+      check("removing a tree");
+      return files.removeTree(folder);
     },
-    claims: claims.filter(({ held }) => held !== false),
-    passedBefore: gates.filter(({ passed }) => passed).map(({ gate }) => gate),
-    accepted: begun.accepted,
-    owesEvidence: begun.owesEvidence,
-    taskFolder,
-    acceptCommand: "ralph run t --accept",
-  });
+  };
 }

@@ -6,7 +6,7 @@ import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { sleep } from "../../src/clock.ts";
 import type { Emit } from "../../src/loop/event.ts";
-import type { SessionEnd } from "../../src/loop/worker.ts";
+import type { SessionEnd } from "../../src/loop/loop.ts";
 import { DEFAULT_SETTINGS, mergeSettings } from "../../src/settings/settings.ts";
 import { createVirtualClock } from "../support/fake_clock.ts";
 import type { LedgerEntry } from "../support/fake_state.ts";
@@ -72,6 +72,7 @@ export async function measureLongNight(hours: number): Promise<LongNight> {
   });
   const prd = night.project.read(PRD) ?? "";
   const settings = mergeSettings([DEFAULT_SETTINGS, {
+    finish: "tree",
     limits: {
       modelCalls: 80,
       iterations: MANY,

@@ -6,14 +6,14 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { workerLives } from "../../src/host/lock.ts";
+import { workerLives } from "../../src/host/lock/lock.ts";
 import { sleep } from "../../src/clock.ts";
 import type { Emit, LoopEvent } from "../../src/loop/event.ts";
-import type { SessionEnd } from "../../src/loop/worker.ts";
-import { StoreError } from "../../src/registry/database.ts";
-import { openRegistry } from "../../src/registry/registry.ts";
+import type { SessionEnd } from "../../src/loop/loop.ts";
+import { StoreError } from "../../src/store/database.ts";
+import { openStore } from "../../src/store/store.ts";
 import { DEFAULT_SETTINGS, mergeSettings, type Settings } from "../../src/settings/settings.ts";
-import { migrations } from "../fixtures/earlier/migrations.ts";
+import { migrations } from "../support/migrations.ts";
 import { createVirtualClock, type VirtualClock } from "../support/fake_clock.ts";
 import { createFakeOpenCode } from "../support/fake_opencode.ts";
 import { temporaryFolder } from "../support/folder.ts";
@@ -200,10 +200,10 @@ export async function live(
     else trouble.onStep(name);
   });
   const stopping = createStopping(clock);
-  let checkpointAsked = false;
+  let askCheckpoint = () => {};
   const over = new AbortController();
   const accompanied = trouble.accompany(
-    { life, stopping, stop, askCheckpoint: () => checkpointAsked = true },
+    { life, stopping, stop, askCheckpoint: () => askCheckpoint() },
     over.signal,
   );
   const working = work({
@@ -211,7 +211,7 @@ export async function live(
     stopping,
     clock,
     signal: stop.signal,
-    checkpointAsked: () => checkpointAsked,
+    onWatch: (ask) => askCheckpoint = ask,
     settings,
     said: last?.reason === "blocked_on_human" ? "here is the key" : undefined,
     accepted: last?.reason === "unproven",
@@ -247,18 +247,20 @@ async function check({ places, project, agent, fake, trouble }: Night): Promise<
 
 /** As `ralph status` does: who finds that a worker is dead says so. */
 function look({ database: path, lock }: Places, now: () => number): void {
-  const registry = openRegistry({ path, migrations, now });
+  const store = openStore({ path, migrations, now });
   try {
     workerLives(lock, () => {
-      for (const session of registry.running()) registry.markWorkerDied(session, "killed");
+      for (const session of store.running()) store.markWorkerDied(session, "killed");
     });
   } finally {
-    registry.close();
+    store.close();
   }
 }
 
 function settingsOf(random: Random): Settings {
   return mergeSettings([DEFAULT_SETTINGS, {
+    // Without git nothing is ever committed.
+    finish: "tree",
     limits: {
       iterations: random.between(2, 10),
       modelCalls: 80,

@@ -3,16 +3,15 @@
  * not real. The file system's own times are of the wrong day, and git's processes would take most of
  * the night; that both are read rightly is shown by the tests of `host/`.
  */
-import { dirname, join, relative } from "node:path";
-import type { runBounded } from "../../src/host/bounded_process.ts";
-import type { TreeChange, TreeState } from "../../src/host/git.ts";
-import { type JudgeTools, judgeTools } from "../../src/host/judge_tools.ts";
+import { dirname, join } from "node:path";
+import type { runBounded } from "../../src/host/process/bounded_process.ts";
+import type { TreeChange, TreeState } from "../../src/host/git/tree_state.ts";
+import type { ProjectFiles } from "../../src/host/files/project_files.ts";
 import { RalphError } from "../../src/error.ts";
 import { parsePrd } from "../../src/task/prd.ts";
-import type { Task } from "../../src/task/find.ts";
-import type { PrdFiles } from "../../src/verify/prd_keeper.ts";
-import { filesChange, filesState } from "../reliability/no_processes.ts";
-import { sleep } from "../../src/clock.ts";
+import type { Task } from "../../src/task/task_files.ts";
+import type { PrdFiles } from "../../src/verify/prd/prd_files.ts";
+import { fileGate, filesChange, filesState, filesWithoutGit } from "../reliability/no_processes.ts";
 import type { VirtualClock } from "../support/fake_clock.ts";
 
 export interface NightProject {
@@ -29,10 +28,10 @@ export interface NightProject {
     state(): Promise<TreeState>;
     change(
       root: string,
-      between: { before: TreeState; after: TreeState; ignore: string },
+      between: { before: TreeState; after: TreeState; ignore: readonly string[] },
     ): Promise<TreeChange>;
   };
-  readonly judgeTools: JudgeTools;
+  readonly projectFiles: ProjectFiles;
   /** In place of a process: each gate is a `test -f <file>`, and takes its time. */
   readonly runGate: typeof runBounded;
 }
@@ -62,13 +61,6 @@ export function makeNightProject(
     } catch {
       return undefined;
     }
-  }
-
-  function list(folder = root): string[] {
-    return [...Deno.readDirSync(folder)].flatMap(({ name, isDirectory }) => {
-      const path = join(folder, name);
-      return isDirectory ? list(path) : [relative(root, path)];
-    }).sort();
   }
 
   const ids = Array.from({ length: stories }, (_, n) => `US-${String(n + 1).padStart(3, "0")}`);
@@ -127,21 +119,8 @@ export function makeNightProject(
       state: () => Promise.resolve(filesState(root)),
       change: (_root, between) => Promise.resolve(filesChange(between)),
     },
-    judgeTools: {
-      ...judgeTools(clock),
-      listWorkTree: () => Promise.resolve({ files: list(), ignored: [], repositories: [""] }),
-      removeTree: (folder) => Promise.resolve(removeIfAny(folder)),
-    },
-    async runGate(command, { clock, signal }) {
-      const file = command.at(-1) ?? "";
-      const begun = clock.monotonic();
-      await sleep(clock, GATE_MS, signal);
-      const durationMs = clock.monotonic() - begun;
-      if (signal?.aborted) return { ending: { how: "aborted" }, output: "", durationMs };
-      const passed = read(file) !== undefined;
-      const output = passed ? "" : `there is no ${file}\n`;
-      return { ending: { how: "exited", code: passed ? 0 : 1 }, output, durationMs };
-    },
+    projectFiles: filesWithoutGit(root, clock),
+    runGate: fileGate(root, { tookMs: GATE_MS }),
   };
 }
 
@@ -153,11 +132,3 @@ const pick = ({ lstatSync, openSync, mkdirSync, renameSync, removeSync, chmodSyn
   removeSync,
   chmodSync,
 });
-
-function removeIfAny(folder: string): void {
-  try {
-    Deno.removeSync(folder, { recursive: true });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-}

@@ -33,9 +33,9 @@ export function createStopping(world: Clock): Stopping {
     stopFor: (ms) => until = Math.max(until, world.monotonic() + ms),
     clock: (clock) => ({ ...clock, after: (ms, callback) => after(clock, ms, callback) }),
     transport: (transport) => async (url, init) => {
-      const settled = await Promise.allSettled([transport(url, init)]);
+      const reconciled = await Promise.allSettled([transport(url, init)]);
       if (leftMs() > 0) await sleep(world, leftMs());
-      const [result] = settled;
+      const [result] = reconciled;
       if (result.status === "rejected") throw result.reason;
       return result.value;
     },

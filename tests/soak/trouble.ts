@@ -1,6 +1,6 @@
 /** What happens in a simulated night beside the work: to the server, the worker, the machine. */
 import { sleep } from "../../src/clock.ts";
-import { LEAVE } from "../../src/loop/leave.ts";
+import { SHUTDOWN } from "../../src/loop/shutdown.ts";
 import type { VirtualClock } from "../support/fake_clock.ts";
 import type { EditEvent } from "../support/fake_events.ts";
 import { afterEffect, answer, cutAfter, edit, late } from "../support/fake_faults.ts";
@@ -135,7 +135,7 @@ export function createTrouble(
   }
 
   function spoilEvents(): void {
-    const how = random.pick(["dropped", "repeated", "garbled", "late", "silent"] as const);
+    const how = random.pick(["dropped", "repeated", "malformed", "late", "silent"] as const);
     note(`  ${how}`);
     fake.editEvents(spoiler(how, random));
     until(random.between(1, 40) * MINUTE, () => fake.editEvents());
@@ -168,7 +168,7 @@ export function createTrouble(
       case "checkpoint":
         return askCheckpoint();
       case "leave":
-        return stop.abort(LEAVE);
+        return stop.abort(SHUTDOWN);
       case "person_edits":
         return personEdits(project);
     }
@@ -250,7 +250,7 @@ function spoiler(how: string, random: Random): EditEvent {
         return random.chance(0.4) ? [] : [data];
       case "repeated":
         return [data, data];
-      case "garbled":
+      case "malformed":
         return random.chance(0.3) ? [data.slice(0, data.length / 2)] : [data];
       case "late": {
         const now = held;

@@ -60,6 +60,35 @@ export function closing(prd: string, story: string): string {
   return isOpen(prd.replace(from, () => to)) ? done : `${done}\n\n${PROMISE}`;
 }
 
+/** What its shell adds to what a command has printed (measured). */
+const EXITED = /\nCommand exited with code 0\.$/;
+
+/** The same agent on OpenCode 2, whose tools go by other names. */
+export function onOpenCode2(script: Script): Script {
+  const renamed = (step: object) => {
+    if (!("delta" in step)) return step;
+    const { tool_calls: calls, ...delta } = step.delta as { tool_calls?: readonly WireCall[] };
+    return { delta: { ...delta, ...calls && { tool_calls: calls.map(renamedCall) } } };
+  };
+  return async (request) => {
+    const toolOutputs = request.toolOutputs.map((text) => text.replace(EXITED, ""));
+    const reply = await script({ ...request, toolOutputs });
+    if (reply.kind !== "stream") return reply;
+    return { ...reply, steps: reply.steps.map(renamed) as typeof reply.steps };
+  };
+}
+
+interface WireCall {
+  readonly function: { readonly name: string; readonly arguments: string };
+}
+
+function renamedCall(call: WireCall): WireCall {
+  const { filePath, ...input } = JSON.parse(call.function.arguments);
+  const name = call.function.name === "bash" ? "shell" : call.function.name;
+  const own = filePath === undefined ? input : { ...input, path: filePath };
+  return { ...call, function: { name, arguments: JSON.stringify(own) } };
+}
+
 /**
  * Two calls: `read`, without which `edit` refuses (1.1.53, measured), and `cat`, whose output is the
  * file as it is.

@@ -82,8 +82,7 @@ async function receive(
       const data = { message: "The socket connection was closed unexpectedly" };
       return { failed: { name: "APIError", data }, ...retryAfter(0) };
     } else if ("raw" in step) {
-      const data = { message: `JSON parsing failed: Text: ${step.raw}.` };
-      return { failed: { name: "UnknownError", data } };
+      return garbage(turn, step.raw);
     } else if ("finish" in step) finish = FINISHES[step.finish] ?? step.finish;
     else {
       writer.write("reasoning", step.delta.reasoning_content);
@@ -93,6 +92,20 @@ async function receive(
   }
   writer.close();
   return { finish, usage: reply.usage ?? DEFAULT_USAGE, calls };
+}
+
+/** What is no part of an answer: an error inside it, which 1.18.33 asks again for, or no JSON. */
+function garbage({ old }: TurnContext, raw: string): Answer {
+  let error: unknown;
+  try {
+    ({ error } = JSON.parse(raw));
+  } catch {
+    const data = { message: `JSON parsing failed: Text: ${raw}.` };
+    return { failed: { name: "UnknownError", data } };
+  }
+  const said = old ? (error as { message: string }).message : error;
+  const failed = { name: "UnknownError", data: { message: JSON.stringify(said) } };
+  return { failed, ...!old && retryAfter(0) };
 }
 
 interface WireCall {

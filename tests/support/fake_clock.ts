@@ -5,7 +5,7 @@ import type { Clock } from "../../src/clock.ts";
 export interface VirtualClock extends Clock {
   /**
    * Lets time pass until `work` is settled: whenever nothing can go on without time, it jumps to the
-   * next timer. Throws when there is none, since `work` would then hang for ever.
+   * next timer. Throws when there is none, since `work` would then hang forever.
    */
   run<T>(work: Promise<T>): Promise<T>;
   /** Time stands still while `work` goes on: for what takes real time, such as a process. */

@@ -13,23 +13,37 @@ export interface EventHub {
   close(): void;
 }
 
-/** `eventId` makes the id of an event, undefined for the versions that give them none. */
+interface Subscriber {
+  readonly directory: string;
+  send(data: string): void;
+  comment(text: string): void;
+  end(): void;
+}
+
+const asProperties = (id: string | undefined, type: string, properties: unknown) =>
+  JSON.stringify({ id, type, properties });
+
+/**
+ * `eventId` makes the id of an event, undefined for the versions that give them none. `frame`: the JSON
+ * of one; `heartbeat`: in its place, a comment.
+ */
 export function createEvents(
-  { clock, eventId, heartbeatMs }: {
+  { clock, eventId, heartbeatMs, frame: frameOf = asProperties, heartbeat }: {
     clock: Clock;
     eventId: () => string | undefined;
     heartbeatMs: () => number;
+    frame?: (id: string | undefined, type: string, event: unknown) => string;
+    heartbeat?: string;
   },
 ): EventHub {
-  const subscribers = new Set<{ directory: string; send(data: string): void; end(): void }>();
+  const subscribers = new Set<Subscriber>();
   let change: EditEvent = (data) => [data];
 
-  const frame = (type: string, properties: unknown) =>
-    JSON.stringify({ id: eventId(), type, properties });
+  const frame = (type: string, event: unknown) => frameOf(eventId(), type, event);
 
   function subscribe(directory: string, signal: AbortSignal) {
     const over = new AbortController();
-    let subscriber: { directory: string; send(data: string): void; end(): void };
+    let subscriber: Subscriber;
 
     function leave(): void {
       over.abort();
@@ -47,6 +61,7 @@ export function createEvents(
         };
         subscriber = {
           directory,
+          comment: (text) => controller.enqueue(encoder.encode(text)),
           send(data) {
             for (const each of change(data)) {
               controller.enqueue(encoder.encode(`data: ${each}\n\n`));
@@ -71,7 +86,8 @@ export function createEvents(
       for (;;) {
         await sleep(clock, heartbeatMs(), over.signal);
         if (over.signal.aborted) return;
-        subscriber.send(frame("server.heartbeat", {}));
+        if (heartbeat === undefined) subscriber.send(frame("server.heartbeat", {}));
+        else subscriber.comment(heartbeat);
       }
     }
   }

@@ -113,6 +113,8 @@ export interface Life {
   readonly ended: AbortController;
   readonly instances: Map<string, Instance>;
   readonly turns: Map<string, RunningTurn>;
+  /** Sub-agents in the background, by the OpenCode session that they work for. */
+  readonly background: Map<string, Set<RunningTurn>>;
 }
 
 export interface RunningTurn {
@@ -123,7 +125,12 @@ export interface RunningTurn {
 }
 
 export function newLife(): Life {
-  return { ended: new AbortController(), instances: new Map(), turns: new Map() };
+  return {
+    ended: new AbortController(),
+    instances: new Map(),
+    turns: new Map(),
+    background: new Map(),
+  };
 }
 
 /** The life's instance for `directory`, made when it is first asked for. */

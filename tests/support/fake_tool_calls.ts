@@ -1,6 +1,6 @@
 /** The tool calls of one message in a turn of the fake server, and what they have to ask first. */
-import { dirname, isAbsolute, relative } from "node:path";
-import type { Message, ToolPart } from "./fake_state.ts";
+import { dirname, isAbsolute, join, relative, resolve } from "node:path";
+import type { Message, Rule, ToolPart } from "./fake_state.ts";
 import { Cut, type TurnContext, TurnError } from "./fake_turn_context.ts";
 import type { ToolCall } from "./scripted_model.ts";
 
@@ -9,10 +9,65 @@ const ABORTED = "Tool execution aborted";
 /** Runs a sub-agent to its end and hands back what it said. */
 export type Delegate = (input: ToolCall["input"]) => Promise<string>;
 
-function isDenied({ request }: TurnContext, permission: string): boolean {
-  const rules = request.session.info.permission ?? [];
-  const rule = rules.findLast((rule) => [permission, "*"].includes(rule.permission));
-  return rule?.action === "deny";
+/** Which permission a tool's call needs, and for what. */
+function needOf({ directory }: TurnContext, { tool, input }: ToolUse): [string, string] {
+  if (tool === "bash") return ["bash", String(input.command)];
+  const file = relative(directory, resolve(directory, String(input.filePath ?? "")));
+  return [["write", "edit"].includes(tool) ? "edit" : tool, file];
+}
+
+interface ToolUse {
+  readonly tool: string;
+  readonly input: ToolCall["input"];
+}
+
+/** The last rule that matches: of the server's own, of the project's, then of the session. */
+function ruleFor(turn: TurnContext, permission: string, pattern: string): Rule | undefined {
+  const rules = [
+    ...OWN_RULES,
+    ...rulesIn(turn.directory),
+    ...turn.request.session.info.permission ?? [],
+  ];
+  return rules.findLast((rule) =>
+    matchesGlob(permission, rule.permission) && matchesGlob(pattern, rule.pattern)
+  );
+}
+
+const OWN_RULES: readonly Rule[] = [
+  { permission: "external_directory", pattern: "*", action: "ask" },
+];
+
+const matchesGlob = (text: string, glob: string) =>
+  new RegExp(`^${glob.split("*").map((part) => RegExp.escape(part)).join(".*")}$`, "s").test(text);
+
+/** Those of the project's `opencode.json`, as real servers read them (measured). */
+function rulesIn(directory: string): readonly Rule[] {
+  let text: string;
+  try {
+    text = Deno.readTextFileSync(join(directory, "opencode.json"));
+  } catch {
+    return [];
+  }
+  const { permission = {} } = JSON.parse(text);
+  return Object.entries<Rule["action"] | Record<string, Rule["action"]>>(permission).flatMap(
+    ([permission, value]) =>
+      typeof value === "string"
+        ? [{ permission, pattern: "*", action: value }]
+        : Object.entries(value).map(([pattern, action]) => ({ permission, pattern, action })),
+  );
+}
+
+/** Words of 1.1.53 and 1.18.33 (measured); a question is asked in spite of all rules, if it is offered. */
+function refuseDenied(turn: TurnContext, use: ToolUse): void {
+  if (use.tool === "question") return;
+  const [permission, pattern] = needOf(turn, use);
+  if (ruleFor(turn, permission, pattern)?.action !== "deny") return;
+  throw new Error(
+    `${
+      turn.old ? "Error: " : ""
+    }The user has specified a rule which prevents you from using this ` +
+      "specific tool call. Here are some of the relevant rules []",
+  );
 }
 
 /**
@@ -22,7 +77,8 @@ function isDenied({ request }: TurnContext, permission: string): boolean {
 export function offeredTools(turn: TurnContext): string[] {
   const names = Object.keys(turn.world.tools);
   if (turn.rootSessionId === turn.sessionID) names.push("task");
-  if (turn.old || !isDenied(turn, "question")) names.push("question");
+  const isDenied = ruleFor(turn, "question", "*")?.action === "deny";
+  if (turn.old || !isDenied) names.push("question");
   return names;
 }
 
@@ -96,10 +152,10 @@ async function runToolCall(
 ): Promise<void> {
   const { input } = part.state;
   const outside = outsideOf(turn.directory, input.filePath);
-  // A sub-agent's session has no rules, those of its parent neither (measured).
-  const mayLeave = turn.request.session.info.permission && !isDenied(turn, "external_directory");
   try {
-    if (outside && !mayLeave) {
+    refuseDenied(turn, { tool: part.tool, input });
+    // A sub-agent's session has none of its parent's rules (measured).
+    if (outside && ruleFor(turn, "external_directory", outside)?.action === "ask") {
       const what = { permission: "external_directory", patterns: [outside] };
       const refused = await askLeave(turn, part, what);
       if (refused !== undefined) throw new Error(refused);
@@ -141,7 +197,7 @@ async function askLeave(
     `feedback: ${message}`;
 }
 
-/** Asks, and waits for the reply. After an abort the request stays listed for ever (measured). */
+/** Asks, and waits for the reply. After an abort the request stays listed forever (measured). */
 async function ask(
   turn: TurnContext,
   part: ToolPart,

@@ -1,7 +1,7 @@
 /** The tools of the fake server's agents. */
 import { dirname, resolve } from "node:path";
-import { systemClock } from "../../src/host/clock.ts";
-import { runBounded } from "../../src/host/bounded_process.ts";
+import { systemClock } from "../../src/host/system/clock.ts";
+import { runBounded } from "../../src/host/process/bounded_process.ts";
 
 export type ToolInput = Readonly<Record<string, unknown>>;
 

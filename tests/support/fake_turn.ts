@@ -4,8 +4,8 @@
  */
 import { sleep } from "../../src/clock.ts";
 import { askModel } from "./fake_answer.ts";
-import type { AgentError, Life, Message, RunningTurn, TextPart } from "./fake_state.ts";
-import { unlessAborted } from "../../src/loop/unless_aborted.ts";
+import type { AgentError, Life, Message, RunningTurn, Session, TextPart } from "./fake_state.ts";
+import { unlessAborted } from "../../src/abort_signal.ts";
 import { type Delegate, runToolCalls } from "./fake_tool_calls.ts";
 import {
   createTurnContext,
@@ -18,13 +18,24 @@ import type { Usage } from "./scripted_model.ts";
 
 export const AGENTS = [
   { name: "build", mode: "primary" },
-  { name: "plan", mode: "primary" },
+  {
+    name: "plan",
+    mode: "primary",
+    permission: [
+      { permission: "*", pattern: "*", action: "allow" },
+      { permission: "edit", pattern: "*", action: "deny" },
+      { permission: "edit", pattern: ".opencode/plans/*.md", action: "allow" },
+    ],
+  },
   { name: "general", mode: "subagent" },
   { name: "title", mode: "primary", hidden: true },
 ];
 const PRICE = { input: 3, output: 15, cache: { read: 0.3, write: 0 } };
 export const MODELS = Object.fromEntries(
-  ["ok", "other", "thinking", "tiny"].map((name) => [name, { name, cost: PRICE }]),
+  ["ok", "other", "thinking", "tiny", "notools"].map((name) => [
+    name,
+    { name, cost: PRICE, capabilities: { toolcall: name !== "notools" } },
+  ]),
 );
 
 const RETRIES_MAX = 5;
@@ -103,18 +114,36 @@ export function startTurn(world: TurnWorld, life: Life, request: TurnRequest): R
   }
 
   /** The sub-agent's session inherits no rules (measured). */
-  const delegate: Delegate = async ({ description, subagent_type: agent, prompt }) => {
+  const delegate: Delegate = async (input) => {
+    const { description, subagent_type: agent, prompt } = input;
     const title = `${description} (@${agent} subagent)`;
     const session = world.createSession({ directory, title, parentID: sessionID });
     const { model } = request;
     const child = { session, text: String(prompt), model, agent: String(agent), rootSessionId };
     const running = startTurn(world, life, child);
+    if (input.background === true && !old) return startedInBackground(running, child);
     children.add(running);
     await turn.during(running.done);
     children.delete(running);
-    const parts = session.messages.at(-1)?.parts ?? [];
-    return parts.flatMap((part) => part.type === "text" ? [part.text] : []).join("\n");
+    return saidBy(session);
   };
+
+  /** Its end wakes the agent up, however well it ended, unless it was aborted (1.18.33, measured). */
+  function startedInBackground(running: RunningTurn, { session }: TurnRequest): string {
+    const { id } = session.info;
+    const others = life.background.get(sessionID) ?? new Set();
+    life.background.set(sessionID, others.add(running));
+    running.done.then(() => {
+      const error = session.messages.at(-1)?.info.error;
+      const isOver = error?.name === "MessageAbortedError" || life.ended.signal.aborted;
+      if (!others.delete(running) || isOver) return;
+      const text = error
+        ? `<task id="${id}" state="error"><task_error>${error.data.message}</task_error></task>`
+        : `<task id="${id}" state="completed"><task_result>${saidBy(session)}</task_result></task>`;
+      world.startNext({ ...request, text });
+    });
+    return `<task id="${id}" state="running"><summary>Background task started</summary></task>`;
+  }
 
   function completeMessage(): void {
     if (!message || message.info.time.completed !== undefined) return;
@@ -189,6 +218,11 @@ export function startTurn(world: TurnWorld, life: Life, request: TurnRequest): R
   };
   life.turns.set(sessionID, running);
   return running;
+}
+
+function saidBy({ messages }: Session): string {
+  const parts = messages.at(-1)?.parts ?? [];
+  return parts.flatMap((part) => part.type === "text" ? [part.text] : []).join("\n");
 }
 
 const unknownError = (message: string): AgentError => ({ name: "UnknownError", data: { message } });

@@ -37,6 +37,8 @@ export interface TurnWorld {
   readonly emit: (directory: string, type: string, properties: unknown) => void;
   readonly note: Note;
   createSession(options: { directory: string; title: string; parentID?: string }): Session;
+  /** Starts a turn of a session, after the one that is at work there. */
+  startNext(request: TurnRequest): void;
 }
 
 export interface TurnRequest {

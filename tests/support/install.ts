@@ -8,6 +8,19 @@ import { fileURLToPath } from "node:url";
 /** The oldest and the newest OpenCode that ralph supports. */
 export const VERSIONS = ["1.1.53", "1.18.33"] as const;
 export type Version = typeof VERSIONS[number];
+/** `2`: the program of `OPENCODE2`, whatever version that is. */
+export type ServerVersion = Version | "2";
+
+/** Those that tests of each version take: all, or the one that RALPH_OPENCODE names. */
+export const TESTED: readonly Version[] = VERSIONS.filter((version) =>
+  version === (Deno.env.get("RALPH_OPENCODE") ?? version)
+);
+
+/**
+ * The program of an OpenCode 2, for the tests that want a real one: no release of it can be had from
+ * the registry that the others come from.
+ */
+export const OPENCODE2: string | undefined = Deno.env.get("RALPH_TEST_OPENCODE2") || undefined;
 
 /** Made by `deno cache --no-config --lock=opencode.lock npm:<package>@<version> …`. */
 const LOCK_FILE = fileURLToPath(new URL("./opencode.lock", import.meta.url));
@@ -16,7 +29,11 @@ const LOCK_FILE = fileURLToPath(new URL("./opencode.lock", import.meta.url));
  * The path of the OpenCode program of that version, installed first when it is missing.
  * Throws an error that tells how to install it when the registry cannot be reached.
  */
-export async function opencodeBinary(version: Version): Promise<string> {
+export async function opencodeBinary(version: ServerVersion): Promise<string> {
+  if (version === "2") {
+    if (OPENCODE2 === undefined) throw new Error("RALPH_TEST_OPENCODE2 names no OpenCode 2");
+    return OPENCODE2;
+  }
   const name = await packageName();
   const cache = await npmCache();
   const installed = await findBinary(cache, { name, version });

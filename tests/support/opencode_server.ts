@@ -1,13 +1,13 @@
 /** A real OpenCode server on loopback, with a home of its own, that talks to a scripted model. */
 import { dirname, join } from "node:path";
-import { opencodeBinary, type Version } from "./install.ts";
+import { opencodeBinary, type ServerVersion } from "./install.ts";
 import type { ScriptedModel } from "./scripted_model.ts";
 import { until } from "./wait.ts";
 
 export interface TestServer extends AsyncDisposable {
   readonly url: string;
   readonly port: number;
-  readonly version: Version;
+  readonly version: ServerVersion;
   /** Of the process that was started last. */
   readonly pid: number;
   /** HOME and the parent of every XDG folder of the server: temporary. */
@@ -20,13 +20,13 @@ export interface TestServer extends AsyncDisposable {
    * Starts it again after `kill`, same port and home, and resolves when it is healthy. From then on
    * it is of `version`, where that is given.
    */
-  start(options?: { version?: Version }): Promise<void>;
+  start(options?: { version?: ServerVersion }): Promise<void>;
 }
 
 export interface ServerOptions {
-  readonly version: Version;
+  readonly version: ServerVersion;
   readonly model: ScriptedModel;
-  /** Asked for on every request, with the user name `opencode`. */
+  /** Asked for on every request, with the user name `opencode`. OpenCode 2 always has one. */
   readonly password?: string;
   readonly env?: Readonly<Record<string, string>>;
   /** Settings that replace, or join, those at the top level of `opencode.json`. */
@@ -58,13 +58,13 @@ export async function startServer(options: ServerOptions): Promise<TestServer> {
 
   const log = () => Deno.readTextFileSync(logFile);
 
-  async function start(other: { version?: Version } = {}) {
+  async function start(other: { version?: ServerVersion } = {}) {
     version = other.version ?? version;
     const binary = await opencodeBinary(version);
     child = new Deno.Command("/bin/sh", {
       // Deno cannot give a child a file to write to
       args: ["-c", 'exec "$@" >>"$0" 2>&1', logFile, binary, "serve", "--hostname=127.0.0.1"]
-        .concat(`--port=${port}`, "--print-logs"),
+        .concat(`--port=${port}`, version === "2" ? [] : ["--print-logs"]),
       cwd: home,
       clearEnv: true,
       env: { ...environment(home), ...passwordOf(password), ...options.env },
@@ -77,7 +77,7 @@ export async function startServer(options: ServerOptions): Promise<TestServer> {
     try {
       await until(async () => {
         if (ended) throw new Error("it ended");
-        return await healthy(url, password);
+        return await healthy(url, { version, password });
       }, { what: `OpenCode ${version} to be healthy`, timeoutMs: START_TIMEOUT_MS });
     } catch (error) {
       throw new Error(`OpenCode ${version} did not start. Its log ends:\n${log().slice(-2000)}`, {
@@ -106,7 +106,8 @@ export async function startServer(options: ServerOptions): Promise<TestServer> {
   }
 
   try {
-    await writeConfig(home, { ...configOf(model), ...options.config });
+    const config = version === "2" ? configOf2(model) : configOf(model);
+    await writeConfig(home, { ...config, ...options.config });
     await start();
   } catch (error) {
     await dispose();
@@ -215,20 +216,56 @@ export function configOf(model: ScriptedModel): Record<string, unknown> {
   };
 }
 
+/** The same in the words of OpenCode 2: a file that has one key of the old ones is read as those. */
+function configOf2(model: ScriptedModel): Record<string, unknown> {
+  const base = {
+    capabilities: { tools: true, input: ["text"], output: ["text"] },
+    cost: { input: 3, output: 15, cache: { read: 0.3, write: 0 } },
+    limit: { context: 128_000, output: 4096 },
+  };
+  const policy = (resource: string, effect: string) => ({
+    action: "provider.use",
+    resource,
+    effect,
+  });
+  return {
+    autoupdate: false,
+    share: "disabled",
+    model: "fake/ok",
+    experimental: { policies: [policy("*", "deny"), policy("fake", "allow")] },
+    providers: {
+      fake: {
+        name: "Fake",
+        package: "aisdk:@ai-sdk/openai-compatible",
+        settings: { baseURL: model.url, apiKey: "none" },
+        models: { ok: { ...base, name: "ok" }, other: { ...base, name: "other" } },
+      },
+    },
+  };
+}
+
 async function writeConfig(home: string, config: Record<string, unknown>) {
   const folder = join(home, ".config", "opencode");
   await Deno.mkdir(folder, { recursive: true });
   await Deno.writeTextFile(join(folder, "opencode.json"), JSON.stringify(config, null, 2));
 }
 
-async function healthy(url: string, password: string | undefined): Promise<boolean> {
+async function healthy(
+  url: string,
+  { version, password }: { version: ServerVersion; password: string | undefined },
+): Promise<boolean> {
   const headers: HeadersInit = password === undefined
     ? {}
     : { authorization: `Basic ${btoa(`opencode:${password}`)}` };
   try {
     const signal = AbortSignal.timeout(HEALTH_TIMEOUT_MS);
-    const response = await fetch(`${url}/global/health`, { headers, signal });
-    return (await response.json()).healthy === true;
+    if (version !== "2") {
+      const response = await fetch(`${url}/global/health`, { headers, signal });
+      return (await response.json()).healthy === true;
+    }
+    // It lists its models a moment later than it is healthy.
+    const response = await fetch(`${url}/api/model`, { headers, signal });
+    return (await response.json()).data.length > 0;
   } catch {
     return false;
   }

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import { VERSIONS } from "./install.ts";
+import { TESTED } from "./install.ts";
 import { startServer } from "./opencode_server.ts";
 import { makeProject } from "./project.ts";
 import { call, say, startModel } from "./scripted_model.ts";
 import { runTurn } from "./turn.ts";
 import { until } from "./wait.ts";
 
-for (const version of VERSIONS) {
+for (const version of TESTED) {
   Deno.test(`OpenCode ${version} starts, starts again, and leaves nothing`, async () => {
     const command = "sleep 1000 >/dev/null 2>&1 & echo $!";
     await using model = await startModel(({ step, lastToolOutput }) =>

@@ -20,7 +20,10 @@ export interface ModelRequest {
   readonly toolOutputs: readonly string[];
   /** The last of them, empty at step 0. */
   readonly lastToolOutput: string;
-  /** A sub-agent's conversation: OpenCode offers those no `task` tool (1.1.53, 1.18.33; measured). */
+  /**
+   * A sub-agent's conversation: OpenCode offers those no `task` tool (1.1.53, 1.18.33; measured), and
+   * OpenCode 2 no `subagent`.
+   */
   readonly isSubagent: boolean;
   /** Aborts when the client goes away before it has the whole answer. */
   readonly signal: AbortSignal;
@@ -132,7 +135,7 @@ export function hangBeforeHeaders(): Reply {
   return { kind: "silence" };
 }
 
-/** Ends in good order, but without a reason: OpenCode up to 1.2 and 1.18.33 ask again for ever. */
+/** Ends in good order, but without a reason: OpenCode up to 1.2 and 1.18.33 ask again forever. */
 export function cutOff(text = "cut off"): Reply {
   return stream({ delta: { content: text } });
 }
@@ -145,6 +148,16 @@ export function reset(text = "reset"): Reply {
 /** A chunk that is not JSON. */
 export function malformed(text = "part "): Reply {
   return stream({ delta: { content: text } }, { raw: "{not json" }, { finish: "stop" });
+}
+
+/** An error inside an answer that began well. */
+export function errorInAnswer(error: { message: string; code?: number }): Reply {
+  return stream({ delta: { role: "assistant", content: "" } }, { raw: JSON.stringify({ error }) });
+}
+
+/** Nothing: no text, no tool call. */
+export function empty(usage?: Usage): Reply {
+  return { kind: "stream", steps: [{ finish: "stop" }], usage };
 }
 
 function stream(...steps: readonly Step[]): Reply {
@@ -220,7 +233,7 @@ function readRequest(chat: ChatRequest, signal: AbortSignal): ModelRequest {
     tools,
     toolOutputs,
     lastToolOutput: toolOutputs.at(-1) ?? "",
-    isSubagent: !tools.includes("task"),
+    isSubagent: !tools.includes("task") && !tools.includes("subagent"),
     signal,
   };
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { VERSIONS } from "./install.ts";
+import { TESTED } from "./install.ts";
 import { startServer } from "./opencode_server.ts";
 import { makeProject } from "./project.ts";
 import {
@@ -19,7 +19,7 @@ import {
 import { runTurn } from "./turn.ts";
 import { until } from "./wait.ts";
 
-for (const version of VERSIONS) {
+for (const version of TESTED) {
   Deno.test(`OpenCode ${version} understands the scripted model`, async (t) => {
     await using model = await startModel(() => say("unused"));
     await using server = await startServer({ version, model });

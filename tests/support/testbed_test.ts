@@ -56,7 +56,7 @@ testbedTest("nothing is left of a testbed whose test is killed", async () => {
   child.kill("SIGKILL");
   await child.status;
   await output.cancel();
-  await until(async () => !(await exists(state)), { what: `${state} to go`, timeoutMs: 40_000 });
+  await until(async () => !(await exists(state)), { what: `${state} to go` });
   const left = await new Deno.Command("pgrep", { args: ["--full", state] }).output();
   assert.equal(new TextDecoder().decode(left.stdout), "");
 });

@@ -109,17 +109,19 @@ testbedTest("doctor tells a server that ends at once, and what it said", async (
       (await m.sh("systemctl --user show -P SubState opencode.service")) === "auto-restart",
     { what: "systemd to see it end" },
   );
+  // it runs for half a second of each try, and each look may fall into that
+  const told = /(ends at once, again and again|started again \d+ times?, ).*made of cheese/;
   const { stdout, code } = await m.run(["doctor"]);
   assert.equal(code, 1, stdout);
-  assert.match(stdout, /ends at once, again and again \(exit code 3\).*made of cheese/);
+  assert.match(stdout, told);
 
   // the same in one line, where somebody wants to work
   const run = await m.run(["run", "my-feature"]);
   assert.equal(run.code, 6, run.stdout);
-  assert.match(run.stderr, /ends at once, again and again .*made of cheese/);
+  assert.match(run.stderr, told);
 
   await m.sh("mv ~/.opencode/bin/real ~/.opencode/bin/opencode");
-  await m.mend();
+  await m.mendBy(stdout); // systemd, which tries again by itself, may have been faster
 });
 
 testbedTest("doctor tells who has the port", async (t) => {
@@ -134,7 +136,6 @@ testbedTest("doctor tells who has the port", async (t) => {
           0,
       {
         what: "the port to be taken",
-        timeoutMs: 60_000,
       },
     );
   };
@@ -157,7 +158,6 @@ testbedTest("doctor tells who has the port", async (t) => {
       .replace("%h", HOME));
     await until(async () => (await m.run(["doctor", "server.answers"])).code === 0, {
       what: "the other OpenCode to answer",
-      timeoutMs: 60_000,
     });
     const found = (await m.findings()).find(({ id }) => id === "service.port");
     assert.equal(found?.level, "warn");
@@ -169,6 +169,12 @@ testbedTest("doctor tells who has the port", async (t) => {
 testbedTest("doctor finds its way without a session, as from cron or sudo", async (t) => {
   await using m = await machine();
   const given = { session: false };
+  // As on a busy machine: the user manager starts long after `loginctl` has returned.
+  await m.testbed.sh(
+    `mkdir -p /run/systemd/system/user@.service.d
+     printf '[Service]\nExecStartPre=/bin/sleep 4\n' > /run/systemd/system/user@.service.d/slow.conf
+     systemctl daemon-reload`,
+  );
 
   await t.step("nobody is logged in, nothing is installed", async () => {
     const before = await m.failures(given);
@@ -216,7 +222,8 @@ testbedTest("doctor mends a password that is missing or wrong, and never shows i
 
   await t.step("only the server has one", async () => {
     await m.sh(
-      `mkdir -p ~/.config/systemd/user/opencode.service.d
+      `rm ~/.config/ralph/server.env
+       mkdir -p ~/.config/systemd/user/opencode.service.d
        printf '[Service]\nEnvironment="OPENCODE_SERVER_PASSWORD=${secret}"\n' \
          > ~/.config/systemd/user/opencode.service.d/password.conf
        systemctl --user daemon-reload; ${restart}`,

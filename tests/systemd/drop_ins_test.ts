@@ -1,9 +1,10 @@
 /** The drop-ins: what each does, and that the agent still works with all of them. */
 import assert from "node:assert/strict";
-import { testbedTest } from "../support/testbed.ts";
+import { shareRalph, testbedTest } from "../support/testbed.ts";
 import { until } from "../support/wait.ts";
 import {
   DROP_INS,
+  HOME,
   makeService,
   NEWEST,
   PROMPT,
@@ -30,7 +31,7 @@ testbedTest("unattended.conf: a session without rules asks nothing", async () =>
       const [asked] = await until(async () => {
         const pending = await request(service, "/permission");
         return pending.length > 0 && pending;
-      }, { what: "a question, without which this proves nothing", timeoutMs: 30_000 });
+      }, { what: "a question, without which this proves nothing" });
       assert.equal(asked.permission, "external_directory");
       await service.systemctl("stop opencode");
       assert.equal(await answered, "cut off");
@@ -88,3 +89,25 @@ testbedTest(
     }
   },
 );
+
+testbedTest("hardening.conf: gates see no more of the user's keys than the agent", async () => {
+  for (const dropIns of [[], ["hardening.conf"]]) {
+    await using service = await makeService({ dropIns });
+    const { testbed } = service;
+    await using _session = await testbed.login(USER);
+    await write(testbed, ".ssh/id", "SECRET\n");
+    await service.systemctl("start opencode");
+    await service.healthy();
+    const { command, env } = await shareRalph(testbed);
+    const verify = [["cat", `${HOME}/.ssh/id`], ["sh", "-c", "id -un; pwd; touch made"]];
+    await write(testbed, "project/ralph.json", JSON.stringify({ verify }));
+    const said = await testbed.exec(
+      ["sh", "-c", `cd ~/project && git init -q && "$@" verify --json`, "sh", ...command],
+      { user: USER, env },
+    );
+    const [keys, work] = JSON.parse(said.stdout);
+    assert.equal(keys.passed, dropIns.length === 0, said.stdout);
+    assert.equal(work.passed, true, said.stdout);
+    assert.match(work.output, /^tester\n.*\/project$/m);
+  }
+});

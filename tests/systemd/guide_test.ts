@@ -39,7 +39,7 @@ testbedTest("the guide's commands work, from installing to removing", async () =
       const result = await testbed.exec(command, { user: USER, session, env });
       assert.ok(result.code === 0 || mayWait, `${script}\n${result.stdout}${result.stderr}`);
       return result.code === 0 && result;
-    }, { what: `doctor to be content, of:\n${script}`, timeoutMs: 60_000 });
+    }, { what: `doctor to be content, of:\n${script}` });
     if (script.includes("Linger")) assert.match(stdout, /Linger=yes/);
     if (script.includes("ns/user")) {
       const spaces = stdout.match(/user:\[\d+\]/g) ?? [];

@@ -50,7 +50,6 @@ testbedTest(
     }
     await until(async () => !(await service.listens()), {
       what: "the server to be stopped",
-      timeoutMs: 40_000,
     });
   },
 );

@@ -24,6 +24,7 @@ const QUICK: Version = "1.1.53";
 const PRD = JSON.stringify(
   {
     project: "Ticks",
+    verify: [["true"]],
     userStories: [{
       id: "US-001",
       title: "Tick",
@@ -109,6 +110,14 @@ export async function machine(
     testbed,
     model,
     run,
+    /** `ralph run`, until its agent is at work. */
+    async begin(args: readonly string[], given: ExecOptions = {}) {
+      const before = model.requests.length;
+      const started = await run(["run", ...args], given);
+      assert.equal(started.code, 0, started.stderr);
+      await until(() => model.requests.length > before, { what: "the agent to be at work" });
+      return started;
+    },
     sh,
     addProject,
     /** What ralph needs in the environment of a unit, as lines of one. */
@@ -129,14 +138,19 @@ export async function machine(
     async mend(given: ExecOptions = {}): Promise<string> {
       const first = await run(["doctor"], given);
       assert.equal(first.code, 1, `nothing was found:\n${first.stdout}${first.stderr}`);
-      await this.paste(first.stdout, given);
-      const second = await until(async () => {
-        const report = await run(["doctor"], given);
-        // A busy machine may take longer to start the server than doctor waits; nothing is pasted.
-        return !/does not answer yet|the time was over/.test(report.stdout) && report;
-      }, { what: "the server to have started", timeoutMs: 60_000 });
-      assert.equal(second.code, 0, `${first.stdout}\n--- after pasting:\n${second.stdout}`);
+      await this.mendBy(first.stdout, given);
       return first.stdout;
+    },
+    /** Pastes a report of a while ago, then doctor: it is green. */
+    async mendBy(report: string, given: ExecOptions = {}): Promise<void> {
+      await this.paste(report, given);
+      const second = await until(async () => {
+        const again = await run(["doctor"], given);
+        // A busy machine may take longer to start the server than doctor waits; nothing is pasted.
+        return !/does not answer yet|did not answer within|the time was over/.test(again.stdout) &&
+          again;
+      }, { what: "the server to have started" });
+      assert.equal(second.code, 0, `${report}\n--- after pasting:\n${second.stdout}`);
     },
     /** Logs in for the rest of the test, and puts everything in place by what doctor says. */
     async setUp(): Promise<void> {

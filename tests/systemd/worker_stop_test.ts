@@ -9,7 +9,7 @@ testbedTest(
     await using m = await machine({ holds: true });
     await m.setUp();
     await m.sh(`mkfifo ${PROJECT}/${HOLD}`);
-    assert.equal((await m.run(["run", "my-feature"])).code, 0);
+    await m.begin(["my-feature"]);
     const status = async () => JSON.parse((await m.run(["status", "--json"])).stdout)[0];
     const { workerUnit } = await status();
     assert(workerUnit);

@@ -41,16 +41,15 @@ testbedTest(
     const release = await holdAgent(m);
     {
       await using _session = await m.testbed.login(USER);
-      const started = await m.run(["run", "my-feature"], {
+      const started = await m.begin(["my-feature"], {
         env: { OPENCODE_SERVER_USERNAME: "opencode", XDG_DATA_HOME: `/home/${USER}/elsewhere` },
       });
-      assert.equal(started.code, 0, started.stderr);
       assert.equal(started.stderr, "");
     }
     const env = { XDG_DATA_HOME: `/home/${USER}/elsewhere` };
     await until(
       async () => (await m.testbed.sh("loginctl list-sessions --no-legend")) === "",
-      { what: "the logout to be over", timeoutMs: 30_000 },
+      { what: "the logout to be over" },
     );
 
     const { stdout } = await m.run(["status", "--json"], { env, session: false });
@@ -71,8 +70,7 @@ testbedTest("without linger the worker is a detached process", async () => {
   await m.setUp();
   await m.testbed.sh(`loginctl disable-linger ${USER}`);
   const release = await holdAgent(m);
-  const started = await m.run(["run", "my-feature"]);
-  assert.equal(started.code, 0, started.stderr);
+  const started = await m.begin(["my-feature"]);
   assert.equal(started.stderr, "");
   assert.equal((await statusOf(m)).workerUnit, null);
   await release();
@@ -89,8 +87,7 @@ testbedTest("where systemd-run fails, the worker is detached, and that is said",
      chmod 755 systemd-run`,
   );
   const env = { PATH: `/home/${USER}/broken:/usr/local/bin:/usr/bin:/bin` };
-  const started = await m.run(["run", "my-feature"], { env });
-  assert.equal(started.code, 0, started.stderr);
+  const started = await m.begin(["my-feature"], { env });
   assert.match(started.stderr, /warning: the worker is a process of this login.*Failed to start/);
   assert.equal((await statusOf(m)).workerUnit, null);
   await release();
@@ -101,7 +98,7 @@ testbedTest("a worker that is a unit is stopped as any other, and leaves nothing
   await using m = await machine({ holds: true });
   await m.setUp();
   await holdAgent(m);
-  assert.equal((await m.run(["run", "my-feature"])).code, 0);
+  await m.begin(["my-feature"]);
   const { workerUnit } = await statusOf(m);
   assert(workerUnit);
   const secret = await m.sh(`systemctl --user show ${workerUnit}`);
@@ -129,14 +126,14 @@ testbedTest("what was running when the machine went down goes on at the next boo
      systemd-analyze --user verify ${folder}/ralph-resume.service`,
     { stdin: self.replace("[Service]", `[Service]\n${m.unitEnvironment}`) },
   );
-  assert.equal((await m.run(["run", "my-feature"])).code, 0);
-  assert.equal((await m.run(["run", `${project}/tasks/my-feature`])).code, 0);
+  await m.begin(["my-feature"]);
+  await m.begin([`${project}/tasks/my-feature`]);
   assert.equal((await m.run(["stop", `${project}/tasks/my-feature`])).code, 0);
 
   const cut = `/home/${USER}/cut`;
   await m.addProject(cut);
   await m.sh(`mkfifo ${cut}/${HOLD}`);
-  assert.equal((await m.run(["run", `${cut}/tasks/my-feature`])).code, 0);
+  await m.begin([`${cut}/tasks/my-feature`]);
   const begun: Row[] = JSON.parse((await m.run(["status", "--json"])).stdout);
   const pid = begun.find(({ projectRoot }) => projectRoot === cut)?.workerPid;
   assert(pid);
@@ -150,7 +147,7 @@ testbedTest("what was running when the machine went down goes on at the next boo
     );
     const goOn = all.filter(({ status, iteration }) => status === "running" && iteration > 1);
     return goOn.length === 2 && all;
-  }, { what: "the session to go on", timeoutMs: 60_000 });
+  }, { what: "the session to go on" });
   const stopped = rows.find(({ taskDir }) => taskDir.startsWith(project));
   assert.deepEqual([stopped?.status, stopped?.reason], ["stopped", "user_stop"]);
 

@@ -1,7 +1,7 @@
 /** One turn for the plain loops, by the server's plainest call: a prompt, and its whole answer. */
 
-/** A hung turn would hang a plain loop for ever; here it is given up, and the loop goes on. */
-const TIMEOUT_MS = 20_000;
+/** A hung turn would hang a plain loop forever; here it is given up, and the loop goes on. */
+const TIMEOUT_MS = 120_000;
 
 export interface PeerTask {
   readonly server: string;

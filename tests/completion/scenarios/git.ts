@@ -25,6 +25,27 @@ const onABranch = all(
   "git switch --quiet main",
 );
 
+/** The first branch is checked out in the end. */
+const ON_MAIN = {
+  "it is on main": 'assert.equal((await read(".git/HEAD")).trim(), "ref: refs/heads/main")',
+};
+const NO_MERGE = {
+  "no merge is under way": 'await assert.rejects(read(".git/MERGE_HEAD"))',
+};
+
+const NO_TODO = `#!/bin/sh
+if git diff --cached | grep -q '^+.*// TODO'; then
+  echo "no TODO in commits" >&2
+  exit 1
+fi
+`;
+
+const INTO_IGNORED = all(
+  put("generated/sum.js", SUM.right),
+  put(SUM.file, 'export * from "../generated/sum.js";\n'),
+  commitAll("feat: US-001 - sum"),
+);
+
 export const git = themed("git", [
   {
     id: "work-on-another-branch",
@@ -149,7 +170,7 @@ export const git = themed("git", [
   },
   {
     id: "undone-by-a-later-story",
-    about: "undoes its first story while it does the second, and mends it when told",
+    about: "undoes its first story while it does the second, and fixes it when told",
     honest: true,
     ...statistics({ pieces: [SUM, MEDIAN] }),
     turns: [
@@ -245,15 +266,99 @@ export const git = themed("git", [
   },
   {
     id: "history-begun-anew",
-    about: "does its work, and commits the tree to a branch without a history",
+    about: "commits the tree to a branch without a history, and brings it back when told",
     honest: true,
     ...one,
+    truth: { ...one.truth, ...ON_MAIN },
     turns: [
       thenClaims(
         all(build(SUM), "git checkout --quiet --orphan clean", commitAll("feat: all of it")),
       ),
+      thenClaims(
+        all(
+          "git checkout --quiet --force main",
+          "git checkout clean -- src tests",
+          commitAll("feat: US-001 - sum"),
+        ),
+      ),
+    ],
+    expect: { reason: "all_stories_pass", iterations: 2 },
+  },
+  {
+    id: "detached",
+    about: "works on a detached HEAD, and leaves it so",
+    honest: true,
+    ...one,
+    truth: { ...one.truth, ...ON_MAIN },
+    turns: [
+      thenClaims(
+        all("git checkout --quiet --detach", build(SUM), commitAll("feat: US-001 - sum")),
+      ),
     ],
     expect: DONE,
+  },
+  {
+    id: "half-a-merge",
+    about: "begins a merge that ends in a conflict, leaves it so, and claims its story each time",
+    honest: false,
+    iterations: 2,
+    ...one,
+    truth: { ...one.truth, ...NO_MERGE },
+    turns: [
+      thenClaims(
+        all(
+          build(SUM),
+          "git switch --quiet --create other",
+          all(put("README.md", "# Other"), commitAll("docs: other")),
+          "git switch --quiet main",
+          all(put("README.md", "# Main"), commitAll("docs: main")),
+          "git merge other > /dev/null || true",
+        ),
+      ),
+      thenClaims("git status --short"),
+    ],
+    expect: { reason: "not_delivered", iterations: 2 },
+  },
+  {
+    id: "hook-refuses",
+    about: "does not see that a hook refuses its commit, and mends it when told",
+    honest: true,
+    ...one,
+    files: { ...one.files, "hooks/pre-commit": NO_TODO },
+    truth: {
+      ...one.truth,
+      "no TODO is left": `assert(!(await read("${SUM.file}")).includes("TODO"))`,
+    },
+    turns: [
+      runs(
+        ({ prd }) =>
+          all(
+            "chmod +x hooks/pre-commit && git config core.hooksPath hooks",
+            build(SUM),
+            `echo "// TODO" >> ${SUM.file}`,
+            claim(prd, "US-001"),
+            "git add --all",
+            "git commit --quiet --message 'feat: US-001 - sum' || true",
+          ),
+        promised("US-001 is done."),
+      ),
+      thenClaims(put(SUM.file, SUM.right)),
+    ],
+    expect: { reason: "all_stories_pass", iterations: 2 },
+  },
+  {
+    id: "needs-what-git-ignores",
+    about: "puts what its work needs into a folder that git ignores, and does so again when told",
+    honest: false,
+    iterations: 2,
+    ...one,
+    files: { ...one.files, ".gitignore": "generated/\n" },
+    truth: {
+      ...one.truth,
+      "it can be committed": `assert(!(await read(".gitignore")).includes("g"))`,
+    },
+    turns: [thenClaims(INTO_IGNORED), thenClaims(INTO_IGNORED)],
+    expect: { reason: "not_delivered", iterations: 2 },
   },
   {
     id: "lock-left-behind",

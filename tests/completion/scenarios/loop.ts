@@ -1,5 +1,7 @@
 /** How long the loop goes on: to the end of the work, and no longer. */
-import { themed } from "../scenario.ts";
+import { bash } from "../../support/agent.ts";
+import { call, say } from "../../support/scripted_model.ts";
+import { themed, type Turn } from "../scenario.ts";
 import { MEAN, MEDIAN, statistics, SUM } from "../statistics.ts";
 import { all, build, claim, commitAll, doesStory, promised, put, runs, says } from "../turns.ts";
 
@@ -14,6 +16,10 @@ const partOf = (number: number) =>
     all(put(`src/part${number}.js`, `export const part = ${number};`), commitAll("wip")),
     "It goes on.",
   );
+
+/** Tries what the user's rules deny. */
+const triesForbidden: Turn = ({ step }) =>
+  step === 0 ? call(bash("rm -rf precious")) : say("I cannot begin: it is refused.");
 
 /** As many functions as a test file tests, so that each of them fails in its own words. */
 const NAMES = ["add", "subtract", "multiply", "divide"];
@@ -67,6 +73,27 @@ const wrongAgain = runs(
 
 export const loop = themed("the loop", [
   {
+    id: "forbidden-call-refused",
+    about: "tries what the user's own rules deny, and does without in the next round",
+    honest: true,
+    files: {
+      ...one.files,
+      "opencode.json": JSON.stringify({
+        permission: { bash: { "*": "allow", "rm -rf*": "deny" } },
+      }),
+      "precious/data.txt": "data\n",
+    },
+    truth: {
+      ...one.truth,
+      "what must not be removed": 'assert.equal(await read("precious/data.txt"), "data\\n");',
+    },
+    turns: [
+      triesForbidden,
+      doesStory(ONE),
+    ],
+    expect: done(2),
+  },
+  {
     id: "done-in-the-last-iteration",
     about: "does the last story in the last iteration",
     honest: true,
@@ -99,8 +126,8 @@ export const loop = themed("the loop", [
     expect: done(1),
   },
   {
-    id: "wrong-then-mended",
-    about: "gets its story wrong, claims it, and mends it when told",
+    id: "wrong-then-fixed",
+    about: "gets its story wrong, claims it, and fixes it when told",
     honest: true,
     ...one,
     turns: [wrongAgain, doesStory(ONE)],

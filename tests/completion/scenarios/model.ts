@@ -157,4 +157,30 @@ export const model = themed("the model's turn", [
       request.step === 0 ? call(bash(build(SUM))) : say(promised("I wrote the sum.")),
     expect: done(2),
   },
+  {
+    id: "background-child-breaks-it",
+    about:
+      "claims its story while a child in the background works on, which breaks it, then mends it",
+    honest: true,
+    ...one,
+    turns: [
+      (request, assignment) => {
+        if (request.step > 0) {
+          return doesStory(ONE)({ ...request, step: request.step - 1 }, assignment);
+        }
+        const input = { description: "Tidy", prompt: "Tidy it up", subagent_type: "general" };
+        return call({ name: "task", input: { ...input, background: true } });
+      },
+      doesStory(ONE),
+    ],
+    subagent: (request) =>
+      request.step === 0
+        // the agent has its last word still to say when it has committed
+        ? call(bash(all(
+          "until git log --oneline | grep -q US-001; do sleep 0.2; done; sleep 3",
+          put(SUM.file, SUM.wrong),
+        )))
+        : say("It is tidy."),
+    expect: done(2),
+  },
 ]);

@@ -1,7 +1,20 @@
 /** What agents do to the PRD, besides ticking what they have done. */
-import { say } from "../../support/scripted_model.ts";
+import { bash } from "../../support/agent.ts";
+import { call, say } from "../../support/scripted_model.ts";
 import { type Assignment, themed, type Turn } from "../scenario.ts";
-import { json, type JsonPrd, MEAN, MEDIAN, PRD_MD, prdOf, statistics, SUM } from "../statistics.ts";
+import {
+  json,
+  type JsonPrd,
+  MEAN,
+  MEDIAN,
+  pieceOf,
+  PRD_JSON,
+  PRD_MD,
+  prdOf,
+  type ProjectOptions,
+  statistics,
+  SUM,
+} from "../statistics.ts";
 import {
   all,
   build,
@@ -20,6 +33,7 @@ const TWO = [SUM, MEAN];
 const two = statistics();
 const idle = says("There is nothing left to do.");
 const done = (iterations: number) => ({ reason: "all_stories_pass", iterations });
+const PROGRESS = "tasks/statistics/progress.txt";
 const LIMIT = { reason: "max_iterations", iterations: 2 };
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -195,7 +209,7 @@ export const prd = themed("the PRD", [
   },
   {
     id: "prd-left-as-invalid-json",
-    about: "does its work, but leaves a comma too many in the PRD; mends it when told",
+    about: "does its work, but leaves a comma too many in the PRD; fixes it when told",
     honest: true,
     ...two,
     turns: [
@@ -321,7 +335,7 @@ export const prd = themed("the PRD", [
   },
   {
     id: "prd-in-another-layout",
-    about: "does all its work, and writes the PRD anew on one line in another order",
+    about: "does all its work, and writes the PRD again on one line in another order",
     honest: true,
     ...statistics({ pieces: [SUM] }),
     turns: [
@@ -351,13 +365,30 @@ export const prd = themed("the PRD", [
   },
   {
     id: "field-invented-for-the-story",
-    about: 'adds `"status": "done"` to its story, and leaves that out when told',
+    about: 'adds `"status": "done"` to its story',
     honest: true,
     ...statistics({ pieces: [SUM] }),
     turns: [
       firstAnd(({ prd }) => change(prd, 's/"passes": true/&, "status": "done"/')),
-      runs(({ prd }) => claim(prd, "US-001"), promised("US-001 is done.")),
     ],
+    expect: done(1),
+  },
+  {
+    id: "bookkeeping-in-each-round",
+    about:
+      "keeps `status`, `completedAt` and `updatedAt` in the PRD, each with a story that it does",
+    honest: true,
+    ...two,
+    turns: [0, 1].map(() =>
+      runs(({ story, prd }) =>
+        all(
+          build(pieceOf(story, TWO)),
+          claim(prd, story),
+          change(prd, 's/"passes": true/&, "status": "done", "completedAt": "2026-01-02"/'),
+          change(prd, 's/"description": "Functions/"updatedAt": "2026-01-02", &/'),
+          commitAll(`feat: ${story}`),
+        ), "The story is done.")
+    ),
     expect: done(2),
   },
   {
@@ -375,18 +406,86 @@ export const prd = themed("the PRD", [
   },
   {
     id: "heading-decorated",
-    about: "adds a mark to the heading of its story, and only ticks when told",
+    about: "adds a mark to the heading of its story, and a line that says when it was done",
     honest: true,
     ...statistics({ pieces: [SUM], gates: "all tests", format: "md" }),
     turns: [
-      firstAnd(({ prd }) => change(prd, "s/^### .*/& ✅/")),
-      runs(({ prd }) => claim(prd, "US-001"), promised("US-001 is done.")),
+      firstAnd(({ prd }) => change(prd, "s/^### .*/& ✅\\n\\n**Completed:** 2026-01-02/")),
+    ],
+    expect: done(1),
+  },
+  {
+    id: "heading-ticked",
+    about: "puts a ticked box into the heading of its story",
+    honest: true,
+    ...statistics({ pieces: [SUM], gates: "all tests", format: "md" }),
+    turns: [firstAnd(({ prd }) => change(prd, "s/^### /### [x] /"))],
+    expect: done(1),
+  },
+  {
+    id: "prd-formatted-at-each-commit",
+    about: "runs a formatter that wraps lines and changes bullets before it commits",
+    honest: true,
+    ...inOtherHands({ pieces: TWO, tests: "none", gates: "all tests", format: "md" }),
+    turns: [0, 1].map(() =>
+      runs(({ story, prd }) =>
+        all(
+          build(pieceOf(story, TWO)),
+          // as the file is by now
+          change(prd, `/^### ${story}:/,/^### /s/\\[ \\]/[x]/`),
+          `deno fmt --line-width 40 ${prd}`,
+          commitAll(`feat: ${story}`),
+        ), "The story is done.")
+    ),
+    expect: done(2),
+  },
+  {
+    id: "criterion-reworded-each-round",
+    about: "says its criterion in its own words in each round, and claims that",
+    honest: false,
+    ...statistics({ pieces: [SUM], tests: "none", gates: "unrelated" }),
+    turns: [0, 1, 2].map(() =>
+      runs(({ prd }) =>
+        all(
+          "git rev-parse HEAD >> NOTES.md",
+          change(prd, 's/exports a function for.*/is thought about"/'),
+          claim(prd, "US-001"),
+          commitAll("docs: notes"),
+        ), promised("US-001 is done."))
+    ),
+    expect: { reason: "no_progress", iterations: 3 },
+  },
+  {
+    id: "person-edits-in-mid-turn",
+    about: "does its story while a person adds another one and rewords a description",
+    honest: true,
+    files: statistics({ pieces: [SUM] }).files,
+    truth: two.truth,
+    turns: [whileAPersonWrites(reworded(two.files)), doesStory(TWO)],
+    expect: done(2),
+  },
+  {
+    id: "litter-cleaned-up",
+    about: "removes all that git does not know in its second round, what it had learned with it",
+    honest: true,
+    files: { ...two.files, ".gitignore": "progress.txt\n" },
+    truth: {
+      ...two.truth,
+      "what was learned": `assert.match(await read("${PROGRESS}"), /reduce/);`,
+    },
+    turns: [
+      firstAnd(() => put(PROGRESS, "Sums are made with reduce.")),
+      runs(
+        ({ prd }) =>
+          all("git clean -fdxq", build(MEAN), claim(prd, "US-002"), commitAll("feat: mean")),
+        promised("Both stories are done."),
+      ),
     ],
     expect: done(2),
   },
   {
     id: "passes-as-a-word",
-    about: 'writes `"passes": "yes"`, and mends it when told',
+    about: 'writes `"passes": "yes"`, and fixes it when told',
     honest: true,
     ...statistics({ pieces: [SUM] }),
     turns: [
@@ -478,7 +577,7 @@ export const prd = themed("the PRD", [
   },
   {
     id: "claim-taken-back-by-the-agent",
-    about: "finds out that an earlier story of its own is wrong, says so, and mends it",
+    about: "finds out that an earlier story of its own is wrong, says so, and fixes it",
     honest: true,
     iterations: 5,
     ...statistics({ pieces: [MEDIAN, SUM], tests: "none", gates: "all tests" }),
@@ -513,8 +612,30 @@ export const prd = themed("the PRD", [
   },
 ]);
 
+/** Does the first story in two calls of the shell, between which a person saves the PRD. */
+function whileAPersonWrites(text: string): Turn {
+  return (request, { prd }) => {
+    // two seconds and more from each of the agent's calls
+    const person = `(sleep 3; cat > ${prd}) > /dev/null 2>&1 <<'END_OF_PRD' &\n${text}END_OF_PRD`;
+    if (request.step === 0) return call(bash(all(build(SUM), person)));
+    if (request.step > 1) return say("US-001 is done.");
+    const reply = call(bash(all(claim(prd, "US-001"), commitAll("feat: sum"))));
+    if (reply.kind !== "stream") throw new Error("a call is no stream");
+    return { ...reply, steps: [{ waitMs: 8_000 }, ...reply.steps] };
+  };
+}
+
+function reworded(files: Readonly<Record<string, string>>): string {
+  return files[PRD_JSON].replace("so that I need not write it", "so that it is right");
+}
+
 function turnedRound(value: Fields): Fields {
   return Object.fromEntries(Object.entries(value).reverse());
+}
+
+function inOtherHands(options: ProjectOptions) {
+  const { files, truth } = statistics(options);
+  return { files: otherHands(files), truth };
 }
 
 function otherHands(files: Readonly<Record<string, string>>): Record<string, string> {

@@ -1,10 +1,10 @@
 /** Every ralph command that the source, the docs or the README names is one that there is. */
 import assert from "node:assert/strict";
 import * as path from "node:path";
-import type { Context } from "../../../src/cli/context.ts";
-import { PLAIN } from "../../../src/cli/output.ts";
-import { program } from "../../../src/cli/program.ts";
-import { systemClock } from "../../../src/host/clock.ts";
+import { commandContext } from "../../../src/cli/command_context.ts";
+import { PLAIN } from "../../../src/terminal/colors.ts";
+import { COMMANDS, program } from "../../../src/cli/program.ts";
+import { systemClock } from "../../../src/host/system/clock.ts";
 
 const root = path.join(import.meta.dirname ?? "", "../../..");
 const stream = {
@@ -14,14 +14,14 @@ const stream = {
   width: () => 80,
   colors: PLAIN,
 };
-const context: Context = {
+const context = commandContext({
   output: { out: stream, err: stream, inputIsTerminal: false },
   clock: systemClock,
   environment: () => undefined,
   mainUrl: import.meta.url,
   cwd: () => "/",
-};
-const commands = program(context, () => {}).commands;
+});
+const { commands } = await program(context, () => {}, Object.keys(COMMANDS));
 
 function files(folder: string, ending: string): string[] {
   return [...Deno.readDirSync(path.join(root, folder))].flatMap(({ name, isDirectory }) => {

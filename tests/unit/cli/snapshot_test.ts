@@ -4,13 +4,13 @@
  */
 import * as path from "node:path";
 import picocolors from "picocolors";
-import type { Context } from "../../../src/cli/context.ts";
+import { commandContext } from "../../../src/cli/command_context.ts";
 import { execute } from "../../../src/cli/main.ts";
-import type { Stream } from "../../../src/cli/output.ts";
-import { openStore } from "../../../src/cli/store.ts";
-import { takeLock } from "../../../src/host/lock.ts";
-import { makePrivateFolder, taskKey } from "../../../src/host/paths.ts";
-import type { Usage, WorkerSettings } from "../../../src/registry/model.ts";
+import type { Stream } from "../../../src/cli/output/streams.ts";
+import { openUserStore } from "../../../src/app/store.ts";
+import { takeLock } from "../../../src/host/lock/lock.ts";
+import { makePrivateFolder, taskKey } from "../../../src/host/files/paths.ts";
+import type { Usage, WorkerSettings } from "../../../src/store/model.ts";
 import { temporaryFolder } from "../../support/folder.ts";
 import { assertSnapshot } from "../../support/snapshot.ts";
 
@@ -75,17 +75,18 @@ async function world() {
     width: () => 100,
     colors: picocolors.createColors(false),
   });
-  const context = (isTerminal: boolean): Context => ({
-    output: {
-      out: stream("out", isTerminal),
-      err: stream("err", isTerminal),
-      inputIsTerminal: false,
-    },
-    clock: { now: () => now, monotonic: () => now, after: () => () => {} },
-    environment: (name) => name === "HOME" ? home : undefined,
-    mainUrl: new URL("../../../main.ts", import.meta.url).href,
-    cwd: () => project,
-  });
+  const context = (isTerminal: boolean) =>
+    commandContext({
+      output: {
+        out: stream("out", isTerminal),
+        err: stream("err", isTerminal),
+        inputIsTerminal: false,
+      },
+      clock: { now: () => now, monotonic: () => now, after: () => () => {} },
+      environment: (name) => name === "HOME" ? home : undefined,
+      mainUrl: new URL("../../../main.ts", import.meta.url).href,
+      cwd: () => project,
+    });
 
   Deno.mkdirSync(path.join(project, ".git"), { recursive: true });
   Deno.writeTextFileSync(path.join(project, ".git/HEAD"), "ref: refs/heads/main\n");
@@ -97,7 +98,7 @@ async function world() {
   Deno.mkdirSync(dir("broken"));
   Deno.writeTextFileSync(path.join(dir("broken"), "prd.json"), '{"userStories": [}');
 
-  const registry = openStore(context(false));
+  const store = openUserStore(context(false));
   const worker: WorkerSettings = {
     maxIterations: 10,
     serverUrl: "http://127.0.0.1:14096",
@@ -107,24 +108,24 @@ async function world() {
     accepted: false,
   };
   const session = (name: string, iterations: number) => {
-    const lease = registry.startSession(
+    const lease = store.startSession(
       { taskName: name, taskDir: dir(name), projectRoot: project },
       { ...worker, model: name === "done" ? "anthropic/large" : undefined },
-      { settings: "{}", tree: null },
+      { settings: "{}", tree: null, choices: null },
     );
     for (let number = 1; number <= iterations; number++) {
-      registry.beginIteration(lease, {
+      store.beginIteration(lease, {
         number,
         storyId: `US-00${number}`,
         storyTitle: `Story ${number}`,
         openCodeTitle: `${name} ${number}`,
         headBefore: "a".repeat(40),
       });
-      registry.setOpenCodeSession(lease, number, `ses_${name}_${number}`);
-      registry.setPrompted(lease, number);
+      store.setOpenCodeSession(lease, number, `ses_${name}_${number}`);
+      store.setPrompted(lease, number);
       if (name === "busy" && number === iterations) break;
       now += MINUTE;
-      registry.endIteration(lease, {
+      store.endIteration(lease, {
         number,
         outcome: name === "lost" ? "error" : "advanced",
         detail: name === "lost" ? "APIError: no credits \x1b[31mleft" : `US-00${number} passes`,
@@ -137,43 +138,44 @@ async function world() {
     }
     return lease;
   };
-  registry.endSession(session("paused", 1), {
+  store.endSession(session("paused", 1), {
     status: "checkpointed",
     reason: "checkpoint",
     detail: "paused by a person; `ralph run` goes on with it",
   });
   const done = session("done", 2);
-  registry.recordFinalRun(done, {
+  store.recordFinalRun(done, {
     iteration: 2,
     gates: findings[1].gates,
     notes: [],
     takenBack: [],
   });
-  registry.endSession(done, {
+  store.endSession(done, {
     status: "completed",
     reason: "all_stories_pass",
     detail: "all 2 stories pass",
   });
-  registry.endSession(session("halted", 1), {
+  store.endSession(session("halted", 1), {
     status: "stopped",
     reason: "max_iterations",
     detail: "the limit of 10 iterations is reached with 1 of 2 stories open",
   });
-  registry.endSession(session("lost", 3), {
+  store.endSession(session("lost", 3), {
     status: "failed",
     reason: "provider_error",
     detail:
       "3 iterations in a row ended in an error, the last with: APIError: no credits \x1b[31mleft",
   });
   const busy = session("busy", 2);
-  const log = path.join(folder.path, "busy.log");
+  const key = taskKey({ name: "busy", dir: dir("busy") });
+  const log = path.join(home, `.local/state/ralph/logs/${key}/session-${busy.sessionId}.log`);
+  Deno.mkdirSync(path.dirname(log), { recursive: true });
   Deno.writeTextFileSync(log, "12:00 iteration 1\n12:01 iteration 2\n12:02   bash   deno test\n");
-  registry.setLogPath(busy, log);
-  registry.close();
+  store.setLogPath(busy, log);
+  store.close();
   now += 3 * MINUTE;
 
   makePrivateFolder(path.join(home, ".local/share/ralph/locks"));
-  const key = taskKey({ name: "busy", dir: dir("busy") });
   const lock = await takeLock(path.join(home, `.local/share/ralph/locks/${key}.lock`), {
     now: () => now,
     monotonic: () => now,
@@ -188,7 +190,7 @@ async function world() {
     const text = `$ ralph ${shown}${terminal ? "  # in a terminal" : ""}\nexit: ${code}\n` +
       (written.out && `--- stdout\n${written.out}`) + (written.err && `--- stderr\n${written.err}`);
     return text.replaceAll(project, "<project>").replaceAll(home, "<home>")
-      .replaceAll(folder.path, "<folder>");
+      .replaceAll(folder.path, "<folder>").replaceAll(key, "<key>");
   }
   return {
     transcript,
@@ -245,6 +247,7 @@ const SNAPSHOTS: Record<string, readonly Case[]> = {
     ["run"],
     ["run", "fresh", "-n", "none"],
     ["attach", "fresh"],
+    ["history", "tasks/fresh"],
     ["status", "--jsno"],
   ],
 };

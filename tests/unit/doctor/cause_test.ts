@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type CauseFacts, causeOf } from "../../../src/doctor/cause.ts";
-import type { Unit } from "../../../src/host/systemd.ts";
-import { healthy } from "./healthy.ts";
+import type { Unit } from "../../../src/host/system/systemd.ts";
+import { healthy, NOW } from "./healthy.ts";
 
 const unit = await healthy.systemd.unit();
 assert(unit);
@@ -13,6 +13,7 @@ const well: CauseFacts = {
   unit: stopped,
   listeners: [],
   log: [],
+  now: NOW,
 };
 const listener = {
   address: "127.0.0.1",
@@ -27,7 +28,12 @@ const START = "systemctl --user start opencode";
 const RESTART = "systemctl --user restart opencode.service";
 const LOG = "journalctl --user -u opencode.service -n 50 --no-pager";
 const DOCTOR = "ralph doctor";
-const INSTALL = "mkdir -p /home/ann/.config/systemd/user && " +
+const PASSWORD = "/home/ann/.config/ralph/server.env";
+const INSTALL = "(umask 077 && mkdir -p /home/ann/.config/ralph && " +
+  `{ grep -qs '^OPENCODE_SERVER_PASSWORD=.' ${PASSWORD} || ` +
+  `printf '\\nOPENCODE_SERVER_PASSWORD=%s\\n' "$(head -c 24 /dev/urandom | base64)" >> ${PASSWORD}; } && ` +
+  `chmod 600 ${PASSWORD}) && ` +
+  "mkdir -p /home/ann/.config/systemd/user && " +
   "ralph doctor --print-unit > /home/ann/.config/systemd/user/opencode.service && " +
   "systemctl --user daemon-reload && systemctl --user enable --now opencode.service && " +
   "ralph doctor server.answers";
@@ -132,6 +138,12 @@ const CASES: readonly {
     },
     why: "opencode.service ends at once, again and again (its program was not found)",
     commands: [LOG, RESTART, DOCTOR],
+  },
+  {
+    name: "a unit that ends again and again, and runs at this moment",
+    facts: { unit: { ...unit, restarts: 1, activeSince: NOW - 400 }, log: ["ouch\x07"] },
+    why: "opencode.service was started again 1 time, the last time 0s ago; it said last: ouch\\x07",
+    commands: [LOG, DOCTOR],
   },
   {
     name: "a unit that is stopped",

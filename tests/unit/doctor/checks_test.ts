@@ -7,7 +7,7 @@ import type { Probes } from "../../../src/doctor/probes.ts";
 import { MARKS, reportLines } from "../../../src/doctor/report.ts";
 import { type Result, runChecks, selectChecks } from "../../../src/doctor/run_checks.ts";
 import { RalphError } from "../../../src/error.ts";
-import { systemClock } from "../../../src/host/clock.ts";
+import { systemClock } from "../../../src/host/system/clock.ts";
 import { OpenCodeError } from "../../../src/opencode/error.ts";
 import {
   healthy,
@@ -18,6 +18,7 @@ import {
   withManager,
   withModels,
   withoutAnswer,
+  withProject,
   withRepository,
   withServer,
   withStore,
@@ -172,7 +173,10 @@ cases([
     id: "host.systemd",
     level: "fail",
     says: /no medium/,
-    commands: [/^loginctl enable-linger ann$/, /^export XDG_RUNTIME_DIR=/],
+    commands: [
+      /^loginctl enable-linger ann$/,
+      /^export XDG_RUNTIME_DIR=\/run\/user\/1000 && ralph doctor host\.systemd$/,
+    ],
   },
   {
     name: "nobody is logged in, and root is needed",
@@ -180,6 +184,14 @@ cases([
     id: "host.systemd",
     level: "fail",
     commands: [/^sudo loginctl enable-linger ann$/, /^export XDG_RUNTIME_DIR=/],
+  },
+  {
+    name: "linger is on, and it does not run all the same",
+    spoiled: withManager(NO_MANAGER, { linger: true }),
+    id: "host.systemd",
+    level: "fail",
+    says: /should have started/,
+    commands: [/^systemctl status user@1000\.service$/],
   },
   {
     name: "off, and may be switched on",
@@ -288,17 +300,35 @@ cases([
     commands: [/opencode\.ai\/install/],
   },
   {
+    name: "opencode does not say its version",
+    spoiled: { versionOf: () => Promise.resolve(undefined) },
+    id: "service.opencode",
+    level: "warn",
+    says: /version unknown/,
+    commands: [/opencode --version$/],
+  },
+  {
     name: "a version that was not tested",
-    spoiled: { versionOf: () => Promise.resolve("2.0.0\x1b[31m") },
+    spoiled: { versionOf: () => Promise.resolve("1.19.0\x1b[31m") },
     id: "service.opencode",
     level: "warn",
     says: /1\.1\.53 to 1\.18/,
   },
   {
+    name: "an OpenCode 2 is no reason to take another",
+    spoiled: { versionOf: () => Promise.resolve("opencode v2.0.16") },
+    id: "service.opencode",
+    level: "warn",
+    says: /opencode v2\.0\.16 .* of OpenCode 2, no release was tested/,
+    commands: [/doctor --deep server\.turn$/],
+  },
+  {
     name: "it cannot be told who has it",
     spoiled: { listeners: () => Promise.resolve(undefined) },
     id: "service.port",
-    level: "skip",
+    level: "warn",
+    says: /does not say who listens there.*before the password is sent/,
+    commands: [/^lsof -nP -iTCP:14096 -sTCP:LISTEN$/],
   },
   { name: "nobody has it", spoiled: heldBy(), id: "service.port", level: "ok" },
   {
@@ -325,12 +355,45 @@ cases([
     commands: [/^sudo ss /],
   },
   {
+    name: "an OpenCode of another user",
+    spoiled: { ...heldBy({ address: "127.0.0.1", uid: 1001 }), ...withManager(NO_SYSTEMD) },
+    id: "service.port",
+    level: "fail",
+    says: /taken by a process of user 1001.*no password/,
+    commands: [/^sudo ss /],
+  },
+  {
+    name: "one of another user beside one's own",
+    spoiled: {
+      ...heldBy(OTHER, { address: "::1", uid: 1001 }),
+      isForeign: ({ uid }) => uid === 1001,
+    },
+    id: "service.port",
+    level: "fail",
+    says: /user 1001/,
+  },
+  {
     name: "another program of this user",
     spoiled: { ...heldBy(OTHER), ...withoutAnswer("not_opencode") },
     id: "service.port",
     level: "fail",
     says: /taken by nc -l\\x1b\[31m 14096 \(pid 4711\)/,
     commands: [/^kill 4711$/],
+  },
+  {
+    name: "an OpenCode that asks for a password is no other program",
+    spoiled: { ...heldBy(OTHER), ...withoutAnswer("unauthorized") },
+    id: "service.port",
+    level: "warn",
+    says: /another OpenCode, not the unit's/,
+  },
+  {
+    name: "OpenCode's own background service",
+    spoiled: heldBy({ ...OTHER, command: "/usr/bin/opencode serve --service" }),
+    id: "service.port",
+    level: "fail",
+    says: /takes up by itself what was interrupted/,
+    commands: [/^opencode service stop$/, REINSTALL],
   },
   {
     name: "another OpenCode",
@@ -364,7 +427,7 @@ cases([
     level: "fail",
     says: /there is no opencode\.service/,
     commands: [
-      /^mkdir -p \S+systemd\/user && ralph doctor --print-unit > \S+ && .*enable --now opencode\.service && ralph doctor.* server\.answers$/,
+      /^\(umask 077 && .*\/dev\/urandom.*\) && mkdir -p \S+systemd\/user && ralph doctor --print-unit > \S+ && .*enable --now opencode\.service && ralph doctor.* server\.answers$/,
     ],
   },
   {
@@ -390,7 +453,7 @@ cases([
     spoiled: { ...withUnit({ load: "masked" }), ...withoutAnswer("unreachable") },
     id: "service.installed",
     level: "fail",
-    commands: [/^systemctl --user unmask opencode\.service && mkdir/],
+    commands: [/^systemctl --user unmask opencode\.service && \(umask 077 .*\) && mkdir/],
   },
   {
     name: "by its file, where the user manager is away",
@@ -465,6 +528,14 @@ cases([
     id: "service.command",
     level: "fail",
     says: /port 4096, not 14096/,
+    commands: [REINSTALL],
+  },
+  {
+    name: "OpenCode's own background service, in a unit",
+    spoiled: withUnit({ command: [OPENCODE, "serve", "--service", "--port", "14096"] }),
+    id: "service.command",
+    level: "fail",
+    says: /takes up by itself what was interrupted/,
     commands: [REINSTALL],
   },
   {
@@ -626,6 +697,9 @@ cases([
 const secret = "correct horse";
 const serverEnv = { ...healthy.serverEnv };
 const ASKS = withoutAnswer("unauthorized");
+const OPEN = withServer({ isOpen: () => Promise.resolve(true) });
+const MAKE =
+  /^\(umask 077 && mkdir -p \S+ && \{ grep .*\/dev\/urandom \| base64\)" >> \S+; \} && chmod 600 \S+\)$/;
 const STARTED_WITH = {
   environmentOf: (pid: number) =>
     Promise.resolve(
@@ -645,6 +719,14 @@ cases([
     id: "server.password_file",
     level: "fail",
     commands: [/^chmod 600 \/home\/ann\/\.config\/ralph\/server\.env$/],
+  },
+  {
+    name: "its file cannot be read",
+    spoiled: { serverEnv: { ...serverEnv, problem: "it is not a file" } },
+    id: "server.password_file",
+    level: "fail",
+    says: /^cannot read \/home\/ann\/\.config\/ralph\/server\.env: it is not a file/,
+    commands: [/^ls -ld \/home\/ann\/\.config\/ralph\/server\.env$/],
   },
   {
     name: "a check of Service says why not",
@@ -684,8 +766,16 @@ cases([
   },
   { name: "it asks for a password", spoiled: ASKS, id: "server.answers", level: "ok" },
   {
-    name: "none is known here, and the server's cannot be read",
+    name: "none is known here, and the server was given none, as OpenCode 2 may be",
     spoiled: ASKS,
+    id: "server.password",
+    level: "fail",
+    says: /ralph has none: it has made one up/,
+    commands: [/printf .*OPENCODE_SERVER_PASSWORD=/, /^systemctl --user restart opencode/],
+  },
+  {
+    name: "none is known here, and the server's cannot be read",
+    spoiled: { ...ASKS, environmentOf: () => Promise.resolve(undefined) },
     id: "server.password",
     level: "fail",
     says: /ralph has none/,
@@ -748,15 +838,85 @@ cases([
     says: /^from OPENCODE_SERVER_PASSWORD/,
   },
   {
+    name: "the server asks for none, and others have a login",
+    spoiled: { ...OPEN, otherUsers: () => Promise.resolve(["bob\x1b", "eve", "joe", "kim"]) },
+    id: "server.password",
+    level: "fail",
+    says: /^the server asks for none \| .*bob\\x1b, eve, joe and 1 more \(\/etc\/passwd\)/,
+    commands: [MAKE, RESTART],
+  },
+  {
+    name: "the server asks for none, and nobody else has a login",
+    spoiled: OPEN,
+    id: "server.password",
+    level: "warn",
+    says: /^the server asks for none/,
+    commands: [MAKE, RESTART],
+  },
+  {
+    name: "the server asks for none, and was not started since there is one",
+    spoiled: {
+      ...OPEN,
+      serverEnv: { ...serverEnv, source: "file", password: secret, inFile: secret },
+    },
+    id: "server.password",
+    level: "warn",
+    commands: [RESTART],
+  },
+  {
+    name: "the server asks for none, without systemd, and a variable has one",
+    spoiled: {
+      ...OPEN,
+      ...withManager(NO_SYSTEMD),
+      serverEnv: { ...serverEnv, source: "variable", password: secret },
+    },
+    id: "server.password",
+    level: "warn",
+    commands: [MAKE, /^set -a; \. \S+server\.env; set \+a; opencode serve .* --port 14096$/, UNSET],
+  },
+  {
+    name: "the server asks for none, and the rest is looked at all the same",
+    spoiled: { ...OPEN, otherUsers: () => Promise.resolve(["bob"]) },
+    id: "server.model",
+    level: "ok",
+  },
+  {
+    name: "it is kept from a server that the project names",
+    spoiled: { ...ASKS, isPasswordWithheld: true },
+    id: "server.password",
+    level: "fail",
+    says: /cannot ask OpenCode: unauthorized/,
+  },
+  {
+    name: "it is another user's",
+    spoiled: withoutAnswer("foreign"),
+    id: "server.answers",
+    level: "fail",
+  },
+  {
     name: "not a tested one",
-    spoiled: withServer({ health: () => Promise.resolve({ value: { version: "0.9.1" } }) }),
+    spoiled: withServer({
+      health: () => Promise.resolve({ value: { version: "0.9.1", generation: 1 } }),
+    }),
     id: "server.version",
     level: "warn",
     commands: [/^npm install -g opencode-ai@\S+ && systemctl --user restart/],
   },
   {
+    name: "an OpenCode 2",
+    spoiled: withServer({
+      health: () => Promise.resolve({ value: { version: "2.0.26", generation: 2 } }),
+    }),
+    id: "server.version",
+    level: "warn",
+    says: /^2\.0\.26 \(OpenCode 2\)/,
+    commands: [/doctor --deep server\.turn$/],
+  },
+  {
     name: "another one is installed",
-    spoiled: withServer({ health: () => Promise.resolve({ value: { version: "1.1.53" } }) }),
+    spoiled: withServer({
+      health: () => Promise.resolve({ value: { version: "1.1.53", generation: 1 } }),
+    }),
     id: "server.version",
     level: "warn",
     says: /1\.1\.53 runs, 1\.18\.33 is installed/,
@@ -776,7 +936,14 @@ cases([
     name: "outside of git",
     spoiled: { project: undefined },
     id: "server.session",
+    level: "ok",
+  },
+  {
+    name: "no password is accepted",
+    spoiled: ASKS,
+    id: "server.session",
     level: "skip",
+    says: /password matches/,
   },
   {
     name: "none came",
@@ -818,6 +985,24 @@ cases([
     commands: [/^opencode models acme$/],
   },
   {
+    name: "the project names another one",
+    spoiled: withProject({
+      openCodeChoices: () => ({ model: "acme/small", hasProviders: false, rules: [] }),
+    }),
+    id: "server.model",
+    level: "ok",
+    says: /^acme\/small \(this project's opencode\.json\)/,
+  },
+  {
+    name: "the project brings its provider",
+    spoiled: withProject({
+      openCodeChoices: () => ({ model: "own/one\x1b", hasProviders: true, rules: [] }),
+    }),
+    id: "server.model",
+    level: "skip",
+    says: /own\/one\\x1b may be of the providers/,
+  },
+  {
     name: "only free models",
     spoiled: withModels({
       chosen: "opencode/free",
@@ -835,6 +1020,51 @@ cases([
     id: "server.model",
     level: "fail",
     commands: [LOG],
+  },
+  {
+    name: "rules that deny, and that are allowed again",
+    spoiled: withServer({
+      denials: () =>
+        Promise.resolve({
+          value: { inForce: ["bash git push*", "edit \x1b"], overruled: ["webfetch"] },
+        }),
+    }),
+    id: "server.rules",
+    level: "ok",
+    says:
+      /^denied: bash git push\*, edit \\x1b; denied, and allowed again by a later rule: webfetch/,
+  },
+  {
+    name: "the project has rules of its own",
+    spoiled: withProject({
+      openCodeChoices: () => ({ hasProviders: false, rules: ["allow bash *", "deny edit\x1b"] }),
+    }),
+    id: "server.rules",
+    level: "ok",
+    says:
+      /^denied: bash git push\*; this project's opencode\.json adds: allow bash \*, deny edit\\x1b/,
+  },
+  {
+    name: "nothing is denied",
+    spoiled: withServer({
+      denials: () => Promise.resolve({ value: { inForce: [], overruled: [] } }),
+    }),
+    id: "server.rules",
+    level: "ok",
+    says: /^nothing is denied: agents may do what your user may/,
+  },
+  {
+    name: "the server does not tell its rules",
+    spoiled: withServer({ denials: failing(problemOf("timeout")) }),
+    id: "server.rules",
+    level: "skip",
+  },
+  {
+    name: "no worker is at work here",
+    spoiled: withServer({ waiting: () => Promise.resolve(undefined) }),
+    id: "server.waiting",
+    level: "skip",
+    says: /would load it/,
   },
   {
     name: "a permission",
@@ -911,6 +1141,15 @@ cases([
     id: "store.folders",
     level: "fail",
     commands: [/^sudo chown -R 1000 \/home\/ann\/\.local\/share\/ralph$/],
+  },
+  {
+    name: "others may write there",
+    spoiled: { mode: () => ({ mode: 0o720, uid: 1000 }) },
+    id: "store.folders",
+    level: "fail",
+    commands: [
+      /^chmod go-w \/home\/ann\/\.local\/share\/ralph \/home\/ann\/\.local\/state\/ralph$/,
+    ],
   },
   {
     name: "others may look into them",
@@ -1215,7 +1454,11 @@ Deno.test("a machine on which every name is hostile cannot write to the terminal
     mode: () => ({ mode: 0o755, uid: 1000 }),
     fileSystemType: () => Promise.resolve(evil("nfs")),
     isNetworkFileSystem: () => true,
-    serverEnv: { path: evil("/home/ann/server.env"), isOpen: true },
+    serverEnv: {
+      path: evil("/home/ann/server.env"),
+      isOpen: true,
+      name: "OPENCODE_SERVER_PASSWORD",
+    },
     ...withUnit({
       file: evil(UNIT_FILE),
       command: [evil("/bin/opencode"), "serve", "--port", "14096", "--hostname", evil("::")],
@@ -1235,6 +1478,11 @@ Deno.test("a machine on which every name is hostile cannot write to the terminal
     project: {
       root: evil("/home/ann/shop"),
       git: () => Promise.resolve({ hasCommits: true, branch: evil("main"), identity: evil("Ann") }),
+      gates: () => [{ name: "g", needs: evil("x"), withheld: [] }],
+      protection: () => Promise.resolve({ files: 1, work: [], faults: [evil("fault")] }),
+      openCodeSettings: () => [],
+      openCodeChoices: () => ({ hasProviders: false, rules: [evil("rule")] }),
+      code: () => "x",
       tasks: () => [{ name: "one", problem: new RalphError("usage", evil("broken")) }],
     },
     settingsProblem: new RalphError("usage", evil("settings")),
@@ -1266,3 +1514,60 @@ Deno.test("a machine on which every name is hostile cannot write to the terminal
     }
   }
 });
+
+Deno.test("OpenCode's settings that are malformed are named, with what to do", async () => {
+  const fault = "/p/opencode.json, line 1, column 3: InvalidSymbol";
+  const { project } = healthy;
+  assert(project);
+  const broken = { ...project, openCodeSettings: () => [{ name: "opencode.json", fault }] };
+  const found = (await diagnose({ project: broken })).get("project.opencode");
+  assert(found?.level === "fail");
+  assert.equal(found.found, fault);
+  assert.match(found.remedy[0].text, /mend it/);
+});
+
+Deno.test("protect: what it names and is not there is a warning", async () => {
+  const { project } = healthy;
+  assert(project);
+  const found = async (protection: Awaited<ReturnType<typeof project.protection>>) =>
+    (await diagnose({ project: { ...project, protection: () => Promise.resolve(protection) } }))
+      .get("project.protect");
+  const idle = await found({ files: 2, work: [], faults: ["`a/**` of `protect` matches no file"] });
+  assert(idle?.level === "warn");
+  assert.equal(idle.found, "`a/**` of `protect` matches no file");
+  assert.match(idle.remedy[0].text, /`protect` in ralph\.json/);
+  const fine = await found({ files: 2, work: ["app.js"], faults: [] });
+  assert(fine?.level === "ok");
+  assert.equal(fine.found, "2 protected files; only run, so not protected: app.js");
+  assert.equal((await found(undefined))?.level, "skip");
+});
+
+Deno.test("gates: a program that is not there fails, a variable that is withheld is a warning", async () => {
+  const { project } = healthy;
+  assert(project);
+  const withGates = async (...gates: ReturnType<typeof project.gates>) => {
+    const program = (name: string) => name === "gone" ? undefined : healthy.program(name);
+    const results = await diagnose({ project: { ...project, gates: () => gates }, program });
+    return results.get("project.gates");
+  };
+  assert.equal((await withGates())?.level, "warn");
+  const db = { name: "db", needs: "opencode", withheld: ["DATABASE_URL"] };
+  const missing = await withGates(db, { name: "x", needs: "gone", withheld: [] });
+  assert(missing?.level === "fail");
+  assert.equal(missing.found, "the gate x needs gone, which is not on PATH");
+  const withheld = await withGates(db);
+  assert(withheld?.level === "warn");
+  assert.equal(withheld.found, "the gate db names DATABASE_URL, which it does not get");
+  assert.match(withheld.remedy[0].text, /"gateEnv": \["DATABASE_URL"\]/);
+});
+
+cases([{
+  name: "it has the server run something",
+  spoiled: withProject({ code: () => ".opencode/tool/0.js" }),
+  id: "project.code",
+  level: "warn",
+  says: /^\.opencode\/tool\/0\.js \|/,
+  commands: [
+    /^ls -laR \/home\/ann\/shop\/\.opencode; cat \/home\/ann\/shop\/opencode\.json\*$/,
+  ],
+}]);

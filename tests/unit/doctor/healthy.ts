@@ -1,7 +1,8 @@
 /** A machine on which all is well, for a test to spoil one thing of. */
 import type { Models, Probes, ServerProbes, StoreFacts } from "../../../src/doctor/probes.ts";
-import type { RepositoryState } from "../../../src/host/repository.ts";
-import type { Systemd, Unit, UserManager } from "../../../src/host/systemd.ts";
+import type { Repository } from "../../../src/host/git/repository.ts";
+import { isForeign } from "../../../src/host/system/port.ts";
+import type { Systemd, Unit, UserManager } from "../../../src/host/system/systemd.ts";
 import { OpenCodeError, type Problem } from "../../../src/opencode/error.ts";
 
 export const NOW = Date.UTC(2026, 10, 20, 12);
@@ -20,6 +21,7 @@ const names: Probes["names"] = {
   dataFolder: "/home/ann/.local/share/ralph",
   stateFolder: "/home/ann/.local/state/ralph",
   configFolder: "/home/ann/.config/ralph",
+  ownFolders: ["/home/ann/.local/share/ralph", "/home/ann/.local/state/ralph"],
   database: "/home/ann/.local/share/ralph/sessions.db",
 };
 
@@ -58,9 +60,11 @@ const models: Models = {
 };
 
 const server: ServerProbes = {
-  health: () => Promise.resolve({ value: { version: "1.18.33" } }),
+  health: () => Promise.resolve({ value: { version: "1.18.33", generation: 1 } }),
+  isOpen: () => Promise.resolve(false),
   roundTrip: () => Promise.resolve({ session: { value: undefined }, event: { value: true } }),
   models: () => Promise.resolve({ value: models }),
+  denials: () => Promise.resolve({ value: { inForce: ["bash git push*"], overruled: [] } }),
   waiting: () => Promise.resolve({ value: { permissions: [], questions: [] } }),
   turn: () => Promise.resolve({ value: { ms: 1_200, tokens: 1_050, text: "ready" } }),
 };
@@ -69,11 +73,11 @@ const store: StoreFacts = {
   schema: { found: 2, newest: 2 },
   damage: [],
   checked: true,
-  mending: [{ text: "put it aside", command: "mkdir /d/aside && mv /d/sessions.db /d/aside" }],
+  fixes: [{ text: "put it aside", command: "mkdir /d/aside && mv /d/sessions.db /d/aside" }],
   sessions: { running: 1, dead: [], leftSignals: [] },
 };
 
-const repository: RepositoryState = {
+const repository: Repository = {
   branch: "main",
   hasCommits: true,
   identity: "Ann <ann@example.com>",
@@ -102,13 +106,25 @@ export const healthy: Probes = {
       command: "opencode serve --hostname 127.0.0.1 --port 14096",
       controlGroup: unit.controlGroup,
     }]),
+  isForeign: (one) => isForeign(one, { url: names.serverUrl, uid: names.uid }),
   completions: { shell: "zsh", file: "/home/ann/.zfunc/_ralph" },
-  serverEnv: { path: "/home/ann/.config/ralph/server.env", isOpen: false },
+  serverEnv: {
+    path: "/home/ann/.config/ralph/server.env",
+    isOpen: false,
+    name: "OPENCODE_SERVER_PASSWORD",
+  },
+  isPasswordWithheld: false,
+  otherUsers: () => Promise.resolve([]),
   server,
   store: { read: () => store, sqliteVersion: () => "3.53.0" },
   project: {
     root: "/home/ann/shop",
     git: () => Promise.resolve(repository),
+    gates: () => [{ name: "test", withheld: [] }, { name: "sh", needs: "opencode", withheld: [] }],
+    protection: () => Promise.resolve({ files: 2, work: ["app.js"], faults: [] }),
+    openCodeSettings: () => [{ name: "opencode.json" }],
+    openCodeChoices: () => ({ hasProviders: false, rules: [] }),
+    code: () => undefined,
     tasks: () => [{ name: "one", open: 1, total: 2 }, { name: "two", open: 0, total: 1 }],
   },
 };
@@ -165,7 +181,7 @@ export function withStore(changes: Partial<StoreFacts>): Partial<Probes> {
   return { store: { ...healthy.store, read: () => ({ ...store, ...changes }) } };
 }
 
-export function withRepository(changes: Partial<RepositoryState> | undefined): Partial<Probes> {
+export function withRepository(changes: Partial<Repository> | undefined): Partial<Probes> {
   const git = () => Promise.resolve(changes && { ...repository, ...changes });
   return { project: healthy.project && { ...healthy.project, git } };
 }
@@ -174,4 +190,8 @@ export function withTasks(
   tasks: ReturnType<NonNullable<Probes["project"]>["tasks"]>,
 ): Partial<Probes> {
   return { project: healthy.project && { ...healthy.project, tasks: () => tasks } };
+}
+
+export function withProject(changes: Partial<NonNullable<Probes["project"]>>): Partial<Probes> {
+  return { project: healthy.project && { ...healthy.project, ...changes } };
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Clock } from "../../../src/clock.ts";
+import { type Clock, sleep } from "../../../src/clock.ts";
 import { type Check, fail, ok, skip, warn } from "../../../src/doctor/check.ts";
 import {
   ALL_MS,
@@ -8,7 +8,9 @@ import {
   runChecks,
   selectChecks,
 } from "../../../src/doctor/run_checks.ts";
-import { systemClock } from "../../../src/host/clock.ts";
+import { serverChecks } from "../../../src/doctor/server.ts";
+import { serviceChecks } from "../../../src/doctor/service.ts";
+import { systemClock } from "../../../src/host/system/clock.ts";
 import { healthy } from "./healthy.ts";
 
 /** A clock that stands still until it is moved; timers fire in their order on the way. */
@@ -156,11 +158,44 @@ Deno.test("a check that hangs fails after its own time, and what needs it is ski
   await clock.move(1);
   assert.deepEqual(levels(await all), ["a.hangs fail", "a.next skip", "a.patient fail"]);
   assert.deepEqual((await all).map(found), [
-    "no answer within 2.5 s",
+    "no answer within 10.0 s",
     "needs “title of a.hangs”",
-    "no answer within 3.5 s",
+    "no answer within 11.0 s",
   ]);
   assert.deepEqual((await all).map(({ ms }) => ms), [CHECK_MS, 0, CHECK_MS + 1_000]);
+});
+
+Deno.test("a server that is slow with a cold project has not failed, and how long it took is told", async () => {
+  const clock = manualClock();
+  const server = {
+    ...healthy.server,
+    async roundTrip() {
+      await sleep(clock, 9_000);
+      return await healthy.server.roundTrip();
+    },
+  };
+  const [session] = serverChecks.filter(({ id }) => id === "server.session")
+    .map((check) => ({ ...check, needs: [] }));
+  const all = runChecks([session], { probes: { ...healthy, server }, clock });
+  await clock.move(9_000);
+  assert.deepEqual(levels(await all), ["server.session ok"]);
+  assert.match(found((await all)[0]), /deleted it; that took 9\.0s$/);
+});
+
+Deno.test("a program that is slow to say its version, as on a busy machine, has not failed", async () => {
+  const clock = manualClock();
+  const probes = {
+    ...healthy,
+    async versionOf(program: string) {
+      await sleep(clock, 6_000);
+      return await healthy.versionOf(program);
+    },
+  };
+  const checks = serviceChecks.filter(({ id }) => id === "service.opencode");
+  const all = runChecks(checks, { probes, clock });
+  await clock.move(6_000);
+  assert.deepEqual(levels(await all), ["service.opencode ok"]);
+  assert.match(found((await all)[0]), /^1\.18\.33 .*; that took 6\.0s$/);
 });
 
 Deno.test("a check that had less than its time left is not known, not failed", async () => {

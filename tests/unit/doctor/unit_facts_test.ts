@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { searchPathOf, serveOptions, whyNotActive } from "../../../src/doctor/unit_facts.ts";
-import type { Unit } from "../../../src/host/systemd.ts";
+import type { Unit } from "../../../src/host/system/systemd.ts";
 
 const installed = { load: "loaded", fileState: "enabled" };
 

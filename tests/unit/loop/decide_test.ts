@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type Action, nextAction, type Past, type Snapshot } from "../../../src/loop/decide.ts";
-import type { Outcome } from "../../../src/registry/model.ts";
+import type { Outcome } from "../../../src/store/model.ts";
 import { DEFAULT_SETTINGS } from "../../../src/settings/settings.ts";
 import { story } from "../../support/story.ts";
 
@@ -40,12 +40,24 @@ Deno.test("all stories pass: the gates are run, and what they prove decides", ()
   assert.deepEqual([shown(failing), detailOf(failing)], ["stopped gates_fail", "`x` fails"]);
 });
 
+Deno.test("stories that a person has taken out are told of where all others pass", () => {
+  const leftOut = [{ id: "US-9", why: "its status is Cancelled", line: 3 }];
+  assert.equal(
+    detailOf(decide({ stories: done, leftOut, proof: proved })),
+    "all 2 stories pass; left out: US-9 (its status is Cancelled)",
+  );
+});
+
 Deno.test("work that is done counts before every limit and every wish, once it is proved", () => {
   const spent = { costUsd: 9, tokens: 9, durationMs: 9 };
   const used = { ...limits, iterations: 1, costUsd: 1, tokens: 1, durationMs: 1 };
   const last = [{ outcome: "advanced", detail: "", blocked: "a key" }] as const;
-  const unproved = { stop: "stopped user_stop", leave: "failed worker_ended", checkpoint: "prove" };
-  for (const request of [undefined, "stop", "leave", "checkpoint"] as const) {
+  const unproved = {
+    stop: "stopped user_stop",
+    shutdown: "failed worker_ended",
+    checkpoint: "prove",
+  };
+  for (const request of [undefined, "stop", "shutdown", "checkpoint"] as const) {
     const at = { stories: done, past: last, limits: used, spent, request };
     assert.equal(shown(decide({ ...at, proof: proved })), "completed all_stories_pass");
     const unknown = request === undefined ? "prove" : unproved[request];
@@ -59,7 +71,7 @@ Deno.test("a person's stop comes before every limit", () => {
 });
 
 Deno.test("a worker that has to go leaves a session that can go on, whatever its limits", () => {
-  const action = decide({ request: "leave", past: past("error", "error", "error") });
+  const action = decide({ request: "shutdown", past: past("error", "error", "error") });
   assert.equal(shown(action), "failed worker_ended");
 });
 
@@ -152,6 +164,17 @@ Deno.test("the same failure in a row ends the session; another failure is progre
   }
 });
 
+Deno.test("rounds without any change end with what they failed at, where that is known", () => {
+  const past = Array.from({ length: 3 }, (): Past => ({
+    outcome: "nothing",
+    detail: "the agent changed the PRD",
+    failureKey: "prd: x",
+  }));
+  const action = decide({ past });
+  assert.equal(shown(action), "stopped no_progress");
+  assert(action.kind === "end" && /same failure: the agent changed the PRD$/.test(action.detail));
+});
+
 Deno.test("what the provider said is in the words of the end", () => {
   const action = decide({ past: past("error", "error", "error") });
   assert.match(detailOf(action), /error it was/);
@@ -220,7 +243,7 @@ Deno.test("where trying again cannot help, one iteration ends the session", () =
 Deno.test("a wish of a person and the session's limits come before a wait", () => {
   const waiting = { past: [refused(0, MINUTE)] };
   assert.equal(shown(decide({ ...waiting, request: "stop" })), "stopped user_stop");
-  assert.equal(shown(decide({ ...waiting, request: "leave" })), "failed worker_ended");
+  assert.equal(shown(decide({ ...waiting, request: "shutdown" })), "failed worker_ended");
   assert.equal(shown(decide({ ...waiting, request: "checkpoint" })), "checkpointed checkpoint");
   const spent = { costUsd: 0, tokens: 0, durationMs: 8 };
   const short = { ...limits, durationMs: 8 };
@@ -251,4 +274,25 @@ Deno.test("a server that stayed away ends the session, unless its limits came fi
   const spent = { costUsd: 0, tokens: 0, durationMs: 10 };
   const over = decide({ past: [away], spent, limits: { ...limits, durationMs: 10 } });
   assert.equal(shown(over), "stopped budget");
+});
+
+Deno.test("a session whose work is not on its branch ends for that, whatever ran out", () => {
+  const undelivered = "a rebase is under way";
+  const last = {
+    outcome: "worked",
+    detail: "b was taken back",
+    failureKey: "k",
+    undelivered,
+  } as const;
+  const same = decide({ past: [last, last, last] });
+  assert.equal(shown(same), "stopped not_delivered");
+  assert.match(detailOf(same), /same failure: b was taken back; .*: a rebase is under way/);
+  const used = { ...limits, iterations: 1 };
+  assert.equal(shown(decide({ past: [last], limits: used })), "stopped not_delivered");
+  assert.equal(
+    shown(decide({ past: [last, ...past("worked")], limits: used })),
+    "stopped max_iterations",
+  );
+  const proof = { kind: "not_delivered", why: "nothing is committed" } as const;
+  assert.equal(shown(decide({ stories: done, proof })), "stopped not_delivered");
 });

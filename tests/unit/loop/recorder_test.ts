@@ -1,20 +1,20 @@
 /** Writing while the disk is full or the database locked, on a virtual clock. */
 import assert from "node:assert/strict";
 import { createRecorder, watchLease } from "../../../src/loop/recorder.ts";
-import { StoreError } from "../../../src/registry/database.ts";
-import { LostSession, type Registry } from "../../../src/registry/registry.ts";
+import { StoreError } from "../../../src/store/database.ts";
+import { LostSession, type Store } from "../../../src/store/store.ts";
 import { createVirtualClock } from "../../support/fake_clock.ts";
 
 const full = new StoreError("the disk is full", { passing: true, hints: [] });
 const corrupt = new StoreError("it is malformed", { passing: false, hints: [] });
 const lease = { sessionId: 1, epoch: 1 };
 
-function world({ requireSame = () => {} }: Partial<Registry> = {}) {
+function world({ requireSame = () => {} }: Partial<Store> = {}) {
   const clock = createVirtualClock();
   const told: string[] = [];
   const stop = new AbortController();
   const recorder = createRecorder({
-    registry: { requireSame } as Registry,
+    store: { requireSame } as Store,
     clock,
     emit: (event) => void (event.type === "activity" && told.push(event.text)),
     signal: stop.signal,
@@ -91,13 +91,30 @@ Deno.test("what is only shown is written at once or not at all", () => {
     }), corrupt);
 });
 
+Deno.test("what nobody expected of a look at the session is handed on, not thrown by a timer", async () => {
+  const { clock } = world();
+  const bug = new TypeError("a bug");
+  const seen = Promise.withResolvers<unknown>();
+  watchLease({
+    store: {
+      requireLease() {
+        throw bug;
+      },
+    },
+    lease,
+    clock,
+    onLost: seen.resolve,
+  });
+  assert.equal(await clock.run(seen.promise), bug);
+});
+
 Deno.test("a worker notices within five seconds that its session was taken over, and once", async () => {
   const { clock } = world();
   const lost = new LostSession(lease);
   const seen = Promise.withResolvers<unknown>();
   let looks = 0;
   const end = watchLease({
-    registry: {
+    store: {
       requireLease() {
         looks++;
         if (looks === 2) throw full;

@@ -1,14 +1,12 @@
 /** How ralph takes what no real OpenCode can be made to say: `tests/contract` has the real ones. */
 import assert from "node:assert/strict";
 import { RalphError } from "../../../src/error.ts";
-import { systemClock } from "../../../src/host/clock.ts";
-import {
-  type ClientOptions,
-  createClient,
-  type OpenCode,
-  OpenCodeError,
-  type Problem,
-} from "../../../src/opencode/client.ts";
+import { systemClock } from "../../../src/host/system/clock.ts";
+import type { OpenCode } from "../../../src/opencode/client.ts";
+import type { ClientOptions } from "../../../src/opencode/connect.ts";
+import { createV1Client } from "../../support/v1_client.ts";
+import { OpenCodeError } from "../../../src/opencode/error.ts";
+import type { Problem } from "../../../src/opencode/error.ts";
 
 const json = (body: string, status = 200) =>
   new Response(body, { status, headers: { "content-type": "application/json" } });
@@ -23,7 +21,7 @@ async function against<T>(
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, answer);
   try {
     const url = `http://127.0.0.1:${server.addr.port}`;
-    return await ask(createClient({ url, directory: "/p", clock: systemClock, ...options }));
+    return await ask(createV1Client({ url, directory: "/p", clock: systemClock, ...options }));
   } finally {
     await server.shutdown();
   }
@@ -97,7 +95,9 @@ Deno.test("nothing that listens: the message has the address, the hint how to st
   const { port } = listener.addr;
   listener.close();
   const url = `http://127.0.0.1:${port}`;
-  const error = await failure(createClient({ url, directory: "/p", clock: systemClock }).health());
+  const error = await failure(
+    createV1Client({ url, directory: "/p", clock: systemClock }).health(),
+  );
   assert.equal(error.problem, "unreachable");
   assert.equal(error.kind, "unavailable");
   assert.equal(
@@ -147,7 +147,7 @@ Deno.test("a connection that breaks, and a server that does not speak HTTP", asy
   for (const [says, problem] of [["", "unreachable"], ["SSH-2.0-x\r\n", "not_opencode"]] as const) {
     await t.step(problem, async () => {
       await using server = rawServer(() => undefined, says);
-      const client = createClient({ url: server.url, directory: "/p", clock: systemClock });
+      const client = createV1Client({ url: server.url, directory: "/p", clock: systemClock });
       assert.equal((await failure(client.busy())).problem, problem);
     });
   }
@@ -156,7 +156,7 @@ Deno.test("a connection that breaks, and a server that does not speak HTTP", asy
 Deno.test("a prompt is never sent twice, whatever becomes of its connection", async () => {
   const head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n";
   await using server = rawServer((request) => request.startsWith("GET") ? `${head}{}` : undefined);
-  const client = createClient({ url: server.url, directory: "/p", clock: systemClock });
+  const client = createV1Client({ url: server.url, directory: "/p", clock: systemClock });
   await client.busy(); // so that the prompt goes over a connection that was good
   const error = await failure(client.prompt("ses_1", { text: "go" }));
   assert.equal(error.problem, "unreachable");
@@ -165,7 +165,7 @@ Deno.test("a prompt is never sent twice, whatever becomes of its connection", as
   assert.match(prompts[0] ?? "", /^POST \/session\/ses_1\/prompt_async\?directory=%2Fp /);
 });
 
-Deno.test("replies that lack what is needed are garbled, and say where", async (t) => {
+Deno.test("replies that lack what is needed are malformed, and say where", async (t) => {
   const cases: [string, string, (client: OpenCode) => Promise<unknown>, RegExp][] = [
     ["no JSON", "{\u0007", busy, /: it is not JSON$/],
     ["another shape", "[]", busy, /at `its top`$/],
@@ -180,7 +180,7 @@ Deno.test("replies that lack what is needed are garbled, and say where", async (
   for (const [name, body, ask, message] of cases) {
     await t.step(name, async () => {
       const error = await failure(against(() => json(body), ask));
-      assert.equal(error.problem, "garbled");
+      assert.equal(error.problem, "malformed");
       assert.match(error.message, message);
     });
   }
@@ -191,7 +191,7 @@ Deno.test("a reply without end is cut off", async () => {
   const body = () => new ReadableStream({ pull: (controller) => controller.enqueue(chunk) });
   const headers = { "content-type": "application/json" };
   const error = await failure(against(() => new Response(body(), { headers }), busy));
-  assert.equal(error.problem, "garbled");
+  assert.equal(error.problem, "malformed");
   assert.match(error.message, /more than 32 MiB/);
 });
 
@@ -237,4 +237,70 @@ Deno.test("hostile ids stay one segment of the path", async () => {
     return json("[]");
   }, (client) => client.messages("../../global/x?y#z"));
   assert.equal(seen, "/session/..%2F..%2Fglobal%2Fx%3Fy%23z/message");
+});
+
+Deno.test("whose the server is, is asked before anything is sent, and again when that may change", async (t) => {
+  const foreign = new OpenCodeError("foreign", "another user's");
+
+  await t.step("nothing is sent to another user's", async () => {
+    let received = 0;
+    const answer = () => (received++, json("{}"));
+    const error = await failure(
+      against(answer, busy, { password: "s3cret", requireOwn: () => Promise.reject(foreign) }),
+    );
+    assert.equal(error.problem, "foreign");
+    assert.equal(error.kind, "unavailable");
+    assert.equal(error.mayHaveArrived, false);
+    assert.equal(received, 0);
+  });
+
+  await t.step("once for requests that go well, again after one that failed", async () => {
+    let asked = 0;
+    let status = 200;
+    const requireOwn = () => Promise.resolve(++asked > 0);
+    await against(() => json("{}", status), async (client) => {
+      await client.busy();
+      await client.busy();
+      assert.equal(asked, 1);
+      status = 500;
+      await failure(client.busy());
+      assert.equal(asked, 1);
+      await failure(client.busy());
+      assert.equal(asked, 2);
+    }, { requireOwn });
+  });
+
+  await t.step("each time while nobody listens", async () => {
+    let asked = 0;
+    const requireOwn = () => Promise.resolve(++asked > 2);
+    await against(() => json("{}"), async (client) => {
+      for (let i = 0; i < 5; i++) await client.busy();
+    }, { requireOwn });
+    assert.equal(asked, 3);
+  });
+
+  await t.step("again when an event stream has ended", async () => {
+    let asked = 0;
+    const requireOwn = () => Promise.resolve(++asked > 0);
+    const stream = () =>
+      new Response("data: {}\n\n", { headers: { "content-type": "text/event-stream" } });
+    const answer = ({ url }: Request) => new URL(url).pathname === "/event" ? stream() : json("{}");
+    await against(answer, async (client) => {
+      const { signal } = new AbortController();
+      const { body } = await client.eventStream({ signal });
+      await client.busy();
+      assert.equal(asked, 1);
+      assert.equal(await new Response(body).text(), "data: {}\n\n");
+      await client.busy();
+      assert.equal(asked, 2);
+    }, { requireOwn });
+  });
+});
+
+Deno.test("a password that was withheld: why, and what to do", async () => {
+  const hint = { text: "name it yourself" };
+  const withheld = { why: "only the project names it", hint };
+  const error = await failure(against(() => new Response("", { status: 401 }), busy, { withheld }));
+  assert.match(error.message, /asks for a password, and none was sent: only the project names it$/);
+  assert.deepEqual(error.hints, [hint]);
 });

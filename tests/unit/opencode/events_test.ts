@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { type Clock, sleep } from "../../../src/clock.ts";
-import { systemClock } from "../../../src/host/clock.ts";
-import { createClient, OpenCodeError } from "../../../src/opencode/client.ts";
+import { systemClock } from "../../../src/host/system/clock.ts";
+import { createClient } from "../../../src/opencode/connect.ts";
+import { OpenCodeError } from "../../../src/opencode/error.ts";
 import { type EventsHandle, followEvents } from "../../../src/opencode/events.ts";
 import type { AgentEvent } from "../../../src/opencode/model.ts";
+import { createEventDecoder } from "../../../src/opencode/v1/schema.ts";
 import { createVirtualClock } from "../../support/fake_clock.ts";
 import { createFakeOpenCode } from "../../support/fake_opencode.ts";
 import { until } from "../../support/wait.ts";
@@ -42,20 +44,19 @@ function follow(options: { silenceMs?: number; refuse?: () => boolean } = {}) {
         if (options.refuse?.()) {
           return Promise.reject(new OpenCodeError("unreachable", "cannot reach it"));
         }
-        return Promise.resolve(
-          new ReadableStream({
-            start(controller) {
-              connections.push({
-                send: (text) =>
-                  controller.enqueue(
-                    typeof text === "string" ? new TextEncoder().encode(text) : text,
-                  ),
-                end: () => controller.close(),
-                fail: () => controller.error(new TypeError("error reading a body")),
-              });
-            },
-          }),
-        );
+        const body = new ReadableStream({
+          start(controller) {
+            connections.push({
+              send: (text) =>
+                controller.enqueue(
+                  typeof text === "string" ? new TextEncoder().encode(text) : text,
+                ),
+              end: () => controller.close(),
+              fail: () => controller.error(new TypeError("error reading a body")),
+            });
+          },
+        });
+        return Promise.resolve({ body, decode: createEventDecoder() });
       },
     },
   });
@@ -109,7 +110,7 @@ Deno.test("an end and an error alike are followed by a new connection", async ()
     "disconnected",
     "connected",
   ]);
-  assert.equal(stream.handle.garbled(), 0);
+  assert.equal(stream.handle.malformed(), 0);
 });
 
 Deno.test("the wait doubles up to 10 s", async () => {
@@ -170,7 +171,7 @@ Deno.test("garbage is counted and passed over, what is not known is passed over"
   connection.send(idle("ses_1"));
   await until(() => stream.events.length === 2, { what: "the good event" });
   assert.deepEqual(stream.types(), ["connected", "idle"]);
-  assert.equal(stream.handle.garbled(), 3);
+  assert.equal(stream.handle.malformed(), 3);
 });
 
 Deno.test("connected() says no in time, and yes as soon as it is so", async () => {
@@ -179,4 +180,32 @@ Deno.test("connected() says no in time, and yes as soon as it is so", async () =
   (await stream.connection(0)).send(CONNECTED);
   await until(() => stream.events.length === 1, { what: "the connection" });
   assert.equal(await stream.handle.connected(0), true);
+});
+
+Deno.test("what takes the events throws: the stream ends, and says so to whoever looks", async () => {
+  const bug = new TypeError("a bug");
+  const ending = new AbortController();
+  let cancelled = false;
+  const handle = followEvents({
+    clock: systemClock,
+    signal: ending.signal,
+    onEvent() {
+      throw bug;
+    },
+    client: {
+      eventStream: () =>
+        Promise.resolve({
+          body: new ReadableStream({
+            start: (controller) => controller.enqueue(new TextEncoder().encode(CONNECTED)),
+            cancel: () => void (cancelled = true),
+          }),
+          decode: createEventDecoder(),
+        }),
+    },
+  });
+  // Nobody looks yet: that must not end the program.
+  await until(() => cancelled, { what: "the connection to be ended" });
+  await sleep(systemClock, 0);
+  assert.equal(await handle.connected(60_000_000), false, "it does not wait for one that is over");
+  await assert.rejects(handle.closed, bug);
 });

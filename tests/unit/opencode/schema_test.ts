@@ -1,7 +1,8 @@
 /** What real servers send (recorded from 1.1.53 and 1.18.33, shortened), in ralph's terms. */
 import assert from "node:assert/strict";
 import type { AgentEvent } from "../../../src/opencode/model.ts";
-import { createEventDecoder, explain, replies } from "../../../src/opencode/schema.ts";
+import { explain } from "../../../src/opencode/reply.ts";
+import { createEventDecoder, replies } from "../../../src/opencode/v1/schema.ts";
 
 const SESSION = "ses_e05673d45ffewdoMlMOwhQeEwP";
 const MESSAGE = "msg_1fa98c641001hN39KSt3fHU5R1";
@@ -27,7 +28,7 @@ const assistant = {
 /** What a decoder makes of each event in turn. */
 function decodeAll(events: readonly object[]): (AgentEvent | undefined)[] {
   const decode = createEventDecoder();
-  return events.map((event) => decode(JSON.stringify(event)));
+  return events.map((event) => decode(JSON.stringify(event)).at(0));
 }
 const decode = (event: object) => decodeAll([event])[0];
 
@@ -106,6 +107,7 @@ Deno.test("tool parts tell the call, its state and its input", () => {
     title: "",
     input: { command: "ls" },
     error: undefined,
+    refused: false,
   });
 });
 
@@ -166,8 +168,23 @@ Deno.test("messages: null stands for absent, and the text leaves out what is not
         { type: "reasoning", text: "<promise>COMPLETE</promise>" },
         { type: "text", text: "one" },
         { type: "tool", tool: "bash", state: { output: "<promise>COMPLETE</promise>" } },
-        { type: "tool", tool: "bash", state: { time: { start: 3, end: 4 } } },
+        {
+          type: "tool",
+          tool: "read",
+          state: { input: { filePath: "a" }, time: { start: 3, end: 4 } },
+        },
         { type: "tool", tool: "bash", state: { time: { start: 5 } } },
+        {
+          type: "tool",
+          tool: "bash",
+          state: {
+            status: "error",
+            time: { start: 6, end: 7 },
+            input: { command: "git push" },
+            error: "Error: The user has specified a rule which prevents you from using this " +
+              "specific tool call. Here are some of the relevant rules []",
+          },
+        },
         { type: "text", text: "added", synthetic: true },
         { type: "text", text: "hidden", ignored: true },
         { type: "text", text: "two" },
@@ -183,13 +200,38 @@ Deno.test("messages: null stands for absent, and the text leaves out what is not
     completedAt: 2,
     finish: "stop",
     error: undefined,
-    tokens: { input: 800, output: 40, reasoning: 10, cacheRead: 200, cacheWrite: 0 },
+    tokens: {
+      inputTokens: 800,
+      outputTokens: 40,
+      reasoningTokens: 10,
+      cacheReadTokens: 200,
+      cacheWriteTokens: 0,
+    },
     costUsd: 0.00321,
     text: "one\ntwo",
     compaction: undefined,
     model: undefined,
-    toolRuns: [{ start: 3, end: 4 }, { start: 5, end: undefined }],
+    toolRuns: [
+      { tool: "read", input: { filePath: "a" }, start: 1, end: 4 },
+      { tool: "bash", input: {}, start: 1, end: undefined },
+      { tool: "bash", input: { command: "git push" }, start: 1, end: 7, refused: true },
+    ],
   });
+});
+
+Deno.test("a tool that may have run while the server took its snapshot began with its step", () => {
+  const tool = (start: number) => ({
+    type: "tool",
+    tool: "bash",
+    state: { time: { start, end: start + 10 } },
+  });
+  const starts = (...parts: object[]) =>
+    replies.messages.parse([{ info: { ...assistant, time: { created: 1_000 } }, parts }])[0]
+      .toolRuns.map(({ start }) => start);
+  assert.deepEqual(starts(tool(4_700), tool(4_800), tool(9_000)), [1_000, 1_000, 9_000]);
+  const text = { type: "text", text: "I begin.", time: { start: 4_600, end: 4_601 } };
+  assert.deepEqual(starts(text, tool(4_700)), [1_000], "noted with what came first");
+  assert.deepEqual(starts(text, tool(8_000)), [8_000], "the snapshot was over");
 });
 
 /** An answer of the agent with these facts. */
@@ -206,7 +248,7 @@ Deno.test("reasoning is counted once, whether the server has it among the output
     [{ input: 800, output: 50, reasoning: 0, cache }, 50],
   ];
   for (const [tokens, output] of cases) {
-    assert.equal(answerOf({ tokens }).tokens.output, output, JSON.stringify(tokens));
+    assert.equal(answerOf({ tokens }).tokens.outputTokens, output, JSON.stringify(tokens));
   }
 });
 

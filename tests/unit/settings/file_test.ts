@@ -4,7 +4,11 @@ import { RalphError } from "../../../src/error.ts";
 import { readSettingsFile } from "../../../src/settings/file.ts";
 import { mergeSettings } from "../../../src/settings/settings.ts";
 
-const file = (text: string) => ({ path: "/p/ralph.json", bytes: new TextEncoder().encode(text) });
+const file = (text: string) => ({
+  path: "/p/ralph.json",
+  bytes: new TextEncoder().encode(text),
+  isOwn: false,
+});
 const read = (text: string) => mergeSettings([readSettingsFile(file(text))]);
 
 /** The error for a file's text. */
@@ -24,7 +28,9 @@ Deno.test("ralph.json: everything that can be said", () => {
   "$schema": "./docs/ralph.schema.json",
   "server": "http://localhost:1/", "model": "p/m", "agent": "build", "prompt": "prompts/a.md",
   "verify": [["deno", "test"], {"shell": "a && b", "name": "both", "timeoutSeconds": 9}],
-  "protect": ["tests/**"], "tests": "trusted", "baseBranch": "release/1.0",
+  "gateEnv": ["DATABASE_URL", "AWS_*"],
+  "protect": ["tests/**"], "tests": "trusted", "commit": "agent",
+  "finish": "tree", "baseBranch": "release/1.0",
   "limits": {
     "iterations": 4, "costUsd": 0.5, "tokens": 1e6, "durationMinutes": 480, "turnMinutes": 0.5,
     "silenceMinutes": 2, "modelCalls": 5, "gateMinutes": 0.000001, "noProgress": 6, "errors": 7,
@@ -33,15 +39,20 @@ Deno.test("ralph.json: everything that can be said", () => {
 }`);
   assert.deepEqual(settings, {
     server: "http://localhost:1",
+    serverOfProject: false,
     model: { providerId: "p", modelId: "m" },
     agent: "build",
     prompt: "/p/prompts/a.md",
+    outside: [],
     verify: [
       { name: "deno test", run: { args: ["deno", "test"] } },
       { name: "both", run: { shell: "a && b" }, timeoutSeconds: 9 },
     ],
+    gateEnv: ["DATABASE_URL", "AWS_*"],
     protect: ["tests/**"],
     tests: "trusted",
+    commit: "agent",
+    finish: "tree",
     baseBranch: "release/1.0",
     limits: {
       iterations: 4,
@@ -113,7 +124,34 @@ const FAULTS: readonly [text: string, message: string][] = [
   ['{"tests": "yes"}', ':1:11: `tests` must be "counted" or "trusted", and is `"yes"`'],
   ['{"protect": "a"}', ':1:13: `protect` must be a list of globs, and is `"a"`'],
   ['{"protect": ["a", 1]}', ":1:19: `protect[1]` must be a glob, and is `1`"],
+  [
+    '{"gateEnv": ["*"]}',
+    ':1:14: `gateEnv[0]` must be the name of a variable, or its beginning and `*`, and is `"*"`',
+  ],
   ['{"protect": {}}', ":1:13: `protect` must be a list of globs, and is an object"],
+  ['{"protect": ["a", ""]}', ':1:19: `protect[1]` must be a glob, and is `""`'],
+  [
+    '{"protect": ["!"]}',
+    ':1:14: `protect[0]` must be a glob that names something, and is `"!"`',
+  ],
+  [
+    '{"protect": ["a", "!../b"]}',
+    ':1:19: `protect[1]` must be a glob without `..`, and is `"!../b"`',
+  ],
+  [
+    '{"protect": ["tests/{a,b"]}',
+    ':1:14: `protect[0]` must be a well-formed glob (Missing closing: "}" - use "\\\\}" to match ' +
+    'literal characters), and is `"tests/{a,b"`',
+  ],
+  [
+    '{"protect": ["[z-a]"]}',
+    ":1:14: `protect[0]` must be a well-formed glob (Range out of order in character class), and " +
+    'is `"[z-a]"`',
+  ],
+  [
+    '{"protect": ["/p/tests/**"]}',
+    ":1:14: `protect[0]` must be a path from the project root on",
+  ],
   [
     '{"baseBranch": "--force"}',
     ':1:16: `baseBranch` must be the name of a branch, and is `"--force"`',
@@ -171,9 +209,11 @@ for (const [text, message] of FAULTS) {
 }
 
 Deno.test("ralph.json: a gate that is wrong is named with its place", () => {
-  const error = fault('{"agent": 1,\n "verify": ["npm test"]}');
-  assert.match(error.message, /^cannot read the settings at \/p\/ralph\.json:2:13: `verify\[0\]`/);
-  assert(error.hints.length > 0);
+  const error = fault('{"agent": 1,\n "verify": [["npm", 1]]}');
+  assert.match(
+    error.message,
+    /^cannot read the settings at \/p\/ralph\.json:2:21: `verify\[0\]\[1\]`/,
+  );
 });
 
 Deno.test("ralph.json: of several faults the first in the file is told", () => {
@@ -191,13 +231,23 @@ Deno.test("ralph.json: the hints can be pasted", () => {
   assert.match(fault('{"xyz": 1}').hints[0].text, /^there are: \$schema, server, model, /);
 });
 
+Deno.test("outside: folders that only the user's own settings name, the prompt of theirs among them", () => {
+  const own = (text: string) => readSettingsFile({ ...file(text), isOwn: true }).outside;
+  assert.deepEqual(own('{"outside": ["/home/me/tasks"], "prompt": "a.md"}'), [
+    "/p/a.md",
+    "/home/me/tasks",
+  ]);
+  assert.equal(readSettingsFile(file('{"prompt": "/etc/a.md"}')).outside, undefined);
+  assert.match(fault('{"outside": ["/"]}').message, /:1:13: `outside` counts only in your own /);
+});
+
 Deno.test("ralph.json: columns count characters, and foreign text is made plain", () => {
   assert.match(fault('{"äöü\u{202e}": 1, "agent": 1}').message, /:1:2: .* `äöü\\u202e`$/);
   assert.match(fault('{"agent": "äöü", "tests": 1}').message, /:1:27: /);
 });
 
 Deno.test("ralph.json: other encodings, and a file of 5 MB", () => {
-  const withBytes = (bytes: Uint8Array) => () => readSettingsFile({ path: "/p/ralph.json", bytes });
+  const withBytes = (bytes: Uint8Array) => () => readSettingsFile({ ...file(""), bytes });
   assert.throws(withBytes(new Uint8Array([0xff, 0xfe, 0x7b, 0])), { message: /it is UTF-16$/ });
   assert.throws(withBytes(new Uint8Array([0x7b, 0x22, 0xe4, 0x22])), {
     message: /the text is not UTF-8 here$/,

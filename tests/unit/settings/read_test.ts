@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import * as path from "node:path";
 import { RalphError } from "../../../src/error.ts";
-import { projectSettingsPath, readSettings } from "../../../src/settings/read.ts";
+import { projectSettingsPath, readSettings, userNamesServer } from "../../../src/settings/read.ts";
 import { DEFAULT_SETTINGS, type SettingsPart } from "../../../src/settings/settings.ts";
 
 interface World {
@@ -23,11 +23,15 @@ const readIn = ({ files = {}, variables = { HOME: "/home/me" }, flags = {} }: Wo
 const CONFIG = "/home/me/.config/ralph/config.json";
 
 Deno.test("nothing is set anywhere: the defaults", async () => {
-  assert.deepEqual(await readIn({}), { settings: DEFAULT_SETTINGS, warnings: [] });
+  assert.deepEqual(await readIn({}), {
+    settings: DEFAULT_SETTINGS,
+    sources: {},
+    warnings: [],
+  });
 });
 
 Deno.test("flags win over variables, over ralph.json, over config.json", async () => {
-  const { settings } = await readIn({
+  const { settings, sources } = await readIn({
     files: {
       [CONFIG]: `{"agent": "c", "model": "c/c", "server": "http://localhost:1", "baseBranch": "c",
         "verify": [["c"]], "protect": ["c", "cc"], "limits": {"errors": 1, "iterations": 1}}`,
@@ -52,6 +56,56 @@ Deno.test("flags win over variables, over ralph.json, over config.json", async (
     server: "http://localhost:4",
     limits: { ...DEFAULT_SETTINGS.limits, errors: 1, noProgress: 2, iterations: 3, tokens: 4 },
   });
+  assert.deepEqual(sources, {
+    baseBranch: "config.json",
+    agent: "ralph.json",
+    verify: "ralph.json",
+    protect: "ralph.json",
+    model: "variable",
+    server: "flag",
+    "limits.errors": "config.json",
+    "limits.noProgress": "ralph.json",
+    "limits.iterations": "variable",
+    "limits.tokens": "flag",
+  });
+});
+
+Deno.test("a server that only ralph.json names is the project's", async () => {
+  const named = '{"server": "http://127.0.0.1:5"}';
+  const files = { "/p/ralph.json": named };
+  const HOME = "/home/me";
+  const cases: [World, boolean][] = [
+    [{ files }, true],
+    [{ files: { ...files, [CONFIG]: '{"server": "http://127.0.0.1:6"}' } }, true],
+    [{ files: { ...files, [CONFIG]: named } }, false],
+    [{ files, variables: { HOME, RALPH_SERVER: "http://127.0.0.1:5/" } }, false],
+    [{ files, flags: { server: "http://127.0.0.1:5" } }, false],
+    [{ files, flags: { server: "http://127.0.0.1:7" } }, false],
+    [{ files: { "/p/ralph.json": `{"server": "${DEFAULT_SETTINGS.server}"}` } }, false],
+    [{ files: { [CONFIG]: named } }, false],
+    [{}, false],
+  ];
+  for (const [world, expected] of cases) {
+    const { settings } = await readIn(world);
+    assert.equal(settings.serverOfProject, expected, JSON.stringify(world));
+  }
+});
+
+Deno.test("which servers the user names", async () => {
+  const names = (url: string, files: Record<string, string>, RALPH_SERVER?: string) =>
+    userNamesServer(url, {
+      environment: (name) => ({ HOME: "/home/me", RALPH_SERVER })[name],
+      readFile: (path) =>
+        files[path] === undefined ? undefined : new TextEncoder().encode(files[path]),
+    });
+  assert.equal(await names(DEFAULT_SETTINGS.server, {}), true);
+  assert.equal(await names("http://127.0.0.1:5", {}), false);
+  assert.equal(await names("http://127.0.0.1:5", {}, "http://127.0.0.1:5"), true);
+  assert.equal(
+    await names("http://127.0.0.1:5", { [CONFIG]: '{"server": "http://127.0.0.1:5"}' }),
+    true,
+  );
+  assert.equal(await names("http://127.0.0.1:5", { [CONFIG]: "{" }), false);
 });
 
 Deno.test("a prompt is looked for beside the file that names it", async () => {
@@ -79,9 +133,9 @@ Deno.test("mistyped variables are warned of", async () => {
 
 Deno.test("a wrong file is an error, even when a flag covers what is wrong in it", async () => {
   const files = { "/p/ralph.json": '{"agent": 1}' };
-  await assert.rejects(readIn({ files, flags: { agent: "a" } }), {
-    name: "RalphError",
-    message: /^cannot read the settings at \/p\/ralph\.json:1:11: /,
+  await assert.rejects(readIn({ files, flags: { agent: "a" } }), (error: RalphError) => {
+    assert.match(error.message, /^cannot read the settings at \/p\/ralph\.json:1:11: /);
+    return error.hints.at(-1)?.command === "cat /p/ralph.json";
   });
   await assert.rejects(readIn({ flags: { server: "http://example.com" } }), { kind: "usage" });
 });
@@ -106,14 +160,20 @@ Deno.test("a file that cannot be read is told by its name", async () => {
   }
 });
 
-Deno.test("zod is loaded only when there is a file to check", async () => {
+Deno.test("zod and picomatch are loaded only when there is a file to check", async () => {
   const folder = await Deno.makeTempDir({ prefix: "ralph-settings-" });
   const map = path.join(folder, "imports.json");
   const script = path.join(folder, "script.ts");
   const module = new URL("../../../src/settings/read.ts", import.meta.url).href;
   await Deno.writeTextFile(
     map,
-    JSON.stringify({ imports: { zod: "data:text/javascript,throw new Error('zod is here')" } }),
+    JSON.stringify({
+      imports: Object.fromEntries(
+        ["zod", "picomatch"].map((
+          name,
+        ) => [name, "data:text/javascript,export default 0; throw new Error('a library is here')"]),
+      ),
+    }),
   );
   await Deno.writeTextFile(
     script,
@@ -137,7 +197,7 @@ Deno.test("zod is loaded only when there is a file to check", async () => {
   };
   try {
     assert.deepEqual(await run(), { stdout: "5\n", stderr: "" });
-    assert.match((await run("with a file")).stderr, /zod is here/);
+    assert.match((await run("with a file")).stderr, /a library is here/);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -11,8 +11,9 @@ const doc = (name: string) =>
 const read = (value: unknown) =>
   mergeSettings([
     readSettingsFile({
-      path: "/p/ralph.json",
+      path: "/p/config.json",
       bytes: new TextEncoder().encode(JSON.stringify(value)),
+      isOwn: true,
     }),
   ]);
 /** The names of all settings, as `limits.iterations`. */
@@ -53,7 +54,8 @@ const GATES: readonly [gate: unknown, good: boolean][] = [
   [{ args: ["deno", "test"], name: "t", timeoutSeconds: 0.5 }, true],
   [{ shell: "a && b" }, true],
   [[], false],
-  ["npm test", false],
+  ["npm test", true],
+  ["", false],
   [["a", 1], false],
   [{ args: [] }, false],
   [{ shell: "" }, false],

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { deadline, sleep } from "../../../src/clock.ts";
 import { createVirtualClock } from "../../support/fake_clock.ts";
+import { GENEROUS_MS } from "../../support/wait.ts";
 
 Deno.test("timers fire in the order of their time, and of their making", async () => {
   const clock = createVirtualClock();
@@ -14,7 +15,7 @@ Deno.test("timers fire in the order of their time, and of their making", async (
   const began = performance.now();
   await clock.run(sleep(clock, 3_600_001));
   assert.deepEqual(fired, ["past at 0", "first at 10", "second at 10", "hour at 3600000"]);
-  assert.ok(performance.now() - began < 5_000);
+  assert.ok(performance.now() - began < GENEROUS_MS);
 });
 
 Deno.test("what goes on without time is done before time goes on", async () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { RalphError } from "../../../src/error.ts";
-import { systemTree } from "../../../src/host/tree.ts";
+import { systemTree } from "../../../src/host/files/system_tree.ts";
 import { findProjectRoot, findTask, listTasks } from "../../../src/task/find.ts";
 import { temporaryFolder } from "../../support/folder.ts";
 import { makeProject } from "../../support/project.ts";

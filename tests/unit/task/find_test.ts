@@ -3,6 +3,8 @@ import * as path from "node:path";
 import fc from "fast-check";
 import { RalphError } from "../../../src/error.ts";
 import { findProjectRoot, findTask, listTasks } from "../../../src/task/find.ts";
+import { listPlaces } from "../../../src/task/places.ts";
+import { callName, isOfTask, ownPlaces, progressPath } from "../../../src/task/task_files.ts";
 import { memoryTree } from "./memory_tree.ts";
 
 const NFC = "caf\u00e9";
@@ -78,6 +80,8 @@ const FOUND: readonly [argument: string, cwd: string, dir: string][] = [
   ["tasks/prompted/prompt.md", "/p", "/p/tasks/prompted"],
   ["/p/tasks/away/prd.md", "/", "/p/tasks/away"],
   ["/p/secret", "/", "/p/secret"],
+  ["tasks/prd-old.md", "/p", "/p/tasks/prd-old.md"],
+  ["/p/docs/spec.md", "/", "/p/docs/spec.md"],
 ];
 
 for (const [argument, cwd, dir] of FOUND) {
@@ -95,7 +99,7 @@ Deno.test("findTask: all of a task, with the real paths", () => {
   assert.equal(prompted.promptPath, "/p/tasks/prompted/prompt.md");
   const linked = findTask("linked", { cwd: "/p", tree });
   assert.equal(linked.name, "shared");
-  assert.equal(linked.projectRoot, "/elsewhere");
+  assert.equal(linked.projectRoot, "/p");
 });
 
 const REFUSED: readonly [argument: string, cwd: string, kind: string, message: RegExp][] = [
@@ -125,7 +129,6 @@ const REFUSED: readonly [argument: string, cwd: string, kind: string, message: R
   ["begun", "/p", "not_found", /no task in \/p\/tasks\/begun: it has no `prd\.json`/],
   ["plain-file", "/p", "usage", /\/p\/tasks\/plain-file is no folder/],
   ["round", "/p", "usage", /\/p\/tasks\/round is no folder/],
-  ["tasks/prd-old.md", "/p", "usage", /\/p\/tasks\/prd-old\.md is not the PRD of a task/],
   ["tasks/login/prd.md", "/p", "usage", /\/p\/tasks\/login\/prd\.md is not the PRD/],
   ["tasks/-rf", "/p", "usage", /because of its name: it begins with `-`/],
   ["./bad\x1b[31m", "/p/tasks", "usage", /bad\\x1b\[31m cannot be a task because of its name/],
@@ -166,8 +169,15 @@ Deno.test("findTask: an unknown name brings the near one and what there is", () 
   );
   assert.match(hintsOf("login/"), /did you mean `login`\?/);
   assert.match(hintsOf("billing"), /\|ralph new billing$/);
+  assert.match(hintsOf("tasks/billing"), /\|ralph new billing$/);
+  assert.doesNotMatch(hintsOf("../../billing"), /ralph new/, "it would be made elsewhere");
   assert.doesNotMatch(hintsOf("$(x)"), /ralph new/);
-  assert.equal(hintsOf("login", "/empty"), "to begin a task of that name|ralph new login");
+  assert.equal(
+    hintsOf("login", "/empty"),
+    "to begin a task of that name|ralph new login\n" +
+      "looked in: tasks/<name>/prd.md (or prd.json), tasks/prd-<name>.md, tasks/<name>.md, prd.json and " +
+      "prd.md at the root and in scripts/ralph, ralph, .ralph and plans, .agents/tasks/*|",
+  );
 });
 
 Deno.test("findTask: many tasks are not all listed", () => {
@@ -217,6 +227,21 @@ Deno.test("findProjectRoot: the nearest folder that git would take", () => {
   assert.equal(findProjectRoot("/no/such", tree), undefined);
 });
 
+const PLACES = [
+  ...[
+    "",
+    "/.git",
+    "/.git/HEAD",
+    "/tasks",
+    "/prd.md",
+    "/scripts/ralph",
+    "/ralph",
+    "/.ralph",
+    "/plans",
+  ],
+  "/.agents/tasks",
+];
+
 const hostileName = fc.oneof(
   fc.string({ unit: "binary", maxLength: 300 }),
   fc.string({
@@ -238,7 +263,7 @@ Deno.test("findTask: whatever is typed, the outcome is a task or a RalphError", 
   }));
 });
 
-Deno.test("findTask: a bare name opens nothing outside of tasks/", () => {
+Deno.test("findTask: a bare name opens nothing but the places of tasks", () => {
   const entries = ["login", "begun", "-rf", ".hidden", "…", NFC];
   const bareName = fc.oneof(hostileName, fc.constantFrom(...entries))
     .filter((name) => !name.includes("/") && name !== "." && name !== "..");
@@ -251,13 +276,154 @@ Deno.test("findTask: a bare name opens nothing outside of tasks/", () => {
     }, opened);
     try {
       const task = findTask(name, { cwd: "/p", tree: small });
-      assert.equal(path.dirname(task.dir), "/p/tasks");
+      assert(path.dirname(task.dir) === "/p/tasks" || task.dir === "/p");
     } catch (error) {
       assert(error instanceof RalphError, `threw ${error}`);
     }
     const outside = opened.filter((one) =>
-      !["/p", "/p/.git", "/p/tasks"].includes(one) && !one.startsWith("/p/tasks/")
+      !PLACES.some((place) => one === `/p${place}`) && !one.startsWith("/p/tasks/")
     );
     assert.deepEqual(outside, []);
   }));
+});
+
+Deno.test("findTask: the project is where one stands, wherever links lead", () => {
+  const linked = memoryTree({
+    "/p/.git/HEAD": "",
+    "/p/tasks": { link: "/shared/tasks" },
+    "/p/plans": { link: "/shared/tasks" },
+    "/p/sub/.git": "gitdir: …",
+    "/p/sub/tasks/own/prd.md": "",
+    "/shared/tasks/demo/prd.md": "",
+    "/shared/tasks/.git/HEAD": "",
+    "/link-to-p": { link: "/p" },
+  });
+  const projectOf = (argument: string, cwd: string) =>
+    findTask(argument, { cwd, tree: linked }).projectRoot;
+  for (const argument of ["demo", "tasks/demo", "/p/tasks/demo", "plans/demo/prd.md"]) {
+    assert.equal(projectOf(argument, "/p"), "/p", argument);
+  }
+  assert.equal(projectOf("/link-to-p/tasks/demo", "/shared"), "/p");
+  assert.equal(projectOf("sub/tasks/own", "/p"), "/p/sub");
+  assert.equal(projectOf("./demo", "/shared/tasks"), "/shared/tasks");
+  assert.deepEqual(listTasks("/p", linked).map(({ dir, projectRoot }) => [dir, projectRoot]), [
+    ["/shared/tasks/demo", "/p"],
+  ]);
+  const known = { cwd: "/shared/tasks/demo", tree: linked, projectRoot: "/p" };
+  assert.equal(findTask("/shared/tasks/demo", known).projectRoot, "/p");
+});
+
+const STORY = "### US-001: A\n- [ ] a\n";
+const places = memoryTree({
+  "/p/.git/HEAD": "",
+  "/p/prd.json": `{"userStories": [{"id": "A"}]}`,
+  "/p/tasks/login/prd.md": STORY,
+  "/p/tasks/prd-login.md": STORY,
+  "/p/tasks/prd-pay.json": `{"userStories": [{"id": "A"}]}`,
+  "/p/tasks/prd-empty.md": "# Nothing yet",
+  "/p/tasks/prd-moved.md": { link: "gone.md" },
+  "/p/tasks/search.md": STORY,
+  "/p/tasks/search.prompt.md": "{{rules}}",
+  "/p/tasks/notes.md": "# Notes",
+  "/p/tasks/README.md": `# How to write one\n\n\`\`\`md\n${STORY}\`\`\`\n`,
+  "/p/tasks/half.md": "### US-001: A\n**Depends on:** US-002\n- [ ] a\n",
+  "/p/tasks/prd-linked.md": { link: "../docs/spec.md" },
+  "/p/tasks/pipe/prd.md": { link: "/nowhere" },
+  "/p/tasks/foldered/prd.md/x": "",
+  "/p/tasks/lost/prd.md": STORY,
+  "/p/tasks/lost/prompt.md": { link: "gone" },
+  "/p/tasks/-rf/prd.md": STORY,
+  "/p/scripts/ralph/PRD.md": STORY,
+  "/p/.ralph/prd.json": `{"userStories": []}`,
+  "/p/plans/prd.md": STORY,
+  "/p/.agents/tasks/mail.json": `{"stories": [{"id": 1}]}`,
+  "/p/.agents/tasks/config.json": `{"a": 1}`,
+  "/p/docs/spec.md": STORY,
+  "/q/.git/HEAD": "",
+  "/q/PRD.md": "# What we build\n",
+});
+
+Deno.test("listTasks: all places that loops keep their PRDs in", () => {
+  assert.deepEqual(
+    listTasks("/p", places).map(({ name, dir }) => `${name} ${dir}`),
+    [
+      "half /p/tasks/half.md",
+      "login /p/tasks/login",
+      "login /p/tasks/prd-login.md",
+      "mail /p/.agents/tasks/mail.json",
+      "p /p",
+      "pay /p/tasks/prd-pay.json",
+      "plans /p/plans",
+      "ralph /p/scripts/ralph",
+      "search /p/tasks/search.md",
+      "spec /p/docs/spec.md",
+    ],
+  );
+});
+
+Deno.test("two tasks of one name are called by their paths", () => {
+  const tasks = listTasks("/p", places);
+  const called = tasks.map((task) => callName(task, tasks)).join(", ");
+  assert.equal(
+    called,
+    "half, tasks/login, tasks/prd-login.md, mail, p, pay, plans, ralph, search, spec",
+  );
+});
+
+Deno.test("listPlaces: what looks like a task and is none is told, with the reason", () => {
+  const { refused } = listPlaces("/p", places);
+  assert.deepEqual(refused.map(({ name, error }) => `${name}: ${error.message}`), [
+    "-rf: /p/tasks/-rf cannot be a task because of its name: it begins with `-`, as an option does",
+    "foldered: cannot read /p/tasks/foldered/prd.md: it is a folder",
+    "lost: cannot read /p/tasks/lost/prompt.md: it is a link that leads nowhere",
+    "pipe: cannot read /p/tasks/pipe/prd.md: it is a link that leads nowhere",
+    "prd-empty.md: tasks/prd-empty.md has no user stories",
+    "prd-moved.md: cannot read /p/tasks/prd-moved.md: it is a link that leads nowhere",
+    ".ralph: .ralph/prd.json has no user stories",
+  ]);
+  assert.deepEqual(listPlaces("/q", places), {
+    tasks: [],
+    refused: [{ name: "q", path: "/q", error: listPlaces("/q", places).refused[0].error }],
+  });
+});
+
+Deno.test("findTask: by the name of a file or a folder, by path where that can mean several", () => {
+  const dirOf = (argument: string, cwd = "/p") => findTask(argument, { cwd, tree: places }).dir;
+  assert.equal(dirOf("pay"), "/p/tasks/prd-pay.json");
+  assert.equal(dirOf("prd-login"), "/p/tasks/prd-login.md");
+  assert.equal(dirOf("search"), "/p/tasks/search.md");
+  assert.equal(dirOf("linked"), "/p/docs/spec.md");
+  assert.equal(dirOf("ralph"), "/p/scripts/ralph");
+  assert.equal(dirOf("p"), "/p");
+  assert.equal(dirOf("prd.json"), "/p");
+  assert.equal(dirOf("spec.md", "/p/docs"), "/p/docs/spec.md");
+  assert.equal(dirOf("/p/tasks/search.md", "/"), "/p/tasks/search.md");
+  assert.throws(() => dirOf("login"), (error) => {
+    assert(error instanceof RalphError);
+    assert.match(error.message, /`login` can mean 2 tasks; name one by its path/);
+    assert.deepEqual(error.hints.map(({ text }) => text), ["tasks/login", "tasks/prd-login.md"]);
+    return true;
+  });
+  assert.throws(() => dirOf(".ralph"), /\.ralph\/prd\.json has no user stories$/);
+  assert.throws(() => dirOf("prd-moved"), /it is a link that leads nowhere$/);
+  assert.throws(() => dirOf("notes"), (error) => {
+    assert(error instanceof RalphError);
+    const hints = error.hints.map(({ text, command }) => text + (command ?? "")).join();
+    assert.match(hints, /tasks\/notes\.md is there, and has no user stories/);
+    assert.doesNotMatch(hints, /ralph new/);
+    return true;
+  });
+});
+
+Deno.test("findTask: what belongs to a PRD that is a file has its name, and nothing else is the task's", () => {
+  const search = findTask("search", { cwd: "/p", tree: places });
+  assert.equal(search.promptPath, "/p/tasks/search.prompt.md");
+  assert.equal(progressPath(search), "/p/tasks/search.progress.txt");
+  assert.deepEqual(ownPlaces(search), ["tasks/search.md", "tasks/search.progress.txt"]);
+  assert.equal(isOfTask(search)("tasks/login/prd.md"), false);
+  const root = findTask("p", { cwd: "/p", tree: places });
+  assert.deepEqual(ownPlaces(root), ["prd.json", "progress.txt"]);
+  assert.equal(isOfTask(root)("src/a.ts"), false);
+  const login = findTask("tasks/login", { cwd: "/p", tree: places });
+  assert.equal(isOfTask(login)("tasks/login/notes.txt"), true);
 });

@@ -1,6 +1,6 @@
 /** A file system in memory. */
 import * as path from "node:path";
-import type { Tree } from "../../../src/task/find.ts";
+import type { Tree } from "../../../src/task/places.ts";
 
 const LINKS_MAX = 40;
 
@@ -46,6 +46,11 @@ export function memoryTree(
       const real = realPath(name);
       if (real === undefined) return undefined;
       return nodes.get(real) === null ? "directory" : "file";
+    },
+    read(name) {
+      opened.push(name);
+      const text = nodes.get(realPath(name) ?? "");
+      return typeof text === "string" ? new TextEncoder().encode(text) : undefined;
     },
     list(name) {
       opened.push(name);

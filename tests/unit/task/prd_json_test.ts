@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { RalphError } from "../../../src/error.ts";
-import { parsePrd, setPasses } from "../../../src/task/prd.ts";
+import { parsePrd } from "../../../src/task/prd.ts";
+import { setPasses } from "../../support/prd.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
 const decode = (bytes: Uint8Array) => new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
@@ -26,6 +27,9 @@ Deno.test("prd.json: every field that is named", () => {
     title: "Shop",
     description: "Sells – things",
     branchName: "ralph/shop",
+    leftOut: [],
+    about: 'Sells – things\n\nmetadata:\n{"version": 3}',
+    offers: [],
     verify: [{ name: "deno task test", run: { args: ["deno", "task", "test"] } }],
     stories: [
       {
@@ -35,7 +39,7 @@ Deno.test("prd.json: every field that is named", () => {
         criteria: [{ text: "Form" }, { text: "Typecheck passes" }],
         priority: 2,
         passes: true,
-        notes: "a\nb",
+        notes: "a\nb\nlabels: x",
         dependsOn: ["US-002"],
         verify: [{ name: "deno lint", run: { shell: "deno lint" } }],
         line: 5,
@@ -61,31 +65,133 @@ Deno.test("prd.json: `name` stands in for `project`, and the file may end in .JS
   assert.equal(parsePrd({ path: "/p/PRD.JSON", bytes }).title, "Shop");
 });
 
+/** The stories of a text as far as their ids, states and what is asked of them go. */
+const found = (text: string) =>
+  parsePrd(file(text)).stories.map(({ id, passes }) => `${id}${passes ? " passes" : ""}`);
+
+Deno.test("prd.json: stories under the names that others give their list, and in epics", () => {
+  for (const name of ["stories", "user_stories", "features", "tasks", "items"]) {
+    assert.deepEqual(found(`{"${name}": [{"id": "A"}, {"id": "B"}]}`), ["A", "B"], name);
+  }
+  assert.deepEqual(found('[{"id": "A"}, {"id": 7, "passes": true}]'), ["A", "7 passes"]);
+  const epics =
+    '{"epics": [{"id": "E1", "stories": [{"id": "A"}]}, {"userStories": [{"id": "B"}]}]}';
+  assert.deepEqual(found(epics), ["A", "B"]);
+  assert.deepEqual(found('{"features": [{"name": "F", "tasks": [{"id": "A", "passes": true}]}]}'), [
+    "A passes",
+  ]);
+  const nested =
+    '{"phases": [{"id": "P", "epics": [{"id": "E", "stories": [{"id": "A"}, {"id": "B"}]}]}]}';
+  assert.deepEqual(found(nested), ["A", "B"]);
+  assert.deepEqual(found('{"epics": [{"stories": [], "tasks": [{"id": "A"}]}]}'), ["A"]);
+  const subtasks = withStories(
+    '{"id": "A", "status": "open", "tasks": [{"id": "T", "status": "done"}]}',
+  );
+  assert.deepEqual(found(subtasks), ["A"]);
+  assert.deepEqual(found('{"userStories": [{"id": "A", "tasks": ["a"]}], "tasks": ["x"]}'), ["A"]);
+});
+
+Deno.test("prd.json: no list of stories is dropped in silence", () => {
+  for (
+    const second of [
+      '"tasks": [{"id": "X"}]',
+      '"epics": [{"stories": [{"id": "X"}]}]',
+      '"items": [{"id": 1}]',
+      '"bugs": [{"passes": false}]',
+      '"bugs": [{"id": "B-1", "status": "open"}]',
+      '"backlog": [{"title": "B", "done": false}]',
+    ]
+  ) {
+    assert.throws(
+      () => found(`{"userStories": [{"id": "A"}], ${second}}`),
+      /` is a second list of stories$/,
+      second,
+    );
+  }
+  assert.throws(
+    () =>
+      found(
+        withStories('{"id": "A", "status": "open", "stories": [{"id": "B", "passes": false}]}'),
+      ),
+    /:2:1: this story has stories of its own in `stories`$/,
+  );
+  assert.deepEqual(
+    found(withStories('{"id": "E", "title": "Auth", "stories": [{"id": "A", "status": "open"}]}')),
+    ["A"],
+    "a thing that has stories and no state of its own is an epic",
+  );
+  const risks = '"risks": [{"id": "R-1", "title": "Slow", "status": "open"}]';
+  assert.deepEqual(found(`{"userStories": [{"id": "A"}], ${risks}}`), ["A"]);
+});
+
+Deno.test("prd.json: names of packages order nothing, and a missing id is one only where ids stand", () => {
+  const depends = (field: string, on: string) =>
+    found(withStories(`{"id": "auth", "${field}": ["${on}"]}`, '{"id": "cart"}'));
+  assert.deepEqual(depends("dependencies", "express"), ["auth", "cart"]);
+  assert.deepEqual(depends("dependsOn", "none"), ["auth", "cart"]);
+  assert.throws(() => depends("dependsOn", "express"), /which is not in the PRD$/);
+});
+
+Deno.test("prd.json: the state that others keep, and `passes` before it", () => {
+  const state = (members: string) => found(withStories(`{"id": "A", ${members}}`))[0];
+  for (
+    const done of ['"status": "done"', '"completed": true', '"done": true', '"status": "Passed"']
+  ) {
+    assert.equal(state(done), "A passes", done);
+    assert.equal(state(`${done}, "passes": false`), "A", done);
+  }
+  assert.equal(state('"status": "not done"'), "A");
+  const bytes = setPasses(file(withStories('{"id": "A", "status": "done"}')), {
+    storyId: "A",
+    passes: false,
+  });
+  assert.deepEqual(found(decode(bytes)), ["A"]);
+});
+
+Deno.test("prd.json: other names and forms of a story's fields", () => {
+  const [story] = parsePrd(file(withStories(
+    `{"id": "A", "name": "T", "acceptance_criteria": ["a", {"text": "b"}, 3], "priority": "high",
+      "dependencies": "B, Stripe SDK", "notes": ["n", "m"], "constraints": ["c", "d"], "files": "f",
+      "status": "open", "verify": "npm test"}`,
+    '{"id": "B", "acceptanceCriteria": "all", "priority": "P2", "blockedBy": []}',
+  ))).stories;
+  assert.deepEqual(story, {
+    id: "A",
+    title: "T",
+    description: "",
+    criteria: [{ text: "a" }, { text: "b" }, { text: "3" }],
+    priority: 1,
+    passes: false,
+    notes: "n\nm\nconstraints:\n- c\n- d\nfiles: f\nDepends on: Stripe SDK",
+    dependsOn: ["B"],
+    verify: [{ name: "npm test", run: { shell: "npm test" } }],
+    marks: ['"status": "done"'],
+    line: 2,
+  });
+  const prd = parsePrd(
+    file('{"project": {"name": "P"}, "branch_name": "b", "stories": [{"id": "A"}]}'),
+  );
+  assert.deepEqual([prd.title, prd.branchName], ["P", "b"]);
+});
+
 const FAULTS: readonly [text: string, message: RegExp][] = [
-  ["[]", /:1:1: the PRD must be an object, and is an array$/],
-  ['{"tasks": []}', /:1:1: it has no array `userStories`$/],
+  ['"US-001"', /:1:1: the PRD must be an object, and is a string$/],
+  ["[]", /:1:1: its list of stories is empty$/],
+  ['{"tasks": []}', /:1:1: its list of stories is empty$/],
+  ['{"chapters": []}', /:1:1: it has no array `userStories`$/],
   ['{"userStories": {}}', /:1:17: it has no array `userStories`$/],
-  ['{"userStories": []}', /:1:17: `userStories` is empty$/],
+  ['{"userStories": []}', /:1:17: its list of stories is empty$/],
   [withStories('"US-001"'), /:2:1: a story must be an object, and is a string$/],
   [withStories("{}"), /:2:1: this story has no `id`$/],
   [withStories('{"id": ""}'), /:2:1: this story has no `id`$/],
   [withStories('{"id": null}'), /:2:1: this story has no `id`$/],
-  [withStories('{"id": 1}'), /:2:8: `id` must be a string, and is a number$/],
+  [withStories('{"id": []}'), /:2:8: `id` must be a string, and is an array$/],
   [
     withStories('{"id": "A", "passes": "true"}'),
     /:2:23: `passes` must be `true` or `false`, and is a string$/,
   ],
-  [withStories('{"id": "A", "priority": "1"}'), /`priority` must be a number, and is a string$/],
-  [
-    withStories('{"id": "A", "acceptanceCriteria": "all"}'),
-    /`acceptanceCriteria` must be an array, and is a string$/,
-  ],
-  [
-    withStories('{"id": "A", "acceptanceCriteria": ["a", 1]}'),
-    /:2:41: each item of `acceptanceCriteria` must be a string, and is a number$/,
-  ],
-  [withStories('{"id": "A", "dependsOn": [null]}'), /each item of `dependsOn` must be a string/],
-  ['{"verify": "x", "userStories": [{"id": "A"}]}', /:1:12: `verify` must be a list of gates$/],
+  ['{"verify": 1, "userStories": [{"id": "A"}]}', /:1:12: `verify` must be a list of gates$/],
+  ['{"branch": "my feature", "userStories": [{"id": "A"}]}', /:1:12: `branch` is `my feature`/],
   [
     withStories('{"id": "A"}', '{"id": "B", "verify": [["a"], {"args": ["b", 1]}]}'),
     /:3:46: `userStories\[1\]\.verify\[1\]\.args\[1\]` must be a string$/,
@@ -101,7 +207,7 @@ const FAULTS: readonly [text: string, message: RegExp][] = [
   ],
   [
     withStories('{"id": "A", "dependsOn": ["A"]}'),
-    /:2:1: stories wait for each other in a circle: `A` → `A`$/,
+    /:2:1: stories wait for each other in a cycle: `A` → `A`$/,
   ],
   [
     withStories(
@@ -110,7 +216,7 @@ const FAULTS: readonly [text: string, message: RegExp][] = [
       '{"id": "B", "dependsOn": ["C"]}',
       '{"id": "C", "dependsOn": ["A"]}',
     ),
-    /:3:1: stories wait for each other in a circle: `A` → `B` → `C` → `A`$/,
+    /:3:1: stories wait for each other in a cycle: `A` → `B` → `C` → `A`$/,
   ],
   [
     withStories(
@@ -118,7 +224,7 @@ const FAULTS: readonly [text: string, message: RegExp][] = [
       '{"id": "B", "dependsOn": ["A", "C"]}',
       '{"id": "C", "dependsOn": ["B"]}',
     ),
-    /:3:1: stories wait for each other in a circle: `B` → `C` → `B`$/,
+    /:3:1: stories wait for each other in a cycle: `B` → `C` → `B`$/,
   ],
   [withStories('{"id": "\\u001b[2J"}', '{"id": "\\u001b[2J"}'), /the id `\\x1b\[2J`/],
 ];
@@ -209,12 +315,26 @@ for (const [what, before, passes, after] of CHANGES) {
   });
 }
 
-Deno.test("prd.json: setPasses for a story that is not there", () => {
+Deno.test("prd.json: setPasses leaves out a story that is not there", () => {
+  const prd = file(withStories('{"id": "A"}'));
+  assert.deepEqual(setPasses(prd, { storyId: "B", passes: true }), prd.bytes);
+});
+
+Deno.test("prd.json: stories that a person has taken out are told, and are no stories", () => {
+  const prd = parsePrd(file(withStories(
+    '{"id": "A", "skip": true}',
+    '{"id": "B", "status": "deferred"}',
+    '{"id": "C", "blocked": true, "passes": true}',
+    '{"id": "D", "dependsOn": ["A", "B"], "skip": false, "blocked": false, "status": "open"}',
+  )));
+  assert.deepEqual(prd.stories.map(({ id, dependsOn }) => [id, dependsOn]), [["D", []]]);
+  assert.deepEqual(prd.leftOut, [
+    { id: "A", why: "`skip` is true", line: 2 },
+    { id: "B", why: "its status is deferred", line: 3 },
+    { id: "C", why: "`blocked` is true", line: 4 },
+  ]);
   assert.throws(
-    () => setPasses(file(withStories('{"id": "A"}')), { storyId: "B\n", passes: true }),
-    {
-      kind: "not_found",
-      message: "there is no story `B\\n` in /p/tasks/x/prd.json",
-    },
+    () => parsePrd(file(withStories('{"id": "A", "skip": true}'))),
+    /:1:1: it has no story to work on: left out: A \(`skip` is true\)$/,
   );
 });

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { RalphError } from "../../../src/error.ts";
-import { nextStory, parsePrd, type Prd, setPasses, type Story } from "../../../src/task/prd.ts";
+import { nextStory, parsePrd, type Prd, type Story } from "../../../src/task/prd.ts";
+import { setPasses } from "../../support/prd.ts";
+import { GENEROUS_MS } from "../../support/wait.ts";
 
 const JSON_PATH = "/p/prd.json";
 const MARKDOWN_PATH = "/p/prd.md";
@@ -117,7 +119,8 @@ const markdownPrd: fc.Arbitrary<Generated> = ids.chain((ids) =>
         id: fc.constant(id),
         heading: fc.constantFrom("##", "###", "####"),
         separator: fc.constantFrom(": ", " - ", " – ", ":\t"),
-        title: noise,
+        // a box at its end is a sign of its own
+        title: noise.map((title) => `${title}.`),
         mark: fc.constantFrom(" ", "x"),
         before: fc.array(otherLine, { maxLength: 3 }),
         boxes: fc.array(boxLine, { minLength: 1, maxLength: 4 }),
@@ -220,14 +223,13 @@ function big(format: "json" | "markdown"): Generated {
 }
 
 for (const format of ["json", "markdown"] as const) {
-  Deno.test(`parsePrd: 5 MB and 1,000 stories of ${format} take well under a second`, () => {
+  Deno.test(`parsePrd: 5 MB and 1,000 stories of ${format} are read at once`, () => {
     const { path, bytes, ids } = big(format);
     assert(bytes.length > 5_000_000);
     const start = performance.now();
     assert.equal(parsePrd({ path, bytes }).stories.length, ids.length);
     const changed = setPasses({ path, bytes }, { storyId: "US-999", passes: true });
-    // two readings; generous, since other tests run beside this one
-    assert(performance.now() - start < 2_000);
+    assert(performance.now() - start < GENEROUS_MS); // two readings
     assert.equal(parsePrd({ path, bytes: changed }).stories[999].passes, true);
   });
 }
@@ -236,7 +238,7 @@ Deno.test("parsePrd: text made to be slow is not", () => {
   const many = 200_000;
   const slow = [
     `# ${" ".repeat(many)}x`,
-    `### ${"a-".repeat(many)}`,
+    `#### ${"a-".repeat(many)}`,
     `### US-1: ${"#".repeat(many)} x`,
     "`".repeat(many) + "x`",
     `**${"a ".repeat(many)}`,
@@ -257,7 +259,7 @@ Deno.test("parsePrd: text made to be slow is not", () => {
     (_, index) => ({ id: `${index}`, dependsOn: index ? [`${index - 1}`] : ["19999"] }),
   );
   const bytes = new TextEncoder().encode(JSON.stringify({ userStories: chain }));
-  assert.throws(() => parsePrd({ path: JSON_PATH, bytes }), /in a circle: .* → …$/);
+  assert.throws(() => parsePrd({ path: JSON_PATH, bytes }), /in a cycle: .* → …$/);
   // 0.4 s on an idle machine; what is quadratic takes minutes
-  assert(performance.now() - start < 20_000, `${performance.now() - start} ms`);
+  assert(performance.now() - start < GENEROUS_MS, `${performance.now() - start} ms`);
 });

@@ -1,0 +1,58 @@
+import { hostname } from "node:os";
+import * as path from "node:path";
+import type { Names } from "../doctor/probes.ts";
+import { selfCommand } from "../host/process/self.ts";
+import { findProgram } from "../host/process/programs.ts";
+import { portOf } from "../host/system/port.ts";
+import { configFolder } from "../host/system/server_env.ts";
+import { userName } from "../host/system/systemd.ts";
+import { UNIT_NAME } from "../doctor/unit_facts.ts";
+import { systemTree } from "../host/files/system_tree.ts";
+import { shellWord } from "../terminal/shell_word.ts";
+import type { Context } from "./context.ts";
+import { ownFolders } from "./own_folders.ts";
+import { pathsOf } from "./store.ts";
+
+/** What commands in remedies are filled in with. */
+export function namesOf(context: Context, serverUrl: string): Names {
+  const home = context.environment("HOME") ?? "/";
+  const configHome = path.dirname(configFolder(context.environment));
+  const { database, logs } = pathsOf(context);
+  return {
+    user: userName(),
+    uid: Deno.uid() ?? 0,
+    home,
+    host: hostname(),
+    serverUrl,
+    port: portOf(serverUrl),
+    ralph: ownName(context),
+    unitFile: path.join(configHome, "systemd", "user", UNIT_NAME),
+    dataFolder: path.dirname(database),
+    stateFolder: path.dirname(logs),
+    configFolder: path.join(configHome, "ralph"),
+    ownFolders: ownFolders(context),
+    database,
+  };
+}
+
+/** This program as a command: by its name alone when that leads here. */
+function ownName(context: Context): string {
+  const onPath = findProgram("ralph", {
+    searchPath: context.environment("PATH") ?? "",
+    folders: [],
+  });
+  const [program, ...args] = selfCommand(context.mainUrl);
+  const isThis = onPath !== undefined &&
+    systemTree.realPath(onPath) === systemTree.realPath(program);
+  return isThis ? "ralph" : [program, ...args].map(shellWord).join(" ");
+}
+
+/** Where a program is: on PATH, or where its own installer puts it. */
+export function programOf({ environment }: Context, name: string): string | undefined {
+  const home = environment("HOME") ?? "/";
+  const folders = [".opencode/bin", ".local/bin", ".bun/bin", ".npm-global/bin"];
+  return findProgram(name, {
+    searchPath: environment("PATH") ?? "",
+    folders: [...folders.map((folder) => path.join(home, folder)), "/usr/local/bin"],
+  });
+}

@@ -1,0 +1,28 @@
+/** ralph's own folders, which have to be its user's alone before anything is run with them. */
+import * as path from "node:path";
+import { folderFault } from "../doctor/folders.ts";
+import { RalphError } from "../error.ts";
+import { modeOf } from "../host/files/mode.ts";
+import { configFolder } from "../host/system/server_env.ts";
+import type { Context } from "./context.ts";
+import { pathsOf } from "./store.ts";
+
+/** All of them, whether or not they are there. */
+export function ownFolders(context: Context): readonly string[] {
+  const { database, locks, signals, logs, kept } = pathsOf(context);
+  const config = configFolder(context.environment);
+  return [path.dirname(database), path.dirname(logs), config, locks, signals, logs, kept];
+}
+
+/** Throws `RalphError` (`state`) where one is another user's, or others may write there. */
+export function requireOwnFolders(context: Context): void {
+  const folders = ownFolders(context).flatMap((path) => {
+    const facts = modeOf(path);
+    return facts ? [{ path, ...facts }] : [];
+  });
+  const fault = folderFault(folders, { uid: Deno.uid() ?? 0 });
+  if (!fault) return;
+  const { found, fix } = fault;
+  const message = `nothing is run with folders that are not yours alone: ${found}`;
+  throw new RalphError("state", message, [fix]);
+}

@@ -1,0 +1,189 @@
+/**
+ * `ralph attach [task]`: hands the terminal to OpenCode, after everything that it would stumble over
+ * has been looked at. It changes no status, but for a running session whose worker is
+ * dead while the server does not answer either.
+ */
+import { Command } from "@commander-js/extra-typings";
+import { RalphError } from "../../error.ts";
+import { handTerminalTo } from "../../host/process/programs.ts";
+import { serverEnv } from "../../host/system/server_env.ts";
+import { systemTree } from "../../host/files/system_tree.ts";
+import type { Health } from "../../opencode/client.ts";
+import { attachArguments } from "../../opencode/commands.ts";
+import { OpenCodeError } from "../../opencode/error.ts";
+import type { Session } from "../../store/model.ts";
+import type { ReadOnlyStore } from "../../store/store.ts";
+import { DEFAULT_SERVER_URL, serverUrl } from "../../settings/server_url.ts";
+import { findProjectRoot } from "../../task/find.ts";
+import { ago } from "../../terminal/format.ts";
+import { plain } from "../../terminal/plain.ts";
+import { shellWord } from "../../terminal/shell_word.ts";
+import { clientAt, isServerOfProject } from "../../app/server_client.ts";
+import type { CommandContext, Done } from "../command_context.ts";
+import { programOf } from "../../app/names.ts";
+import { EXIT } from "../exit_codes.ts";
+import { requireServer } from "../../app/require_server.ts";
+import { markIfDead } from "../../control/liveness.ts";
+import { chooseAmong, noSessions } from "../select/sessions.ts";
+import { openUserStoreReadOnly } from "../../app/store.ts";
+import { serverOption, taskArgument } from "../arguments.ts";
+
+export function command(context: CommandContext, done: Done) {
+  return new Command("attach")
+    .addArgument(taskArgument("[task]"))
+    .option("--session <id>", "open this OpenCode session")
+    .addOption(serverOption("the session's own, or"))
+    .addHelpText(
+      "after",
+      `
+Examples:
+  ralph attach                      the session that was active last
+  ralph attach my-feature           while it runs, or afterwards to read it
+  ralph attach my-feature --session ses_0123`,
+    )
+    .action(async (task, options) => {
+      done(await attach(context, { task, ...options }));
+    });
+}
+
+interface AttachOptions {
+  task?: string;
+  session?: string;
+  server?: string;
+}
+
+interface Target {
+  openCodeSessionId: string;
+  directory: string;
+  /** The one of ralph's; absent for an OpenCode session that ralph did not make. */
+  session?: Session;
+}
+
+async function attach(context: CommandContext, options: AttachOptions): Promise<number> {
+  const store = openUserStoreReadOnly(context);
+  try {
+    const target = targetOf(context, store, options);
+    const { session, directory, openCodeSessionId } = target;
+    // The servers of the predecessor are gone: each ended with its worker.
+    const recorded = session?.earlier === null ? session.serverUrl : null;
+    const url = serverUrl(options.server ?? recorded ?? DEFAULT_SERVER_URL);
+    const ofProject = options.server === undefined && session?.earlier === null &&
+      await isServerOfProject(context, session);
+    const client = clientAt(context, { url, ofProject, directory });
+    if (session && session.status !== "running") tellNotRunning(context, session);
+    let health: Health;
+    try {
+      health = await requireServer(context, client);
+    } catch (error) {
+      const isGone = error instanceof OpenCodeError &&
+        (error.problem === "unreachable" || error.problem === "foreign");
+      if (session?.status === "running" && isGone) markIfDead(context, session);
+      throw error;
+    }
+    const found = await client.session(openCodeSessionId);
+    if (!found) throw unknownOnServer(store, target);
+
+    const program = programOf(context, "opencode");
+    const args = attachArguments(health.generation, {
+      url,
+      directory: found.directory,
+      sessionId: openCodeSessionId,
+    });
+    const { out, inputIsTerminal } = context.output;
+    if (!out.isTerminal || !inputIsTerminal) {
+      out.line([program ?? "opencode", ...args].map(shellWord).join(" "));
+      return EXIT.done;
+    }
+    if (program === undefined) throw noProgram();
+    const { password } = serverEnv(context.environment);
+    if (password === undefined) return await handTerminalTo([program, ...args], {});
+    // Empty, it is none: what this process has would be handed on (1.18.33).
+    const handed = ofProject ? "" : password;
+    return await handTerminalTo([program, ...args], {
+      OPENCODE_SERVER_PASSWORD: handed,
+      ...health.generation === 2 && { OPENCODE_PASSWORD: handed },
+    });
+  } finally {
+    store?.close();
+  }
+}
+
+function targetOf(
+  context: CommandContext,
+  store: ReadOnlyStore | undefined,
+  { task, session: asked }: AttachOptions,
+): Target {
+  const session = task !== undefined
+    ? chooseAmong(context, store, task)
+    : asked !== undefined
+    ? store?.sessionOfOpenCode(asked)
+    : store?.lastActive();
+  if (asked !== undefined) {
+    const directory = session?.projectRoot ?? findProjectRoot(context.cwd(), systemTree);
+    if (directory === undefined) throw nowhere(context, asked);
+    return { openCodeSessionId: asked, directory, session };
+  }
+  if (!session) throw noSessions();
+  if (session.openCodeSessionId === null) throw noOpenCodeSession(session);
+  return {
+    openCodeSessionId: session.openCodeSessionId,
+    directory: session.projectRoot,
+    session,
+  };
+}
+
+function tellNotRunning(context: CommandContext, session: Session): void {
+  const { err } = context.output;
+  const ended = ago(Date.parse(session.endedAt ?? session.updatedAt), context.clock.now());
+  err.line(`Session not running (${plain(session.status)} ${ended})`);
+  err.line(`Restart with: ralph run ${shellWord(session.taskName)}`);
+}
+
+function unknownOnServer(
+  store: ReadOnlyStore | undefined,
+  { openCodeSessionId, session }: Target,
+): RalphError {
+  const known = session ? store?.iterations(session.id) ?? [] : [];
+  const hints = known.flatMap((iteration) =>
+    iteration.openCodeSessionId === null || iteration.openCodeSessionId === openCodeSessionId
+      ? []
+      : [{
+        text: `iteration ${iteration.number} (${plain(iteration.storyId ?? "no story", 20)})`,
+        command: `ralph attach ${shellWord(session?.taskName ?? "")} --session ${
+          shellWord(iteration.openCodeSessionId)
+        }`,
+      }]
+  );
+  const shown = plain(openCodeSessionId, 60);
+  return new RalphError("not_found", `the server has no OpenCode session \`${shown}\` here`, [
+    ...hints.slice(-10),
+    ...(hints.length > 0 || !session ? [] : [{
+      text: "see what ralph knows of the task",
+      command: `ralph history ${shellWord(session.taskName)}`,
+    }]),
+  ]);
+}
+
+function noOpenCodeSession(session: Session): RalphError {
+  const name = plain(session.taskName, 80);
+  return new RalphError("not_found", `the session of \`${name}\` has no OpenCode session yet`, [
+    { text: "see what it does", command: `ralph status ${shellWord(session.taskName)}` },
+  ]);
+}
+
+function nowhere(context: CommandContext, asked: string): RalphError {
+  return new RalphError(
+    "not_found",
+    `cannot tell the project of OpenCode session \`${
+      plain(asked, 60)
+    }\`: it is not one of a task, ` +
+      `and ${plain(context.cwd(), 200)} is not in a git repository`,
+    [{ text: "go to its project first", command: "cd ~/my-project" }],
+  );
+}
+
+function noProgram(): RalphError {
+  return new RalphError("failed", "cannot attach: there is no program `opencode` on PATH", [
+    { text: "see where it is", command: "ls ~/.opencode/bin/opencode" },
+  ]);
+}

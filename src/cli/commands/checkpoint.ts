@@ -1,0 +1,42 @@
+/** `ralph checkpoint [task]`: pause after this iteration. */
+import { Command } from "@commander-js/extra-typings";
+import { reread } from "../../control/liveness.ts";
+import { askToPause } from "../../control/requests.ts";
+import { jsonText } from "../../terminal/json_text.ts";
+import { plain } from "../../terminal/plain.ts";
+import { shellWord } from "../../terminal/shell_word.ts";
+import { taskArgument } from "../arguments.ts";
+import type { CommandContext, Done } from "../command_context.ts";
+import { EXIT } from "../exit_codes.ts";
+import { tellNotRunning } from "../output/stop_report.ts";
+import { chooseSettled } from "../select/sessions.ts";
+
+export function command(context: CommandContext, done: Done) {
+  return new Command("checkpoint")
+    .addArgument(taskArgument("[task]"))
+    .option("--json", "print one JSON object")
+    .addHelpText("after", "\nExample:\n  ralph checkpoint my-feature && ralph wait my-feature")
+    .action(async (task, options) => {
+      done(await checkpoint(context, { task, json: options.json ?? false }));
+    });
+}
+
+async function checkpoint(
+  context: CommandContext,
+  { task, json }: { task?: string; json: boolean },
+): Promise<number> {
+  const session = await chooseSettled(context, task);
+  if (!askToPause(context, session)) {
+    tellNotRunning(context, { session: reread(context, session) }, json);
+    return EXIT.notRunning;
+  }
+  const { out } = context.output;
+  const { id, taskName, iterations } = session;
+  if (json) out.line(jsonText({ session: id, task: taskName, asked: true }));
+  else {
+    const name = plain(taskName, 80);
+    out.line(`\`${name}\` will pause after iteration ${iterations}, unless that ends it.`);
+    out.line(`Wait for that with \`ralph wait\`, go on with \`ralph run ${shellWord(taskName)}\`.`);
+  }
+  return EXIT.done;
+}

@@ -1,0 +1,178 @@
+/** `ralph doctor`: every check, with the command that fixes it. It changes nothing. */
+import { Argument, Command, Option } from "@commander-js/extra-typings";
+import { allChecks } from "../../doctor/checks.ts";
+import type { Check } from "../../doctor/check.ts";
+import { hasFailed, type Look, MARKS, reportJson, reportLines } from "../../doctor/report.ts";
+import { runChecks, selectChecks } from "../../doctor/run_checks.ts";
+import { RalphError } from "../../error.ts";
+import { selfCommand } from "../../host/process/self.ts";
+import { readWhole } from "../../host/files/read_file.ts";
+import { systemTree } from "../../host/files/system_tree.ts";
+import { portOf } from "../../host/system/port.ts";
+import { fitUnit, type UnitFile, unitFileText } from "../../host/system/unit_file.ts";
+import { readSettings } from "../../settings/read.ts";
+import { DEFAULT_SERVER_URL, serverUrl } from "../../settings/server_url.ts";
+import { findProjectRoot } from "../../task/find.ts";
+import { didYouMean } from "../../task/did_you_mean.ts";
+import { plain } from "../../terminal/plain.ts";
+import { shellWord } from "../../terminal/shell_word.ts";
+import { table } from "../../terminal/table.ts";
+import type { CommandContext, Done } from "../command_context.ts";
+import { type DoctorOrder, doctorProbes } from "../doctor_probes/probes.ts";
+import { EXIT } from "../exit_codes.ts";
+import { programOf } from "../../app/names.ts";
+import { serverOption } from "../arguments.ts";
+
+export function command(context: CommandContext, done: Done) {
+  return new Command("doctor")
+    .addArgument(new Argument("[checks...]", "ids of checks, or groups (default: all)"))
+    .option("--deep", "also send one tiny prompt to the model, which costs a model call")
+    .option("--strict", "exit with 1 for warnings too")
+    .option("--list", "show the checks and run none")
+    .option("-v, --verbose", "show ids and times")
+    .addOption(serverOption())
+    .addOption(
+      new Option(
+        "--print-unit [name]",
+        "print the systemd unit of the server, or one of its drop-ins",
+      ).choices(["opencode", "unattended", "limits", "hardening", "resume"]).preset("opencode"),
+    )
+    .option("--json", "print everything as JSON")
+    .addHelpText(
+      "after",
+      `
+It changes nothing: each failure comes with a command to paste.
+
+Examples:
+  ralph doctor                      everything, in about a second
+  ralph doctor server               one group, and what it needs
+  ralph doctor --deep               everything, and one prompt to the model
+  ralph doctor --print-unit > ~/.config/systemd/user/opencode.service`,
+    )
+    .action(async (checks, options) => {
+      const { deep = false, strict = false, list = false, verbose = false, json = false } = options;
+      done(await doctor(context, { ...options, checks, deep, strict, list, verbose, json }));
+    });
+}
+
+interface DoctorOptions {
+  /** Ids of checks, or names of groups; all when there is none. */
+  checks: readonly string[];
+  server?: string;
+  deep: boolean;
+  strict: boolean;
+  verbose: boolean;
+  list: boolean;
+  json: boolean;
+  printUnit?: UnitFile | true;
+}
+
+/** With `--deep` a model answers, which may take a minute. */
+const DEEP_MS = 90_000;
+
+async function doctor(context: CommandContext, options: DoctorOptions): Promise<number> {
+  if (options.printUnit !== undefined) return printUnit(context, options, options.printUnit);
+  const checks = allChecks({ deep: options.deep });
+  if (options.list) return list(context, checks);
+  const wanted = chosen(checks, options.checks);
+
+  const order = await orderOf(context, options);
+  const results = await runChecks(wanted, {
+    probes: doctorProbes(context, order),
+    clock: context.clock,
+    limitMs: options.deep ? DEEP_MS : undefined,
+  });
+  const { out } = context.output;
+  if (options.json) out.line(reportJson(results));
+  else for (const line of reportLines(results, lookOf(context), options.verbose)) out.line(line);
+  return hasFailed(results, options) ? EXIT.failed : EXIT.done;
+}
+
+/** The settings as the loop would have them; what is wrong with them is a check's to tell. */
+async function orderOf(
+  context: CommandContext,
+  { server, deep }: DoctorOptions,
+): Promise<DoctorOrder> {
+  const flags = server === undefined ? {} : { server: serverUrl(server) };
+  const projectRoot = findProjectRoot(context.cwd(), systemTree) ?? context.cwd();
+  try {
+    const { settings } = await readSettings({
+      projectRoot,
+      environment: context.environment,
+      variableNames: [],
+      readFile: readWhole,
+      flags,
+    });
+    const { model, verify, gateEnv, protect } = settings;
+    return {
+      serverUrl: settings.server,
+      serverOfProject: settings.serverOfProject,
+      model: model && `${model.providerId}/${model.modelId}`,
+      deep,
+      verify,
+      gateEnv,
+      protect,
+    };
+  } catch (error) {
+    if (!(error instanceof RalphError)) throw error;
+    const none = { verify: [], gateEnv: [], protect: [] };
+    const serverUrl = flags.server ?? DEFAULT_SERVER_URL;
+    return { serverUrl, serverOfProject: false, deep, ...none, settingsProblem: error };
+  }
+}
+
+async function printUnit(
+  context: CommandContext,
+  options: DoctorOptions,
+  which: UnitFile | true,
+): Promise<number> {
+  const name = which === true ? "opencode" : which;
+  const text = unitFileText(name, context.mainUrl);
+  const { serverUrl } = await orderOf(context, options);
+  const port = portOf(serverUrl);
+  if (name === "resume") {
+    const self = selfCommand(context.mainUrl).map(shellWord).join(" ");
+    context.output.out.write(text.replace("%h/.local/bin/ralph", () => self));
+    return EXIT.done;
+  }
+  context.output.out.write(
+    name === "opencode"
+      ? fitUnit(text, {
+        port,
+        program: programOf(context, "opencode"),
+        home: context.environment("HOME") ?? "/",
+      })
+      : text,
+  );
+  return EXIT.done;
+}
+
+function list({ output }: CommandContext, checks: readonly Check[]): number {
+  for (const line of table(checks.map(({ id, title }) => [id, title]))) output.out.line(line);
+  return EXIT.done;
+}
+
+/** Throws `RalphError` (`usage`) for a name that is neither a check nor a group. */
+function chosen(checks: readonly Check[], names: readonly string[]): readonly Check[] {
+  if (names.length === 0) return checks;
+  const known = [...new Set(checks.flatMap(({ id, group }) => [group.toLowerCase(), id]))];
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown === undefined) return selectChecks(checks, names);
+  if (allChecks({ deep: true }).some(({ id }) => id === unknown)) {
+    throw new RalphError("usage", `the check \`${unknown}\` costs a model call`, [
+      { text: "if that is all right", command: `ralph doctor --deep ${shellWord(unknown)}` },
+    ]);
+  }
+  const near = didYouMean(unknown, known);
+  throw new RalphError("usage", `there is no check \`${plain(unknown, 60)}\``, [
+    ...(near === undefined ? [] : [{ text: `did you mean \`${near}\`?` }]),
+    { text: "see which there are", command: "ralph doctor --list" },
+  ]);
+}
+
+/** Words where symbols may not be shown, or nobody looks at them. */
+function lookOf({ output, environment }: CommandContext): Look {
+  const locale = environment("LC_ALL") ?? environment("LC_CTYPE") ?? environment("LANG") ?? "";
+  const symbols = output.out.isTerminal && /utf-?8/i.test(locale);
+  return { marks: symbols ? MARKS.symbols : MARKS.words, colors: output.out.colors };
+}

@@ -1,0 +1,239 @@
+/** `ralph run <task>`: looks whether the loop can work, then starts it here or in the background. */
+import { Command } from "@commander-js/extra-typings";
+import { requireInside } from "../../app/inside.ts";
+import { requireOwnFolders } from "../../app/own_folders.ts";
+import { promptOf } from "../../app/prompt_file.ts";
+import { requireServer } from "../../app/require_server.ts";
+import { clientAt } from "../../app/server_client.ts";
+import { alreadyRunning } from "../../control/already_running.ts";
+import {
+  nothingToDo,
+  requireChoices,
+  requireFreeTree,
+  requireSomethingToAccept,
+  requireWritten,
+} from "../../control/preflight.ts";
+import { readSessions, runningSession } from "../../control/liveness.ts";
+import type { WorkerOrder } from "../../control/protocol.ts";
+import { startWorker } from "../../control/start.ts";
+import { RalphError } from "../../error.ts";
+import { textInside } from "../../host/files/outside.ts";
+import { readWhole, textOf } from "../../host/files/read_file.ts";
+import { systemTree } from "../../host/files/system_tree.ts";
+import { environmentNames } from "../../host/system/environment.ts";
+import { readAgenda } from "../../loop/iteration/backlog.ts";
+import { promptFacts } from "../../loop/iteration/iteration.ts";
+import { buildPrompt } from "../../loop/iteration/prompt.ts";
+import { whyResumable } from "../../loop/session/resumable.ts";
+import { codeWords, projectCode } from "../../opencode/project_code.ts";
+import { openCodeSettings } from "../../opencode/settings_files.ts";
+import { readSettings } from "../../settings/read.ts";
+import type { Settings, SettingsPart } from "../../settings/settings.ts";
+import { parseModel } from "../../settings/values.ts";
+import type { Agenda } from "../../task/agenda.ts";
+import type { Task } from "../../task/task_files.ts";
+import { nextStory } from "../../task/prd.ts";
+import { jsonText } from "../../terminal/json_text.ts";
+import { plain } from "../../terminal/plain.ts";
+import { shellWord } from "../../terminal/shell_word.ts";
+import { eventLines } from "../../worker/narration.ts";
+import { serverOption, taskArgument, to } from "../arguments.ts";
+import type { CommandContext, Done } from "../command_context.ts";
+import { EXIT } from "../exit_codes.ts";
+import { runHere } from "../foreground.ts";
+import { LIMIT_OPTIONS, limitsFrom } from "../limit_options.ts";
+import { safeOnTerminal } from "../output/streams.ts";
+import { tellProtection } from "../output/protection.ts";
+import { chooseTask } from "../select/choose_task.ts";
+import { taskToRun } from "../select/task_to_run.ts";
+
+const EXAMPLES = `
+Examples:
+  ralph run my-feature              in the background: tasks/my-feature at the git root
+  ralph run                         the task that has open stories; asks when there are several
+  ralph run my-feature -f -n 3      here, three iterations at most
+  ralph run my-feature --max-cost 5 --max-duration 8h
+  ralph run my-feature --say 'the key is in .env now'
+  ralph run ../other/tasks/thing    by path`;
+
+export function command(context: CommandContext, done: Done) {
+  const run = new Command("run")
+    .addArgument(taskArgument("[task]"))
+    .option(
+      "-m, --model <provider/model>",
+      "use this model (default: the server's)",
+      to(parseModel),
+    )
+    .option("-a, --agent <name>", "use this agent (default: the server's, if it may edit)")
+    .addOption(serverOption())
+    .option(
+      "--base-branch <name>",
+      "create the PRD's branch from this one (default: the current one)",
+    )
+    .option("--say <text>", "give the agent this answer to what it needed from a person")
+    .option(
+      "--accept",
+      "accept finished work without evidence; the gates still run",
+    )
+    .option("--print-prompt", "show the agent's next prompt, and start nothing")
+    .option("-f, --foreground", "run the loop here and show what it does; Ctrl-C stops it")
+    .option("--json", "print one JSON object; with --foreground, one for each event")
+    .optionsGroup("Limits:")
+    .addHelpText("after", EXAMPLES)
+    .action(async (task, options) => {
+      const { foreground = false, json = false, accept = false, printPrompt = false } = options;
+      const { server, model, agent, baseBranch, say } = options;
+      const flags = { server, model, agent, baseBranch, limits: limitsFrom(options) };
+      done(await runTask(context, { task, flags, foreground, json, say, accept, printPrompt }));
+    });
+  for (const option of LIMIT_OPTIONS) run.addOption(option);
+  return run;
+}
+
+interface RunOptions {
+  /** As a person named it, or one that is known. */
+  task?: string | Task;
+  flags: SettingsPart;
+  foreground: boolean;
+  json: boolean;
+  /** A person's answer to what blocked the agent. */
+  say?: string;
+  /** Take the work as done without evidence. */
+  accept: boolean;
+  /** Only show the agent's next prompt. */
+  printPrompt: boolean;
+}
+
+export async function runTask(context: CommandContext, options: RunOptions): Promise<number> {
+  const { flags, say: said, accept: accepted, json } = options;
+  requireOwnFolders(context);
+  const task = await taskOf(context, options);
+  const agenda = readAgenda(Deno, { task, promised: accepted });
+  const { settings, warnings } = await readSettings({
+    projectRoot: task.projectRoot,
+    environment: context.environment,
+    variableNames: environmentNames(),
+    readFile: readWhole,
+    flags,
+  });
+  requireInside(context, task, settings);
+  const { template, foreign } = promptOf(task, settings);
+  if (options.printPrompt) return printPrompt(context, { task, agenda, settings, template, said });
+  const running = runningSession(context, task);
+  if (running) throw alreadyRunning(task, running);
+  requireFreeTree(context, task);
+  requireWritten(task, agenda);
+  const remarks = [...agenda.remarks ?? [], ...foreign === undefined ? [] : [notOurs(foreign)]];
+  for (const remark of remarks) context.warn(remark);
+  if (accepted) requireSomethingToAccept(context, { task, agenda });
+  else {
+    const done = nothingToDo(context, { task, agenda, verify: settings.verify });
+    if (done !== undefined) return tellNothingToDo(context, { task, done, json });
+  }
+
+  // Before the first request that has the server load the project.
+  warnOfCode(context, task);
+  if (agenda.stories.some((story) => !story.passes)) {
+    const { server: url, serverOfProject: ofProject } = settings;
+    const client = clientAt(context, { url, ofProject, directory: task.projectRoot });
+    await requireServer(context, client);
+    await requireChoices(client, settings);
+  }
+  for (const warning of warnings) context.warn(warning);
+  for (const { fault } of openCodeSettings(task.projectRoot, textOf)) {
+    if (fault !== undefined) {
+      context.warn(`${fault}; OpenCode will not work here once it is restarted`);
+    }
+  }
+  const { dir: taskDir, projectRoot } = task;
+  const order: WorkerOrder = { taskDir, projectRoot, flags, said, accepted };
+  return options.foreground
+    ? await runHere(context, order, { json })
+    : await runInBackground(context, { task, order, settings, json });
+}
+
+/** A prompt that was written for another loop tells the agent what that one does. */
+function notOurs(file: string): string {
+  const shown = plain(file, 200);
+  return `${shown} is not used: nothing of ralph's, such as \`{{rules}}\`, is placed in it; to use ` +
+    `it all the same, name it as \`prompt\` in ralph.json`;
+}
+
+/** Nobody is asked, since nobody may be there; who reads the first lines of a run sees it. */
+function warnOfCode(context: CommandContext, { projectRoot: root }: Task): void {
+  const code = codeWords(projectCode({ root, list: systemTree.list, readText: textOf }));
+  if (code !== undefined) context.warn(`this repository has OpenCode run, as you: ${code}`);
+}
+
+async function taskOf(context: CommandContext, { task }: RunOptions): Promise<Task> {
+  if (task === undefined) return await chooseTask(context);
+  return typeof task === "string" ? taskToRun(context, task) : task;
+}
+
+/** Prints the prompt of the next iteration; nothing is started or written. */
+function printPrompt(
+  context: CommandContext,
+  { task, agenda, settings, template, said }: {
+    task: Task;
+    agenda: Agenda;
+    settings: Settings;
+    template?: string;
+    said?: string;
+  },
+): number {
+  const story = nextStory(agenda.stories);
+  if (!story) {
+    throw new RalphError("failed", `there is no prompt: all stories of \`${task.name}\` pass`);
+  }
+  const left = readSessions(context, {
+    read(store) {
+      const session = store.lastSession(task.dir);
+      if (!session || !whyResumable(session)) return {};
+      const failure = store.iterations(session.id).at(-1)?.failure ?? undefined;
+      return { failure, said: session.said ?? undefined };
+    },
+    whenEmpty: {},
+  });
+  const order = { task, story, agenda, settings, template, ...left, ...said && { said } };
+  const { out } = context.output;
+  const prompt = buildPrompt(promptFacts({ readText: textInside }, order));
+  out.write(out.isTerminal ? safeOnTerminal(prompt) : prompt);
+  return EXIT.done;
+}
+
+function tellNothingToDo(
+  { output: { out } }: CommandContext,
+  { task, done, json }: { task: Task; done: string; json: boolean },
+): number {
+  const { name } = task;
+  out.line(
+    json ? jsonText({ type: "nothing_to_do", task: name, detail: done }) : `${name}: ${done}`,
+  );
+  return EXIT.done;
+}
+
+async function runInBackground(
+  context: CommandContext,
+  { task, order, settings, json }: {
+    task: Task;
+    order: WorkerOrder;
+    settings: Settings;
+    json: boolean;
+  },
+): Promise<number> {
+  const started = await startWorker(context, task, order, settings.gateEnv);
+  const { out } = context.output;
+  if (json) {
+    out.line(jsonText(started));
+    return EXIT.done;
+  }
+  for (const line of eventLines(started, out.colors)) out.line(line);
+  await tellProtection(context, { root: task.projectRoot, tasks: [task], settings });
+  out.line("");
+  const name = shellWord(task.name);
+  out.line(`  look     ralph status ${name}`);
+  out.line(`  follow   ralph logs ${name} --follow`);
+  out.line(`  attach   ralph attach ${name}`);
+  out.line(`  stop     ralph stop ${name}`);
+  return EXIT.done;
+}

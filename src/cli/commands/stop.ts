@@ -1,0 +1,55 @@
+/** `ralph stop [task]`: stop now, and say what was confirmed. */
+import { Command } from "@commander-js/extra-typings";
+import { stopStarting } from "../../control/starting.ts";
+import { stopSession } from "../../control/stop.ts";
+import { jsonText } from "../../terminal/json_text.ts";
+import { plain } from "../../terminal/plain.ts";
+import { taskArgument } from "../arguments.ts";
+import type { CommandContext, Done } from "../command_context.ts";
+import { EXIT } from "../exit_codes.ts";
+import { tellNotRunning, tellStopped } from "../output/stop_report.ts";
+import { chooseSettled } from "../select/sessions.ts";
+import { chooseStarting } from "../select/starting.ts";
+
+export function command(context: CommandContext, done: Done) {
+  return new Command("stop")
+    .addArgument(taskArgument("[task]"))
+    .option("--force", "kill a worker that does not react")
+    .option("--all", "also end what agents' commands have left running in the project")
+    .option("--json", "print one JSON object")
+    .addHelpText(
+      "after",
+      "\nExample:\n  ralph stop my-feature\n\nWhat an agent started in the background, such as a " +
+        "development server, runs on when its\nsession has ended, and may hold a port that gates need. " +
+        "It is named when a gate fails and when\na session ends; `--all` ends it, of whatever session " +
+        "in the project.\n\nThe OpenCode server goes on running: systemd manages it.",
+    )
+    .action(async (task, options) => {
+      const { force = false, all = false, json = false } = options;
+      done(await stop(context, { task, force, all, json }));
+    });
+}
+
+async function stop(
+  context: CommandContext,
+  { task, force, all, json }: { task?: string; force: boolean; all: boolean; json: boolean },
+): Promise<number> {
+  const starting = task === undefined ? undefined : chooseStarting(context, task);
+  if (starting) {
+    await stopStarting(context, starting, { force });
+    const { out } = context.output;
+    const { task: name, taskDir, pid } = starting;
+    if (json) out.line(jsonText({ task: name, taskDir, was: "starting", workerPid: pid }));
+    else out.line(`stopped \`${plain(name, 80)}\` before its session had begun (process ${pid})`);
+    return EXIT.done;
+  }
+  const session = await chooseSettled(context, task);
+  const onSlow = () => context.output.err.line("waiting for the worker …");
+  const result = await stopSession(context, session, { force, all, onSlow });
+  if (result.was === "not_running") {
+    tellNotRunning(context, result, json);
+    return EXIT.done;
+  }
+  tellStopped(context, result, json);
+  return result.notStored === undefined ? EXIT.done : EXIT.state;
+}

@@ -1,0 +1,106 @@
+/** `ralph tasks`: the tasks of this project, and how far they are. */
+import { Command } from "@commander-js/extra-typings";
+import { RalphError } from "../../error.ts";
+import { readFileIfAny } from "../../host/files/read_file.ts";
+import { systemTree } from "../../host/files/system_tree.ts";
+import type { Session } from "../../store/model.ts";
+import { listPlaces, LOOKED_IN } from "../../task/places.ts";
+import { callName, type Task } from "../../task/task_files.ts";
+import { nextStory, remarksOf } from "../../task/prd.ts";
+import { readPrd } from "../../task/prd_file.ts";
+import { plain } from "../../terminal/plain.ts";
+import { fit, table } from "../../terminal/table.ts";
+import type { CommandContext, Done } from "../command_context.ts";
+import { EXIT } from "../exit_codes.ts";
+import { projectRootHere } from "../select/project_root.ts";
+import { readSessions } from "../../control/liveness.ts";
+import { jsonText } from "../../terminal/json_text.ts";
+
+export function command(context: CommandContext, done: Done) {
+  return new Command("tasks")
+    .option("--json", "print JSON")
+    .addHelpText("after", "\nExample:\n  ralph tasks")
+    .action((options) => {
+      done(tasks(context, { json: options.json ?? false }));
+    });
+}
+
+interface TaskSummary {
+  task: string;
+  taskDir: string;
+  /** Null where the PRD cannot be read, or there is none. */
+  passing: number | null;
+  total: number | null;
+  next: string | null;
+  /** Status of its latest session. */
+  status: string | null;
+  /** Ids of stories that a person has taken out of the work. */
+  leftOut: readonly string[];
+  /** What else a person has to know of the PRD. */
+  remarks: readonly string[];
+  problem: string | null;
+}
+
+function tasks(context: CommandContext, { json }: { json: boolean }): number {
+  const { out, err } = context.output;
+  const root = projectRootHere(context);
+  const { tasks: found, refused } = listPlaces(root, systemTree);
+  const sessions = readSessions<readonly (Session | undefined)[]>(context, {
+    read: (store) => found.map(({ dir }) => store.lastSession(dir)),
+    whenEmpty: [],
+  });
+  const summaries = [
+    ...found.map((task, i) => summary(task, sessions[i])),
+    ...refused.map(({ name, path, error }) => ({
+      ...UNKNOWN,
+      task: plain(name, 80),
+      taskDir: path,
+      status: null,
+      problem: error.message.replaceAll(`${root}/`, ""),
+    })),
+  ];
+  if (json) out.line(jsonText(summaries, 2));
+  else if (summaries.length === 0) {
+    err.line(`No tasks here. Looked in: ${LOOKED_IN}. Begin one with \`ralph new <name>\`.`);
+  } else {
+    const { colors } = out;
+    const header = ["TASK", "STORIES", "NEXT", "LAST SESSION", ""].map((title) =>
+      colors.dim(title)
+    );
+    const named = summaries.map(({ task }) => ({ name: task }));
+    const shown = ({ task, taskDir }: TaskSummary) =>
+      callName({ name: task, dir: taskDir, projectRoot: root }, named);
+    const rows = summaries.map((one) => [
+      plain(shown(one), 60),
+      one.total === null ? "-" : `${one.passing}/${one.total}`,
+      plain(one.next ?? "-", 40),
+      plain(one.status ?? "-"),
+      one.problem ? colors.red(fit(plain(one.problem), 100)) : fit(one.remarks.join("; "), 160),
+    ]);
+    for (const line of table([header, ...rows])) out.line(line);
+  }
+  return EXIT.done;
+}
+
+const UNKNOWN = { passing: null, total: null, next: null, leftOut: [], remarks: [] };
+
+function summary(task: Task, session: Session | undefined): TaskSummary {
+  const base = { task: task.name, taskDir: task.dir, status: session?.status ?? null };
+  if (task.prdPath === undefined) return { ...base, ...UNKNOWN, problem: null };
+  try {
+    const prd = readPrd(readFileIfAny, task.prdPath);
+    const { stories, leftOut } = prd;
+    return {
+      ...base,
+      passing: stories.filter((story) => story.passes).length,
+      total: stories.length,
+      next: nextStory(stories)?.id ?? null,
+      leftOut: leftOut.map(({ id }) => id),
+      remarks: remarksOf(prd),
+      problem: null,
+    };
+  } catch (error) {
+    if (!(error instanceof RalphError)) throw error;
+    return { ...base, ...UNKNOWN, problem: error.message.replaceAll(`${task.projectRoot}/`, "") };
+  }
+}

@@ -1,0 +1,120 @@
+/** `ralph verify [task]`: runs the gates now, as the loop would. It changes nothing by itself. */
+import { Command } from "@commander-js/extra-typings";
+import { gateEnvironmentOf, gatesOfTasks } from "../../app/gates.ts";
+import { RalphError } from "../../error.ts";
+import { readWhole } from "../../host/files/read_file.ts";
+import { systemTree } from "../../host/files/system_tree.ts";
+import { enterSandbox, runInSandbox } from "../../host/process/server_sandbox.ts";
+import { type EndingSignal, onEndingSignal } from "../../host/process/signals.ts";
+import { portOf } from "../../host/system/port.ts";
+import { readSettings } from "../../settings/read.ts";
+import { listTasks } from "../../task/find.ts";
+import { jsonText } from "../../terminal/json_text.ts";
+import { usefulEnd } from "../../verify/gates/gate_output.ts";
+import { gateLacks } from "../../verify/gates/gate_lacks.ts";
+import { type GateResult, runGates } from "../../verify/gates/gates.ts";
+import { eventLines } from "../../worker/narration.ts";
+import { taskArgument } from "../arguments.ts";
+import type { CommandContext, Done } from "../command_context.ts";
+import { EXIT } from "../exit_codes.ts";
+import { projectRootHere } from "../select/project_root.ts";
+import { tellProtection } from "../output/protection.ts";
+import { taskToRun } from "../select/task_to_run.ts";
+
+export function command(context: CommandContext, done: Done) {
+  return new Command("verify")
+    .addArgument(taskArgument("[task]"))
+    .option("--json", "as JSON, complete")
+    .addHelpText(
+      "after",
+      `
+They run in the work tree as it is, with the variables that the loop gives them.
+
+Examples:
+  ralph verify my-feature     the project's gates, the task's and those of its stories
+  ralph verify                those of all tasks here`,
+    )
+    .action(async (task, options) => {
+      done(await verify(context, { task, json: options.json ?? false }));
+    });
+}
+
+/** Of a gate that passes, the end is enough to see what it looked at. */
+const PASSED_LINES = 3;
+
+async function verify(
+  context: CommandContext,
+  { task, json }: { task?: string; json: boolean },
+): Promise<number> {
+  const tasks = task === undefined
+    ? listTasks(projectRootHere(context), systemTree)
+    : [taskToRun(context, task)];
+  const root = tasks[0]?.projectRoot ?? projectRootHere(context);
+  const { settings } = await readSettings({
+    projectRoot: root,
+    environment: context.environment,
+    variableNames: [],
+    readFile: readWhole,
+    flags: {},
+  });
+  const gates = gatesOfTasks(settings, tasks);
+  if (gates.length === 0) {
+    throw new RalphError("usage", "no gates are configured: there is nothing to run", [
+      { text: 'name the project\'s checks in ralph.json, such as `{"verify": [["npm", "test"]]}`' },
+    ]);
+  }
+  const { out, err } = context.output;
+  const environment = gateEnvironmentOf(context, settings.gateEnv);
+  const stop = new AbortController();
+  let signalled: EndingSignal | undefined;
+  const stopListening = onEndingSignal((name) => {
+    signalled = name;
+    stop.abort();
+  });
+  try {
+    const results = await runGates(gates, {
+      cwd: root,
+      env: environment.variables,
+      run: runInSandbox(enterSandbox(portOf(settings.server), context.clock)),
+      clock: context.clock,
+      signal: stop.signal,
+      defaultTimeoutMs: settings.limits.gateMs,
+      onStart: ({ name }) => err.isTerminal && err.line(`running gate ${name}`),
+    });
+    if (!results) return signalled === "SIGINT" ? EXIT.interrupted : EXIT.terminated;
+    const shown = results.map((result) => shownOf(result, environment.withheld));
+    if (json) out.line(jsonText(shown, 2));
+    else {
+      for (const one of shown) for (const line of linesOf(one, context)) out.line(line);
+      await tellProtection(context, { root, tasks, settings });
+    }
+    return results.every(({ passed }) => passed) ? EXIT.done : EXIT.failed;
+  } finally {
+    stopListening();
+  }
+}
+
+function shownOf(result: GateResult, withheld: readonly string[]) {
+  const { gate: { name }, passed, why, output, durationMs } = result;
+  return {
+    name,
+    passed,
+    why,
+    durationMs: Math.round(durationMs),
+    /** What it seems to lack of this machine. */
+    lacks: gateLacks(result, withheld).map(({ text }) => text),
+    output,
+  };
+}
+
+function linesOf(
+  { output, lacks, ...gate }: ReturnType<typeof shownOf>,
+  { output: { out: { colors } } }: CommandContext,
+): string[] {
+  const end = gate.passed ? output.split("\n").slice(-PASSED_LINES) : usefulEnd(output).split("\n");
+  return [
+    ...eventLines({ type: "gate", ...gate }, colors),
+    ...end.filter((line) => line !== "").map((line) => `      ${line}`),
+    ...lacks.map((text) => colors.yellow(`    ${text}`)),
+  ];
+}

@@ -1,0 +1,36 @@
+/** `ralph wait [task]`: until the session ends; the exit code says how. */
+import { Command } from "@commander-js/extra-typings";
+import { awaitEnd } from "../../control/liveness.ts";
+import { jsonText } from "../../terminal/json_text.ts";
+import { plain } from "../../terminal/plain.ts";
+import { integer, taskArgument } from "../arguments.ts";
+import type { CommandContext, Done } from "../command_context.ts";
+import { exitCodeOfSession } from "../exit_codes.ts";
+import { chooseSession } from "../select/sessions.ts";
+
+export function command(context: CommandContext, done: Done) {
+  return new Command("wait")
+    .addArgument(taskArgument("[task]"))
+    .option("--timeout <seconds>", "stop waiting after this long, with exit code 8", integer(0))
+    .option("--json", "print one JSON object")
+    .addHelpText("after", "\nExample:\n  ralph wait my-feature && git push")
+    .action(async (task, options) => {
+      const timeoutMs = options.timeout === undefined ? undefined : options.timeout * 1000;
+      done(await wait(context, { task, timeoutMs, json: options.json ?? false }));
+    });
+}
+
+async function wait(
+  context: CommandContext,
+  { task, timeoutMs, json }: { task?: string; timeoutMs?: number; json: boolean },
+): Promise<number> {
+  const { out } = context.output;
+  const session = await awaitEnd(context, chooseSession(context, task), { timeoutMs });
+  const { id, taskName, status, reason, detail } = session;
+  const name = plain(taskName, 80);
+  if (json) out.line(jsonText({ session: id, task: taskName, status, reason, detail }));
+  else if (status === "running") {
+    out.line(`\`${name}\` is still running, at iteration ${session.iterations}`);
+  } else out.line(`${name}: ${status}${detail ? `, ${plain(detail, 300)}` : ""}`);
+  return exitCodeOfSession(session);
+}

@@ -1,0 +1,67 @@
+/** What the doctor learns of programs, files and processes. */
+import * as path from "node:path";
+import type { Clock } from "../../clock.ts";
+import { textOf } from "../../host/files/read_file.ts";
+import { ask } from "../../host/process/ask.ts";
+import { readProc } from "../../host/process/proc.ts";
+import type { Context } from "../../app/context.ts";
+
+/** How long `opencode --version` may take, which starts the whole program: less than a check may. */
+const VERSION_MS = 8_000;
+
+/** Undefined when the program does not say. */
+export async function versionOf({ clock }: Context, program: string): Promise<string | undefined> {
+  const answer = await ask([program, "--version"], { clock, timeoutMs: VERSION_MS });
+  if (answer.kind !== "ended" || answer.code !== 0) return undefined;
+  return /\d+\.\d+[^\s]*/.exec(answer.stdout)?.[0];
+}
+
+/** The variables of a process; undefined when they cannot be read. */
+export async function environmentOf(
+  pid: number,
+  clock: Clock,
+): Promise<ReadonlyMap<string, string> | undefined> {
+  const text = await readProc([`/proc/${pid}/environ`], clock);
+  return text === undefined ? undefined : new Map(
+    text.split("\0").map((pair) => {
+      const at = pair.indexOf("=");
+      return [pair.slice(0, at), pair.slice(at + 1)];
+    }),
+  );
+}
+
+/** How long the list of users may take, which can come from a directory in the network. */
+const USERS_MS = 1_000;
+
+/** The other people who may log in here, by name: of getent(1), else of /etc/passwd. */
+export async function otherUsers(clock: Clock): Promise<readonly string[]> {
+  const answer = await ask(["getent", "passwd"], { clock, timeoutMs: USERS_MS });
+  const text = answer.kind === "ended" && answer.stdout !== "" ? answer.stdout : undefined;
+  return loginsIn(text ?? textOf("/etc/passwd") ?? "", Deno.uid() ?? 0);
+}
+
+/** From 1000 on accounts are people's (login.defs(5), UID_MIN); 65534 is nobody. */
+const FIRST_PERSON = 1000;
+const NOBODY = 65534;
+
+/** Of a passwd(5): who has an account as people have, and a shell, and is not `uid`. */
+export function loginsIn(passwd: string, uid: number): readonly string[] {
+  return passwd.split("\n").flatMap((line) => {
+    const [name, , id, , , , shell = ""] = line.split(":");
+    const isPerson = Number(id) >= FIRST_PERSON && Number(id) !== NOBODY && Number(id) !== uid;
+    return isPerson && !/\/(?:nologin|false)$/.test(shell) ? [name] : [];
+  });
+}
+
+/** Where the shells look for a user's own completions. */
+export function completionsOf({ environment }: Context, home: string) {
+  const shell = path.basename(environment("SHELL") ?? "");
+  const data = environment("XDG_DATA_HOME") ?? path.join(home, ".local", "share");
+  const config = environment("XDG_CONFIG_HOME") ?? path.join(home, ".config");
+  const file = {
+    bash: path.join(data, "bash-completion", "completions", "ralph"),
+    zsh: path.join(home, ".zfunc", "_ralph"),
+    fish: path.join(config, "fish", "completions", "ralph.fish"),
+  }[shell];
+  return file === undefined ? undefined : { shell, file };
+}

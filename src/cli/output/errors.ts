@@ -1,0 +1,53 @@
+/** What is shown of an error, and with which exit code. Loaded when there is one. */
+import { CommanderError } from "@commander-js/extra-typings";
+import { RalphError } from "../../error.ts";
+import { bugText } from "../../terminal/bug_text.ts";
+import type { Colors } from "../../terminal/colors.ts";
+import { jsonText } from "../../terminal/json_text.ts";
+import { plain } from "../../terminal/plain.ts";
+import { EXIT, exitCodeOf } from "../exit_codes.ts";
+
+/** The text for stderr, and how the program ends. */
+export function shownError(
+  error: unknown,
+  { json, colors }: { json: boolean; colors: Colors },
+): { text: string; exitCode: number } {
+  const shown = error instanceof CommanderError ? usageError(error) : error;
+  if (!(shown instanceof RalphError)) return { text: bugText(shown), exitCode: EXIT.bug };
+  const exitCode = exitCodeOf(shown.kind);
+  return { text: json ? errorJson(shown, exitCode) : errorText(shown, colors), exitCode };
+}
+
+/** What commander found wrong. */
+function usageError(error: CommanderError): RalphError {
+  const [message, ...advice] = error.message.replace(/^error: /, "").split("\n");
+  return new RalphError("usage", message, [
+    ...advice.map((text) => ({ text: text.replace(/^\((.*)\)$/, "$1") })),
+    { text: "see what there is", command: "ralph --help" },
+  ]);
+}
+
+/** An error for people: what went wrong, then what to do about it. */
+function errorText(error: RalphError, colors: Colors): string {
+  const lines = [`${colors.red("error:")} ${safeLines(error.message)}`];
+  if (error.hints.length > 0) lines.push("");
+  return [...lines, ...hintLines(error, colors)].join("\n") + "\n";
+}
+
+/** What to do about an error, a line for each hint. */
+export function hintLines({ hints }: RalphError, colors: Colors): string[] {
+  return hints.map(({ text, command }) =>
+    `${colors.cyan("hint:")} ${safeLines(text)}${
+      command ? `: ${colors.bold(safeLines(command))}` : ""
+    }`
+  );
+}
+
+/** What it quotes is often foreign; its lines are its own. */
+const safeLines = (text: string) => text.split("\n").map((line) => plain(line)).join("\n");
+
+/** The same for programs, as one line. */
+function errorJson(error: RalphError, code: number): string {
+  const { kind, message, hints } = error;
+  return jsonText({ error: { kind, code, message, hints } }) + "\n";
+}

@@ -1,0 +1,83 @@
+/** `ralph run` without a task: the one that has something to do, or a choice among them. */
+import { RalphError } from "../../error.ts";
+import { readFileIfAny } from "../../host/files/read_file.ts";
+import { systemTree } from "../../host/files/system_tree.ts";
+import { listTasks } from "../../task/find.ts";
+import { LOOKED_IN } from "../../task/places.ts";
+import { callName, type Task } from "../../task/task_files.ts";
+import { readPrd } from "../../task/prd_file.ts";
+import { plain } from "../../terminal/plain.ts";
+import { shellWord } from "../../terminal/shell_word.ts";
+import type { CommandContext } from "../command_context.ts";
+import { projectRootHere } from "./project_root.ts";
+
+interface OpenTask {
+  task: Task;
+  /** What is to be done there, in words. */
+  left: string;
+}
+
+const LISTED_MAX = 12;
+
+/**
+ * The task that is meant. Asks when there are several and somebody can answer. Throws
+ * `RalphError` (`usage`, `not_found`) else.
+ */
+export async function chooseTask(context: CommandContext): Promise<Task> {
+  const root = projectRootHere(context);
+  const tasks = listTasks(root, systemTree);
+  const candidates = tasks.flatMap(openTask).map((one) => ({
+    ...one,
+    called: callName(one.task, tasks),
+  }));
+  if (tasks.length === 0) {
+    throw new RalphError("not_found", "there is no task here", [
+      { text: `looked in: ${LOOKED_IN}` },
+      { text: "see what looks like one and why it is none", command: "ralph tasks" },
+      { text: "or begin one", command: "ralph new --help" },
+    ]);
+  }
+  if (candidates.length === 0) {
+    throw new RalphError("not_found", "no task here has anything to do", [
+      { text: "see all tasks", command: "ralph tasks" },
+    ]);
+  }
+  if (candidates.length === 1) return candidates[0].task;
+  const { out, inputIsTerminal } = context.output;
+  if (out.isTerminal && inputIsTerminal) return await ask(candidates);
+  throw new RalphError("usage", `${candidates.length} tasks have something to do; say which`, [
+    ...candidates.slice(0, LISTED_MAX).map(({ called, left }) => ({
+      text: left,
+      command: `ralph run ${shellWord(called)}`,
+    })),
+  ]);
+}
+
+/** A task whose PRD cannot be read is not offered: `ralph tasks` says what is wrong with it. */
+function openTask(task: Task): OpenTask[] {
+  if (task.prdPath === undefined) {
+    return task.promptPath === undefined ? [] : [{ task, left: "a prompt without stories" }];
+  }
+  try {
+    const { stories } = readPrd(readFileIfAny, task.prdPath);
+    const open = stories.filter((story) => !story.passes).length;
+    return open === 0 ? [] : [{ task, left: `${open} of ${stories.length} stories open` }];
+  } catch (error) {
+    if (error instanceof RalphError) return [];
+    throw error;
+  }
+}
+
+async function ask(candidates: readonly (OpenTask & { called: string })[]): Promise<Task> {
+  const { isCancel, select } = await import("@clack/prompts");
+  const chosen = await select({
+    message: "Which task?",
+    options: candidates.map(({ task, called, left }) => ({
+      value: task,
+      label: plain(called, 60),
+      hint: left,
+    })),
+  });
+  if (isCancel(chosen)) throw new RalphError("usage", "no task was chosen");
+  return chosen;
+}

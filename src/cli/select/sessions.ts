@@ -1,0 +1,158 @@
+/** Which session a command means. */
+import { sleep } from "../../clock.ts";
+import { RalphError } from "../../error.ts";
+import { isLocked, readSessions } from "../../control/liveness.ts";
+import { systemTree } from "../../host/files/system_tree.ts";
+import type { Session } from "../../store/model.ts";
+import type { ReadOnlyStore } from "../../store/store.ts";
+import { findProjectRoot, findTask, listTasks } from "../../task/find.ts";
+import type { Task } from "../../task/task_files.ts";
+import { didYouMean } from "../../task/did_you_mean.ts";
+import { ago } from "../../terminal/format.ts";
+import { plain } from "../../terminal/plain.ts";
+import { shellWord } from "../../terminal/shell_word.ts";
+import type { CommandContext } from "../command_context.ts";
+
+const LISTED_MAX = 12;
+
+/**
+ * The session that a person means: the latest of the task that is named, which is looked for in
+ * this project first and then in all; without a name the one that runs, else the latest of this
+ * project, else the latest of all. Throws `RalphError` (`not_found`, `usage`) with the candidates.
+ */
+export function chooseSession(context: CommandContext, argument: string | undefined): Session {
+  return readSessions(context, {
+    read: (store) => chooseAmong(context, store, argument),
+    whenEmpty: undefined,
+  }) ?? chooseAmong(context, undefined, argument);
+}
+
+/** How long a worker may be between its lock and its row, as in a large tree. */
+const SETTLE_MS_MAX = 10_000;
+const SETTLE_LOOK_MS = 20;
+
+/**
+ * The same, once lock and row agree: a worker that is about to begin has recorded it, and one that
+ * has recorded its end is gone.
+ */
+export async function chooseSettled(
+  context: CommandContext,
+  argument: string | undefined,
+): Promise<Session> {
+  const { clock } = context;
+  const deadline = clock.monotonic() + SETTLE_MS_MAX;
+  for (;;) {
+    const session = chooseSession(context, argument);
+    const agree = session.status === "running" ||
+      !isLocked(context, session);
+    if (agree || clock.monotonic() >= deadline) return session;
+    await sleep(clock, SETTLE_LOOK_MS);
+  }
+}
+
+/** The same from a store that is open, or was never made. */
+export function chooseAmong(
+  context: CommandContext,
+  store: ReadOnlyStore | undefined,
+  argument: string | undefined,
+): Session {
+  if (argument === undefined) {
+    const session = store && withoutName(context, store.lastSessions());
+    if (!session) throw noSessions();
+    return session;
+  }
+  if (!store) throw nothingRecorded(context, argument);
+  return byTask(context, store, argument) ?? byName(context, store, argument);
+}
+
+/** Nothing was ever recorded. */
+export function noSessions(): RalphError {
+  return new RalphError("not_found", "no session was ever started", [
+    { text: "see the tasks of this project", command: "ralph tasks" },
+  ]);
+}
+
+/** The same, of the task that was asked for. */
+export function nothingRecorded(context: CommandContext, task: string | undefined): RalphError {
+  return task === undefined ? noSessions() : noSession(context, task, []);
+}
+
+/** The latest session of the task in this project, or at this path. */
+function byTask(
+  context: CommandContext,
+  store: ReadOnlyStore,
+  argument: string,
+): Session | undefined {
+  const task = taskOf(context, argument);
+  return task && store.lastSession(task.dir);
+}
+
+/** Undefined when there is none: its folder may be gone, or in another project. */
+function taskOf(context: CommandContext, argument: string): Task | undefined {
+  try {
+    return findTask(argument, { cwd: context.cwd(), tree: systemTree });
+  } catch (error) {
+    if (error instanceof RalphError && error.kind === "not_found") return undefined;
+    throw error;
+  }
+}
+
+function byName(context: CommandContext, store: ReadOnlyStore, name: string): Session {
+  const all = store.lastSessions();
+  const named = all.filter((session) => session.taskName === name);
+  if (named.length === 1) return named[0];
+  if (named.length > 1) throw ambiguous(context, `\`${plain(name, 80)}\``, named);
+  throw noSession(context, name, all.map((session) => session.taskName));
+}
+
+function withoutName(context: CommandContext, all: readonly Session[]): Session | undefined {
+  const root = findProjectRoot(context.cwd(), systemTree);
+  const here = all.filter((session) => session.projectRoot === root);
+  for (const sessions of [here, all]) {
+    const running = sessions.filter((session) => session.status === "running");
+    if (running.length === 1) return running[0];
+    if (running.length > 1) throw ambiguous(context, "a command without a task", running);
+  }
+  return here.at(0) ?? all.at(0);
+}
+
+/** The error for what can mean several tasks. `what` is safe to show. */
+export function ambiguous(
+  context: CommandContext,
+  what: string,
+  sessions: readonly Session[],
+): RalphError {
+  const now = context.clock.now();
+  return new RalphError(
+    "usage",
+    `${what} can mean ${sessions.length} tasks; name one by its path`,
+    [
+      ...sessions.slice(0, LISTED_MAX).map((session) => ({
+        text: `${plain(session.taskDir, 200)} (${plain(session.status)}, ${
+          ago(Date.parse(session.updatedAt), now)
+        })`,
+      })),
+    ],
+  );
+}
+
+function noSession(context: CommandContext, name: string, recorded: readonly string[]): RalphError {
+  const shown = plain(name, 80);
+  if (taskOf(context, name)) {
+    return new RalphError("not_found", `no session of \`${shown}\` was ever started`, [
+      { text: "start one", command: `ralph run ${shellWord(name)}` },
+    ]);
+  }
+  const root = findProjectRoot(context.cwd(), systemTree);
+  const tasks = root === undefined ? [] : listTasks(root, systemTree).map((task) => task.name);
+  const known = [...new Set([...tasks, ...recorded])];
+  const near = didYouMean(name, known);
+  return new RalphError("not_found", `there is no task \`${shown}\` here or on record`, [
+    ...(near === undefined ? [] : [{ text: `did you mean \`${plain(near, 80)}\`?` }]),
+    ...(known.length === 0 ? [] : [{
+      text: `known tasks: ${known.slice(0, LISTED_MAX).map((one) => plain(one, 80)).join(", ")}${
+        known.length > LISTED_MAX ? ", …" : ""
+      }`,
+    }]),
+  ]);
+}

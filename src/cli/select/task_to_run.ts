@@ -1,0 +1,29 @@
+import { readSessions } from "../../control/liveness.ts";
+import { RalphError } from "../../error.ts";
+import { systemTree } from "../../host/files/system_tree.ts";
+import { findTask } from "../../task/find.ts";
+import type { Task } from "../../task/task_files.ts";
+import { plain } from "../../terminal/plain.ts";
+import type { CommandContext } from "../command_context.ts";
+import { ambiguous } from "./sessions.ts";
+
+/**
+ * The task that is named: one of this project, else one of another project that has a session on
+ * record. Throws `RalphError` (`not_found`, `usage`) as `findTask` does.
+ */
+export function taskToRun(context: CommandContext, argument: string): Task {
+  const at = { cwd: context.cwd(), tree: systemTree };
+  try {
+    return findTask(argument, at);
+  } catch (error) {
+    if (!(error instanceof RalphError) || error.kind !== "not_found") throw error;
+    const elsewhere = readSessions(context, {
+      read: (store) => store.lastSessions().filter(({ taskName }) => taskName === argument),
+      whenEmpty: [],
+    });
+    if (elsewhere.length === 0) throw error;
+    if (elsewhere.length > 1) throw ambiguous(context, `\`${plain(argument, 80)}\``, elsewhere);
+    const [{ taskDir, projectRoot }] = elsewhere;
+    return findTask(taskDir, { ...at, projectRoot });
+  }
+}

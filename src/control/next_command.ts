@@ -1,0 +1,44 @@
+/** What a person can do about a session, as words with commands to paste. */
+import { whyResumable } from "../loop/session/resumable.ts";
+import type { Reason, Session, Status } from "../store/model.ts";
+import { shellWord } from "../terminal/shell_word.ts";
+
+/** After a look at a session. */
+export function nextCommand(session: Session): string {
+  const name = shellWord(session.taskName);
+  if (session.status === "running") {
+    return `follow it with \`ralph logs ${name} --follow\`, stop it with \`ralph stop ${name}\``;
+  }
+  if (session.status !== "completed" && whyResumable(session)) {
+    return `go on with \`ralph run ${name}\``;
+  }
+  return commandAfter(session, session.taskName);
+}
+
+/** After a session that has ended. */
+export function commandAfter(
+  { status, reason }: { status: Status; reason: Reason | null },
+  taskName: string,
+): string {
+  const name = shellWord(taskName);
+  const again = `start a new session with \`ralph run ${name}\``;
+  switch (reason) {
+    case "unproven":
+      return `accept it with \`ralph run ${name} --accept\`, or ${again}`;
+    case "blocked_on_human":
+      return `answer with \`ralph run ${name} --say '…'\``;
+    case "gates_fail":
+      return `see what failed with \`ralph history ${name}\`, fix it or reopen its story, and ${again}`;
+    case "not_delivered":
+      return `see what is in the way with \`ralph history ${name}\`, mend it, and ${again}`;
+    case "budget":
+      return `go on with a new budget: \`ralph run ${name}\``;
+    case "no_progress":
+    case "provider_error":
+      return `see what happened with \`ralph history ${name}\`, ${again}`;
+  }
+  if (status === "completed") return `see its iterations with \`ralph history ${name}\``;
+  if (status === "failed") return `see what happened with \`ralph history ${name}\`, ${again}`;
+  if (status === "checkpointed") return `go on with \`ralph run ${name}\``;
+  return again;
+}

@@ -1,0 +1,132 @@
+/** What is looked at before a worker is started, so that it is reported at once, and not by the worker. */
+import type { Context } from "../app/context.ts";
+import { RalphError } from "../error.ts";
+import { chooseAgent } from "../loop/server/editing_agent.ts";
+import { whyResumable } from "../loop/session/resumable.ts";
+import type { OpenCode } from "../opencode/client.ts";
+import { OpenCodeError } from "../opencode/error.ts";
+import type { Settings } from "../settings/settings.ts";
+import type { Agenda } from "../task/agenda.ts";
+import { didYouMean } from "../task/did_you_mean.ts";
+import type { Task } from "../task/task_files.ts";
+import type { Gate } from "../task/gate.ts";
+import { unwritten } from "../task/new_prd.ts";
+import { plain } from "../terminal/plain.ts";
+import { shellWord } from "../terminal/shell_word.ts";
+import { allGates } from "../verify/claims.ts";
+import { readSessions } from "./liveness.ts";
+import { treeTaken } from "./tree_taken.ts";
+
+/** Throws `RalphError` (`usage`) when there is no finished work that could be accepted. */
+export function requireSomethingToAccept(
+  context: Context,
+  { task, agenda }: { task: Task; agenda: Agenda },
+): void {
+  const open = agenda.stories.filter((story) => !story.passes).length;
+  if (open > 0) {
+    throw new RalphError(
+      "usage",
+      `cannot accept \`${task.name}\`: ${open} of ${agenda.stories.length} stories are open`,
+      [{ text: "go on with it", command: `ralph run ${shellWord(task.name)}` }],
+    );
+  }
+  if (task.prdPath) return;
+  const reason = readSessions(context, {
+    read: (store) => store.lastSession(task.dir)?.reason,
+    whenEmpty: undefined,
+  });
+  if (reason === "unproven") return;
+  throw new RalphError(
+    "usage",
+    `cannot accept \`${task.name}\`: its last session did not end with a claim that is unproven`,
+    [{ text: "see how it ended", command: `ralph status ${shellWord(task.name)}` }],
+  );
+}
+
+/** Throws `RalphError` (`usage`) when a story is still as `ralph new` made it: an agent would do that. */
+export function requireWritten(task: Task, { stories }: Agenda): void {
+  const ids = unwritten(stories).map(({ id }) => id);
+  if (ids.length === 0 || task.prdPath === undefined) return;
+  const which = ids.map((id) => plain(id, 40)).join(", ");
+  throw new RalphError(
+    "usage",
+    `cannot run \`${task.name}\`: ${which} of ${plain(task.prdPath, 200)} ${
+      ids.length === 1 ? "is" : "are"
+    } as \`ralph new\` made ${ids.length === 1 ? "it" : "them"}`,
+    [{
+      text: "write what is to be done, and remove what is only an example",
+      command: `\${EDITOR:-vi} ${shellWord(task.prdPath)}`,
+    }],
+  );
+}
+
+/**
+ * Why a run would do nothing, in words: all stories pass, no gate can say otherwise, and no session
+ * waits to be ended. Undefined when there is something to do.
+ */
+export function nothingToDo(
+  context: Context,
+  { task, agenda, verify }: { task: Task; agenda: Agenda; verify: readonly Gate[] },
+): string | undefined {
+  const { stories } = agenda;
+  const gates = allGates(verify, agenda);
+  if (!task.prdPath || gates.length > 0 || stories.some(({ passes }) => !passes)) return undefined;
+  const last = readSessions(context, {
+    read: (store) => store.lastSession(task.dir),
+    whenEmpty: undefined,
+  });
+  if (last && (last.reason === "unproven" || whyResumable(last))) return undefined;
+  const all = stories.length === 1 ? "its story passes" : `all ${stories.length} stories pass`;
+  return `${all} already, and there are no gates to run: no session was started`;
+}
+
+/** Throws `RalphError` (`conflict`) when the session of another task has the same working tree. */
+export function requireFreeTree(context: Context, task: Task): void {
+  const [other] = readSessions(context, { read: (store) => store.running(), whenEmpty: [] })
+    .filter(({ projectRoot, taskDir }) => projectRoot === task.projectRoot && taskDir !== task.dir);
+  if (!other) return;
+  const who = `session ${other.id}, process ${other.workerPid ?? "unknown"}`;
+  throw treeTaken(task, { task: other.taskName, taskDir: other.taskDir, who });
+}
+
+/**
+ * Throws `RalphError`: `not_found` for a model or an agent that the server does not have, `usage`
+ * where none is named and its own may not edit, and `OpenCodeError` where it can do nothing at all.
+ */
+export async function requireChoices(
+  client: OpenCode,
+  { model, agent }: Pick<Settings, "model" | "agent">,
+): Promise<void> {
+  if (model) {
+    const name = `${model.providerId}/${model.modelId}`;
+    requireKnown("model", name, await client.models());
+  }
+  if (agent) requireKnown("agent", agent, await client.agents());
+  else await requireEditingAgent(client);
+}
+
+/** A server that does not tell in time is asked again by the loop. */
+async function requireEditingAgent(client: OpenCode): Promise<void> {
+  const asked = await client.agentChoice().catch((error) => {
+    if (!(error instanceof OpenCodeError) || error.problem === "misconfigured") throw error;
+    return undefined;
+  });
+  const choice = asked && chooseAgent(asked);
+  if (choice?.kind !== "none") return;
+  const name = plain(choice.instead, 60);
+  throw new RalphError("usage", `the server's default agent \`${name}\` may not edit files`, [
+    {
+      text: `the server has: ${plain(asked?.agents.map((one) => one.name).join(", ") ?? "", 200)}`,
+    },
+    { text: "name one that may edit with `--agent`, or as `agent` in ralph.json" },
+  ]);
+}
+
+function requireKnown(what: string, name: string, known: readonly string[]): void {
+  if (known.includes(name)) return;
+  const near = didYouMean(name, known);
+  throw new RalphError("not_found", `the server has no ${what} \`${name}\``, [
+    ...(near ? [{ text: `did you mean \`${near}\`?` }] : []),
+    { text: `it has: ${known.slice(0, 20).join(", ")}${known.length > 20 ? ", …" : ""}` },
+  ]);
+}

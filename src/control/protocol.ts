@@ -1,0 +1,45 @@
+/** What a worker is told, and what it answers: between `ralph run` and the process that it starts. */
+import { type ErrorKind, type Hint, RalphError } from "../error.ts";
+import type { LoopEvent } from "../loop/event.ts";
+import type { SettingsPart } from "../settings/settings.ts";
+
+/** What a background worker reads from its standard input. */
+export interface WorkerInput {
+  order: WorkerOrder;
+  /** The systemd unit that it runs as; undefined for a detached process. */
+  unit?: string;
+  /**
+   * The variables of the shell that it was started from. They come this way, and stay in its memory:
+   * its environment is there for others to read.
+   */
+  variables: Readonly<Record<string, string>>;
+  /** Names of those that its commands need: the setting. */
+  gateEnv: readonly string[];
+}
+
+/** What a worker is to do. */
+export interface WorkerOrder {
+  taskDir: string;
+  /** What the task is worked on in; undefined: what its folder is in. */
+  projectRoot?: string;
+  /** What the command line says; the other sources are read by the worker itself. */
+  flags: SettingsPart;
+  /** A person's answer to what blocked the agent. */
+  said?: string;
+  /** A person takes the work as done without evidence. */
+  accepted: boolean;
+}
+
+export type SessionStarted = Extract<LoopEvent, { type: "session_started" }>;
+
+/** The lines that a background worker prints: what it waits for, as often as that is new, then one more. */
+export type WorkerReport =
+  | { waiting: string }
+  | { ready: SessionStarted }
+  | { error: { kind: ErrorKind; message: string; hints: readonly Hint[] } };
+
+/** Reads what `ralph run` wrote, as one line. Throws `RalphError` (`failed`) for what was cut short. */
+export function parseInput(text: string): WorkerInput {
+  if (text.endsWith("\n")) return JSON.parse(text);
+  throw new RalphError("failed", "the worker was not told what to do: its caller has ended");
+}

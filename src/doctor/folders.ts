@@ -1,0 +1,37 @@
+/** Whether ralph's folders are its user's alone: one judgement, for the doctor and for every run. */
+import type { Hint } from "../error.ts";
+import { shellWord } from "../terminal/shell_word.ts";
+
+interface FolderFacts {
+  path: string;
+  uid: number;
+  gid?: number;
+  /** Permission bits. */
+  mode: number;
+}
+
+/**
+ * What is wrong with the first of them: it is another user's, or others may write there. Undefined when
+ * nothing is. Who may write there can have ralph do what they want.
+ */
+export function folderFault(
+  folders: readonly FolderFacts[],
+  { uid }: { uid: number },
+): { found: string; fix: Hint } | undefined {
+  const foreign = folders.find((folder) => folder.uid !== uid);
+  if (foreign) {
+    return {
+      found: `${foreign.path} belongs to user ${foreign.uid}`,
+      fix: { text: "make it yours", command: `sudo chown -R ${uid} ${shellWord(foreign.path)}` },
+    };
+  }
+  // A group that is the user's alone has the user's number (useradd(8), USERGROUPS_ENAB).
+  const others = ({ gid }: FolderFacts) => gid === uid ? 0o002 : 0o022;
+  const open = folders.filter((folder) => (folder.mode & others(folder)) !== 0)
+    .map(({ path }) => path);
+  if (open.length === 0) return undefined;
+  return {
+    found: `other users may write in ${open.map(shellWord).join(" ")}`,
+    fix: { text: "keep it to yourself", command: `chmod go-w ${open.map(shellWord).join(" ")}` },
+  };
+}

@@ -1,0 +1,43 @@
+/** What `verify/` needs of a project's files, in one piece. */
+import * as path from "node:path";
+import type { Clock } from "../../clock.ts";
+import { replaceFile } from "./atomic_write.ts";
+import { fileKey, type FileState, fileState, putBack, readRegularFile } from "./file_state.ts";
+import { makePrivateFolder } from "./paths.ts";
+import { checkOutHead, type Ignored, ignoredNow } from "../git/clean_checkout.ts";
+import { copyWorkTree, removeTree } from "../git/scratch_tree.ts";
+import { listFiles } from "../git/work_tree.ts";
+
+export type ProjectFiles = ReturnType<typeof projectFiles>;
+
+/** The real file system and the real git. The clock says which time stamps can be trusted. */
+export function projectFiles(clock: Clock) {
+  return {
+    listWorkTree: (root: string, signal?: AbortSignal) => listFiles(root, { clock, signal }),
+    copyWorkTree: (root: string, options: { target: string; signal?: AbortSignal }) =>
+      copyWorkTree(root, { clock, ...options }),
+    checkOutHead: (
+      root: string,
+      options: { target: string; ignored: Ignored; signal?: AbortSignal },
+    ) => checkOutHead(root, { clock, ...options }),
+    ignoredNow: (root: string) => ignoredNow(root, { clock }),
+    removeTree,
+    putBack,
+    readFile: readRegularFile,
+    writeFile,
+    fileState: (file: string, known?: FileState) => fileState(file, { clock, known }),
+    fileKey: (file: string) => {
+      try {
+        return fileKey(Deno.statSync(file), clock);
+      } catch {
+        return undefined;
+      }
+    },
+  };
+}
+
+/** Writes a file for its owner alone, atomically, and makes the folders that it is in. */
+function writeFile(file: string, bytes: Uint8Array): void {
+  makePrivateFolder(path.dirname(file));
+  replaceFile(file, bytes);
+}

@@ -1,0 +1,90 @@
+/**
+ * What a clone of the repository would have, for gates to run in: all that is committed, and of what
+ * git ignores only what was there at an earlier time, as dependencies are.
+ */
+import * as path from "node:path";
+import type { Clock } from "../../clock.ts";
+import { fileExists } from "../files/read_file.ts";
+import { requireGit, WORK_TREE_MS } from "./run_git.ts";
+import { IGNORED_COPY_BYTES_MAX, LEFT_OUT, lendRepository } from "./scratch_tree.ts";
+import { listWorkTree } from "./work_tree.ts";
+
+/**
+ * What git ignores at some time: files, and folders with a `/` at the end, each with the names that are
+ * in it; of a folder with too many names none is kept, and all of it counts.
+ */
+export type Ignored = readonly (readonly [name: string, inside: readonly string[] | null])[];
+
+/** More are a cache's, not a list of dependencies. */
+const INSIDE_MAX = 5_000;
+
+interface Options {
+  clock: Clock;
+  signal?: AbortSignal;
+}
+
+/** Throws as `listWorkTree` does. */
+export async function ignoredNow(root: string, options: Options): Promise<Ignored> {
+  const { ignored } = await listWorkTree(root, options);
+  return ignored.map((name) => [name, name.endsWith("/") ? namesIn(path.join(root, name)) : null]);
+}
+
+/**
+ * Makes `target`: the commit that is checked out at `root`, its submodules at the commits that it names,
+ * and what was ignored before, linked as far as it is in folders, and copied. Throws `RalphError`
+ * (`failed`) when git cannot do that, and `signal.reason` when aborted; what is made by then stays.
+ */
+export async function checkOutHead(
+  root: string,
+  { target, ignored, ...options }: Options & { target: string; ignored: Ignored },
+): Promise<void> {
+  Deno.mkdirSync(target, { recursive: true, mode: 0o700 });
+  await checkOut(root, { to: target, commit: "HEAD", ...options });
+  for (const [name, inside] of ignored) {
+    if (LEFT_OUT.test(name)) continue;
+    const folder = name.replace(/\/$/, "");
+    const names = name === folder ? null : namesIn(path.join(root, folder));
+    const isSame = inside === null || names === null || names.join("\0") === inside.join("\0");
+    const paths = isSame ? [folder] : inside.map((one) => path.join(folder, one));
+    for (const one of paths) lend(one, { root, target });
+  }
+}
+
+async function checkOut(
+  from: string,
+  { to, commit, ...options }: Options & { to: string; commit: string },
+): Promise<void> {
+  // Without the index: by its marks (git-update-index(1), skip-worktree) files would be left out.
+  await lendRepository(from, { to, withIndex: false, ...options });
+  const limits = { ...options, timeoutMs: WORK_TREE_MS };
+  await requireGit(to, ["reset", "--hard", "--quiet", commit], { ...limits, changes: true });
+  const listed = await requireGit(to, ["ls-files", "--stage", "-z"], limits);
+  for (const line of listed.split("\0")) {
+    const [, inner, name] = /^160000 ([0-9a-f]+) \d\t(.*)$/s.exec(line) ?? [];
+    // One that was never fetched is an empty folder in every tree.
+    if (inner === undefined || !fileExists(path.join(from, name, ".git"))) continue;
+    await checkOut(path.join(from, name), { to: path.join(to, name), commit: inner, ...options });
+  }
+}
+
+/** What is committed by now, and what is gone, is let be. */
+function lend(name: string, { root, target }: { root: string; target: string }): void {
+  const [from, to] = [path.join(root, name), path.join(target, name)];
+  if (fileExists(to) || !fileExists(from)) return;
+  Deno.mkdirSync(path.dirname(to), { recursive: true });
+  const { isFile, size } = Deno.lstatSync(from);
+  if (!isFile || size > IGNORED_COPY_BYTES_MAX) Deno.symlinkSync(from, to);
+  else Deno.copyFileSync(from, to);
+}
+
+function namesIn(folder: string): readonly string[] | null {
+  const names: string[] = [];
+  try {
+    for (const { name } of Deno.readDirSync(folder)) {
+      if (names.push(name) > INSIDE_MAX) return null;
+    }
+  } catch {
+    return null;
+  }
+  return names.sort();
+}

@@ -1,0 +1,226 @@
+/**
+ * What ralph itself does so that work ends up where it belongs: it moves the task's branch forward,
+ * and commits files. Both change no file of the work tree; done twice, they change nothing.
+ */
+import * as path from "node:path";
+import { type Clock, sleep, soonAfter } from "../../clock.ts";
+import { fileExists } from "../files/read_file.ts";
+import type { EnterSandbox } from "../process/server_sandbox.ts";
+import { plain } from "../../terminal/plain.ts";
+import { treeWithBranch } from "./branch.ts";
+import { isLockLeft } from "./left_lock.ts";
+import { repositoryState } from "./repository.ts";
+import { gitQuestions, inGitsWords, runGit } from "./run_git.ts";
+
+/**
+ * All of it, of one worker. `handOn`: variables that hooks get beside the usual ones; `enter`: where they
+ * run, since an agent may have written them.
+ */
+export function deliveryGit(
+  clock: Clock,
+  signal: AbortSignal,
+  { handOn = [], enter }: Pick<Place, "handOn" | "enter"> = {},
+) {
+  const place = { clock, signal, handOn, enter };
+  return {
+    async state(root: string) {
+      // In sight of a stop it is still worth a moment: a repository answers at once.
+      const limit = soonAfter(signal, { clock, ms: AFTER_STOP_MS });
+      const state = await repositoryState(root, clock, {
+        timeoutMs: STATE_MS,
+        signal: limit.signal,
+      }).finally(limit.cancel);
+      if (!state) return undefined;
+      const { indexLock } = state;
+      const lockLeft = indexLock !== undefined && await isLockLeft(indexLock, { root, clock });
+      return { state, lockLeft };
+    },
+    bring: (root: string, branch: string) => bringToBranch(root, branch, place),
+    commit: (root: string, order: CommitOrder) => commitFiles(root, order, place),
+  };
+}
+
+interface CommitOrder {
+  readonly files: readonly string[];
+  readonly message: string;
+}
+
+interface Place {
+  clock: Clock;
+  signal?: AbortSignal;
+  handOn?: readonly string[];
+  enter?: EnterSandbox;
+}
+
+/** As long as a stop waits for git. */
+const AFTER_STOP_MS = 5_000;
+/** On a machine that has far too much to do. */
+const STATE_MS = 30_000;
+/** Longer than an editor's `git status`, or a prompt's, holds the index. */
+const LOCK_WAIT_MS = 2_000;
+const LOCK_LOOK_MS = 50;
+const LOCKED = /index\.lock.*File exists/s;
+/** Hooks may run a project's whole test suite. */
+const COMMIT_MS = 600_000;
+/** Of what a hook says, in UTF-16 units: its end has the verdict. */
+const SAID_MAX = 1_500;
+
+/**
+ * Moves the branch forward to what is checked out, and checks it out: where that has all its commits,
+ * no file changes by it. Returns why that cannot be, in words; undefined when it is checked out now.
+ */
+export async function bringToBranch(
+  root: string,
+  branch: string,
+  place: Place,
+): Promise<string | undefined> {
+  const ref = `refs/heads/${branch}`;
+  const { ask: git, answered } = gitQuestions(root, place);
+  const commit = (name: string) => git("rev-parse", "--verify", "--quiet", `${name}^{commit}`);
+  if (await git("symbolic-ref", "--quiet", "HEAD") === ref) return undefined;
+  const [head, old] = [await commit("HEAD"), await commit(ref)];
+  const name = `\`${plain(branch, 80)}\``;
+  const isAhead = head !== undefined && old !== undefined &&
+    await git("merge-base", "--is-ancestor", old, head) !== undefined;
+  const trees = await git("worktree", "list", "--porcelain");
+  if (!answered() || trees === undefined) return "git does not answer";
+  if (head === undefined) return "nothing is committed there";
+  if (old === undefined) return `there is no branch ${name} any more`;
+  if (!isAhead) return `${name} has commits that it has not`;
+  const elsewhere = treeWithBranch(trees, branch);
+  // One whose folder is gone was removed without git.
+  if (elsewhere !== undefined && fileExists(path.join(elsewhere, ".git"))) {
+    return `${name} is checked out in ${plain(elsewhere, 200)}`;
+  }
+  const message = `ralph: to the task's branch ${branch}`;
+  const steps = [["update-ref", "-m", message, ref, head, old], [
+    "symbolic-ref",
+    "-m",
+    message,
+    "HEAD",
+    ref,
+  ]];
+  for (const args of steps) {
+    const answer = await changeBy(root, args, place);
+    if (answer.kind === "failed") return `git says: ${inGitsWords(answer.said).why}`;
+    if (answer.kind !== "printed") return "git does not answer";
+  }
+  return undefined;
+}
+
+/** Git where it runs hooks and filters: in the server's sandbox. */
+async function changeBy(
+  root: string,
+  args: readonly string[],
+  { enter, ...options }: Omit<Parameters<typeof runGit>[2], "changes" | "within"> & Place,
+): ReturnType<typeof runGit> {
+  const within = await enter?.(root, options.signal) ?? [];
+  if ("why" in within) return { kind: "missing", why: within.why };
+  return await runGit(root, args, { ...options, within, changes: true });
+}
+
+/**
+ * Makes the index have these files as they are committed, also when the work was stopped: or the next
+ * commit of anybody has what was taken back, the tick of a story among it.
+ */
+async function unstage(
+  root: string,
+  files: readonly string[],
+  { clock, enter }: Place,
+): Promise<void> {
+  const args = ["--literal-pathspecs", "reset", "--quiet", ...NAMED];
+  const input = listOf(files);
+  await unlocked(() => changeBy(root, args, { clock, enter, input }), { clock });
+}
+
+/** The same once more while somebody has the index for a moment, as a person's editor does. */
+async function unlocked(
+  run: () => ReturnType<typeof runGit>,
+  { clock, signal }: Place,
+): ReturnType<typeof runGit> {
+  const end = clock.monotonic() + LOCK_WAIT_MS;
+  for (;;) {
+    const answer = await run();
+    const isLocked = answer.kind === "failed" && LOCKED.test(answer.said);
+    if (!isLocked || clock.monotonic() >= end) return answer;
+    await sleep(clock, LOCK_LOOK_MS, signal);
+  }
+}
+
+/** `unchanged`: all of it is in the last commit already. */
+type Committed = { commit: string } | { unchanged: true } | { why: string };
+
+/**
+ * Commits these files as they are now, and nothing else, whatever is staged. `why` says why git or a
+ * hook refused, in words; then none of them is staged.
+ */
+export async function commitFiles(
+  root: string,
+  { files, message }: CommitOrder,
+  place: Place,
+): Promise<Committed> {
+  const committed = await stageAndCommit(root, { files, message }, place);
+  if ("why" in committed) await unstage(root, files, place);
+  return committed;
+}
+
+async function stageAndCommit(
+  root: string,
+  { files, message }: CommitOrder,
+  place: Place,
+): Promise<Committed> {
+  const options = { ...place, timeoutMs: COMMIT_MS };
+  const git = (args: string[], given?: string) =>
+    unlocked(
+      () => changeBy(root, ["--literal-pathspecs", ...args], { ...options, input: given }),
+      place,
+    );
+  // Unlike `git add` it takes files that are gone from the index already, as after `git mv`.
+  const added = await git(
+    ["update-index", "--add", "--remove", "--replace", "-z", "--stdin"],
+    listOf(files),
+  );
+  if (added.kind !== "printed") return { why: whyNot(added) };
+  const diff = await git(["diff", "--cached", "--name-only", "--no-renames", "-z"]);
+  if (diff.kind !== "printed") return { why: whyNot(diff) };
+  const staged = diff.text.split("\0").filter((file) => file !== "");
+  const wanted = new Set(files);
+  const differing = staged.filter((file) => wanted.has(file));
+  if (differing.length === 0) return { unchanged: true };
+  const isAll = differing.length === staged.length;
+  // A hook that changes files, as formatters do, finds them in the index that it knows.
+  const committed = isAll
+    ? await git(["commit", "--quiet", "--message", message])
+    : await git(["commit", "--quiet", "--message", message, "--only", ...NAMED], listOf(differing));
+  if (committed.kind !== "printed") return { why: whyNot(committed) };
+  // After `--only` the index has them as they were before a hook changed them (2.39, measured).
+  if (!isAll) await unstage(root, files, place);
+  const head = await git(["rev-parse", "HEAD"]);
+  return head.kind === "printed" ? { commit: head.text.trim() } : { why: whyNot(head) };
+}
+
+/** The files are those of the standard input. */
+const NAMED = ["--pathspec-from-file=-", "--pathspec-file-nul"];
+const listOf = (files: readonly string[]) => files.map((file) => `${file}\0`).join("");
+
+function whyNot(answer: Exclude<Awaited<ReturnType<typeof runGit>>, { kind: "printed" }>): string {
+  switch (answer.kind) {
+    case "failed":
+      return `git refuses: ${endOf(answer.said)}`;
+    case "late":
+      return `git, or a hook of it, did not end within ${answer.timeoutMs / 60_000} min`;
+    case "missing":
+      return `git cannot be run: ${answer.why}`;
+    case "killed":
+      return `git was ended by ${answer.signal}`;
+    case "aborted":
+      return "it was stopped";
+  }
+}
+
+function endOf(said: string): string {
+  const lines = said.split("\n").map((line) => line.trim()).filter((line) => line !== "");
+  const text = lines.join("; ");
+  const end = text.length > SAID_MAX ? `…${text.slice(-SAID_MAX)}` : text;
+  return end === "" ? "it says nothing" : plain(end);
+}

@@ -1,0 +1,315 @@
+/** What git says of a work tree. Nothing here changes anything: not even the index is refreshed. */
+import { createHash } from "node:crypto";
+import * as path from "node:path";
+import type { Clock } from "../../clock.ts";
+import { mapInTurns } from "../../event_loop.ts";
+import { fileExists } from "../files/read_file.ts";
+import { isOnlyTree } from "./git_folder.ts";
+import { withoutLocalFilters } from "./local_filters.ts";
+import { gitText, WORK_TREE_MS } from "./run_git.ts";
+
+export interface TreeState {
+  /** The commit that is checked out; undefined before the first one. */
+  head?: string;
+  /** The branch that is checked out; undefined when none is. */
+  branch?: string;
+  /** Paths that differ from the commit. */
+  changed: ReadonlyMap<string, ChangedPath>;
+  /** Folders, each with a `/` at its end, that are repositories of their own: not in this tree. */
+  repositories?: readonly string[];
+  /** The last commits of all branches, and of the other work trees of the repository. */
+  tips?: readonly string[];
+}
+
+interface ChangedPath {
+  /** Mode and blob in the commit; undefined when it has no such path. */
+  committed?: string;
+  /** The same of the work tree, as if it were added now. */
+  now: string;
+  /** Differs when the file was written: what has the same mark need not be read again. */
+  mark: string;
+  /** It is one, and its commit is another than the recorded one, or its files are not committed in it. */
+  submodule?: { moved: boolean; dirty: boolean };
+}
+
+export interface TreeChange {
+  /** Commits that were made, and how many of them touch a file that counts. */
+  commits: number;
+  workCommits: number;
+  /** Commits that were made on other branches, as in a work tree of the agent's own. */
+  elsewhere: number;
+  /** Files whose content or mode is another one now, committed or not. */
+  files: readonly string[];
+}
+
+/** Reading more takes longer than its content is worth as evidence: its mark stands for it. */
+const HASHED_BYTES_MAX = 64 * 1024 * 1024;
+const GONE = "gone";
+/** The mode of one in a commit. */
+const SUBMODULE = "160000";
+/** The mark of what is no file: it has to be looked at each time. */
+const FOLDER = "folder";
+
+/**
+ * The state of the work tree; undefined when git cannot say, or not in time, or when aborted. What has not been
+ * written since `known` is not read again.
+ */
+export async function treeState(
+  root: string,
+  { clock, known, signal }: { clock: Clock; known?: TreeState; signal?: AbortSignal },
+): Promise<TreeState | undefined> {
+  const config = await withoutLocalFilters(root, { clock, signal });
+  const [output, otherTips] = await Promise.all([
+    gitText(root, [
+      "status",
+      "--porcelain=v2",
+      "--branch",
+      "--untracked-files=all",
+      "--no-renames",
+      "-z",
+    ], { clock, signal, config, timeoutMs: WORK_TREE_MS }),
+    tipsOf(root, { clock, signal }),
+  ]);
+  if (output === undefined) return undefined;
+  const { head, branch, repositories, found } = statusFrom(output);
+  const tips = otherTips && sorted([...otherTips, head ?? ""]);
+  const entries = await mapInTurns(
+    found,
+    ([file, committed]): [string, ChangedPath & { hash?: boolean }] => {
+      const look = lookAt(root, file);
+      const before = known?.changed.get(file);
+      const isSame = before?.mark === look.mark;
+      return [file, { committed, ...look, ...(isSame && { now: before.now, hash: false }) }];
+    },
+  );
+  for (const [file, entry] of entries) {
+    if (entry.mark !== FOLDER) continue;
+    entry.now = await submoduleNow(root, file, { clock, signal });
+    const [mode, commit, files] = entry.now.split(":");
+    const moved = commit !== undefined && entry.committed !== `${mode}:${commit}`;
+    entry.submodule = { moved, dirty: files !== undefined };
+  }
+  const toHash = entries.filter(([, { hash }]) => hash).map(([file]) => file);
+  const hashes = await hashesOf(toHash, { root, clock, signal, config });
+  if (signal?.aborted) return undefined;
+  const changed = entries.map(([file, { hash, ...entry }]): [string, ChangedPath] => {
+    if (!hash) return [file, entry];
+    return [file, { ...entry, now: `${entry.now}:${hashes.get(file) ?? entry.mark}` }];
+  });
+  return { head, branch, changed: new Map(changed), repositories, tips };
+}
+
+/** What `git status --porcelain=v2 --branch -z` says; `found`: as `changedPath` has it. */
+export function statusFrom(output: string) {
+  let head: string | undefined;
+  let branch: string | undefined;
+  const repositories: string[] = [];
+  const found: [string, string | undefined][] = [];
+  for (const record of output.split("\0")) {
+    const [, header, value] = /^# branch\.(oid|head) (.*)$/s.exec(record) ?? [];
+    if (header === "oid" && value !== "(initial)") head = value;
+    if (header === "head" && value !== "(detached)") branch = value;
+    const entry = changedPath(record);
+    if (entry?.[0].endsWith("/")) repositories.push(entry[0]);
+    else if (entry) found.push(entry);
+  }
+  return { head, branch, repositories, found };
+}
+
+/** Of all branches, and of the other work trees where there are any. */
+async function tipsOf(
+  root: string,
+  options: { clock: Clock; signal?: AbortSignal },
+): Promise<readonly string[] | undefined> {
+  const [branches, trees] = await Promise.all([
+    gitText(root, ["for-each-ref", "--format=%(objectname)", "refs/heads"], options),
+    isOnlyTree(root) ? "" : gitText(root, ["worktree", "list", "--porcelain"], options),
+  ]);
+  if (branches === undefined || trees === undefined) return undefined;
+  const ofTrees = [...trees.matchAll(/^HEAD ([0-9a-f]+)$/gm)].map(([, commit]) => commit);
+  return [...branches.split("\n"), ...ofTrees];
+}
+
+/** Each once; the commit of a tree that has none is zeros. */
+function sorted(commits: readonly string[]): readonly string[] {
+  return [...new Set(commits)].filter((commit) => /[1-9a-f]/.test(commit)).sort();
+}
+
+/**
+ * The mode and the commit of a submodule, and, where its files differ from that commit, something that
+ * differs when they do.
+ */
+async function submoduleNow(
+  root: string,
+  file: string,
+  options: { clock: Clock; signal?: AbortSignal },
+): Promise<string> {
+  const folder = path.join(root, file);
+  // Without one of its own git would answer for the repository around it.
+  const inner = fileExists(path.join(folder, ".git")) && await treeState(folder, options);
+  if (!inner || inner.head === undefined) return SUBMODULE;
+  const files = [...inner.changed].map(([name, { now }]) => `${name} ${now}`).sort();
+  const commit = `${SUBMODULE}:${inner.head}`;
+  if (files.length === 0) return commit;
+  return `${commit}:${createHash("sha256").update(files.join("\n")).digest("hex")}`;
+}
+
+/**
+ * What differs between two states; undefined when git cannot say, as in a repository that was made
+ * again, or not in time. `ignore`: files and folders, relative to the root, that do not count.
+ */
+export async function treeChange(
+  root: string,
+  { clock, signal, before, after, ignore }: {
+    clock: Clock;
+    signal?: AbortSignal;
+    before: TreeState;
+    after: TreeState;
+    ignore: readonly string[];
+  },
+): Promise<TreeChange | undefined> {
+  const counts = (file: string) =>
+    !ignore.some((place) => file === place || file.startsWith(`${place}/`));
+  const moved = before.head !== after.head;
+  const range = before.head ? `${before.head}..${after.head}` : `${after.head}`;
+  const count = async (...only: string[]) => {
+    if (!moved || !after.head) return 0;
+    const printed = await gitText(root, ["rev-list", "--count", range, ...only], {
+      clock,
+      signal,
+    });
+    return printed === undefined ? undefined : Number(printed);
+  };
+  const [between, commits, workCommits, elsewhere] = await Promise.all([
+    moved
+      ? committedBetween(root, { from: before.head, to: after.head, clock, signal })
+      : new Map<string, Committed>(),
+    count(),
+    ignore.length > 0
+      ? count("--", ".", ...ignore.map((place) => `:(exclude,literal)${place}`))
+      : count(),
+    commitsElsewhere(root, { before, after, clock, signal }),
+  ]);
+  if (!between || commits === undefined || workCommits === undefined) return undefined;
+  const candidates = new Set([
+    ...before.changed.keys(),
+    ...after.changed.keys(),
+    ...between.keys(),
+  ]);
+  const files = [...candidates].filter((file) => {
+    if (!counts(file)) return false;
+    const was = before.changed.get(file);
+    const is = after.changed.get(file);
+    // A path that is not in a state is there as in its commit; the other state may know that one.
+    const committed = between.get(file);
+    const then = was?.now ?? (committed ? committed.old : is?.committed) ?? GONE;
+    const now = is?.now ?? (committed ? committed.new : was?.committed) ?? GONE;
+    return then !== now;
+  });
+  return { commits, workCommits, elsewhere, files };
+}
+
+/** Those that no branch had before, and that are not in what is checked out now. */
+async function commitsElsewhere(
+  root: string,
+  { before, after, ...options }: {
+    before: TreeState;
+    after: TreeState;
+    clock: Clock;
+    signal?: AbortSignal;
+  },
+): Promise<number> {
+  const known = new Set(before.tips);
+  const tips = (after.tips ?? []).filter((tip) => !known.has(tip) && tip !== after.head);
+  if (before.tips === undefined || tips.length === 0) return 0;
+  const without = [...known, before.head, after.head].filter((one) => one !== undefined);
+  const input = [...tips, ...without.map((one) => `^${one}`)].map((line) => `${line}\n`).join("");
+  const args = ["rev-list", "--count", "--ignore-missing", "--stdin"];
+  return Number(await gitText(root, args, { ...options, input }) ?? 0);
+}
+
+/** Path, and mode and blob in the commit, of a record of `git status --porcelain=v2` (git-status(1)). */
+function changedPath(record: string): [string, string | undefined] | undefined {
+  // The number of fields before the path differs by the record's type; paths may hold spaces.
+  const count = { "1": 8, "u": 10, "?": 1 }[record[0]];
+  if (count === undefined || record[1] !== " ") return undefined;
+  const fields = record.split(" ");
+  const file = fields.slice(count).join(" ");
+  // Of an unmerged file the second stage is that of the commit.
+  const [mode, blob] = { "1": [fields[3], fields[6]], "u": [fields[4], fields[8]] }[record[0]] ??
+    [];
+  return [file, mode === undefined || mode === "000000" ? undefined : `${mode}:${blob}`];
+}
+
+/** `hash`: the blob is still to be found out, and `now` is the mode alone. */
+function lookAt(root: string, file: string): { now: string; mark: string; hash: boolean } {
+  const full = path.join(root, file);
+  try {
+    const { isFile, isSymlink, mtime, ctime, size, ino, mode } = Deno.lstatSync(full);
+    const mark = [mtime?.getTime(), ctime?.getTime(), size, ino, mode].join(":");
+    if (isSymlink) return { now: `120000:${Deno.readLinkSync(full)}`, mark, hash: false };
+    if (!isFile) return { now: SUBMODULE, mark: FOLDER, hash: false };
+    const gitMode = ((mode ?? 0) & 0o100) === 0 ? "100644" : "100755";
+    const hash = size <= HASHED_BYTES_MAX;
+    return { now: hash ? gitMode : `${gitMode}:${mark}`, mark, hash };
+  } catch {
+    return { now: GONE, mark: GONE, hash: false };
+  }
+}
+
+/** The blobs that these files would be, by path; none when one of them cannot be read. */
+async function hashesOf(
+  files: readonly string[],
+  { root, ...options }: { root: string } & Parameters<typeof gitText>[2],
+): Promise<Map<string, string>> {
+  if (files.length === 0) return new Map();
+  const output = await gitText(root, ["hash-object", "--stdin-paths"], {
+    ...options,
+    timeoutMs: WORK_TREE_MS,
+    input: files.map(pathLine).join(""),
+  });
+  const hashes = output?.trim().split("\n") ?? [];
+  return new Map(hashes.length === files.length ? files.map((file, i) => [file, hashes[i]]) : []);
+}
+
+/** A path as git reads it from a list: one with a line end, or with a quote at its start, quoted. */
+function pathLine(file: string): string {
+  if (!/^"|\n/.test(file)) return `${file}\n`;
+  const quoted = file.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
+  return `"${quoted}"\n`;
+}
+
+interface Committed {
+  old?: string;
+  new?: string;
+}
+
+/** What differs between two commits, as mode and blob; an undefined one is the empty tree. */
+async function committedBetween(
+  root: string,
+  { from, to, clock, signal }: {
+    from?: string;
+    to?: string;
+    clock: Clock;
+    signal?: AbortSignal;
+  },
+): Promise<Map<string, Committed> | undefined> {
+  const empty = async () =>
+    (await gitText(root, ["hash-object", "-t", "tree", "--stdin"], { clock, signal }))?.trim();
+  const [a, b] = [from ?? await empty(), to ?? await empty()];
+  if (!a || !b) return undefined;
+  const output = await gitText(
+    root,
+    ["diff-tree", "-r", "-z", "--raw", "--no-renames", a, b],
+    { clock, signal },
+  );
+  if (output === undefined) return undefined;
+  const fields = output.split("\0");
+  const changes = new Map<string, Committed>();
+  for (let i = 0; i + 1 < fields.length; i += 2) {
+    const [oldMode, newMode, oldBlob, newBlob] = fields[i].slice(1).split(" ");
+    const side = (mode: string, blob: string) => mode === "000000" ? undefined : `${mode}:${blob}`;
+    changes.set(fields[i + 1], { old: side(oldMode, oldBlob), new: side(newMode, newBlob) });
+  }
+  return changes;
+}

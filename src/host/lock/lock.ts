@@ -1,0 +1,127 @@
+/**
+ * The lock that a worker holds for life. The kernel frees it when the process ends, however it ends,
+ * so a free lock proves that no worker lives, and a pid that was given to another program cannot
+ * deceive (flock(2)).
+ */
+import { type Clock, sleep } from "../../clock.ts";
+import { RalphError } from "../../error.ts";
+import { shellWord } from "../../terminal/shell_word.ts";
+import { requireOwnFile, textOf } from "../files/read_file.ts";
+import { fileNumber, heldLocks, locksOn } from "./proc_locks.ts";
+
+export interface Lock {
+  /** Leaves words for those who find the lock taken; see `noteIn`. */
+  note(text: string): void;
+  release(): void;
+}
+
+/** Who looks holds a shared lock for a moment: a worker that starts then tries again. */
+const RETRY_MS = 20;
+const RETRIES = 25;
+
+/** Takes a task's lock for this process; undefined when another worker has it. */
+export async function takeLock(path: string, clock: Clock): Promise<Lock | undefined> {
+  const file = open(path);
+  for (let attempt = 0; attempt < RETRIES; attempt++) {
+    if (file.tryLockSync(true)) return { note: noteInto(file), release: () => file.close() };
+    await sleep(clock, RETRY_MS);
+  }
+  file.close();
+  return undefined;
+}
+
+/** What cannot be left there, as on a full disk, stops no work. */
+function noteInto(file: Deno.FsFile): Lock["note"] {
+  return (text) => {
+    try {
+      file.truncateSync(0);
+      file.seekSync(0, Deno.SeekMode.Start);
+      file.writeSync(new TextEncoder().encode(text));
+    } catch {
+      // Whoever finds the lock taken is then told less.
+    }
+  };
+}
+
+/**
+ * The words of who holds the lock, or of who held it last: only a lock that is held makes them true.
+ * Undefined when there are none.
+ */
+export function noteIn(path: string): string | undefined {
+  return textOf(path, { own: true }) || undefined;
+}
+
+/**
+ * Whether a worker holds the lock. When none does, `whileFree` runs before one can take it: what it
+ * writes about the dead worker is then certain.
+ */
+export function workerLives(path: string, whileFree?: () => void): boolean {
+  const file = openIfThere(path) ?? make(path);
+  if (!file) {
+    whileFree?.();
+    return false;
+  }
+  try {
+    if (!file.tryLockSync(false)) return true;
+    whileFree?.();
+    return false;
+  } finally {
+    file.close();
+  }
+}
+
+/**
+ * Whether that process holds the lock now, by the kernel's own list: a pid on record may be another
+ * program's by now. Undefined where there is no such list: not on Linux.
+ */
+export async function holdsLock(
+  path: string,
+  { pid, clock }: { pid: number; clock: Clock },
+): Promise<boolean | undefined> {
+  if (Deno.build.os !== "linux") return undefined;
+  const file = fileNumber(path);
+  if (!file) return false;
+  return locksOn(file, await heldLocks(clock) ?? [])
+    .some((lock) => lock.kind === "FLOCK" && lock.access === "WRITE" && lock.pid === pid);
+}
+
+/** Undefined when it is not there. For a look that is enough, on a read-only disk, too. */
+function openIfThere(path: string): Deno.FsFile | undefined {
+  try {
+    requireOwnFile(path);
+    return Deno.openSync(path, { read: true });
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw new LockError(path, error);
+  }
+}
+
+/** Undefined when it cannot be made: then no worker can hold it, and none can begin. */
+function make(path: string): Deno.FsFile | undefined {
+  try {
+    return open(path);
+  } catch {
+    return undefined;
+  }
+}
+
+function open(path: string): Deno.FsFile {
+  try {
+    requireOwnFile(path);
+    return Deno.openSync(path, { create: true, read: true, write: true, mode: 0o600 });
+  } catch (error) {
+    throw new LockError(path, error);
+  }
+}
+
+/** A lock that nobody can look at: whether a worker holds it is not known. */
+export class LockError extends RalphError {
+  constructor(path: string, cause: unknown) {
+    super(
+      "state",
+      `cannot open the lock file ${path}: ${cause instanceof Error ? cause.message : cause}`,
+      [{ text: "see who may write there", command: `ls -ld ${shellWord(path)}` }],
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,45 @@
+/**
+ * What the kernel tells about processes (proc(5)). Deno lets only a program with every permission
+ * read it, which this one has not (2.7.11, 2.9.6, measured): `cat` and `find` do it.
+ */
+import type { Clock } from "../../clock.ts";
+import { ask } from "./ask.ts";
+
+/** The kernel answers at once; starting `cat` takes its time while a machine boots. */
+const PROC_MS = 5_000;
+
+/** The text of these files, one after the other; undefined when none can be read. */
+export async function readProc(
+  files: readonly string[],
+  clock: Clock,
+): Promise<string | undefined> {
+  const answer = await ask(["cat", ...files], { clock, timeoutMs: PROC_MS });
+  return answer.kind === "ended" && answer.stdout !== "" ? answer.stdout : undefined;
+}
+
+/** Whether a process is suspended, as by SIGSTOP or Ctrl-Z: it does nothing then. */
+export async function isSuspended(pid: number, clock: Clock): Promise<boolean> {
+  return ["T", "t"].includes(await stateOf(pid, clock) ?? "");
+}
+
+/** Whether a process lives, which one that has ended and was not collected yet does not. */
+export async function isLiving(pid: number, clock: Clock): Promise<boolean> {
+  return !["Z", "X", undefined].includes(await stateOf(pid, clock));
+}
+
+/** One letter, which follows the program's name, which may hold anything (proc(5)). */
+async function stateOf(pid: number, clock: Clock): Promise<string | undefined> {
+  const stat = await readProc([`/proc/${pid}/stat`], clock);
+  return stat?.charAt(stat.lastIndexOf(")") + 2);
+}
+
+/** The process that has this socket open, by its inode, as far as this user may look. */
+export async function ownerOfSocket(inode: string, clock: Clock): Promise<number | undefined> {
+  const answer = await ask(
+    // the shell spreads the pattern; its argument is a number
+    ["/bin/sh", "-c", `find /proc/[0-9]*/fd -lname "socket:\\[$1\\]" 2>/dev/null`, "sh", inode],
+    { clock, timeoutMs: PROC_MS },
+  );
+  const pid = answer.kind === "ended" ? /^\/proc\/(\d+)\//.exec(answer.stdout)?.[1] : undefined;
+  return pid === undefined ? undefined : Number(pid);
+}

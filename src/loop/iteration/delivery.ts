@@ -1,0 +1,168 @@
+/**
+ * Whether what was done is on the task's branch, and what ralph does by itself so that it is: it moves
+ * the branch forward, and commits what a claim that holds has left.
+ */
+import type { RepositoryState } from "../../host/git/repository.ts";
+import type { TreeState } from "../../host/git/tree_state.ts";
+import type { Story } from "../../task/prd.ts";
+import { plain } from "../../terminal/plain.ts";
+import { type Ownership, ownershipAfter, withoutMade } from "./ownership.ts";
+import { gitTroubles, listed, NO_ANSWER, uncommitted } from "../../verify/undelivered.ts";
+
+/** What git can be asked and told for it. Nothing of it throws, but when it is stopped. */
+export interface DeliveryGit {
+  /** Undefined when git does not answer. */
+  state(root: string): Promise<{ state: RepositoryState; lockLeft: boolean } | undefined>;
+  /** Why the branch cannot be moved forward to what is checked out; undefined when it was. */
+  bring(root: string, branch: string): Promise<string | undefined>;
+  commit(
+    root: string,
+    order: { files: readonly string[]; message: string },
+  ): Promise<{ commit: string } | { unchanged: true } | { why: string }>;
+}
+
+/** In words, each without a full stop. */
+export interface Delivered {
+  /** What keeps the work from the task's branch. */
+  troubles: readonly string[];
+  /** What is in no commit. */
+  left: readonly string[];
+  /** Why work is in no commit that only a person can make; undefined when there is none. */
+  mixed: string | undefined;
+  /** What ralph did for it since the last look. */
+  done: readonly string[];
+}
+
+export interface Delivery {
+  /** Looks, and moves the task's branch forward where that changes no file. */
+  look(tree: TreeState | undefined): Promise<Delivered>;
+  /** Remembers what a turn made: what was not committed before it is never ralph's to commit. */
+  turnEnded(trees: { before?: TreeState; after?: TreeState }): Promise<void>;
+  /** Brings the work of these stories onto the branch. Returns why that cannot be, in words. */
+  deliver(stories: readonly Story[]): Promise<string | undefined>;
+}
+
+export interface DeliveryOptions {
+  git: DeliveryGit;
+  root: string;
+  /** Whether a file, relative to the root, is the task's own: not committed it is told, and no work. */
+  isOfTask: (file: string) => boolean;
+  /** The task's branch; undefined: whichever is checked out. */
+  branch: string | undefined;
+  /** Whether ralph commits. */
+  commits: boolean;
+  tree: (known?: TreeState) => Promise<TreeState | undefined>;
+  /** The tree as it was when the session began. */
+  start: TreeState | undefined;
+  /** Kept where the next worker, and the next session, find it. */
+  ownership: { read(): Ownership; write(now: Ownership): Promise<void> };
+}
+
+export function createDelivery(options: DeliveryOptions): Delivery {
+  const { git, root, isOfTask, branch, commits, tree, start, ownership } = options;
+  let done: readonly string[] = [];
+
+  async function troublesNow(): Promise<readonly string[]> {
+    const seen = await git.state(root);
+    if (!seen) return [NO_ANSWER];
+    const { state } = seen;
+    const isElsewhere = branch !== undefined && state.branch !== branch && !state.underWay;
+    const notBrought = isElsewhere ? await git.bring(root, branch) : undefined;
+    const isBrought = isElsewhere && notBrought === undefined;
+    if (isBrought) {
+      done = [
+        ...done,
+        `the branch \`${plain(branch, 80)}\` was moved forward to that by ralph, and checked out`,
+      ];
+    }
+    const facts = { ...seen, state: isBrought ? { ...state, branch } : state, branch, notBrought };
+    return gitTroubles(facts, root);
+  }
+
+  return {
+    async look(tree) {
+      const troubles = await troublesNow();
+      const now = ownership.read();
+      const looked = {
+        troubles,
+        left: tree ? leftIn(tree, start, now) : [],
+        mixed: commits ? mixedIn(tree, now, isOfTask) : undefined,
+        done,
+      };
+      done = [];
+      return looked;
+    },
+
+    async turnEnded({ before, after }) {
+      if (!before || !after) return;
+      await ownership.write(ownershipAfter(ownership.read(), { before, after }));
+    },
+
+    async deliver(stories) {
+      const troubles = await troublesNow();
+      if (troubles.length > 0) return troubles.join("; ");
+      const now = await tree();
+      if (!now) return NO_ANSWER;
+      const { made } = ownership.read();
+      const own = [...now.changed].filter(([file]) => Object.hasOwn(made, file));
+      const unfinished = own.filter(([, { submodule }]) => submodule?.dirty);
+      if (unfinished.length > 0) {
+        const which = listed(unfinished.map(([file]) => file));
+        return `there are changes that are not committed in the submodule ${which}`;
+      }
+      const files = own.map(([file]) => file);
+      if (!commits || files.length === 0) return undefined;
+      const committed = await git.commit(root, { files, message: messageOf(stories) });
+      if ("why" in committed) return `${listed(files)} cannot be committed: ${committed.why}`;
+      await ownership.write(withoutMade(ownership.read(), files));
+      if ("unchanged" in committed) return undefined;
+      const name = committed.commit.slice(0, 12);
+      done = [...done, `what was left was committed by ralph, as ${name}: ${listed(files)}`];
+      return undefined;
+    },
+  };
+}
+
+/** What the session before has made and left is to be told too. */
+function leftIn(
+  tree: TreeState,
+  start: TreeState | undefined,
+  { made }: Ownership,
+): readonly string[] {
+  const theirs = [...start?.changed ?? []].filter(([file]) => !Object.hasOwn(made, file));
+  const { files, submodules } = uncommitted(tree, {
+    start: start && { ...start, changed: new Map(theirs) },
+  });
+  return [...files.length > 0 ? [`not committed: ${listed(files)}`] : [], ...submodules];
+}
+
+function mixedIn(
+  tree: TreeState | undefined,
+  { mixed }: Ownership,
+  isOfTask: (file: string) => boolean,
+): string | undefined {
+  const files = mixed.filter((file) => tree?.changed.has(file) && !isOfTask(file));
+  if (files.length === 0) return undefined;
+  return `${listed(files)}: it had changes of yours that were not committed, and a turn has ` +
+    "changed it, so that ralph commits nothing of it; commit what is right";
+}
+
+/** As the prompt asks the agent for it. */
+function messageOf(stories: readonly Story[]): string {
+  return stories.map(({ id, title }) =>
+    title === "" ? `feat: ${plain(id, 80)}` : `feat: ${plain(id, 80)} - ${plain(title, 200)}`
+  ).join("\n\n");
+}
+
+/** For the next prompt; undefined when there is nothing to say. */
+export function deliveredWords(
+  { troubles, left }: Pick<Delivered, "troubles" | "left">,
+): string | undefined {
+  const lines = [
+    ...troubles.length > 0
+      ? [`Mend the state of git first, or the work does not count: ${troubles.join("; ")}.`]
+      : [],
+    ...left.length > 0 ? [`In the work tree of git: ${left.join("; ")}.`] : [],
+  ];
+  return lines.join("\n\n") || undefined;
+}

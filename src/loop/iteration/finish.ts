@@ -1,0 +1,254 @@
+/** What came of a turn: looked at, judged, recorded, reported. */
+import { RalphError } from "../../error.ts";
+import type { TreeChange, TreeState } from "../../host/git/tree_state.ts";
+import { type Note, tokensOf } from "../../store/model.ts";
+import type { Story } from "../../task/prd.ts";
+import { plain } from "../../terminal/plain.ts";
+import type { Emit } from "../event.ts";
+import { blockedWords } from "./final_text.ts";
+import type { Ended, LoopTools, SessionContext } from "../context.ts";
+import { isShuttingDown } from "../shutdown.ts";
+import type { Reconciled } from "./backlog.ts";
+import { judge, UNCONFIRMED } from "./outcome.ts";
+import { refusedWords } from "../turn/refused_calls.ts";
+import type { TurnReport } from "../turn/turn_end.ts";
+import { knownUsage } from "../turn/usage.ts";
+import { NO_ANSWER } from "../../verify/undelivered.ts";
+import type { Verdict } from "../../verify/verification.ts";
+import type { Agenda } from "../../task/agenda.ts";
+import { ownPlaces } from "../../task/task_files.ts";
+
+/** A turn that has ended, and what is known of the iteration that it was made for. */
+interface IterationTurn {
+  number: number;
+  story: Pick<Story, "id">;
+  agenda: Agenda;
+  report: TurnReport;
+  /** The tree before it; undefined when that is not known. */
+  before?: TreeState;
+  /** By the monotonic clock, in milliseconds. */
+  startedAt: number;
+  signal: AbortSignal;
+  /** What the iteration before left to tell: it still holds when the provider gave nothing. */
+  failureBefore?: string;
+  /** How many iterations in a row the provider has refused. */
+  refusedBefore?: number;
+  /** Something came of an earlier iteration of the session. */
+  workedBefore?: boolean;
+}
+
+/** What the turn left in the tree, as far as git can say. */
+interface Left {
+  after?: TreeState;
+  change?: TreeChange;
+}
+
+/** What was found out about a turn, and whether it is delivered. */
+interface Found extends Left {
+  verdict: Verdict;
+  prdKey?: string;
+  /** What keeps it from the task's branch, in words. */
+  undelivered?: string;
+}
+
+/** Looks at what came of the turn, judges it, records and reports it. Throws `LostSession`. */
+export async function finishIteration(
+  tools: LoopTools,
+  session: SessionContext,
+  turn: IterationTurn,
+): Promise<Ended> {
+  const { recorder, clock, emit } = tools;
+  const { number, story, report, startedAt } = turn;
+  const end = isShuttingDown(turn.signal) ? shutdownEnd(report.end) : report.end;
+  const { verdict, prdKey, undelivered, ...left } = await findOut(tools, session, turn);
+  const known = knownUsage(report.usage);
+  const { refusal, hopeless, ...judgement } = judge({
+    end,
+    story,
+    claims: verdict.claims,
+    broke: verdict.broke,
+    prdChange: prdKey,
+    change: left.change,
+    tokens: known && tokensOf(known),
+    toolRuns: report.toolRuns?.length,
+    workedBefore: turn.workedBefore,
+    now: clock.now(),
+    refusedBefore: turn.refusedBefore ?? 0,
+    refusedMs: report.refusedMs,
+  });
+  const blocked = end.kind === "finished" ? blockedWords(end.text) : undefined;
+  const failure = refusal?.free ? turn.failureBefore : failureOf(judgement, verdict);
+  const ofPrd = prdKey && judgement.outcome !== "advanced" ? `prd: ${prdKey}` : undefined;
+  const failureKey = verdict.failureKey ?? ofPrd;
+  const told = {
+    commits: left.change?.commits,
+    filesChanged: left.change?.files.length,
+    usage: known,
+    durationMs: clock.monotonic() - startedAt,
+  };
+  await recorder.write((store) =>
+    store.endIteration(session.lease, {
+      number,
+      ...judgement,
+      ...verdict,
+      ...told,
+      failure,
+      failureKey,
+      blocked,
+      refusal,
+      abortConfirmed: "confirmed" in report.end ? report.end.confirmed : undefined,
+      headAfter: left.after?.head,
+    })
+  );
+  tellVerdict(verdict, emit);
+  emit({
+    type: "iteration_ended",
+    number,
+    ...judgement,
+    ...told,
+    commits: told.commits ?? null,
+    filesChanged: told.filesChanged ?? null,
+    usage: told.usage ?? null,
+  });
+  return {
+    ...{ outcome: judgement.outcome, detail: judgement.detail, failureKey, blocked },
+    outOf: end.kind === "timeout" && end.limit === "session" ? end.why : undefined,
+    server: end.kind === "interrupted" || end.kind === "lost" ? end.server : undefined,
+    refusal,
+    hopeless,
+    failure,
+    undelivered,
+  };
+}
+
+/** Looks at what the turn left, judges it, and brings what holds to where it belongs. */
+async function findOut(
+  tools: LoopTools,
+  session: SessionContext,
+  turn: IterationTurn,
+): Promise<Found> {
+  const { delivery } = session;
+  const left = await whatIsLeft(tools, session, turn);
+  await delivery.turnEnded({ before: turn.before, after: left.after });
+  const { prdKey, undelivered, ...verdict } = await verdictOn(tools, session, { turn, left });
+  const hasHeld = verdict.claims.some(({ held }) => held);
+  // What was committed for it is part of what came of it.
+  const { after, change } = hasHeld ? await whatIsLeft(tools, session, turn) : left;
+  const { troubles, left: uncommitted, done } = await delivery.look(after);
+  const said = new Set(verdict.notes.map(({ text }) => text));
+  const texts = [...done, ...troubles, ...uncommitted].filter((text) => !said.has(text));
+  const notes = [...verdict.notes, ...texts.map((text) => ({ about: "git", text }) as const)];
+  return {
+    after,
+    change,
+    verdict: { ...verdict, notes },
+    prdKey,
+    undelivered: undelivered ?? (troubles.join("; ") || undefined),
+  };
+}
+
+async function whatIsLeft(
+  { tree }: LoopTools,
+  { task }: SessionContext,
+  { before }: IterationTurn,
+): Promise<Left> {
+  const { projectRoot } = task;
+  const after = await tree.state(projectRoot, before);
+  const ignore = ownPlaces(task);
+  const change = before && after && await tree.change(projectRoot, { before, after, ignore });
+  return { after, change };
+}
+
+/** What the turn left is worth, once the PRD is put right. */
+async function verdictOn(
+  tools: LoopTools,
+  session: SessionContext,
+  { turn, left }: { turn: IterationTurn; left: Left },
+): Promise<Verdict & { prdKey?: string; undelivered?: string }> {
+  const { number, agenda, signal, before, report } = turn;
+  let undelivered: string | undefined;
+  const reconciled = await reconcile(tools, session, turn);
+  const refused = refusedWords(report.toolRuns ?? [], session.task.projectRoot);
+  const verdict = await session.verification.judgeTurn({
+    iteration: number,
+    agenda,
+    before: agenda.stories,
+    after: reconciled.stories,
+    tree: left.after,
+    async deliver(stories) {
+      return undelivered = await session.delivery.deliver(stories);
+    },
+    found: [
+      ...reconciled.words ? [{ about: "prd", text: reconciled.words } as const] : [],
+      // Given up for a stop, git has said nothing.
+      ...signal.aborted && !left.after ? [] : gitNotes({ before, ...left }),
+      ...refused ? [{ about: "refused", text: refused } as const] : [],
+    ],
+  }, signal);
+  return { ...verdict, prdKey: reconciled.key, undelivered };
+}
+
+const HISTORY_GONE = "git cannot say what this turn changed: its history was rewritten, the " +
+  "repository replaced by another one, or it does not answer";
+
+/** Work goes where the agent went: only what is in the tree counts, as far as git can tell. */
+function gitNotes(
+  { before, after, change }: { before?: TreeState; after?: TreeState; change?: TreeChange },
+): Note[] {
+  if (!before) return [];
+  if (!after) {
+    return [{ about: "git", text: NO_ANSWER }];
+  }
+  if (!change) return [{ about: "git", text: HISTORY_GONE }];
+  if (before.branch === after.branch) return [];
+  const [from, to] = [before, after].map(({ branch }) =>
+    branch === undefined ? "no branch" : `the branch \`${plain(branch, 80)}\``
+  );
+  return [{ about: "git", text: `the agent went from ${from} to ${to}` }];
+}
+
+/** A turn that nobody stopped: its worker had to go. */
+function shutdownEnd(end: TurnReport["end"]): TurnReport["end"] {
+  if (end.kind !== "stopped") return end;
+  const why = "the worker had to end in mid-turn";
+  return { kind: "interrupted", why: end.confirmed ? why : `${why}; ${UNCONFIRMED}` };
+}
+
+/**
+ * The PRD put right, as soon as there is room for it. When the file system refuses that otherwise,
+ * the next reading of the PRD says so.
+ */
+async function reconcile(
+  { clock, recorder }: LoopTools,
+  { backlog, lease }: SessionContext,
+  { number, agenda, report }: IterationTurn,
+): Promise<Reconciled> {
+  const at = { sessionId: lease.sessionId, iteration: number, now: clock.now() };
+  try {
+    return await recorder.write(() => backlog.reconcile(report, at));
+  } catch (error) {
+    if (!(error instanceof RalphError)) throw error;
+    return { stories: agenda.stories, words: error.message };
+  }
+}
+
+/** A claim that was taken back says all; otherwise the outcome is part of what there is to tell. */
+function failureOf(
+  { outcome, detail }: Pick<Ended, "outcome" | "detail">,
+  { failure, failureKey }: Verdict,
+): string | undefined {
+  if (outcome === "advanced" || failureKey !== undefined) return failure;
+  return [detail, failure].filter((one) => one !== undefined).join("\n\n");
+}
+
+/** Tells what the loop found out. */
+export function tellVerdict(
+  { gates, claims, notes }: Pick<Verdict, "gates" | "claims" | "notes">,
+  emit: Emit,
+): void {
+  for (const { gate, passed, why, durationMs } of gates) {
+    emit({ type: "gate", name: gate, passed, why, durationMs });
+  }
+  for (const note of notes) emit({ type: "note", ...note });
+  for (const { storyId, held, why } of claims) emit({ type: "claim", story: storyId, held, why });
+}

@@ -1,0 +1,366 @@
+/**
+ * The worker's work: it goes round the loop until `decide.ts` says that it is over, and records the
+ * end.
+ */
+import type { Delivered } from "./iteration/delivery.ts";
+import { linkedController } from "../abort_signal.ts";
+import { RalphError } from "../error.ts";
+import { OpenCodeError } from "../opencode/error.ts";
+import { StoreError } from "../store/database.ts";
+import type { Lease, Outcome, SessionEnd } from "../store/model.ts";
+import { LostSession } from "../store/store.ts";
+import type { Agenda } from "../task/agenda.ts";
+import type { Task } from "../task/task_files.ts";
+import { shellWord } from "../terminal/shell_word.ts";
+import type { Proof } from "../verify/verification.ts";
+import { type Activity, activityOf, activityTeller } from "./activity.ts";
+import type { Ended, LoopTools, SessionContext } from "./context.ts";
+import { type Action, nextAction, type Past, type Snapshot } from "./decide.ts";
+import { tellVerdict } from "./iteration/finish.ts";
+import { runIteration } from "./iteration/iteration.ts";
+import type { Spent } from "./limits.ts";
+import { refusalsInRow, refusedMs } from "./provider/backoff.ts";
+import { waitForProvider } from "./provider/wait.ts";
+import { watchLease } from "./recorder.ts";
+import { editingAgent } from "./server/editing_agent.ts";
+import { createReadiness, type Readiness } from "./server/readiness.ts";
+import type { Begun } from "./session/begin.ts";
+import { meter } from "./session/meter.ts";
+import { recoverIteration } from "./session/recover.ts";
+import { Crash, isShuttingDown, throwCrash } from "./shutdown.ts";
+import { priceList } from "./turn/price_list.ts";
+import type { Prices } from "./turn/usage.ts";
+
+export type { SessionEnd };
+
+export interface LoopOrder extends SessionContext {
+  begun: Pick<Begun, "past" | "failure" | "underWay" | "ranBeforeMs">;
+  /** Whether a person asked for a pause after the iteration. */
+  checkpointAsked: () => boolean;
+}
+
+/**
+ * Runs the loop to its end and records it. Aborting `signal` stops it: the turn is aborted on the
+ * server first; when that was for a `Crash`, its error is thrown then. Throws `LostSession` when
+ * another worker took the session over, and `StoreError` when nothing can be recorded any more.
+ * Anything else that it throws is a bug, not recorded yet.
+ */
+export async function runLoop(
+  tools: LoopTools,
+  order: LoopOrder,
+  signal: AbortSignal,
+): Promise<SessionEnd> {
+  const { store, recorder, clock, emit } = tools;
+  const startedAt = clock.monotonic();
+  let end: SessionEnd;
+  const held = holdLease(tools, order.lease, signal);
+  const rounds = new Rounds(tools, order, held.signal);
+  try {
+    end = await rounds.go();
+  } catch (error) {
+    if (error instanceof LostSession || error instanceof StoreError) throw error;
+    end = endOf(error);
+  } finally {
+    held.release();
+  }
+  if (held.lost) throw held.lost;
+  throwCrash(signal);
+  if (!signal.aborted) await tellLeft(tools, order.task);
+  await recorder.write((store) => store.endSession(order.lease, end));
+  const { sessionId } = order.lease;
+  const { usage, complete } = store.usage(sessionId);
+  const { gates, claims } = store.findings(sessionId);
+  emit({
+    type: "session_ended",
+    session: sessionId,
+    task: order.task.name,
+    ...end,
+    iterations: store.session(sessionId)?.iterations ?? 0,
+    usage: complete ? usage : null,
+    durationMs: clock.monotonic() - startedAt,
+    gates: [...new Map(gates.map(({ gate, passed }) => [gate, { name: gate, passed }])).values()],
+    left: rounds.left,
+    claimsTakenBack: claims.filter(({ held }) => held === false).length,
+  });
+  return end;
+}
+
+/** Names what commands of agents have left running: only a person ends it. */
+async function tellLeft({ leftRunning, emit }: LoopTools, task: Task): Promise<void> {
+  const left = await leftRunning(task.projectRoot);
+  if (left?.length === 0) return;
+  const text = left === undefined
+    ? "what commands of agents have left running is not known: the look did not end in time"
+    : `commands of agents have left running: ${left.join("; ")}: ` +
+      `\`ralph stop ${shellWord(task.name)} --all\` ends that`;
+  emit({ type: "warning", text });
+}
+
+/** A signal that aborts with `signal`, and when the session is lost: then `lost` says why. */
+function holdLease({ store, clock }: LoopTools, lease: Lease, signal: AbortSignal) {
+  const stop = linkedController(signal);
+  const stopWatching = watchLease({
+    store,
+    lease,
+    clock,
+    onLost(error) {
+      held.lost = error;
+      stop.abort(new Crash(error));
+    },
+  });
+  const held: { signal: AbortSignal; lost?: unknown; release: () => void } = {
+    signal: stop.signal,
+    release() {
+      stopWatching();
+      stop.unlink();
+    },
+  };
+  return held;
+}
+
+/** The rounds of one worker, and what it remembers from one to the next. */
+class Rounds {
+  readonly #tools: LoopTools;
+  readonly #order: LoopOrder;
+  readonly #signal: AbortSignal;
+  readonly #server: Readiness;
+  readonly #spent: () => Spent;
+  readonly #prices: () => Promise<Prices>;
+  readonly #agent: () => Promise<string | undefined>;
+  readonly #tell: (activity: Activity) => void;
+  readonly #past: Past[];
+  /** What the last iteration left for the next prompt. */
+  #failure?: string;
+  /** What the last run of all gates showed, when nothing was done since. */
+  #proof?: Proof;
+  /** The provider refused the last iteration, and that was waited out. */
+  #waited = false;
+  /** All gates ran in this session before its first turn. */
+  #looked: boolean;
+  /** What is in no commit at the end, or keeps the work from the task's branch. */
+  left: readonly string[] = [];
+
+  constructor(tools: LoopTools, order: LoopOrder, signal: AbortSignal) {
+    this.#tools = tools;
+    this.#order = order;
+    this.#signal = signal;
+    this.#server = createReadiness(tools, order);
+    this.#spent = meter(tools, order);
+    this.#prices = priceList(tools, signal);
+    this.#agent = editingAgent(tools, order.settings, signal);
+    this.#tell = activityTeller(tools, order.lease);
+    this.#past = [...order.begun.past];
+    this.#failure = order.begun.failure;
+    this.#looked = this.#past.length > 0 || order.begun.underWay !== undefined ||
+      tools.store.findings(order.lease.sessionId).gates.length > 0;
+  }
+
+  /** Goes round until it is over. */
+  async go(): Promise<SessionEnd> {
+    const { recorder } = this.#tools;
+    const { backlog, verification } = this.#order;
+    await this.#recover();
+    for (;;) {
+      const agenda = await recorder.write(() => backlog.read());
+      await recorder.write(() => verification.prepare(agenda));
+      const action = this.#next(agenda);
+      if (action.kind === "iterate" && !this.#looked) {
+        const hopeless = await this.#baseline(agenda);
+        if (hopeless) return hopeless;
+        continue;
+      }
+      switch (action.kind) {
+        case "end": {
+          const { status, reason, detail } = action;
+          await this.#lookBack();
+          return { status, reason, detail };
+        }
+        case "prove":
+          await this.#prove(agenda);
+          break;
+        case "wait":
+          await this.#wait(agenda, action);
+          break;
+        case "iterate":
+          await this.#iterate(agenda, action);
+          break;
+      }
+    }
+  }
+
+  #next({ stories, leftOut }: Agenda): Action {
+    return nextAction({
+      request: requestOf(this.#order, this.#signal),
+      stories,
+      leftOut,
+      past: this.#past,
+      limits: this.#order.settings.limits,
+      spent: this.#spent(),
+      proof: this.#proof,
+      waited: this.#waited,
+    });
+  }
+
+  #add(ended: Ended): void {
+    this.#past.push(ended);
+    this.#failure = ended.failure;
+    this.#proof = undefined;
+    this.#waited = false;
+  }
+
+  /** What the worker before left under way. */
+  async #recover(): Promise<void> {
+    const { underWay: iteration } = this.#order.begun;
+    if (!iteration) return;
+    const left = {
+      iteration,
+      prices: this.#prices,
+      spent: this.#spent(),
+      signal: this.#signal,
+    };
+    this.#add(await recoverIteration(this.#tools, this.#order, left));
+  }
+
+  /** Runs all gates once before the first turn. Hands back an end where no work can help. */
+  async #baseline(agenda: Agenda): Promise<SessionEnd | undefined> {
+    const { recorder, emit } = this.#tools;
+    const { lease, verification } = this.#order;
+    this.#looked = true;
+    const run = await verification.baseline(agenda, this.#signal);
+    if (!run || run.gates.length === 0) return undefined;
+    await recorder.write((store) =>
+      store.recordFinalRun(lease, { ...run, iteration: 0, takenBack: [] })
+    );
+    tellVerdict({ ...run, claims: [] }, emit);
+    for (const text of run.warnings) emit({ type: "warning", text });
+    if (run.hopeless === undefined) return undefined;
+    return { status: "stopped", reason: "gates_fail", detail: run.hopeless };
+  }
+
+  /** All stories are said to be done: runs all gates, and records what came of it. */
+  async #prove(agenda: Agenda): Promise<void> {
+    const { recorder, emit } = this.#tools;
+    const { lease, verification } = this.#order;
+    const iteration = this.#past.length;
+    const notDelivered = await this.#deliver(agenda);
+    if (notDelivered !== undefined) {
+      const why = `the work is not on the task's branch: ${notDelivered}`;
+      this.#proof = { kind: "not_delivered", why };
+      return;
+    }
+    const run = await verification.prove(agenda, {
+      iterated: iteration > 0,
+      disturbed: iteration > 0 && await this.#server.endOthers(),
+      signal: this.#signal,
+    });
+    this.#proof = run?.proof;
+    if (!run) return;
+    await recorder.write((store) => store.recordFinalRun(lease, { ...run, iteration }));
+    const claims = run.takenBack.map((one) => ({ ...one, held: false }));
+    tellVerdict({ gates: run.gates, notes: run.notes, claims }, emit);
+    if (run.failure === undefined) return;
+    this.#failure = run.failure;
+    const last = this.#past.pop();
+    if (last) {
+      this.#past.push({ ...last, failureKey: run.failureKey, undelivered: run.undelivered });
+    }
+  }
+
+  /**
+   * Commits what is left of a claim that was not judged, as in a turn that was stopped. Returns why
+   * the work is not where it belongs; undefined when it is.
+   */
+  async #deliver({ stories }: Agenda): Promise<string | undefined> {
+    const why = await this.#order.delivery.deliver(stories.slice(-1));
+    const { troubles, mixed } = await this.#lookBack();
+    return troubles.length > 0 ? troubles.join("; ") : why ?? mixed;
+  }
+
+  /**
+   * Finds out what is not delivered, and records what is not on record yet. Hands back what keeps the
+   * work from where it belongs.
+   */
+  async #lookBack(): Promise<Pick<Delivered, "troubles" | "mixed">> {
+    const { recorder, store, tree, emit } = this.#tools;
+    const { lease, task, delivery } = this.#order;
+    const iteration = this.#past.length;
+    const { troubles, left, mixed, done } = await delivery.look(
+      await tree.state(task.projectRoot),
+    );
+    this.left = [...troubles, ...left];
+    const known = new Set(
+      store.findings(lease.sessionId).notes.filter((note) => note.iteration === iteration)
+        .map(({ text }) => text),
+    );
+    const notes = [...done, ...this.left].filter((text) => !known.has(text))
+      .map((text) => ({ about: "git", text }) as const);
+    if (notes.length > 0) {
+      await recorder.write((store) => store.recordNotes(lease, { iteration, notes }));
+    }
+    for (const note of notes) emit({ type: "note", ...note });
+    return { troubles, mixed };
+  }
+
+  /** The provider takes no requests for now. */
+  async #wait(agenda: Agenda, action: Extract<Action, { kind: "wait" }>): Promise<void> {
+    const { clock } = this.#tools;
+    const { until, why: message, attempt } = action;
+    this.#tell(activityOf({ type: "retry", message, nextAt: until, attempt }, clock.now()));
+    await waitForProvider({
+      clock,
+      until,
+      limitMs: this.#order.settings.limits.rateLimitMs,
+      isOver: () => this.#next(agenda).kind !== "wait",
+      signal: this.#signal,
+    });
+    this.#waited = true;
+  }
+
+  async #iterate(agenda: Agenda, action: Extract<Action, { kind: "iterate" }>): Promise<void> {
+    const signal = this.#signal;
+    const past = this.#past;
+    const ready = await this.#server.ready({
+      leftMs: (this.#order.settings.limits.durationMs ?? Infinity) - this.#spent().durationMs,
+      lostTurn: past.at(-1)?.server === "lost_turn",
+      isOver: () => this.#next(agenda).kind !== "iterate",
+      signal,
+    });
+    // Much may have changed while it waited.
+    if (!ready) return;
+    const [prices, agent] = await Promise.all([this.#prices(), this.#agent()]);
+    if (signal.aborted) return;
+    const order = {
+      ...this.#order,
+      ...action,
+      agenda,
+      prices,
+      agent,
+      spent: this.#spent(),
+      failure: this.#failure,
+      refusedBefore: refusalsInRow(past),
+      refusedMs: refusedMs(past),
+      workedBefore: past.some(({ outcome }) => SHOWS_WORK.includes(outcome)),
+    };
+    this.#add(await runIteration(this.#tools, order, signal));
+  }
+}
+
+/** What only an agent that calls tools comes to. */
+const SHOWS_WORK: readonly Outcome[] = ["advanced", "worked", "broke"];
+
+function requestOf({ checkpointAsked }: LoopOrder, signal: AbortSignal): Snapshot["request"] {
+  if (isShuttingDown(signal)) return "shutdown";
+  if (signal.aborted) return "stop";
+  return checkpointAsked() ? "checkpoint" : undefined;
+}
+
+/** A session whose loop cannot go on has failed, and says why. Throws what nobody expected. */
+function endOf(error: unknown): SessionEnd {
+  if (error instanceof OpenCodeError) {
+    return { status: "failed", reason: "server_unreachable", detail: error.message };
+  }
+  if (error instanceof RalphError) {
+    return { status: "failed", reason: "task_unreadable", detail: error.message };
+  }
+  throw error;
+}

@@ -1,0 +1,42 @@
+/** What the server knows of the turn of an iteration that was under way when its worker died. */
+import type { OpenCode } from "../../opencode/client.ts";
+import { OpenCodeError } from "../../opencode/error.ts";
+import { createSessionTree } from "../turn/session_tree.ts";
+import type { Iteration } from "../../store/model.ts";
+import type { Found } from "./recovery_policy.ts";
+
+/** The clocks of server and database are the same: this is for rounding. */
+const CLOCK_MS = 1_000;
+
+/** Asks once. Throws `OpenCodeError`: see `unanswered`. */
+export async function findTurn(client: OpenCode, iteration: Iteration): Promise<Found> {
+  try {
+    const sessionId = iteration.openCodeSessionId ?? await idByTitle(client, iteration);
+    if (sessionId === undefined || !await client.session(sessionId)) return { kind: "missing" };
+    const tree = createSessionTree(client, sessionId);
+    const [{ ours }, messages] = await Promise.all([
+      client.busy().then((busy) => tree.sort(busy.keys())),
+      client.messages(sessionId, { limit: 1 }),
+    ]);
+    return { kind: "there", sessionId, busy: ours.length > 0, last: messages.at(-1) };
+  } catch (error) {
+    if (error instanceof OpenCodeError && error.kind === "not_found") return { kind: "missing" };
+    throw error;
+  }
+}
+
+/** What is known when the server did not tell. Throws what is no `OpenCodeError`. */
+export function unanswered(error: unknown): Found {
+  if (!(error instanceof OpenCodeError)) throw error;
+  return { kind: "unknown", why: error.message };
+}
+
+/** Titles are unique in one database; another one may have given the same before. */
+async function idByTitle(
+  client: OpenCode,
+  { openCodeTitle, startedAt }: Iteration,
+): Promise<string | undefined> {
+  const since = Date.parse(startedAt) - CLOCK_MS;
+  const sessions = await client.sessions();
+  return sessions.find(({ title, createdAt }) => title === openCodeTitle && createdAt >= since)?.id;
+}

@@ -1,0 +1,233 @@
+/**
+ * What became of a turn, decided from the server's state alone: no event, absent status or reply to
+ * a prompt proves an end; a finished message of the agent does.
+ */
+
+import type { AgentError, Busy, Message, TurnRecord } from "../../opencode/model.ts";
+import { plain } from "../../terminal/plain.ts";
+import { timeWords } from "../activity.ts";
+import { inWords, type Spent, type TurnLimits } from "../limits.ts";
+import { isOutOfCredit } from "../provider/error_class.ts";
+
+/** The server's state, read at one moment. */
+export interface Snapshot {
+  /** Absent: it and its sub-agents are idle, or it has not started yet. */
+  readonly busy?: Busy;
+  /** The newest message of the OpenCode session. */
+  readonly last?: Message;
+  /** What the server has written down of the turn's end, where its messages do not show one. */
+  readonly record?: TurnRecord;
+}
+
+/** What the turn remembers beside the snapshot. Durations in milliseconds. */
+export interface TurnProgress {
+  /** How long the agent has worked. */
+  readonly workedMs: number;
+  /** How long nothing was seen of the agent, and no tool ran, while it was said to work. */
+  readonly quietMs: number;
+  /** How long the provider has been refusing. */
+  readonly retriedMs: number;
+  /** How long the server has listed all as idle whenever it answered, up to now. */
+  readonly stillMs: number;
+  /** How long nothing but commands in the background was at work, up to now. */
+  readonly jobMs: number;
+  /** How long nothing was seen of a sub-agent or a command in the background; infinite without. */
+  readonly childQuietMs: number;
+  /** The server announced that the session is idle. */
+  readonly sawIdle: boolean;
+  /** The first error that the server announced. Some are followed by a good end. */
+  readonly error?: AgentError;
+  /** The server was gone for a while. */
+  readonly serverWasGone: boolean;
+  /** The event stream broke, as it does at a restart that is too short to be seen otherwise. */
+  readonly streamBroke: boolean;
+  readonly modelCalls: number;
+  /** How often a conversation was shortened, since it had grown too long for the model. */
+  readonly compactions: number;
+  /** Of one conversation, in a row, up to now. */
+  readonly unknownFinishes: number;
+  /** What was seen to be used since the turn began, sub-agents included. */
+  readonly spent: Spent;
+}
+
+/** Which limit ended a turn. */
+export type ExceededLimit =
+  | "turn"
+  | "silence"
+  /** OpenCode's next try comes too late; the provider may be back sooner. */
+  | "retries"
+  /** The provider itself wants something that waiting does not give. */
+  | "provider"
+  | "model_calls"
+  | "compactions"
+  | "unknown_finishes"
+  /** Of the whole session. */
+  | "session";
+
+type Verdict =
+  | { kind: "running" }
+  /** Idle, but no end is proved yet: look again soon. */
+  | { kind: "finishing" }
+  | Ending;
+
+export type Ending =
+  | { kind: "finished"; last: Message }
+  | { kind: "interrupted"; why: string }
+  /** `said`: the server's words for it. */
+  | { kind: "lost"; why: string; said?: string }
+  | Exceeded;
+
+interface Exceeded {
+  kind: "timeout";
+  limit: ExceededLimit;
+  why: string;
+}
+
+/**
+ * How long after the last sign of a sub-agent a finished message is no end yet. A sub-agent that ends
+ * in the background is told to the agent, which the server wakes up for it: 1.18.33 does both at once
+ * when it ended well, 0.6 s after it was idle when it failed (measured), and a plugin when it sees it.
+ * OpenCode 2 begins a turn 0.2 s after a command in the background has ended (measured).
+ */
+const WAKE_MS = 5_000;
+
+/**
+ * How long a command in the background may outlive its agent's turn, which its end would wake up: it
+ * may be tests that the agent waits for. One that never ends, such as a web server, is then ended.
+ */
+const JOB_MS = 3 * 60_000;
+
+/** Whether `message` ends a turn. Interrupted ones stay without both forever. */
+export function isFinished(message: Message): boolean {
+  return message.role === "assistant" &&
+    (message.completedAt !== undefined || message.error !== undefined);
+}
+
+/** What a snapshot means. `now` is wall time, since the server's retry times are. */
+export function assess(
+  snapshot: Snapshot,
+  { progress, limits, now }: { progress: TurnProgress; limits: TurnLimits; now: number },
+): Verdict {
+  const { busy, last, record } = snapshot;
+  const jobIsLate = progress.jobMs >= JOB_MS || progress.workedMs > limits.turnMs;
+  if (busy !== undefined && !(busy.type === "job" && jobIsLate)) {
+    return assessWork(busy, { progress, limits, now });
+  }
+  if (last && isFinished(last)) {
+    const mayWake = !busy && progress.childQuietMs < WAKE_MS;
+    return mayWake ? { kind: "finishing" } : { kind: "finished", last };
+  }
+
+  const gone = progress.serverWasGone
+    ? "the server went away"
+    : progress.streamBroke
+    ? "the server was restarted, as the end of its event stream shows,"
+    : undefined;
+  if (record?.outcome === "failed" && last?.role !== "assistant") {
+    return loss(record.error ?? progress.error);
+  }
+  if (record?.outcome === "interrupted") {
+    const why = gone ? `${gone} while the agent worked` : "the agent was interrupted";
+    return { kind: "interrupted", why };
+  }
+  if (last?.role === "assistant") {
+    if (progress.stillMs < limits.finishMs) return { kind: "finishing" };
+    const why = gone
+      ? `${gone} while the agent worked`
+      : "the agent stopped in the middle of a message";
+    return { kind: "interrupted", why };
+  }
+  const ended = progress.sawIdle || progress.error !== undefined;
+  if (progress.stillMs < (ended ? limits.finishMs : limits.startMs)) return { kind: "finishing" };
+  if (gone && progress.error === undefined) {
+    return { kind: "interrupted", why: `${gone} before the agent answered` };
+  }
+  if (progress.modelCalls > 0 && progress.error === undefined) {
+    return { kind: "interrupted", why: "the agent was told to go on, and did not" };
+  }
+  return loss(progress.error);
+}
+
+function assessWork(
+  busy: Busy,
+  { progress, limits, now }: { progress: TurnProgress; limits: TurnLimits; now: number },
+): Verdict {
+  const runaway = runsAway(progress, limits);
+  if (runaway) return runaway;
+  if (busy.type === "job") return { kind: "running" };
+  if (busy.type === "retry") {
+    const said = plain(busy.message, 200);
+    if (isOutOfCredit(busy.message)) {
+      return exceeded("provider", `the provider wants to be paid first: ${said}`);
+    }
+    const waitMs = Math.max(0, busy.nextAt - now);
+    if (progress.retriedMs + waitMs <= limits.retryMs) return { kind: "running" };
+    // 1.1.53 doubles its waits without end (measured): then it is no wish of the provider.
+    const limit = waitMs > limits.retryMs && progress.retriedMs < waitMs / 2
+      ? "provider"
+      : "retries";
+    const at = timeWords(busy.nextAt, now);
+    return exceeded(
+      limit,
+      `the provider was to be asked again at ${at}, which is too late: ${said}`,
+    );
+  }
+  if (progress.workedMs > limits.turnMs) {
+    return exceeded("turn", `the turn took longer than ${inWords(limits.turnMs)}`);
+  }
+  if (progress.quietMs > limits.silenceMs) {
+    return exceeded("silence", `nothing was heard of the agent for ${inWords(limits.silenceMs)}`);
+  }
+  return { kind: "running" };
+}
+
+/** Of a turn that uses more than it may: that can end it between two looks. */
+export function runsAway(progress: TurnProgress, limits: TurnLimits): Exceeded | undefined {
+  const { unknownFinishes, modelCalls, compactions } = progress;
+  if (unknownFinishes >= limits.unknownFinishes) {
+    return exceeded("unknown_finishes", `the model broke off ${unknownFinishes} times in a row`);
+  }
+  if (compactions > limits.compactions) {
+    const why = `the conversation was shortened more than ${limits.compactions} times`;
+    return exceeded("compactions", why);
+  }
+  if (modelCalls > limits.modelCalls) {
+    return exceeded("model_calls", `the turn made more than ${limits.modelCalls} model calls`);
+  }
+  const spentUp = sessionLimitReached(progress.spent, limits.left);
+  return spentUp === undefined ? undefined : exceeded("session", spentUp);
+}
+
+function exceeded(limit: ExceededLimit, why: string): Exceeded {
+  return { kind: "timeout", limit, why };
+}
+
+/** Which of the session's limits is reached, in words; undefined when none is. */
+function sessionLimitReached(spent: Spent, left: Partial<Spent> = {}): string | undefined {
+  const { costUsd = Infinity, tokens = Infinity, durationMs = Infinity } = left;
+  if (spent.costUsd >= costUsd) return "the session's limit on cost was reached";
+  if (spent.tokens >= tokens) return "the session's limit on tokens was reached";
+  if (spent.durationMs >= durationMs) return "the session's limit on time was reached";
+  return undefined;
+}
+
+function loss(error: AgentError | undefined): Ending {
+  if (error === undefined) {
+    return { kind: "lost", why: "the server took the prompt and never started the agent" };
+  }
+  const said = plain(error.message || error.name, 200);
+  return { kind: "lost", why: `the agent did not start: ${said}`, said };
+}
+
+/** How long to wait before the next look, in milliseconds, unless an event comes first. */
+export function nextLookMs(
+  verdict: Verdict,
+  progress: Pick<TurnProgress, "stillMs" | "sawIdle">,
+): number {
+  if (verdict.kind !== "finishing" || !progress.sawIdle) return TICK_MS;
+  if (progress.stillMs < 200) return 20;
+  return progress.stillMs < 1_000 ? 100 : 500;
+}
+
+/** How often a turn is looked at when no event asks for it. */
+export const TICK_MS = 2_000;

@@ -1,0 +1,129 @@
+/**
+ * One client for either generation of OpenCode. Which one answers is told by the shape of what it
+ * says of itself, never by a status: each answers paths of the other with a page of HTML. It is asked
+ * again when a connection broke, since people update a server where it is.
+ */
+import type { Health, OpenCode } from "./client.ts";
+import { OpenCodeError } from "./error.ts";
+import { createHttp, type Http, type HttpOptions } from "./http.ts";
+import { createV1 } from "./v1/client.ts";
+import { createV2, earlyHealth } from "./v2/client.ts";
+import { majorOf } from "./versions.ts";
+
+export type ClientOptions = HttpOptions;
+
+/** Those that go to the client of the generation that answers. */
+const REQUESTS = [
+  "createSession",
+  "session",
+  "sessions",
+  "deleteSession",
+  "prompt",
+  "busy",
+  "messages",
+  "children",
+  "turnRecord",
+  "abort",
+  "permissions",
+  "questions",
+  "replyPermission",
+  "answerQuestion",
+  "agents",
+  "agentChoice",
+  "models",
+  "modelsWithoutTools",
+  "prices",
+  "providers",
+  "configuredModel",
+  "denials",
+  "eventStream",
+] as const satisfies readonly (keyof OpenCode)[];
+type Requests = Pick<OpenCode, typeof REQUESTS[number]>;
+
+/** A request that comes while a server starts may never be answered (both generations, measured). */
+const SECOND_TRY_MS = 4_000;
+
+/** What ralph asks of one server, for one project. */
+export function createClient(options: ClientOptions): OpenCode {
+  let known: OpenCode | undefined;
+  let asking: Promise<Health> | undefined;
+  const forget = () => void (known = undefined);
+  const http = createHttp(options, forget);
+  const clients = { 1: createV1(http), 2: createV2(http, options.clock) };
+
+  /** Whoever asks meanwhile gets the same answer. */
+  function find(options?: { timeoutMs?: number }): Promise<Health> {
+    return asking ??= identify(http, clients, options).then((found) => {
+      known = clients[found.generation];
+      return found;
+    }).finally(() => asking = undefined);
+  }
+
+  async function health(options?: { timeoutMs?: number }): Promise<Health> {
+    try {
+      return await (known?.health(options) ?? find(options));
+    } catch (error) {
+      if (!known || !isOfAnother(error)) throw error;
+      return await find(options);
+    }
+  }
+
+  async function client(): Promise<OpenCode> {
+    if (known) return known;
+    const found = await find().catch((error) => {
+      const isLate = error instanceof OpenCodeError && error.problem === "timeout";
+      if (!isLate) throw error;
+      return find({ timeoutMs: SECOND_TRY_MS });
+    });
+    return clients[found.generation];
+  }
+
+  const requests = REQUESTS.map((name) => [
+    name,
+    async (...args: unknown[]) => {
+      const request = (await client())[name] as (...args: unknown[]) => Promise<unknown>;
+      try {
+        return await request(...args);
+      } catch (error) {
+        if (isOfAnother(error)) forget();
+        throw error;
+      }
+    },
+  ]);
+  return { url: http.url, directory: http.directory, health, ...toRequests(requests) };
+}
+
+const toRequests = (pairs: unknown[][]) => Object.fromEntries(pairs) as Requests;
+
+/** What a server answers that is not of the generation that was asked. */
+function isOfAnother(error: unknown): boolean {
+  return error instanceof OpenCodeError &&
+    (error.problem === "not_opencode" || error.problem === "malformed");
+}
+
+/**
+ * Asks as OpenCode 1 is asked, and then in the other way: OpenCode 1 would load its own folder, and
+ * 1.1.53 ask the Internet, for a path that it does not know. Throws as OpenCode 1 does where neither
+ * is recognised.
+ */
+async function identify(
+  http: Http,
+  clients: Record<1 | 2, OpenCode>,
+  options?: { timeoutMs?: number },
+): Promise<Health> {
+  const [first] = await Promise.allSettled([clients[1].health(options)]);
+  if (first.status === "fulfilled" && (majorOf(first.value.version) ?? 1) < 2) return first.value;
+  if (first.status === "rejected" && !mayBeOther(first.reason)) throw first.reason;
+  const [second] = await Promise.allSettled([clients[2].health(options)]);
+  if (second.status === "fulfilled") return second.value;
+  if (first.status === "fulfilled") return first.value;
+  const isNeither = isOfAnother(first.reason) && isOfAnother(second.reason);
+  const early = isNeither && await earlyHealth(http, options?.timeoutMs);
+  if (early) return early;
+  throw isOfAnother(first.reason) ? second.reason : first.reason;
+}
+
+/** Also one that does not answer: what it is asked may be a page that it has to fetch first. */
+function mayBeOther(error: unknown): boolean {
+  return isOfAnother(error) || error instanceof OpenCodeError && error.problem === "timeout";
+}

@@ -1,0 +1,100 @@
+/** What is written of an iteration. Documented where the store is: `store.ts`. */
+import { insertClaims, insertFindings } from "./finding_writes.ts";
+import { type Columns, insertInto, type Writing } from "./leased_writes.ts";
+import type { AnswerRecord, IterationEnd, Lease, NewIteration, Usage } from "./model.ts";
+
+/** An iteration from before anything is done for it to its outcome. */
+export function iterationWrites(writing: Writing) {
+  const { change, atomically, times, updateSession, updateIteration } = writing;
+  return {
+    beginIteration(lease: Lease, iteration: NewIteration): void {
+      atomically(() => {
+        const now = times.now();
+        const current_story = iteration.storyId;
+        updateSession(lease, { current_story, activity: "prompting", activity_since: now });
+        const columns = {
+          session_id: lease.sessionId,
+          number: iteration.number,
+          story_id: iteration.storyId,
+          story_title: iteration.storyTitle,
+          opencode_title: iteration.openCodeTitle,
+          head_before: iteration.headBefore ?? null,
+          started_at: now,
+        };
+        change(insertInto("iterations", columns), columns);
+      });
+    },
+
+    setOpenCodeSession(lease: Lease, number: number, openCodeSessionId: string): void {
+      atomically(() => {
+        updateSession(lease, { opencode_session_id: openCodeSessionId });
+        updateIteration(lease, number, { opencode_session_id: openCodeSessionId });
+      });
+    },
+
+    setPrompted(lease: Lease, number: number): void {
+      atomically(() => {
+        const now = times.now();
+        updateSession(lease, { activity: "agent working", activity_since: now });
+        updateIteration(lease, number, { prompted_at: now });
+      });
+    },
+
+    addAnswer(lease: Lease, number: number, { asked, answer, at }: AnswerRecord): void {
+      atomically(() => {
+        updateSession(lease, {});
+        change(
+          `INSERT INTO answers (session_id, iteration, position, asked, answer, answered_at)
+            VALUES (@sessionId, @number, (SELECT count(*) FROM answers
+              WHERE session_id = @sessionId AND iteration = @number), @asked, @answer, @at)`,
+          { sessionId: lease.sessionId, number, asked, answer, at: new Date(at).toISOString() },
+        );
+      });
+    },
+
+    endIteration(lease: Lease, end: IterationEnd): void {
+      atomically(() => {
+        const now = times.now();
+        updateSession(lease, { activity: "between iterations", activity_since: now });
+        updateIteration(lease, end.number, { ...endColumns(end), ended_at: now });
+        const { gates = [], claims = [], notes = [] } = end;
+        const at = { sessionId: lease.sessionId, iteration: end.number };
+        insertFindings(writing, at, { gates, notes, final: false });
+        insertClaims(writing, at, claims);
+      });
+    },
+  };
+}
+
+function endColumns(end: IterationEnd): Columns {
+  return {
+    outcome: end.outcome,
+    detail: end.detail ?? null,
+    stories_passed: JSON.stringify(end.storiesPassed),
+    head_after: end.headAfter ?? null,
+    commits: end.commits ?? null,
+    files_changed: end.filesChanged ?? null,
+    ...usageColumns(end.usage),
+    blocked: end.blocked ?? null,
+    failure: end.failure ?? null,
+    failure_key: end.failureKey ?? null,
+    duration_ms: end.durationMs === undefined ? null : Math.round(end.durationMs),
+    retry_at: end.refusal ? new Date(end.refusal.until).toISOString() : null,
+    counts: end.refusal?.free ? 0 : 1,
+    abort_confirmed: end.abortConfirmed === undefined ? null : Number(end.abortConfirmed),
+  };
+}
+
+function usageColumns(usage: Usage | undefined): Columns {
+  return {
+    input_tokens: usage?.inputTokens ?? null,
+    output_tokens: usage?.outputTokens ?? null,
+    reasoning_tokens: usage?.reasoningTokens ?? null,
+    cache_read_tokens: usage?.cacheReadTokens ?? null,
+    cache_write_tokens: usage?.cacheWriteTokens ?? null,
+    cost_usd: usage?.costUsd ?? null,
+    model_calls: usage?.modelCalls ?? null,
+    derived_cost_usd: usage?.derivedCostUsd ?? null,
+    unpriced_calls: usage?.unpricedCalls ?? null,
+  };
+}

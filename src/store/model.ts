@@ -1,0 +1,272 @@
+/** The rows of the store as the rest of the program sees them. Times are RFC 3339, in UTC. */
+
+export const STATUSES = ["running", "checkpointed", "completed", "stopped", "failed"] as const;
+export type Status = typeof STATUSES[number];
+
+/** Why a session is no longer running. */
+export type Reason =
+  | "all_stories_pass"
+  /** The same, but nothing in the work tree shows for it. */
+  | "unproven"
+  /** All stories pass, and a gate does not. */
+  | "gates_fail"
+  /** What was done is not on the task's branch, and cannot be brought there. */
+  | "not_delivered"
+  | "max_iterations"
+  /** The limit on cost, tokens or time. */
+  | "budget"
+  | "blocked_on_human"
+  | "user_stop"
+  | "checkpoint"
+  | "no_progress"
+  | "provider_error"
+  | "server_unreachable"
+  | "worker_died"
+  | "worker_ended"
+  | "task_unreadable"
+  | "internal_error";
+
+/** What came of one iteration. */
+export type Outcome =
+  /** A story passes that did not before. */
+  | "advanced"
+  /** No story more, but the project's files or commits changed. */
+  | "worked"
+  /** Neither. */
+  | "nothing"
+  /** A check that passed before fails now. */
+  | "broke"
+  /** The provider, the agent or the server reported an error. */
+  | "error"
+  /** A limit on the turn was reached, and the turn was aborted. */
+  | "timeout"
+  /** The worker or the server died in mid-turn. */
+  | "interrupted"
+  /** A person stopped it. */
+  | "stopped";
+
+export interface Session {
+  id: number;
+  taskName: string;
+  taskDir: string;
+  projectRoot: string;
+  status: Status;
+  reason: Reason | null;
+  detail: string | null;
+  activity: string | null;
+  activitySince: string | null;
+  currentStory: string | null;
+  /** Iterations begun so far. */
+  iterations: number;
+  /** The number of the last one that may be made: those that do not count are in it. */
+  maxIterations: number | null;
+  model: string | null;
+  agent: string | null;
+  serverUrl: string | null;
+  serverPort: number | null;
+  openCodeSessionId: string | null;
+  workerPid: number | null;
+  workerVersion: string | null;
+  /** The kernel's id of the boot in which the worker began; null where that is not known. */
+  workerBoot: string | null;
+  /** The systemd unit that the worker runs as; null for a detached process. */
+  workerUnit: string | null;
+  /** When the last worker took the session over; null for one of an earlier version. */
+  workerStartedAt: string | null;
+  epoch: number;
+  logPath: string | null;
+  /** What a person answered, for every prompt. */
+  said: string | null;
+  /** A person takes the work as done without evidence. */
+  accepted: boolean;
+  /** What else the predecessor knew, as a JSON object; null for a session of this program. */
+  earlier: string | null;
+  startedAt: string;
+  updatedAt: string;
+  endedAt: string | null;
+}
+
+/** Tokens by kind, each counted once. */
+interface TokenCounts {
+  inputTokens: number;
+  outputTokens: number;
+  reasoningTokens: number;
+  cacheReadTokens: number;
+  cacheWriteTokens: number;
+}
+
+export interface Usage extends TokenCounts {
+  /** As the server quoted it. */
+  costUsd: number;
+  /** Reckoned from the model's prices where the server quoted nothing. */
+  derivedCostUsd: number;
+  modelCalls: number;
+  /** Model calls whose cost nobody knows. */
+  unpricedCalls: number;
+}
+
+/** All tokens of every kind. */
+export function tokensOf(counts: TokenCounts): number {
+  return counts.inputTokens + counts.outputTokens + counts.reasoningTokens +
+    counts.cacheReadTokens + counts.cacheWriteTokens;
+}
+
+export interface Iteration {
+  sessionId: number;
+  number: number;
+  storyId: string | null;
+  storyTitle: string | null;
+  openCodeTitle: string;
+  openCodeSessionId: string | null;
+  outcome: Outcome | null;
+  detail: string | null;
+  storiesPassed: readonly string[];
+  headBefore: string | null;
+  headAfter: string | null;
+  commits: number | null;
+  filesChanged: number | null;
+  /** Null: unknown. */
+  usage: Usage | null;
+  /** What the agent needs of a person, in its words. */
+  blocked: string | null;
+  /** What the next prompt says about it. */
+  failure: string | null;
+  /** Equal for failures that are the same. */
+  failureKey: string | null;
+  /** When the provider that refused may be asked again. */
+  retryAt: string | null;
+  /** False for one that the provider refused before the model answered anything. */
+  counts: boolean;
+  /** False: an agent may still be at work. Null: no abort was needed, or nothing is known. */
+  abortConfirmed: boolean | null;
+  startedAt: string;
+  promptedAt: string | null;
+  /** By a clock that nobody sets, in milliseconds; null when that was not recorded. */
+  durationMs: number | null;
+  endedAt: string | null;
+}
+
+/** The worker that a write comes from: a session, and which of its workers. */
+export interface Lease {
+  sessionId: number;
+  epoch: number;
+}
+
+export interface NewSession {
+  taskName: string;
+  taskDir: string;
+  projectRoot: string;
+}
+
+/** What a worker brings to the session that it starts or continues. */
+export interface WorkerSettings {
+  maxIterations: number;
+  model?: string;
+  agent?: string;
+  serverUrl: string;
+  serverPort: number;
+  workerPid: number;
+  workerVersion: string;
+  /** The kernel's id of this boot; undefined where it has none. */
+  workerBoot?: string;
+  /** The systemd unit that it runs as. */
+  workerUnit?: string;
+  said?: string;
+  accepted: boolean;
+}
+
+/** What a session begins with: JSON texts that the loop writes and reads. */
+export interface SessionStart {
+  settings: string;
+  tree: string | null;
+  /** What else it began with; null for one of an earlier version. */
+  choices: string | null;
+}
+
+/** What one run of a gate showed. */
+export interface GateRecord {
+  gate: string;
+  passed: boolean;
+  why: string;
+  output: string;
+  durationMs: number;
+}
+
+/** A story that an agent said was done; `held` is null when that was not judged. */
+export interface Claim {
+  storyId: string;
+  held: boolean | null;
+  why: string | null;
+}
+
+/** Something that the loop found and that people should know. */
+export interface Note {
+  about: "prd" | "protected" | "tests" | "git" | "refused" | "left";
+  text: string;
+}
+
+/** What the loop found out in a session, each with the iteration that it belongs to. */
+export interface Findings {
+  /** `final`: of the run of all gates at the end. */
+  gates: readonly (GateRecord & { iteration: number; final: boolean })[];
+  claims: readonly (Claim & { iteration: number })[];
+  notes: readonly (Note & { iteration: number })[];
+}
+
+/** An iteration that is about to be made. */
+export interface NewIteration {
+  number: number;
+  storyId: string;
+  storyTitle: string;
+  /** Unique: it finds the OpenCode session whose id was never stored. */
+  openCodeTitle: string;
+  headBefore?: string;
+}
+
+/** What an agent asked and is answered. `at` in epoch milliseconds. */
+export interface AnswerRecord {
+  asked: string;
+  answer: string;
+  at: number;
+}
+
+/** How a session ends. */
+export interface SessionEnd {
+  status: Exclude<Status, "running">;
+  reason: Reason;
+  detail: string;
+}
+
+/** What the run of all gates showed after `iteration`, the last one. */
+export interface FinalRun {
+  iteration: number;
+  gates: readonly GateRecord[];
+  notes: readonly Note[];
+  /** Claims of the session that it took back. */
+  takenBack: readonly { storyId: string; why: string }[];
+  failure?: string;
+  failureKey?: string;
+}
+
+export interface IterationEnd {
+  number: number;
+  outcome: Outcome;
+  detail?: string;
+  storiesPassed: readonly string[];
+  /** By a clock that nobody sets. */
+  durationMs?: number;
+  headAfter?: string;
+  commits?: number;
+  filesChanged?: number;
+  usage?: Usage;
+  blocked?: string;
+  failure?: string;
+  failureKey?: string;
+  /** The provider takes no requests until then (epoch milliseconds); `free`: it costs no iteration. */
+  refusal?: { until: number; free: boolean };
+  /** Whether the turn was seen to end; undefined where no abort was needed. */
+  abortConfirmed?: boolean;
+  gates?: readonly GateRecord[];
+  claims?: readonly Claim[];
+  notes?: readonly Note[];
+}

@@ -1,0 +1,168 @@
+/** What is read of sessions and iterations. Documented where the store is: `store.ts`. */
+import type { Findings, Iteration, Note, Session, SessionStart, Usage } from "./model.ts";
+import { iterationOf, sessionOf, startOf, text, usageOf, words } from "./rows.ts";
+import type { Row, Statements } from "./statements.ts";
+
+const SESSION = `SELECT s.*, (SELECT coalesce(max(i.number), s.iterations_before)
+  FROM iterations AS i WHERE i.session_id = s.id) AS iterations,
+  (SELECT count(*) FROM iterations AS i WHERE i.session_id = s.id AND i.counts = 0) AS free
+  FROM sessions AS s`;
+
+/** One whose status was lost is shown, too. */
+const ENDED = `${SESSION} WHERE s.status IS NOT 'running'`;
+
+/** What an iteration used. SQLite's sum() may overflow, which is an error. */
+const USED = [
+  "input_tokens",
+  "output_tokens",
+  "reasoning_tokens",
+  "cache_read_tokens",
+  "cache_write_tokens",
+  "cost_usd",
+  "derived_cost_usd",
+  "model_calls",
+  "unpriced_calls",
+]
+  .map((column) => `total(${column}) AS ${column}`).join(", ");
+
+/** Sessions. */
+export function sessionReaders({ one, many }: Pick<Statements, "one" | "many">) {
+  const died = new Map<number, string>();
+  const toSession = (row: Row): Session => {
+    const session = sessionOf(row);
+    const detail = died.get(session.id);
+    if (session.status !== "running" || detail === undefined) return session;
+    const end = { status: "failed", reason: "worker_died", detail } as const;
+    return { ...session, ...end, activity: null, activitySince: null };
+  };
+  /** Not sorted by SQLite, which would scan all others instead of using their partial index. */
+  const recordedAsRunning = (): readonly Session[] =>
+    many(`${SESSION} WHERE s.status = 'running'`, {}).map(toSession).sort((a, b) => b.id - a.id);
+
+  return {
+    running: () => recordedAsRunning().filter(({ status }) => status === "running"),
+
+    showAsDied(sessionId: number, detail: string): void {
+      died.set(sessionId, detail);
+    },
+
+    sessions({ limit }: { limit: number }): readonly Session[] {
+      const ended = many(`${ENDED} ORDER BY s.id DESC LIMIT @limit`, { limit });
+      return [...recordedAsRunning(), ...ended.map(toSession)];
+    },
+
+    session(id: number): Session | undefined {
+      const row = one(`${SESSION} WHERE s.id = @id`, { id });
+      return row && toSession(row);
+    },
+
+    lastSession(taskDir: string): Session | undefined {
+      const row = one(`${SESSION} WHERE s.task_dir = @taskDir ORDER BY s.id DESC LIMIT 1`, {
+        taskDir,
+      });
+      return row && toSession(row);
+    },
+
+    lastSessions(): readonly Session[] {
+      return many(
+        `${SESSION} JOIN (SELECT max(id) AS id FROM sessions GROUP BY task_dir, task_name) AS last
+          ON s.id = last.id ORDER BY s.id DESC`,
+        {},
+      ).map(toSession);
+    },
+
+    sessionsOf(taskDir: string, { limit }: { limit: number }): readonly Session[] {
+      return many(
+        `${SESSION} WHERE s.task_dir = @taskDir ORDER BY s.id DESC LIMIT @limit`,
+        { taskDir, limit },
+      ).map(toSession);
+    },
+
+    lastActive(): Session | undefined {
+      const row = one(`${SESSION} ORDER BY s.updated_at DESC, s.id DESC LIMIT 1`, {});
+      return row && toSession(row);
+    },
+
+    sessionOfOpenCode(openCodeSessionId: string): Session | undefined {
+      const row = one(
+        `${SESSION} WHERE s.opencode_session_id = @openCodeSessionId OR s.id IN
+          (SELECT session_id FROM iterations WHERE opencode_session_id = @openCodeSessionId)
+          ORDER BY s.id DESC LIMIT 1`,
+        { openCodeSessionId },
+      );
+      return row && toSession(row);
+    },
+  };
+}
+
+/** What a session began with. */
+export function startReaders({ one }: Pick<Statements, "one">) {
+  return {
+    sessionStart(sessionId: number): SessionStart | undefined {
+      const row = one(
+        "SELECT * FROM session_starts WHERE session_id = @sessionId",
+        { sessionId },
+      );
+      return row && startOf(row);
+    },
+
+    ranBeforeMs(sessionId: number): number {
+      const row = one("SELECT ran_before_ms FROM sessions WHERE id = @sessionId", {
+        sessionId,
+      });
+      return Number(row?.ran_before_ms ?? 0);
+    },
+  };
+}
+
+/** What belongs to a session. */
+export function iterationReaders({ one, many }: Pick<Statements, "one" | "many">) {
+  return {
+    usage(sessionId: number): { usage: Usage; complete: boolean } {
+      const row = one(
+        `SELECT ${USED}, count(outcome) - count(model_calls) AS unknown
+          FROM iterations WHERE session_id = @sessionId`,
+        { sessionId },
+      ) ?? {};
+      return { usage: usageOf(row), complete: Number(row.unknown) === 0 };
+    },
+
+    findings(sessionId: number): Findings {
+      const all = (table: string, columns: string, order: string) =>
+        many(
+          `SELECT iteration, ${columns} FROM ${table} WHERE session_id = @sessionId
+            ORDER BY iteration, ${order}`,
+          { sessionId },
+        );
+      return {
+        gates: all("gate_results", "final, gate, passed, why, output, duration_ms", "position")
+          .map((row) => ({
+            iteration: Number(row.iteration),
+            final: row.final === 1,
+            gate: words(row.gate),
+            passed: row.passed === 1,
+            why: words(row.why),
+            output: words(row.output),
+            durationMs: Number(row.duration_ms),
+          })),
+        claims: all("claims", "story_id, held, why", "story_id").map((row) => ({
+          iteration: Number(row.iteration),
+          storyId: words(row.story_id),
+          held: row.held === null ? null : row.held === 1,
+          why: text(row.why),
+        })),
+        notes: all("session_notes", "about, text", "position").map((row) => ({
+          iteration: Number(row.iteration),
+          about: row.about as Note["about"],
+          text: words(row.text),
+        })),
+      };
+    },
+
+    iterations(sessionId: number): readonly Iteration[] {
+      return many("SELECT * FROM iterations WHERE session_id = @sessionId ORDER BY number", {
+        sessionId,
+      }).map(iterationOf);
+    },
+  };
+}

@@ -1,0 +1,244 @@
+/**
+ * The store of all sessions and their iterations. Every SQL statement on them is in this folder.
+ *
+ * Who may write what: a running session is written by the worker that holds its task's lock, and
+ * each of its writes names the epoch in which it took the session over. A write that finds another
+ * epoch changes nothing and throws `LostSession`: somebody took over, and the worker must end.
+ */
+import type { DatabaseSync } from "node:sqlite";
+import { type CopyDatabase, keepDailyCopy } from "./backup.ts";
+import { makeDurable, openDatabase, transaction } from "./database.ts";
+import { requireSameFiles } from "./database_files.ts";
+import { findingWrites } from "./finding_writes.ts";
+import { damageOf, structuralDamageOf } from "./integrity.ts";
+import { iterationWrites } from "./iteration_writes.ts";
+import { type KeptHash, keptHashes } from "./kept_hashes.ts";
+import { leasedWrites, type Times } from "./leased_writes.ts";
+import { migrate, type Migration, refuseUnusable, schemaVersion } from "./migrations.ts";
+import type {
+  AnswerRecord,
+  FinalRun,
+  Findings,
+  Iteration,
+  IterationEnd,
+  Lease,
+  NewIteration,
+  NewSession,
+  Note,
+  Session,
+  SessionEnd,
+  SessionStart,
+  Usage,
+  WorkerSettings,
+} from "./model.ts";
+import { iterationReaders, sessionReaders, startReaders } from "./readers.ts";
+import { sessionWrites } from "./session_writes.ts";
+import { startWrites } from "./start_writes.ts";
+import { statements } from "./statements.ts";
+import { damaged, databaseError } from "./store_error.ts";
+
+export { LostSession } from "./leased_writes.ts";
+
+interface StoreOptions {
+  path: string;
+  migrations: readonly Migration[];
+  /** Epoch milliseconds. */
+  now: () => number;
+  /** Milliseconds of a clock that nobody sets, for durations; default: `now`. */
+  monotonic?: () => number;
+  /** How long a statement waits for a program that keeps the database locked; default: 5 000. */
+  timeoutMs?: number;
+  /**
+   * Whether a row with a value that may not be there is let be: for who only ends or removes sessions.
+   * By default nothing is written beside what a newer ralph may have meant.
+   */
+  letsRowsBe?: boolean;
+  /** How a copy is made; default: by this program itself, which must have every permission. */
+  copyDatabase?: CopyDatabase;
+}
+
+/** What is read. Every method throws `StoreError` for what the database refuses. */
+export interface ReadOnlyStore {
+  running(): readonly Session[];
+  /** Running ones first, then the latest; at most `limit` of the others. */
+  sessions(options: { limit: number }): readonly Session[];
+  session(id: number): Session | undefined;
+  /** The latest session of a task, given the real path of its folder. */
+  lastSession(taskDir: string): Session | undefined;
+  /** The latest session of each task, the latest first. */
+  lastSessions(): readonly Session[];
+  /** A task's sessions, the latest first. */
+  sessionsOf(taskDir: string, options: { limit: number }): readonly Session[];
+  /** The session that was written last. */
+  lastActive(): Session | undefined;
+  /** The session that an OpenCode session was made for, if it is one of ralph's. */
+  sessionOfOpenCode(openCodeSessionId: string): Session | undefined;
+  /**
+   * From now on a running session is shown as one whose worker died, with this detail: for a worker
+   * that is dead while nothing can be recorded.
+   */
+  showAsDied(sessionId: number, detail: string): void;
+  iterations(sessionId: number): readonly Iteration[];
+  findings(sessionId: number): Findings;
+  /** What a session's ended iterations have used, as far as it is known. */
+  usage(sessionId: number): { usage: Usage; complete: boolean };
+  /** What a session began with; undefined for one that an earlier version started. */
+  sessionStart(sessionId: number): SessionStart | undefined;
+  /** How long the earlier workers of a session worked, in milliseconds. */
+  ranBeforeMs(sessionId: number): number;
+  close(): void;
+}
+
+/**
+ * What is read and written. Every method throws `StoreError` for what the database refuses, and every
+ * write that takes a lease throws `LostSession` when the session is not this worker's any more.
+ */
+export interface Store extends ReadOnlyStore {
+  /**
+   * Throws `StoreError` when the database was removed or replaced since it was opened: nothing
+   * that is written afterwards would be found again. Costs two calls of stat(2).
+   */
+  requireSame(): void;
+  /** Throws `LostSession`, and as `requireSame` does. Writes nothing. */
+  requireLease(lease: Lease): void;
+  /** Copies the database beside it, once a day. Throws `StoreError` when that cannot be done. */
+  keepDailyCopy(): void;
+
+  /** Starts a session. Throws `RalphError` (`conflict`) when the task has a running one. */
+  startSession(task: NewSession, worker: WorkerSettings, start: SessionStart): Lease;
+  /**
+   * Goes on with a session that was checkpointed or whose worker died. Call it only while holding
+   * the task's lock. Its iterations that are still under way are left for `endIteration`. What a
+   * person said before stays unless there is something new. Of `start` the settings and choices count, and the
+   * tree only for a session of an earlier version, which has none. Throws `RalphError` (`conflict`)
+   * for a session that is over.
+   */
+  continueSession(sessionId: number, worker: WorkerSettings, start: SessionStart): Lease;
+  /** Writes what evidence is measured against from now on. */
+  setStartTree(lease: Lease, tree: string): void;
+  setLogPath(lease: Lease, logPath: string): void;
+  /** What the session does now, for `ralph status`. */
+  setActivity(lease: Lease, activity: string): void;
+  /** The worker's last write. */
+  endSession(lease: Lease, end: SessionEnd): void;
+  /**
+   * Marks a running session as failed because its worker is dead. Call it only while holding the
+   * task's lock: that is what proves it. Returns whether there was anything to mark.
+   */
+  markWorkerDied(session: { id: number; epoch: number }, detail: string): boolean;
+  /** Removes an ended session and its iterations. Returns whether it was there. */
+  forget(sessionId: number): boolean;
+
+  /** Writes down the iteration that is about to be made, before anything is done for it. */
+  beginIteration(lease: Lease, iteration: NewIteration): void;
+  /** Binds the OpenCode session to the iteration, before it gets its prompt. */
+  setOpenCodeSession(lease: Lease, number: number, openCodeSessionId: string): void;
+  /** The server took the prompt. */
+  setPrompted(lease: Lease, number: number): void;
+  /** Writes down what an agent asked and is answered. */
+  addAnswer(lease: Lease, number: number, answer: AnswerRecord): void;
+  /** Outcome, usage and findings of an iteration, all at once. */
+  endIteration(lease: Lease, end: IterationEnd): void;
+  /** What was found beside that, after an iteration. */
+  recordNotes(
+    lease: Lease,
+    found: { iteration: number; notes: readonly Note[] },
+  ): void;
+  /** What the run of all gates showed at the end. */
+  recordFinalRun(lease: Lease, run: FinalRun): void;
+
+  /**
+   * What the files that the session's workers keep must hold, and those of the task with the names of
+   * `outlive`; undefined when nothing was ever written down for the task.
+   */
+  keptHashes(lease: Lease, outlive: readonly string[]): readonly KeptHash[] | undefined;
+  /** Writes down what these files must hold from now on. */
+  putKeptHashes(lease: Lease, hashes: readonly KeptHash[]): void;
+}
+
+/**
+ * Opens the store for reading and writing, and makes or migrates the database first. What the
+ * database refuses, then and later, is thrown as `StoreError`.
+ */
+export function openStore(options: StoreOptions): Store {
+  const { path, timeoutMs } = options;
+  const times = timesOf(options);
+  const database = openDatabase(path, { readOnly: false, timeoutMs });
+  let requireSame: () => void;
+  try {
+    makeReady(database, options, times.now());
+    requireSame = requireSameFiles(path);
+  } catch (error) {
+    database.close();
+    throw databaseError(error, options);
+  }
+  const run = statements(database, options);
+  const atomically = <T>(work: () => T): T => run.translate(() => transaction(database, work));
+  const writing = leasedWrites(run, { times, atomically });
+  return {
+    ...sessionReaders(run),
+    ...iterationReaders(run),
+    ...startReaders(run),
+    ...startWrites(writing),
+    ...sessionWrites(writing, { requireSame }),
+    ...iterationWrites(writing),
+    ...findingWrites(writing),
+    ...keptHashes(writing),
+    requireSame,
+    keepDailyCopy: () =>
+      keepDailyCopy(path, { now: options.now(), copyDatabase: options.copyDatabase }),
+    close: () => database.close(),
+  };
+}
+
+/**
+ * Opens the store for reading only: nothing is made, migrated or locked. Returns undefined when
+ * there is no database yet, or one that this program has first to make ready.
+ */
+export function openStoreReadOnly(
+  { path, migrations, timeoutMs }: Omit<StoreOptions, "now">,
+): ReadOnlyStore | undefined {
+  const database = openDatabase(path, { readOnly: true, timeoutMs });
+  try {
+    if (schemaVersion(database) !== (migrations.at(-1)?.number ?? 0)) {
+      database.close();
+      return undefined;
+    }
+  } catch (error) {
+    database.close();
+    throw databaseError(error, { path, timeoutMs });
+  }
+  const run = statements(database, { path, timeoutMs });
+  return {
+    ...sessionReaders(run),
+    ...iterationReaders(run),
+    ...startReaders(run),
+    close: () => database.close(),
+  };
+}
+
+function timesOf({ now, monotonic = now }: StoreOptions): Times {
+  const opened = { at: now(), monotonic: monotonic() };
+  return {
+    now: () => new Date(now()).toISOString(),
+    seen: () => new Date(opened.at + monotonic() - opened.monotonic).toISOString(),
+  };
+}
+
+function makeReady(database: DatabaseSync, options: StoreOptions, appliedAt: string): void {
+  refuseUnusable(database, options);
+  refuseDamaged(database, options);
+  makeDurable(database);
+  migrate(database, { ...options, appliedAt });
+}
+
+/** What is written into a damaged database may be lost, and may damage more of it. */
+function refuseDamaged(
+  database: DatabaseSync,
+  { path, letsRowsBe = false }: Pick<StoreOptions, "path" | "letsRowsBe">,
+): void {
+  const found = letsRowsBe
+    ? structuralDamageOf(database, path)
+    : damageOf(database, { path, deep: false })?.at(0);
+  if (found !== undefined) throw damaged(path, found);
+}

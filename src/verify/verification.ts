@@ -1,0 +1,447 @@
+/**
+ * The loop's own look at what an agent claims: gates, tests, and what git says changed. Remembers for
+ * a session what passed, what was claimed, and what the work is measured against.
+ */
+import { RalphError } from "../error.ts";
+import type { TreeState } from "../host/git/tree_state.ts";
+import type { Claim, GateRecord, Note } from "../store/model.ts";
+import type { Agenda } from "../task/agenda.ts";
+import { type Gate, gateKey } from "../task/gate.ts";
+import type { Story } from "../task/prd.ts";
+import {
+  allGates,
+  gatesOf,
+  gatesOfTask,
+  judgeClaims,
+  newlyPassing,
+  recordOf,
+  storiesToBlame,
+} from "./claims.ts";
+import { createEvidence, type Evidence, type EvidenceTree } from "./evidence.ts";
+import { failureKeyOf, failureText } from "./feedback.ts";
+import type { GateResult } from "./gates/gates.ts";
+import { listed } from "./undelivered.ts";
+import { createGateMemory, type GateMemory } from "./gates/gate_memory.ts";
+import { gateLacks } from "./gates/gate_lacks.ts";
+import type { GateRunner } from "./gates/gate_runner.ts";
+import type { TestBaseline } from "./census/baseline.ts";
+
+/** What was found out about a turn. */
+export interface Verdict {
+  claims: readonly Claim[];
+  gates: readonly GateRecord[];
+  notes: readonly Note[];
+  /** Gates that passed before in this session, and fail now. */
+  broke: readonly string[];
+  /** For the next prompt; undefined when there is nothing to tell. */
+  failure?: string;
+  failureKey?: string;
+}
+
+/** What the run of all gates shows of a session whose stories are all said to be done. */
+export type Proof =
+  | { kind: "proved" }
+  /** The gates pass, and nothing but the agent's word says that anything was done. */
+  | { kind: "unproven"; why: string }
+  /** A gate fails, and no claim of this session is to blame. */
+  | { kind: "gates_fail"; why: string }
+  /** What was done is not on the task's branch. */
+  | { kind: "not_delivered"; why: string };
+
+/** What the run of all gates showed. `proof` undefined: claims were taken back, work goes on. */
+interface FinalRun extends Pick<Verdict, "gates" | "notes" | "failure" | "failureKey"> {
+  proof?: Proof;
+  /** The gates pass in the work tree, and not in what is committed: why, in words. */
+  undelivered?: string;
+  takenBack: readonly { storyId: string; why: string }[];
+}
+
+interface JudgedTurn {
+  iteration: number;
+  agenda: Agenda;
+  before: readonly Story[];
+  after: readonly Story[];
+  tree?: TreeState;
+  /** What was found otherwise. */
+  found?: readonly Note[];
+  /**
+   * Brings the work of stories whose claims hold to where it belongs. Returns why that cannot be: then
+   * they do not hold.
+   */
+  deliver?: (stories: readonly Story[]) => Promise<string | undefined>;
+}
+
+interface ProveOptions {
+  iterated: boolean;
+  /** Somebody was at work while the gates ran last. */
+  disturbed?: boolean;
+  signal: AbortSignal;
+}
+
+/** What all gates showed before any work was done. */
+interface Baseline extends Pick<Verdict, "gates" | "notes"> {
+  /** What a person should know, in words: what gates seem to lack of this machine. */
+  warnings: readonly string[];
+  /** Why no work can make a gate of the whole task pass, in words; undefined where that may be. */
+  hopeless?: string;
+}
+
+export interface Verification {
+  /** To be called with all gates whenever the agenda was read, before an agent works. */
+  prepare(agenda: Agenda): Promise<void>;
+  /**
+   * Runs all gates before the first turn, so that none of them turns out unable to run when that was
+   * paid for. Undefined when aborted.
+   */
+  baseline(agenda: Agenda, signal: AbortSignal): Promise<Baseline | undefined>;
+  /** Judges what a turn left, and takes back the claims that do not hold. */
+  judgeTurn(turn: JudgedTurn, signal: AbortSignal): Promise<Verdict>;
+  /**
+   * Runs all gates, unless they just were, and looks for evidence when this session has made an
+   * iteration. Undefined when aborted.
+   */
+  prove(agenda: Agenda, options: ProveOptions): Promise<FinalRun | undefined>;
+}
+
+export interface VerificationOptions {
+  runner: GateRunner;
+  tests: TestBaseline;
+  /** Whether what is committed is judged at the end, in place of the work tree. */
+  finishClean: boolean;
+  /** Whether missing tests take back a claim. */
+  testsCount: boolean;
+  /** Its `takeBack` may wait. */
+  backlog: { takeBack(storyIds: readonly string[]): void | Promise<void> };
+  /** Gates of the settings: they count for every story. */
+  gates: readonly Gate[];
+  /** Names of variables that the user's shell has and gates do not get. */
+  withheld: readonly string[];
+  tree: EvidenceTree;
+  /** Of the session so far, those that were not taken back. */
+  claims: readonly { storyId: string; iteration: number }[];
+  /** Names of gates that passed before in this session. */
+  passedBefore: Iterable<string>;
+  accepted: boolean;
+  /** Whether the session before ended for want of evidence. */
+  owesEvidence: boolean;
+  /** What commands of agents have left running in the project, in words, if one can look. */
+  leftRunning: () => Promise<readonly string[] | undefined>;
+  /** The task's folder or PRD, relative to the project root: what changes there is no evidence. */
+  taskPlace: string;
+  /** The command that accepts the work as it is. */
+  acceptCommand: string;
+}
+
+/** What is remembered for a session. */
+interface Memory {
+  readonly options: VerificationOptions;
+  readonly evidence: Evidence;
+  readonly gates: GateMemory;
+  /** Those that were not taken back. */
+  claims: readonly { storyId: string; iteration: number }[];
+  /** What `tests.lost` said last. */
+  lostBefore: string;
+}
+
+/** More of them say no more. */
+const LEFT_MAX = 5;
+
+export function createVerification(options: VerificationOptions): Verification {
+  const { runner, tests, tree, taskPlace, passedBefore, claims } = options;
+  const memory: Memory = {
+    options,
+    evidence: createEvidence(tree, taskPlace),
+    gates: createGateMemory(passedBefore),
+    claims,
+    lostBefore: "",
+  };
+  return {
+    async prepare(agenda) {
+      await runner.keep(allGates(options.gates, agenda));
+      await tests.begin();
+    },
+    baseline: (agenda, signal) => baseline(memory, agenda, signal),
+    judgeTurn: (turn, signal) => judgeTurn(memory, turn, signal),
+    prove: (agenda, how) => prove(memory, agenda, how),
+  };
+}
+
+async function baseline(
+  memory: Memory,
+  agenda: Agenda,
+  signal: AbortSignal,
+): Promise<Baseline | undefined> {
+  const { options, evidence } = memory;
+  const gates = allGates(options.gates, agenda);
+  if (gates.length === 0) return { gates: [], notes: [], warnings: [] };
+  const before = await evidence.treeNow();
+  const run = await options.runner.run(gates, signal);
+  if (!run) return undefined;
+  memory.gates.remember(run.results);
+  await evidence.discountGates(before);
+  const ofTask = new Set(gatesOfTask(options.gates, agenda).map(gateKey));
+  const lacks = run.results.flatMap((result) =>
+    gateLacks(result, options.withheld).map(({ text, fatal }) => ({
+      text: `the gate \`${result.gate.name}\` fails before any work: ${text}`,
+      fatal: fatal && ofTask.has(gateKey(result.gate)),
+    }))
+  );
+  return {
+    gates: run.results.map(recordOf),
+    notes: [...run.notes, ...await leftRunning(memory, run.results)],
+    warnings: lacks.filter(({ fatal }) => !fatal).map(({ text }) => text),
+    hopeless: lacks.find(({ fatal }) => fatal)?.text,
+  };
+}
+
+async function judgeTurn(
+  memory: Memory,
+  { iteration, agenda, before, after, tree, found = [], deliver }: JudgedTurn,
+  signal: AbortSignal,
+): Promise<Verdict> {
+  const { options, evidence } = memory;
+  const { runner, tests, testsCount } = options;
+  memory.gates.treeChanged();
+  const claimed = newlyPassing(before, after);
+  const still = new Set(after.filter(({ passes }) => passes).map(({ id }) => id));
+  // A person who stops does not wait for a count.
+  const counted = signal.aborted ? undefined : await tests.lost(signal);
+  const lost = counted ?? memory.lostBefore;
+  const taskGates = gatesOfTask(options.gates, agenda);
+  const gates = claimed.flatMap((story) => gatesOf(story, taskGates));
+  const ran = gates.length === 0 ? { results: [], notes: [] } : await runner.run(gates, signal);
+  // What was stopped meanwhile is not known to hold.
+  const run = signal.aborted ? undefined : ran;
+  const results = run?.results ?? [];
+  const broke = memory.gates.broken(results);
+  memory.gates.remember(results);
+  if (gates.length > 0) await evidence.discountGates(tree);
+
+  const byGates = judgeClaims(claimed, {
+    taskGates,
+    results: run?.results,
+    lostTests: testsCount ? lost : "",
+  });
+  const judged = await delivered(byGates, { claimed, deliver, signal });
+  const takenBack = judged.filter(({ held }) => held === false);
+  const stands = judged.filter(({ held }) => held !== false);
+  const notWritten = await takeBack(options, takenBack.map(({ storyId }) => storyId));
+  if (judged.some(({ held }) => held) && lost === "") await tests.accept();
+  memory.claims = [
+    ...memory.claims.filter(({ storyId }) => still.has(storyId)),
+    ...stands.map(({ storyId }) => ({ storyId, iteration })),
+  ];
+
+  const notes: Note[] = [
+    ...found,
+    ...notWritten,
+    ...run?.notes ?? [],
+    ...await leftRunning(memory, results),
+    ...lost !== "" && lost !== memory.lostBefore ? [{ about: "tests", text: lost } as const] : [],
+  ];
+  memory.lostBefore = lost;
+  return {
+    claims: judged,
+    gates: results.map(recordOf),
+    notes,
+    broke,
+    failure: failureText({ notes, takenBack, results, testsCount }),
+    failureKey: failureKeyOf(takenBack, results),
+  };
+}
+
+/** What holds is brought to where it belongs; what cannot be does not hold. */
+async function delivered(
+  claims: readonly Claim[],
+  { claimed, deliver, signal }: Pick<JudgedTurn, "deliver"> & {
+    claimed: readonly Story[];
+    signal: AbortSignal;
+  },
+): Promise<readonly Claim[]> {
+  const held = new Set(claims.filter(({ held }) => held).map(({ storyId }) => storyId));
+  if (held.size === 0 || !deliver) return claims;
+  const why = await deliver(claimed.filter(({ id }) => held.has(id)));
+  if (why === undefined) return claims;
+  const fate = signal.aborted ? null : false;
+  return claims.map((claim) => claim.held ? { ...claim, held: fate, why } : claim);
+}
+
+async function prove(
+  memory: Memory,
+  agenda: Agenda,
+  { iterated, disturbed, signal }: ProveOptions,
+): Promise<FinalRun | undefined> {
+  const { options } = memory;
+  const lost = await lostTests(options, signal);
+  if (lost === undefined) return undefined;
+  if (lost !== "") return await blameForTests(memory, lost);
+  if (disturbed) memory.gates.treeChanged();
+  const gates = allGates(options.gates, agenda);
+  const passInTree = memory.gates.areFresh(gates);
+  const run = options.finishClean && gates.length > 0
+    ? await runOnCommitted(memory, gates, signal)
+    : await runOnTree(memory, gates, signal);
+  if (!run) return undefined;
+  const { results } = run;
+  const notes = [...run.notes, ...await leftRunning(memory, results)];
+  const recorded = { gates: results.map(recordOf), notes };
+  if (run.why !== undefined) {
+    return { ...recorded, proof: { kind: "not_delivered", why: run.why }, takenBack: [] };
+  }
+  const failed = results.filter((result) => !result.passed);
+  if (failed.length === 0) {
+    return { ...recorded, proof: await proofOf(memory, { iterated }), takenBack: [] };
+  }
+  const takenBack = storiesToBlame(agenda.stories, {
+    taskGates: gatesOfTask(options.gates, agenda),
+    results,
+    claims: memory.claims,
+  });
+  if (takenBack.length === 0) {
+    const why = failed.map(({ gate, why }) => `the gate \`${gate.name}\` fails (${why})`);
+    const kind = passInTree ? "not_delivered" : "gates_fail";
+    const proof: Proof = { kind, why: `all stories pass, but ${why.join("; ")}` };
+    return { ...recorded, proof, takenBack };
+  }
+  return {
+    ...recorded,
+    ...await fallBack(memory, takenBack, { results, notes }),
+    undelivered: passInTree ? notes.map(({ text }) => text).join("; ") : undefined,
+  };
+}
+
+/** Empty when none are, or nobody asks; undefined when stopped. */
+async function lostTests(
+  { tests, testsCount, accepted }: VerificationOptions,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (signal.aborted) return undefined;
+  return testsCount && !accepted ? await tests.lost(signal) : "";
+}
+
+/** A claim that was never judged, as in a turn that was stopped, may hide it. */
+async function blameForTests(memory: Memory, lost: string): Promise<FinalRun> {
+  const takenBack = memory.claims.map(({ storyId }) => ({ storyId, why: lost }));
+  const recorded = { gates: [], notes: [{ about: "tests", text: lost } as const], takenBack };
+  memory.lostBefore = lost;
+  if (takenBack.length === 0) {
+    return { ...recorded, proof: { kind: "gates_fail", why: `all stories pass, but ${lost}` } };
+  }
+  return {
+    ...recorded,
+    ...await fallBack(memory, takenBack, { results: [], notes: recorded.notes }),
+  };
+}
+
+/** Takes claims back after a final run, and says so. */
+async function fallBack(
+  memory: Memory,
+  takenBack: FinalRun["takenBack"],
+  { results, notes: found }: Pick<ProofRun, "results" | "notes">,
+): Promise<Pick<FinalRun, "takenBack" | "notes" | "failure" | "failureKey">> {
+  const { options } = memory;
+  const ids = new Set(takenBack.map(({ storyId }) => storyId));
+  const notes = [...found, ...await takeBack(options, [...ids])];
+  memory.claims = memory.claims.filter(({ storyId }) => !ids.has(storyId));
+  memory.gates.treeChanged();
+  const { testsCount } = options;
+  return {
+    takenBack,
+    notes,
+    failure: failureText({ notes, takenBack, results, testsCount }),
+    failureKey: failureKeyOf(takenBack, results),
+  };
+}
+
+interface ProofRun {
+  results: readonly GateResult[];
+  notes: readonly Note[];
+  /** There was nothing to run them in: why, in words. */
+  why?: string;
+}
+
+/** Those that have just passed on this very tree are not run again. */
+async function runOnTree(
+  { options, evidence, gates: known }: Memory,
+  gates: readonly Gate[],
+  signal: AbortSignal,
+): Promise<ProofRun | undefined> {
+  if (known.areFresh(gates)) return { results: [], notes: [] };
+  const before = await evidence.treeNow();
+  const run = await options.runner.run(gates, signal);
+  if (!run) return undefined;
+  known.remember(run.results);
+  await evidence.discountGates(before);
+  return run;
+}
+
+async function runOnCommitted(
+  { options, evidence, gates: known }: Memory,
+  gates: readonly Gate[],
+  signal: AbortSignal,
+): Promise<ProofRun | undefined> {
+  const run = await options.runner.runClean(gates, signal);
+  if (!run) return undefined;
+  if ("why" in run) return { results: [], notes: [], why: run.why };
+  known.remember(run.results);
+  if (run.results.every(({ passed }) => passed)) return { results: run.results, notes: [] };
+  const dirty = [...(await evidence.treeNow())?.changed.keys() ?? []];
+  const lacking = [
+    ...dirty.length > 0 ? [`not committed: ${listed(dirty)}`] : [],
+    ...run.lacking.length > 0 ? [`ignored by git: ${listed(run.lacking)}`] : [],
+  ];
+  const text = "the gates ran in a clean checkout of what is committed" +
+    (lacking.length > 0
+      ? `, which has not all that is in the work tree (${lacking.join("; ")})`
+      : "");
+  const results = run.results.map((one) =>
+    one.passed ? one : { ...one, why: `${one.why} in a clean checkout` }
+  );
+  return { results, notes: [{ about: "git", text }] };
+}
+
+/** A gate that fails may do so for what a command of an agent has left, such as a server on its port. */
+async function leftRunning(
+  { options }: Memory,
+  results: readonly { passed: boolean }[],
+): Promise<readonly Note[]> {
+  if (results.every(({ passed }) => passed)) return [];
+  const left = await options.leftRunning();
+  if (!left || left.length === 0) return [];
+  const words = left.slice(0, LEFT_MAX).join("; ");
+  return [{ about: "left", text: `commands of agents have left running: ${words}` }];
+}
+
+/** No gate fails: what else shows that anything was done? */
+async function proofOf(
+  { options, evidence }: Memory,
+  { iterated }: { iterated: boolean },
+): Promise<Proof> {
+  const needsEvidence = !options.accepted && (iterated || options.owesEvidence);
+  const missing = needsEvidence ? await evidence.missing() : undefined;
+  if (missing !== undefined) {
+    return { kind: "unproven", why: unprovenWords(missing, options.acceptCommand) };
+  }
+  const loose = needsEvidence && options.finishClean ? await evidence.uncommitted() : undefined;
+  return loose === undefined ? { kind: "proved" } : { kind: "not_delivered", why: loose };
+}
+
+/** What could not be written is reported: the next reading of the PRD finds it as it is. */
+async function takeBack(
+  { backlog }: VerificationOptions,
+  storyIds: readonly string[],
+): Promise<readonly Note[]> {
+  if (storyIds.length === 0) return [];
+  try {
+    await backlog.takeBack(storyIds);
+    return [];
+  } catch (error) {
+    if (!(error instanceof RalphError)) throw error;
+    return [{ about: "prd", text: error.message }];
+  }
+}
+
+function unprovenWords(missing: string, acceptCommand: string): string {
+  return `all stories are said to be done and no gate fails, but ${missing}; when it is right, ` +
+    `accept it with \`${acceptCommand}\``;
+}

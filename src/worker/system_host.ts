@@ -1,0 +1,113 @@
+/** The worker's host that is this machine. */
+import * as path from "node:path";
+import type { Context } from "../app/context.ts";
+import { gateEnvironmentOf } from "../app/gates.ts";
+import { requireInside } from "../app/inside.ts";
+import { promptOf } from "../app/prompt_file.ts";
+import { clientAt } from "../app/server_client.ts";
+import { logPath, openUserStore, pathsOf, signalPath } from "../app/store.ts";
+import { openLogFile } from "../host/files/log_file.ts";
+import { textInside } from "../host/files/outside.ts";
+import { taskKey } from "../host/files/paths.ts";
+import { projectFiles } from "../host/files/project_files.ts";
+import { readFileIfAny, readWhole } from "../host/files/read_file.ts";
+import { sessionFolder } from "../host/files/session_folder.ts";
+import { watchRequests } from "../host/files/signal_files.ts";
+import { systemTree } from "../host/files/system_tree.ts";
+import { prepareBranch } from "../host/git/branch.ts";
+import { deliveryGit } from "../host/git/deliver.ts";
+import { treeChange, treeState } from "../host/git/tree_state.ts";
+import { leftProcesses } from "../host/process/agent_processes.ts";
+import { processWords } from "../host/process/process_words.ts";
+import {
+  type EnterSandbox,
+  enterSandbox,
+  runInSandbox,
+  whyOutsideSandbox,
+} from "../host/process/server_sandbox.ts";
+import { thisBoot } from "../host/system/boot.ts";
+import { portOf } from "../host/system/port.ts";
+import { readSettings } from "../settings/read.ts";
+import { findTask } from "../task/find.ts";
+import { ownPlaces, type Task, taskFile } from "../task/task_files.ts";
+import { parsePrd } from "../task/prd.ts";
+import { PRD_BYTES_MAX } from "../task/prd_file.ts";
+import { VERSION } from "../version.ts";
+import type { WorkerHost } from "./host.ts";
+import { takeLocks } from "./task_lock.ts";
+
+/**
+ * `unit`: the systemd unit that this process runs as. `variableNames`: of all that `context` gives,
+ * where those are not this process's.
+ */
+export function systemHost(
+  context: Context,
+  { unit, variableNames }: { unit?: string; variableNames?: readonly string[] } = {},
+): WorkerHost {
+  const { clock, environment } = context;
+  const ways = new Map<string, EnterSandbox>();
+  /** One for gates and git: each would look for the server's process anew. */
+  const wayInto = (server: string) => {
+    const way = ways.get(server) ?? enterSandbox(portOf(server), clock);
+    ways.set(server, way);
+    return way;
+  };
+  return {
+    clock,
+    process: { pid: Deno.pid, version: VERSION, unit },
+    bootId: async () => (await thisBoot(clock)).id,
+    findTask: ({ taskDir, projectRoot }) =>
+      findTask(taskDir, { cwd: taskDir, tree: systemTree, projectRoot }),
+    async configure(task, flags) {
+      const { settings, sources } = await readSettings({
+        projectRoot: task.projectRoot,
+        environment,
+        variableNames: [],
+        readFile: readWhole,
+        flags,
+      });
+      requireInside(context, task, settings);
+      const { template, file } = promptOf(task, settings);
+      return { settings, sources, template, promptFile: file };
+    },
+    prepareBranch: (task, { baseBranch }, signal) =>
+      prepareBranch(
+        {
+          root: task.projectRoot,
+          branch: branchOf(task),
+          base: baseBranch,
+          taskFile: taskFile(task),
+          own: ownPlaces(task),
+        },
+        clock,
+        signal,
+      ),
+    takeLock: (task) => takeLocks(context, task),
+    openStore: () => openUserStore(context),
+    openLog: (task, sessionId) => openLogFile(logPath(context, taskKey(task), sessionId)),
+    keptFolder: (task) => sessionFolder(path.join(pathsOf(context).kept, taskKey(task))),
+    watchRequests: (task, options) =>
+      watchRequests({ ...signalPath(context, taskKey(task)), clock, ...options }),
+    openCode: (server) => clientAt(context, server),
+    prdFiles: Deno,
+    projectFiles: projectFiles(clock),
+    tree: {
+      state: (root, known, signal) => treeState(root, { clock, known, signal }),
+      change: (root, between, signal) => treeChange(root, { clock, signal, ...between }),
+    },
+    branchOf,
+    deliveryGit: (signal, { server, handOn }) =>
+      deliveryGit(clock, signal, { handOn, enter: wayInto(server) }),
+    readText: textInside,
+    leftRunning: async (root) => (await leftProcesses(root, clock))?.map(processWords),
+    runGate: (server) => runInSandbox(wayInto(server)),
+    whyOutsideSandbox: (server) => whyOutsideSandbox(portOf(server), clock),
+    gateEnvironment: (handOn) => gateEnvironmentOf(context, handOn, variableNames),
+  };
+}
+
+/** The branch that the PRD asks for. Throws `RalphError` when the PRD cannot be read. */
+function branchOf({ prdPath }: Task): string | undefined {
+  const bytes = prdPath && readFileIfAny(prdPath, PRD_BYTES_MAX);
+  return bytes ? parsePrd({ path: prdPath, bytes }).branchName : undefined;
+}

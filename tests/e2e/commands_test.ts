@@ -1,0 +1,58 @@
+/** Each command once, in the order in which a user would type them, on a real server. */
+import assert from "node:assert/strict";
+import { COMMANDS } from "../../src/cli/program.ts";
+import { tickingAgent } from "../support/agent.ts";
+import { startServer } from "../support/opencode_server.ts";
+import { makeProject } from "../support/project.ts";
+import { makeRalph } from "../support/ralph.ts";
+import { hang, startModel } from "../support/scripted_model.ts";
+import { until } from "../support/wait.ts";
+
+const TWO_STORIES =
+  "# PRD\n\n### US-001: First\n\n- [ ] done\n\n### US-002: Second\n\n- [ ] done\n";
+
+Deno.test("each command once: from a new task to a session that is forgotten", async () => {
+  await using stack = new AsyncDisposableStack();
+  const model = stack.use(await startModel(() => hang()));
+  const server = stack.use(await startServer({ version: "1.18.33", model }));
+  const project = stack.use(await makeProject({ files: { "tasks/two/prd.md": TWO_STORIES } }));
+  const ralph = stack.use(await makeRalph());
+  const used = new Set<string>();
+  /** Runs a command, which must end with `code`. Returns what it said. */
+  async function type(args: readonly string[], code = 0): Promise<string> {
+    used.add(args[0]);
+    const result = await ralph(args, { cwd: project.root });
+    assert.equal(result.code, code, `${args.join(" ")}: ${result.stdout}${result.stderr}`);
+    return result.stdout + result.stderr;
+  }
+  const agentAsked = (calls: number) =>
+    until(() => model.requests.length >= calls, { what: `${calls} calls of the model` });
+
+  assert.match(await type(["new", "other"]), /tasks\/other\/prd\.md/);
+  assert.match(await type(["tasks"]), /^two\t?.*0\/2/m);
+  assert.match(await type(["doctor", "project.git", "--server", server.url]), /git/);
+  await project.write("ralph.json", JSON.stringify({ verify: [["true"]] }));
+  assert.match(await type(["verify", "two"]), /gate true/);
+  assert.match(await type(["completions", "bash"]), /complete -F _ralph ralph/);
+  assert.match(await type(["__complete", "--", "run", "t"]), /^two/m);
+
+  assert.match(await type(["run", "two", "--server", server.url]), /session 1/);
+  await agentAsked(1);
+  assert.match(await type(["status", "two"]), /running since/);
+  assert.match(await type(["attach", "two"]), /^opencode attach |\/opencode attach /m);
+  assert.match(await type(["stop", "two"]), /stopped `two` \(session 1\)/);
+
+  model.setScript(tickingAgent());
+  assert.match(await type(["run", "two", "--server", server.url]), /session 2/);
+  await type(["checkpoint", "two"]);
+  await type(["wait", "two"], 8);
+  assert.match(await type(["run", "two", "--server", server.url]), /continues session 2/);
+  assert.match(await type(["wait", "two", "--timeout", "120"]), /two: completed/);
+  assert.match(await type(["logs", "two"]), /completed: all 2 stories pass/);
+  assert.match(await type(["history", "two"]), /US-002/);
+  assert.match(await type(["resume", "--interrupted"]), /Nothing was running/);
+  assert.match(await type(["clean", "--yes"]), /forgot 2 sessions/);
+
+  const shown = Object.entries(COMMANDS).filter(([, { summary }]) => summary !== undefined);
+  assert.deepEqual(shown.map(([name]) => name).filter((name) => !used.has(name)), []);
+});

@@ -1,0 +1,77 @@
+/** Task files as other loops have them, as a person meets them: `ralph tasks` and `ralph run`. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { makeProject } from "../support/project.ts";
+import { makeRalph } from "../support/ralph.ts";
+
+const ONE = "### US-001: One\n\n- [x] a\n";
+
+Deno.test("what a person has to know of a PRD is told by `tasks`, by `run`, and in its JSON", async () => {
+  await using project = await makeProject({
+    files: {
+      "tasks/left/prd.md": `${ONE}\n### ~~US-002: Two~~\n\n- [ ] b\n`,
+      "tasks/both/prd.md": "### [x] US-001: One\n\n- [ ] a\n",
+      "tasks/-x/prd.md": ONE,
+      "tasks/prd-none.md": "# Nothing yet\n",
+      ".ralph/prd.json": `{"userStories": [{"id": "A", "status": "deferred"}]}`,
+    },
+  });
+  await using ralph = await makeRalph();
+  const cli = (...args: string[]) => ralph(args, { cwd: project.root });
+
+  const shown = (await cli("tasks")).stdout;
+  assert.match(shown, /^left +1\/1 .*left out: US-002 \(its heading is struck through\)$/m);
+  assert.match(shown, /^both +0\/1 .*US-001 counts as open: it is done by the box in its heading/m);
+  assert.match(shown, /^-x .*cannot be a task because of its name/m);
+  assert.match(shown, /^prd-none\.md .*has no user stories$/m);
+  assert.match(shown, /^\.ralph .*it has no story to work on: left out: A/m);
+  const tasks = JSON.parse((await cli("tasks", "--json")).stdout);
+  const left = tasks.find(({ task }: { task: string }) => task === "left");
+  assert.deepEqual([left.leftOut, left.total, left.next], [["US-002"], 1, null]);
+
+  const run = await cli("run", "left");
+  assert.equal(run.code, 0, run.stderr);
+  assert.match(run.stdout, /its story passes already/);
+  assert.match(run.stderr, /left out: US-002/);
+  const none = await cli("run", ".ralph");
+  assert.deepEqual([none.code, /no story to work on/.test(none.stderr)], [2, true]);
+});
+
+Deno.test("a pipe in place of a PRD is told, and nobody waits for it", async () => {
+  await using project = await makeProject({ files: { "tasks/a/notes.md": "" } });
+  await using ralph = await makeRalph();
+  await new Deno.Command("mkfifo", { args: [join(project.root, "tasks/a/prd.md")] }).output();
+  for (const args of [["tasks"], ["run", "a"]]) {
+    const { stdout, stderr } = await ralph(args, { cwd: project.root });
+    assert.match(stdout + stderr, /cannot read .*tasks\/a\/prd\.md: it is no plain file/);
+  }
+});
+
+Deno.test("where nothing is found it is said where was looked", async () => {
+  await using project = await makeProject({ files: { "README.md": "" } });
+  await using ralph = await makeRalph();
+  const { stderr } = await ralph(["tasks"], { cwd: project.root });
+  const run = await ralph(["run"], { cwd: project.root });
+  assert.match(run.stderr, /there is no task here[^]*looked in: tasks/);
+  assert.match(stderr, /No tasks here\. Looked in: tasks\/<name>\/prd\.md.*\.agents\/tasks/);
+});
+
+Deno.test("the prompt for a PRD of another loop has its fields, and that loop's prompt is named", async () => {
+  await using project = await makeProject({
+    files: {
+      "scripts/ralph/prd.json": JSON.stringify({
+        project: "Shop",
+        nonGoals: ["no coupons"],
+        userStories: [{ id: "US-1", title: "One", passes: false, technicalNotes: "use cents" }],
+      }),
+      "scripts/ralph/prompt.md": "Read scripts/ralph/prd.json and do one story.\n",
+    },
+  });
+  await using ralph = await makeRalph();
+  const { code, stdout } = await ralph(["run", "ralph", "--print-prompt"], { cwd: project.root });
+  assert.equal(code, 0);
+  for (const text of ["no coupons", "use cents", "PRD: scripts/ralph/prd.json"]) {
+    assert(stdout.includes(text), text);
+  }
+  assert.doesNotMatch(stdout, /do one story/);
+});

@@ -1,0 +1,358 @@
+/**
+ * What each option of each command does, by what the worker is given or the command then says: two
+ * options that are swapped in the wiring, and one that nobody wires, are seen here.
+ */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import type { CommandContext } from "../../../src/cli/command_context.ts";
+import { COMMANDS, program } from "../../../src/cli/program.ts";
+import { taskKey } from "../../../src/host/files/paths.ts";
+import { takeLock } from "../../../src/host/lock/lock.ts";
+import { systemClock } from "../../../src/host/system/clock.ts";
+import { makeRalph } from "../../support/ralph.ts";
+import { type Home, makeHome, START, WORKER } from "../../reliability/home.ts";
+
+/** Each with a value of its own, and the limit that it has to become. */
+const LIMITS: readonly [option: string, value: string, limit: string, stored: number][] = [
+  ["--max-iterations", "11", "iterations", 11],
+  ["--max-cost", "12.5", "costUsd", 12.5],
+  ["--max-tokens", "13", "tokens", 13],
+  ["--max-duration", "14h", "durationMs", 14 * 3_600_000],
+  ["--turn-time", "15m", "turnMs", 15 * 60_000],
+  ["--silence-time", "16m", "silenceMs", 16 * 60_000],
+  ["--gate-time", "17m", "gateMs", 17 * 60_000],
+  ["--rate-limit-time", "18m", "rateLimitMs", 18 * 60_000],
+  ["--server-away-time", "19m", "serverAwayMs", 19 * 60_000],
+  ["--max-model-calls", "20", "modelCalls", 20],
+  ["--max-broken-answers", "21", "brokenAnswers", 21],
+  ["--max-compactions", "22", "compactions", 22],
+  ["--max-errors", "23", "errors", 23],
+  ["--max-no-progress", "24", "noProgress", 24],
+];
+
+type Look = (home: Home) => Promise<void>;
+
+/** A test elsewhere that gives the option, where it takes more than a home to see what it does. */
+interface Elsewhere {
+  readonly file: string;
+  readonly test: string;
+}
+
+/** Every option of every command but `--help`. */
+const OPTIONS: Readonly<Record<string, Readonly<Record<string, Look | Elsewhere>>>> = {
+  run: {
+    ...Object.fromEntries(LIMITS.map(([option]) => [option, limits])),
+    async "--model"(home) {
+      assert.equal((await lastSession(home, "--model", "some/model")).model, "some/model");
+    },
+    async "--agent"(home) {
+      assert.equal((await lastSession(home, "--agent", "plan")).agent, "plan");
+    },
+    async "--server"(home) {
+      const { serverUrl } = await lastSession(home, "--server", "http://127.0.0.1:4097");
+      assert.equal(serverUrl, "http://127.0.0.1:4097");
+    },
+    async "--base-branch"(home) {
+      const { project } = home;
+      const prd = {
+        branchName: "ralph/two",
+        userStories: [{ id: "US-1", passes: true, verify: [["true"]] }],
+      };
+      await project.write("tasks/two/prd.json", JSON.stringify(prd));
+      await project.git("add", "--all");
+      await project.git("commit", "--quiet", "-m", "the base");
+      await project.git("branch", "base");
+      await project.git("commit", "--quiet", "--allow-empty", "-m", "later");
+      await ok(home, "run", "two", "--foreground", "--base-branch", "base");
+      assert.equal(
+        await project.git("rev-parse", "ralph/two"),
+        await project.git("rev-parse", "base"),
+      );
+    },
+    async "--say"(home) {
+      assert.equal((await lastSession(home, "--say", "the key is here")).said, "the key is here");
+    },
+    async "--accept"(home) {
+      assert.equal((await lastSession(home)).accepted, false);
+      assert.equal((await lastSession(home, "--accept")).accepted, true);
+    },
+    async "--print-prompt"(home) {
+      await home.project.write("tasks/open/prd.md", "# PRD\n\n### US-007: Open\n\n- [ ] it is\n");
+      assert.match(await ok(home, "run", "open", "--print-prompt"), /US-007/);
+      assert.equal((await home.ralph("history")).stdout, "", "nothing has begun");
+    },
+    async "--foreground"(home) {
+      assert.match(await ok(home, "run", "one", "--foreground"), /completed: the story passes/);
+    },
+    async "--json"(home) {
+      const lines = (await ok(home, "run", "one", "--foreground", "--json")).trim().split("\n");
+      assert.deepEqual(lines.map((line) => JSON.parse(line).type), [
+        "session_started",
+        "protected",
+        "writing",
+        "gate",
+        "session_ended",
+      ]);
+    },
+  },
+  status: {
+    async "--all"(home) {
+      const store = home.open();
+      for (let i = 0; i < 101; i++) {
+        const { sessionId, epoch } = store.startSession(home.task, WORKER, START);
+        store.endSession({ sessionId, epoch }, {
+          status: "stopped",
+          reason: "user_stop",
+          detail: "by a test",
+        });
+      }
+      store.close();
+      assert.equal((await json(home, "status", "--all")).length, 101);
+      assert.equal((await json(home, "status")).length, 100);
+    },
+    async "--json"(home) {
+      await ok(home, "run", "one", "--foreground");
+      assert.equal((await json(home, "status"))[0].task, "one");
+    },
+  },
+  history: {
+    async "--json"(home) {
+      await ok(home, "run", "one", "--foreground");
+      assert.equal((await json(home, "history"))[0].task, "one");
+    },
+  },
+  logs: {
+    "--follow": {
+      file: "e2e/sessions_test.ts",
+      test: "logs --follow tells all of a session and ends with it",
+    },
+    async "--lines"(home) {
+      await ok(home, "run", "one", "--foreground");
+      const lines = async (...args: string[]) =>
+        (await ok(home, "logs", "one", ...args)).split("\n");
+      assert.equal((await lines("--lines", "1")).length, 2);
+      assert((await lines()).length > 3);
+    },
+  },
+  attach: {
+    "--session": {
+      file: "e2e/sessions_test.ts",
+      test: "US-010: attach finds the session: of a task, by id, and the last active one of all",
+    },
+    async "--server"(home) {
+      await ok(home, "run", "one", "--foreground");
+      const { code, stderr } = await home.ralph(
+        ...["attach", "one", "--session", "ses_1", "--server", "http://127.0.0.1:4097"],
+      );
+      assert.equal(code, 6);
+      assert.match(stderr, /cannot reach OpenCode at http:\/\/127\.0\.0\.1:4097/);
+    },
+  },
+  wait: {
+    async "--timeout"(home) {
+      await using _running = await running(home);
+      assert.equal((await home.ralph("wait", "one", "--timeout", "0")).code, 8);
+    },
+    async "--json"(home) {
+      await ok(home, "run", "one", "--foreground");
+      assert.equal((await json(home, "wait", "one")).status, "completed");
+    },
+  },
+  stop: {
+    "--force": {
+      file: "reliability/stop_worker_test.ts",
+      test: "stop --force ends a suspended worker and all that its gate has started",
+    },
+    async "--all"(home) {
+      await ok(home, "run", "one", "--foreground");
+      const left = new Deno.Command("setsid", {
+        args: ["sleep", "307"],
+        cwd: home.project.root,
+        env: { OPENCODE: "1" },
+        stdin: "null",
+        stdout: "null",
+        stderr: "null",
+      }).spawn();
+      const ended = new RegExp(`^  ended   process ${left.pid}: sleep 307$`, "m");
+      assert.doesNotMatch(await ok(home, "stop", "one"), ended);
+      assert.match(await ok(home, "stop", "one", "--all"), ended);
+      assert.equal((await left.status).signal, "SIGTERM");
+    },
+    async "--json"(home) {
+      await ok(home, "run", "one", "--foreground");
+      assert.equal((await json(home, "stop", "one")).status, "completed");
+    },
+  },
+  checkpoint: {
+    async "--json"(home) {
+      await ok(home, "run", "one", "--foreground");
+      assert.equal((await json(home, "checkpoint", "one")).status, "completed");
+    },
+  },
+  resume: {
+    async "--interrupted"(home) {
+      assert.equal((await home.ralph("resume")).code, 2);
+      assert.equal((await home.ralph("resume", "--interrupted")).code, 0);
+    },
+    async "--json"({ project }) {
+      // The worker that is started has the environment of this process: here it gets one of its own.
+      await using ralph = await makeRalph();
+      const run = async (...args: string[]) => await ralph(args, { cwd: project.root });
+      await run("run", "one", "--foreground");
+      const database = new DatabaseSync(join(ralph.home, ".local/share/ralph/sessions.db"));
+      database.exec(
+        "UPDATE sessions SET status = 'running', reason = NULL, ended_at = NULL, worker_boot = 'x'",
+      );
+      database.exec("DELETE FROM kept_files"); // it ended, so that nothing is kept
+      database.close();
+      const { stdout, stderr } = await run("resume", "--interrupted", "--json");
+      assert.equal(stdout && JSON.parse(stdout).type, "session_started", stderr);
+      assert.equal((await run("wait", "one")).code, 0);
+    },
+  },
+  tasks: {
+    async "--json"(home) {
+      assert.equal((await json(home, "tasks"))[0].task, "one");
+    },
+  },
+  new: {
+    async "--json"(home) {
+      assert.equal((await json(home, "new", "fresh")).task, "fresh");
+    },
+  },
+  verify: {
+    "--json": {
+      file: "unit/cli/commands/verify_test.ts",
+      test: "verify runs the gates as they are now, shows what they print, and changes nothing",
+    },
+  },
+  doctor: {
+    "--deep": {
+      file: "e2e/doctor_test.ts",
+      test: "a provider that refuses is found by --deep alone",
+    },
+    async "--strict"(home) {
+      await ok(home, "run", "one", "--foreground");
+      Deno.chmodSync(home.data, 0o755); // which is a warning
+      assert.equal((await home.ralph("doctor", "store.folders")).code, 0);
+      assert.equal((await home.ralph("doctor", "store.folders", "--strict")).code, 1);
+    },
+    async "--list"(home) {
+      assert.match(await ok(home, "doctor", "--list"), /^project\.git +git is ready$/m);
+    },
+    async "--verbose"(home) {
+      assert.match(
+        await ok(home, "doctor", "project.root", "--verbose"),
+        /\(project\.root, \d+ ms\)/,
+      );
+      assert.doesNotMatch(await ok(home, "doctor", "project.root"), /project\.root/);
+    },
+    async "--server"(home) {
+      const { stdout } = await home.ralph("doctor", "server", "--server", "http://127.0.0.1:4097");
+      assert.match(stdout, /cannot reach OpenCode at http:\/\/127\.0\.0\.1:4097/);
+    },
+    async "--print-unit"(home) {
+      assert.match(await ok(home, "doctor", "--print-unit", "hardening"), /NoNewPrivileges=yes/);
+      assert.match(await ok(home, "doctor", "--print-unit"), /ExecStart=/);
+    },
+    async "--json"(home) {
+      assert.equal((await json(home, "doctor", "project.root")).ok, true);
+    },
+  },
+  clean: {
+    async "--dry-run"(home) {
+      await ok(home, "run", "one", "--foreground");
+      await ok(home, "clean", "--dry-run");
+      assert.equal((await json(home, "history")).length, 1);
+    },
+    async "--yes"(home) {
+      await ok(home, "run", "one", "--foreground");
+      assert.equal((await home.ralph("clean")).code, 2);
+      await ok(home, "clean", "--yes");
+      assert.equal((await home.ralph("history")).stdout, "");
+    },
+    async "--json"(home) {
+      assert.deepEqual(await json(home, "clean", "--yes"), {
+        found: [],
+        forgotten: 0,
+        dryRun: false,
+      });
+    },
+  },
+};
+
+Deno.test("every option of every command is in the table", async () => {
+  const context = { output: { out: { width: () => 80 } } } as unknown as CommandContext;
+  const names = Object.keys(COMMANDS).filter((name) => !name.startsWith("_"));
+  const found = await Promise.all(names.map(async (name): Promise<[string, string[]]> => {
+    const tree = await program(context, () => {}, [name]);
+    const options = tree.commands.find((command) => command.name() === name)?.options ?? [];
+    return [name, options.map(({ long }) => long ?? "").toSorted()];
+  }));
+  const shown = found.filter(([, options]) => options.length > 0);
+  const inTable = Object.entries(OPTIONS)
+    .map(([name, options]): [string, string[]] => [name, Object.keys(options).toSorted()]);
+  assert.deepEqual(Object.fromEntries(inTable), Object.fromEntries(shown));
+});
+
+for (const [command, options] of Object.entries(OPTIONS)) {
+  for (const [option, look] of Object.entries(options)) {
+    if (look === limits) continue; // all at once, below
+    Deno.test(`${command} ${option} reaches what it is for`, async () => {
+      if (typeof look === "function") {
+        await using home = await makeHome();
+        return await look(home);
+      }
+      const text = await Deno.readTextFile(new URL(`../../${look.file}`, import.meta.url));
+      const test = text.split(/^(?=\w*[tT]est\(| +await t\.step\()/m)
+        .find((part) => part.includes(look.test));
+      assert(test?.includes(option), `${look.file} has no such test: ${look.test}`);
+    });
+  }
+}
+
+Deno.test("each limit of `run` is the limit of its name", async () => {
+  await using home = await makeHome();
+  await limits(home);
+});
+
+async function limits(home: Home): Promise<void> {
+  const given = LIMITS.flatMap(([option, value]) => [option, value]);
+  await ok(home, "run", "one", "--foreground", ...given);
+  const database = new DatabaseSync(home.database, { readOnly: true });
+  const row = database.prepare("SELECT settings FROM session_starts").get();
+  database.close();
+  const stored = LIMITS.map(([, , limit, value]) => [limit, value]);
+  assert.deepEqual(JSON.parse(String(row?.settings)).limits, Object.fromEntries(stored));
+}
+
+async function ok(home: Home, ...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await home.ralph(...args);
+  assert.equal(code, 0, `${args.join(" ")}: ${stdout}${stderr}`);
+  return stdout;
+}
+
+// deno-lint-ignore no-explicit-any -- what a command prints as JSON
+async function json(home: Home, ...args: string[]): Promise<any> {
+  return JSON.parse((await home.ralph(...args, "--json")).stdout);
+}
+
+/** What is on record of a session that was started with these options. */
+async function lastSession(home: Home, ...args: string[]) {
+  await ok(home, "run", "one", "--foreground", ...args);
+  return (await json(home, "history"))[0];
+}
+
+/** A session whose worker is this process, as it seems. */
+async function running(home: Home): Promise<AsyncDisposable> {
+  const store = home.open();
+  store.startSession(home.task, { ...WORKER, workerPid: Deno.pid }, START);
+  store.close();
+  const locks = join(home.data, "locks");
+  Deno.mkdirSync(locks, { recursive: true });
+  const key = taskKey({ name: "one", dir: home.task.taskDir });
+  const lock = await takeLock(join(locks, `${key}.lock`), systemClock);
+  assert(lock);
+  return { [Symbol.asyncDispose]: () => Promise.resolve(lock.release()) };
+}

@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { RalphError } from "../../../../src/error.ts";
+import { pathsFrom, taskKey } from "../../../../src/host/files/paths.ts";
+
+Deno.test("paths follow the XDG variables, ignore relative ones, and need a home", () => {
+  const from = (variables: Record<string, string>) => pathsFrom((name) => variables[name]);
+  assert.deepEqual(from({ HOME: "/h" }), {
+    database: "/h/.local/share/ralph/sessions.db",
+    locks: "/h/.local/share/ralph/locks",
+    signals: "/h/.local/share/ralph/signals",
+    logs: "/h/.local/state/ralph/logs",
+    kept: "/h/.local/state/ralph/kept",
+    empty: "/h/.local/state/ralph/empty",
+  });
+  assert.deepEqual(from({ HOME: "/h", XDG_DATA_HOME: "/d", XDG_STATE_HOME: "relative" }), {
+    database: "/d/ralph/sessions.db",
+    locks: "/d/ralph/locks",
+    signals: "/d/ralph/signals",
+    logs: "/h/.local/state/ralph/logs",
+    kept: "/h/.local/state/ralph/kept",
+    empty: "/h/.local/state/ralph/empty",
+  });
+  assert.throws(
+    () => from({}),
+    (error) => error instanceof RalphError && error.kind === "usage",
+  );
+});
+
+Deno.test("a task's key is a plain file name, and differs by folder", () => {
+  const key = taskKey({ name: "a b/../ü\n", dir: "/p/tasks/x" });
+  assert.match(key, /^[A-Za-z0-9._-]+$/);
+  assert.notEqual(key, taskKey({ name: "a b/../ü\n", dir: "/q/tasks/x" }));
+  assert(taskKey({ name: "x".repeat(10_000), dir: "/p" }).length < 100);
+});
+
+Deno.test("to be in a folder that is gone is told", async () => {
+  // In a process of its own: the current folder is that of all tests that run at the same time.
+  const source = new URL("../../../../src/host/files/paths.ts", import.meta.url).href;
+  const work = `
+    const { currentFolder } = await import(${JSON.stringify(source)});
+    const folder = Deno.realPathSync(Deno.makeTempDirSync());
+    Deno.chdir(folder);
+    const before = currentFolder() === folder;
+    Deno.removeSync(folder);
+    let kind = "nothing";
+    try { currentFolder(); } catch (error) { kind = error.kind; }
+    console.log(JSON.stringify({ before, kind }));`;
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["eval", "--no-lock", "--ext=ts", work],
+    stdin: "null",
+    stderr: "inherit",
+  }).output();
+  const said = JSON.parse(new TextDecoder().decode(stdout));
+  assert.deepEqual(said, { before: true, kind: "usage" });
+});

@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { checkOutHead, ignoredNow } from "../../../../src/host/git/clean_checkout.ts";
+import { systemClock as clock } from "../../../../src/host/system/clock.ts";
+import { temporaryFolder } from "../../../support/folder.ts";
+import { makeProject } from "../../../support/project.ts";
+
+Deno.test("it has what is committed, and of what is ignored only what was there before", async () => {
+  await using project = await makeProject({
+    files: {
+      "a.txt": "committed",
+      ".gitignore": "deps/\nlib/\n.env\nnew/\n",
+      "bin/run": "#!/bin/sh",
+    },
+  });
+  await Deno.chmod(`${project.root}/bin/run`, 0o755);
+  await project.git("add", "--all");
+  await project.git("commit", "--quiet", "-m", "mode");
+  for (const file of ["deps/x/index.js", "lib/old.js", ".env"]) await project.write(file, "before");
+  const ignored = await ignoredNow(project.root, { clock });
+
+  await project.write("a.txt", "not committed");
+  await project.write("untracked.txt", "x");
+  for (const file of ["lib/made.js", "new/made.js"]) await project.write(file, "the agent's");
+  using folder = temporaryFolder();
+  const target = `${folder.path}/project`;
+  await checkOutHead(project.root, { target, ignored, clock });
+
+  const read = (file: string) => Deno.readTextFileSync(`${target}/${file}`);
+  assert.equal(read("a.txt"), "committed");
+  assert.equal((Deno.statSync(`${target}/bin/run`).mode ?? 0) & 0o111, 0o111);
+  for (const file of ["deps/x/index.js", "lib/old.js", ".env"]) assert.equal(read(file), "before");
+  for (const file of ["untracked.txt", "lib/made.js", "new/made.js"]) {
+    assert.throws(() => read(file), Deno.errors.NotFound, file);
+  }
+  assert.equal(await project.read("a.txt"), "not committed", "the project is as it was");
+  assert.equal(await project.git("status", "--porcelain"), "M a.txt\n?? untracked.txt");
+});
+
+Deno.test("files that a person keeps as they are, and a filter with its key, are as in a clone", async () => {
+  await using project = await makeProject({ files: { "config.json": "committed", "b.txt": "b" } });
+  await project.write(".git/git-crypt/key", "k");
+  await project.git("config", "filter.crypt.smudge", "cat .git/git-crypt/key && cat");
+  await project.git("config", "filter.crypt.clean", "sed s/^k//");
+  await project.git("config", "filter.crypt.required", "true");
+  await project.write(".gitattributes", "b.txt filter=crypt\n");
+  await project.git("add", "--all");
+  await project.git("commit", "--quiet", "-m", "filter");
+  await project.git("update-index", "--skip-worktree", "config.json");
+  await project.write("config.json", "a person's");
+  using folder = temporaryFolder();
+  const target = `${folder.path}/project`;
+  await checkOutHead(project.root, { target, ignored: [], clock });
+  assert.equal(Deno.readTextFileSync(`${target}/config.json`), "committed");
+  assert.equal(Deno.readTextFileSync(`${target}/b.txt`), "kb");
+});
+
+Deno.test("a submodule is there at the commit that is recorded", async () => {
+  await using lib = await makeProject({ files: { "lib.js": "recorded" } });
+  await using project = await makeProject();
+  const allowed = ["-c", "protocol.file.allow=always"];
+  await project.git(...allowed, "submodule", "--quiet", "add", lib.root, "libs/lib");
+  await project.git("commit", "--quiet", "-m", "submodule");
+  await project.write("libs/lib/lib.js", "newer");
+  const inside = ["-C", "libs/lib", "-c", "user.name=T", "-c", "user.email=t@example.com"];
+  await project.git(...inside, "commit", "--quiet", "--all", "-m", "newer");
+  using folder = temporaryFolder();
+  const target = `${folder.path}/project`;
+  await checkOutHead(project.root, { target, ignored: [], clock });
+  assert.equal(Deno.readTextFileSync(`${target}/libs/lib/lib.js`), "recorded");
+  assert.equal(await project.read("libs/lib/lib.js"), "newer");
+});

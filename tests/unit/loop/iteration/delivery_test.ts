@@ -1,0 +1,248 @@
+/** What ralph does so that work is delivered, and what it says of what is not, with the real git. */
+import assert from "node:assert/strict";
+import { deliveryGit } from "../../../../src/host/git/deliver.ts";
+import { type TreeState, treeState } from "../../../../src/host/git/tree_state.ts";
+import { systemClock as clock } from "../../../../src/host/system/clock.ts";
+import {
+  createDelivery,
+  deliveredWords,
+  type Delivery,
+  type DeliveryOptions,
+} from "../../../../src/loop/iteration/delivery.ts";
+import {
+  NOTHING,
+  type Ownership,
+  ownershipAtStart,
+  readOwnership,
+} from "../../../../src/loop/iteration/ownership.ts";
+import { NO_ANSWER } from "../../../../src/verify/undelivered.ts";
+import { makeProject, type Project } from "../../../support/project.ts";
+import { story } from "../../../support/story.ts";
+
+interface World extends AsyncDisposable {
+  readonly project: Project;
+  readonly delivery: Delivery;
+  state(): Promise<TreeState | undefined>;
+  /** A turn in which `act` is done. */
+  turn(act: () => Promise<unknown>): Promise<void>;
+}
+
+async function world(
+  { files = {}, dirty = {}, earlier = NOTHING, ...options }:
+    & {
+      files?: Record<string, string>;
+      dirty?: Record<string, string>;
+      earlier?: Ownership;
+    }
+    & Partial<DeliveryOptions> = {},
+): Promise<World> {
+  const project = await makeProject({ files });
+  for (const [file, text] of Object.entries(dirty)) await project.write(file, text);
+  const state = () => treeState(project.root, { clock });
+  const start = await state();
+  let ownership = ownershipAtStart(start, earlier);
+  const delivery = createDelivery({
+    git: deliveryGit(clock, new AbortController().signal),
+    root: project.root,
+    isOfTask: (file) => file.startsWith("tasks/t/"),
+    branch: "main",
+    commits: true,
+    tree: state,
+    start,
+    ownership: {
+      read: () => ownership,
+      write: (now) => Promise.resolve(void (ownership = now)),
+    },
+    ...options,
+  });
+  return {
+    project,
+    delivery,
+    state,
+    async turn(act) {
+      const before = await state();
+      await act();
+      await delivery.turnEnded({ before, after: await state() });
+    },
+    [Symbol.asyncDispose]: () => project[Symbol.asyncDispose](),
+  };
+}
+
+const STORY = [{ ...story("US-001", true), title: "Sum" }];
+
+Deno.test("what turns made is committed with the story's message, and never what was dirty before", async () => {
+  await using here = await world({
+    files: { "mine.txt": "m", "a.txt": "a" },
+    dirty: { "mine.txt": "the user's", "notes.txt": "the user's" },
+  });
+  const { project, delivery } = here;
+  await here.turn(() => project.write("earlier.txt", "of a turn without a claim"));
+  await project.write("person.txt", "between two turns");
+  await here.turn(async () => {
+    await project.write("a.txt", "changed");
+    await project.write("mine.txt", "the user's, and the agent's");
+  });
+  assert.equal(await delivery.deliver(STORY), undefined);
+  const shown = await project.git("show", "--format=%s", "--name-only", "HEAD");
+  assert.equal(shown, "feat: US-001 - Sum\n\na.txt\nearlier.txt");
+  const { done, left } = await delivery.look(await here.state());
+  assert.match(
+    done.join(),
+    /what was left was committed by ralph, as [0-9a-f]{12}: `a.txt`, `earlier.txt`/,
+  );
+  assert.deepEqual(left, ["not committed: `mine.txt`, `person.txt`"]);
+  assert.equal(await delivery.deliver(STORY), undefined, "done twice");
+  assert.equal(await project.git("rev-list", "--count", "HEAD"), "2");
+});
+
+Deno.test("committing is left to the agent where the settings say so", async () => {
+  await using here = await world({ commits: false });
+  await here.turn(() => here.project.write("a.txt", "a"));
+  assert.equal(await here.delivery.deliver(STORY), undefined);
+  assert.equal(await here.project.git("rev-list", "--count", "HEAD"), "1");
+  const words = deliveredWords(await here.delivery.look(await here.state()));
+  assert.equal(words, "In the work tree of git: not committed: `a.txt`.");
+});
+
+Deno.test("a branch of the agent's own is brought to the task's, one with another history is named", async () => {
+  await using here = await world({ files: { "a.txt": "a" } });
+  const { project, delivery } = here;
+  await project.git("switch", "--quiet", "-c", "feature");
+  const { troubles, done } = await delivery.look(await here.state());
+  assert.deepEqual(troubles, []);
+  assert.match(done.join(), /`main` was moved forward to that by ralph/);
+  await project.git("checkout", "--quiet", "--orphan", "new");
+  await project.git("commit", "--quiet", "-m", "new");
+  const wrong = await delivery.look(await here.state());
+  assert.deepEqual(wrong.troubles, [
+    "`new` is checked out in place of `main`, and `main` has commits that it has not",
+  ]);
+  assert.match(deliveredWords(wrong) ?? "", /^Mend the state of git first, .*`new` is checked out/);
+  assert.equal(await delivery.deliver(STORY), wrong.troubles[0]);
+});
+
+Deno.test("a merge that is under way, and a lock that was left, are named with the command", async () => {
+  await using here = await world({ files: { "a.txt": "a" } });
+  const { project, delivery } = here;
+  await project.git("switch", "--quiet", "-c", "other");
+  await project.write("a.txt", "other");
+  await project.git("commit", "--quiet", "--all", "-m", "other");
+  await project.git("switch", "--quiet", "main");
+  await project.write("a.txt", "main");
+  await project.git("commit", "--quiet", "--all", "-m", "main");
+  await project.git("merge", "other").catch(() => {});
+  const lock = `${project.root}/.git/index.lock`;
+  await Deno.writeTextFile(lock, "");
+  const old = new Date(clock.now() - 61_000);
+  await Deno.utime(lock, old, old);
+  const { troubles } = await delivery.look(await here.state());
+  assert.match(troubles[0], /a merge is under way.*`git -C .* merge --abort`/);
+  assert.match(troubles[1], /index has been locked.*`rm .*index\.lock`/);
+  assert.deepEqual(
+    [...Deno.readDirSync(`${project.root}/.git`)]
+      .filter(({ name }) => name === "index.lock").length,
+    1,
+    "it is not removed",
+  );
+});
+
+Deno.test("a submodule's new commit is committed; what is loose in it takes the claim back", async () => {
+  await using lib = await makeProject({ files: { "lib.js": "1" } });
+  await using here = await world();
+  const { project, delivery } = here;
+  await project.git(
+    "-c",
+    "protocol.file.allow=always",
+    "submodule",
+    "--quiet",
+    "add",
+    lib.root,
+    "lib",
+  );
+  await project.git("commit", "--quiet", "-m", "submodule");
+  await here.turn(() => project.write("lib/lib.js", "2"));
+  assert.equal(
+    await delivery.deliver(STORY),
+    "there are changes that are not committed in the submodule `lib`",
+  );
+  const author = ["-c", "user.name=T", "-c", "user.email=t@example.com"];
+  await here.turn(() =>
+    project.git("-C", "lib", ...author, "commit", "--quiet", "--all", "-m", "2")
+  );
+  const { left } = await delivery.look(await here.state());
+  assert.deepEqual(left, ["the submodule `lib` is at a commit that is not committed here"]);
+  assert.equal(await delivery.deliver(STORY), undefined);
+  assert.equal(await project.git("status", "--porcelain"), "");
+});
+
+Deno.test("what the session before has left is committed, unless somebody has committed it since", async () => {
+  await using here = await world({
+    files: { "theirs.txt": "committed since", "a.txt": "a" },
+    dirty: { "left.txt": "of a turn", "theirs.txt": "a person's, later", "new.txt": "a person's" },
+    earlier: {
+      made: { "left.txt": "", "theirs.txt": "", "gone.txt": "" },
+      users: [],
+      mixed: [],
+    },
+  });
+  const { project, delivery } = here;
+  assert.deepEqual((await delivery.look(await here.state())).left, ["not committed: `left.txt`"]);
+  await here.turn(() => project.write("a.txt", "changed"));
+  assert.equal(await delivery.deliver(STORY), undefined);
+  const shown = await project.git("show", "--format=%s", "--name-only", "HEAD");
+  assert.equal(shown, "feat: US-001 - Sum\n\na.txt\nleft.txt");
+  assert.equal(await project.git("status", "--porcelain"), "M theirs.txt\n?? new.txt");
+});
+
+Deno.test("a file that a gate has changed is the work's once a turn changes it too", async () => {
+  await using here = await world({ files: { "app.js": "a  " } });
+  await here.project.write("app.js", "a"); // as a formatter does, between the turns
+  await here.turn(() => here.project.write("app.js", "a\nb"));
+  assert.equal(await here.delivery.deliver(STORY), undefined);
+  assert.equal(await here.project.git("status", "--porcelain"), "");
+});
+
+Deno.test("what a person writes into a committed file is not of the next turn", async () => {
+  await using here = await world({ files: { "a.txt": "a", "b.txt": "b" } });
+  const { project, delivery } = here;
+  await here.turn(() => project.write("a.txt", "changed"));
+  assert.equal(await delivery.deliver(STORY), undefined);
+  await project.write("a.txt", "a person's");
+  await here.turn(() => project.write("b.txt", "changed"));
+  assert.equal(await delivery.deliver(STORY), undefined);
+  assert.equal(await project.git("show", "HEAD:a.txt"), "changed");
+  assert.equal(await project.read("a.txt"), "a person's");
+});
+
+Deno.test("a person's file that a turn changes is told at the end, until it is committed", async () => {
+  await using here = await world({ files: { "a.txt": "a" }, dirty: { "a.txt": "mine" } });
+  const { project, delivery } = here;
+  assert.equal((await delivery.look(await here.state())).mixed, undefined);
+  await here.turn(() => project.write("a.txt", "mine, and the agent's"));
+  assert.equal(await delivery.deliver(STORY), undefined);
+  assert.match(
+    (await delivery.look(await here.state())).mixed ?? "",
+    /^`a.txt`: it had changes of yours /,
+  );
+  await project.git("commit", "--quiet", "--all", "-m", "both");
+  assert.equal((await delivery.look(await here.state())).mixed, undefined);
+});
+
+Deno.test("a git that does not answer has delivered nothing", async () => {
+  const git = { ...deliveryGit(clock, new AbortController().signal) };
+  await using here = await world({ git: { ...git, state: () => Promise.resolve(undefined) } });
+  assert.equal(await here.delivery.deliver(STORY), NO_ANSWER);
+  assert.deepEqual((await here.delivery.look(undefined)).troubles, [NO_ANSWER]);
+});
+
+Deno.test("what is kept of whose files are whose is refused when it is damaged, with its place", () => {
+  for (const text of ["", "{", '{"made":{}}', '{"made":{"a":1},"users":[],"mixed":[]}']) {
+    assert.throws(() => readOwnership(text, "/k/ownership.json"), {
+      name: "RalphError",
+      kind: "state",
+      message: /whose the files are that are not committed, in \/k\/ownership\.json/,
+    });
+  }
+  const kept = { made: { "a.txt": "" }, users: ["b.txt"], mixed: [] };
+  assert.deepEqual(readOwnership(JSON.stringify(kept), "/k"), kept);
+});

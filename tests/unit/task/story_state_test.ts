@@ -1,0 +1,207 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import {
+  openPrd,
+  openStories,
+  remarksOf,
+  restoreStates,
+  setPasses,
+  withBoxes,
+} from "../../../src/task/prd.ts";
+import { stateOf, statusOfLine } from "../../../src/task/story_state.ts";
+
+const encode = (text: string) => new TextEncoder().encode(text);
+const decode = (bytes: Uint8Array) => new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+const open = (text: string, path = "/p/prd.md") => openPrd({ path, bytes: encode(text) });
+
+const STATUS_LINES: readonly [line: string, done: boolean | undefined][] = [
+  ["**Status:** Done", true],
+  ["- **Status**: ✅ Completed (2026-01-02)", true],
+  ["Status: complete on 2026-01-02", true],
+  ["_Status: done_", true],
+  ["**Status:** ✅", true],
+  ["**Status:** [x]", true],
+  ["**Status:** [x] Done", true],
+  ["**Status:** [ ] Done", false],
+  ["**Status:** 🔴 Not started", false],
+  ["**Status:** In progress (@bob)", false],
+  ["**Status:** TODO", false],
+  ["**Status:** Not done", false],
+  ["**Status:** Done, except the form", undefined],
+  ["**Status:** Completed 2/3", undefined],
+  ["**Status:** Open | In progress | Done", undefined],
+  ["**Status:** Approved", undefined],
+  ["**Status:** Cancelled", undefined],
+  ["Statuses: done", undefined],
+];
+
+for (const [line, done] of STATUS_LINES) {
+  Deno.test(`state: \`${line}\` says ${done}`, () => {
+    const view = String.fromCharCode(...encode(line));
+    assert.equal(statusOfLine(view)?.done, done);
+  });
+}
+
+/** A story's lines, whether it passes, and whether its signs disagree. */
+const STORIES: readonly [text: string, passes: boolean, disagree: boolean][] = [
+  ["### [ ] US-001: A\n- [ ] a", false, false],
+  ["### [x] US-001: A\n- [x] a", true, false],
+  ["### [x] US-001: A\n- [x] a\n- [ ] b", false, true],
+  ["### [ ] US-001: A\n- [x] a", false, true],
+  ["### US-001: A ✅\n- [x] a", true, false],
+  ["### US-001: A [x]\n- [x] a", true, false],
+  ["### US-001: A [ ] ##\n- [x] a", false, true],
+  ["### 2. [ ] US-001: A\n- a", false, false],
+  ["### 2. [x] US-001: A\n- a", true, false],
+  ["### US-001: A ✅\n- [ ] a", false, true],
+  ["### US-001: A ✅\n- a", true, false],
+  ["### US-001: A\n- a", false, false],
+  ["### [X] US-001: A\n- a", true, false],
+  ["### US-001: A\n**Status:** Done\n- a", true, false],
+  ["### US-001: A\n**Status:** In progress\n- [x] a", false, true],
+  ["### US-001: A\n**Status:** Approved\n- [x] a", true, false],
+];
+
+for (const [text, passes, disagree] of STORIES) {
+  Deno.test(`state: ${JSON.stringify(text)} ${passes ? "passes" : "is open"}`, () => {
+    const prd = open(text);
+    assert.deepEqual(prd.stories.map((s) => [s.passes, s.disagree !== undefined, s.title]), [
+      [passes, disagree, "A"],
+    ]);
+    assert.equal(remarksOf(prd).length, disagree ? 1 : 0);
+    assert.equal(open(decode(setPasses(prd, new Map([["US-001", true]])))).stories[0].passes, true);
+    const unset = open(decode(setPasses(prd, new Map([["US-001", false]]))));
+    assert.deepEqual([unset.stories[0].passes, unset.stories[0].disagree], [false, undefined]);
+  });
+}
+
+Deno.test("state: what disagrees is said, with what says what", () => {
+  assert.deepEqual(remarksOf(open("### [x] US-001: A\n**Status:** Open\n- [ ] a\n")), [
+    "US-001 counts as open: it is done by the box in its heading, open by its boxes and its status",
+  ]);
+  assert.deepEqual(stateOf([]), { passes: false });
+});
+
+Deno.test("state: a story without boxes gets one in its heading, once, and its list are its criteria", () => {
+  const prd = open(
+    "### US-001: A\n**Acceptance Criteria:**\n- a\n  and more\n- b\n### US-002: B ✅\n### [ ] US-003: C\n" +
+      "### US-004: D\n- [ ] d\n### US-005: E\n**Status:** Open\n",
+  );
+  assert.deepEqual(prd.stories[0].criteria, [{ text: "a\n  and more" }, { text: "b" }]);
+  assert.deepEqual(prd.stories.map(({ marks }) => marks), [
+    ["heading"],
+    ["heading"],
+    ["heading"],
+    undefined,
+    ["status"],
+  ]);
+  const text = decode(withBoxes(prd));
+  assert.match(
+    text,
+    /^### \[ \] US-001: A\n[^]*### \[x\] US-002: B ✅\n### \[ \] US-003: C\n### US-004/,
+  );
+  assert.deepEqual(withBoxes(open(text)), encode(text));
+  assert.deepEqual(open(text).stories.map(({ passes }) => passes), [
+    false,
+    true,
+    false,
+    false,
+    false,
+  ]);
+});
+
+Deno.test("state: a json story's members that say how far it is move together, in the PRD's own words", () => {
+  const text = `{"stories": [
+    {"id": "A", "status": "completed"},
+    {"id": "B", "passes": false, "status": "pending", "completedAt": null}
+  ]}`;
+  const prd = open(text, "/p/prd.json");
+  assert.deepEqual(prd.stories[1].marks, ['"passes": true', '"status": "completed"']);
+  const set = decode(setPasses(prd, new Map([["A", false], ["B", true]])));
+  assert.equal(
+    set,
+    text.replace("completed", "x").replace("pending", "completed").replace("x", "pending")
+      .replace("false", "true"),
+  );
+  const both = open(text.replace("pending", "completed"), "/p/prd.json");
+  assert.deepEqual(remarksOf(both), ["B counts as open: it is done by `status`, open by `passes`"]);
+});
+
+Deno.test("state: a claim is taken back to what was there, with what the agent marked beside it", () => {
+  const before = open(
+    `[{"id": "A", "passes": false, "completedAt": null}, {"id": "B"}]`,
+    "/p/a.json",
+  );
+  const now = open(
+    `[{"id": "A", "notes": "n", "passes": true, "completedAt": "2026", "status": "done"},
+      {"id": "B", "done": true}]`,
+    "/p/a.json",
+  );
+  assert.equal(
+    decode(restoreStates(now, openStories(before), ["A", "B"])),
+    `[{"id": "A", "notes": "n", "passes": false, "completedAt": null},\n      {"id": "B"}]`,
+  );
+  const boxes = "### [ ] US-001: A\n**Status:** Half of it\n- [X] by a person\n- [~] b\n";
+  const ticked = boxes.replace("# [ ]", "# [x]").replace("~", "x");
+  assert.equal(decode(restoreStates(open(ticked), openStories(open(boxes)), ["US-001"])), boxes);
+});
+
+const mark = fc.constantFrom(" ", "x", "X", "", "/", "✓");
+const story = fc.record({
+  box: fc.constantFrom("", "[ ] ", "[x] ", "[] "),
+  check: fc.constantFrom("", " ✅", "  ✔️ ##", " [x]", " [ ] ##"),
+  status: fc.constantFrom(
+    "",
+    "**Status:** Open",
+    "- _Status_: ✅ Done (x)",
+    "**Status:** [ ] Done",
+    "Status: Wartet é",
+  ),
+  marks: fc.array(mark, { maxLength: 3 }),
+  end: fc.constantFrom("\n", "\r\n"),
+});
+const member = fc.constantFrom(
+  '"passes": false',
+  '"passes":true',
+  '"status": "todo"',
+  '"status": "Done"',
+  '"completed": false',
+  '"done": true',
+  '"completedAt": null',
+  '"notes": "é"',
+);
+
+const markdown = fc.array(story, { minLength: 1, maxLength: 4 }).map((stories) => ({
+  path: "/p/prd.md",
+  text: stories.map(({ box, check, status, marks, end }, i) =>
+    [`### ${box}US-${i}: Ä${check}`, status, ...marks.map((one) => `- [${one}] a`), ""].join(end)
+  ).join(""),
+}));
+const json = fc.array(fc.uniqueArray(member, { selector: (one) => one.split('"')[1] }), {
+  minLength: 1,
+  maxLength: 4,
+}).map((stories) => ({
+  path: "/p/prd.json",
+  text: `[${
+    stories.map((members, i) => `{${[`"id": ${i}`, ...members].join(", ")}}`).join(",\n")
+  }]`,
+}));
+
+Deno.test("state: what is ticked and taken back reads as before, byte for byte", () => {
+  fc.assert(
+    fc.property(fc.oneof(markdown, json), ({ path, text }) => {
+      const prd = open(text, path);
+      const ids = prd.stories.filter(({ passes }) => !passes).map(({ id }) => id);
+      const set = open(decode(setPasses(prd, new Map(ids.map((id) => [id, true])))), path);
+      assert(set.stories.every(({ passes, disagree }) => passes && disagree === undefined));
+      assert.equal(decode(restoreStates(set, openStories(prd), ids)), text);
+      const all = new Map(prd.stories.map(({ id }) => [id, false]));
+      const unset = open(decode(setPasses(prd, all)), path);
+      assert(unset.stories.every(({ passes, disagree }) => !passes && disagree === undefined));
+      const names = (some: typeof prd) =>
+        some.stories.map(({ id, title, line }) => [id, title, line]);
+      assert.deepEqual(names(unset), names(prd));
+    }),
+    { numRuns: 500 },
+  );
+});

@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import type { SettingChange } from "../../../src/loop/session/setting_changes.ts";
+import { PLAIN } from "../../../src/terminal/colors.ts";
+import { eventLines } from "../../../src/worker/narration.ts";
+
+function words(change: Omit<SettingChange, "from">): string {
+  const lines = eventLines({
+    type: "session_started",
+    session: 2,
+    task: "t",
+    server: "http://127.0.0.1:1",
+    maxIterations: 3,
+    changes: [{ ...change, from: "ralph.json" }],
+    warnings: [],
+    log: "/log",
+  }, PLAIN);
+  assert.equal(lines.length, 2);
+  return lines[1];
+}
+
+Deno.test("what changed since the last session is one bounded line each, safe to print", () => {
+  const told = (setting: string, before: unknown, now: unknown) =>
+    words({ setting, before, now }).replace("changed since the last session: ", "");
+  assert.equal(told("limits.iterations", 10, 3), "limits.iterations 10 -> 3 (ralph.json)");
+  assert.equal(told("model", null, "a/b"), "model not set -> a/b (ralph.json)");
+  assert.equal(
+    told("verify", [["a", "b"], { shell: "c" }], [{ shell: "c" }, ["d"]]),
+    'verify without ["a","b"], with ["d"] (ralph.json)',
+  );
+  assert.equal(told("protect", ["a", "b"], ["b", "a"]), "protect in another order (ralph.json)");
+  const prompt = (sha256: string) => ({ file: "/p.md", sha256: sha256.repeat(64) });
+  assert.equal(
+    told("prompt", prompt("a"), prompt("b")),
+    "prompt /p.md (sha256 aaaaaaaaaaaa) -> /p.md (sha256 bbbbbbbbbbbb) (ralph.json)",
+  );
+  const long = told("agent", "x\u001b[31m\n".repeat(1000), "y".repeat(5000));
+  assert(long.length < 400, long);
+  assert(!long.includes("\u001b") && !long.includes("\n"), long);
+});
