@@ -141,7 +141,7 @@ export async function kill(context: Context, session: Session): Promise<void> {
   const path = lockPath(context, keyOf(session));
   const { epoch, workerPid: pid } = stored(context, session);
   if (pid === null || epoch !== session.epoch || await holdsLock(path, { pid, clock }) === false) {
-    if (!isLocked(context, session)) return;
+    if (!isLocked(context, session) || await isInItsPlace(context, session)) return;
     throw new RalphError(
       "conflict",
       `cannot end the worker of \`${plain(session.taskName, 80)}\` with force: process ` +
@@ -163,6 +163,12 @@ export async function kill(context: Context, session: Session): Promise<void> {
     }
     await sleep(clock, POLL_MS);
   }
+}
+
+/** Whether another `ralph stop` has killed the worker, and now does its last work under its lock. */
+async function isInItsPlace(context: Context, session: Session): Promise<boolean> {
+  const { epoch, workerPid } = stored(context, session);
+  return workerPid !== null && epoch === session.epoch && !await isLiving(workerPid, context.clock);
 }
 
 const force = ({ taskName }: Session) => ({

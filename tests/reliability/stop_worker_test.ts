@@ -160,6 +160,27 @@ Deno.test("stop --force of a suspended worker ends the turn, also when two ask a
   assert(turnEnded(world.fake));
 });
 
+Deno.test("stop --force waits for another that has killed the worker and does its last work", async () => {
+  await using world = await fakeWorld();
+  const { workerPid } = await world.run("one");
+  await world.atWork();
+  Deno.kill(workerPid, "SIGKILL");
+  await until(() => !workerLives(world.lock()), { what: "the worker to end" });
+  const lock = await takeLock(world.lock(), systemClock);
+  const db = new DatabaseSync(world.database);
+  try {
+    const stop = world.cli("stop", "one", "--force");
+    // longer than a stop with force lets a worker be
+    await Promise.race([stop, new Promise((resolve) => setTimeout(resolve, 4_500))]);
+    db.exec("UPDATE sessions SET status = 'stopped', reason = 'user_stop', ended_at = 1");
+    const { code, stderr } = await stop;
+    assert.equal(code, 0, stderr);
+  } finally {
+    db.close();
+    lock?.release();
+  }
+});
+
 Deno.test("stop twice at once: both say that it is stopped, and it is recorded once", async () => {
   await using world = await fakeWorld();
   const { workerPid } = await world.run("one");

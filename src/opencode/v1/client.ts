@@ -16,7 +16,7 @@ import type { OpenCode, Provider } from "../client.ts";
 import { OpenCodeError } from "../error.ts";
 import { type Http, notOpenCodeAt, type RequestOptions } from "../http.ts";
 import type { Agent, OpenCodeSession } from "../model.ts";
-import { createEventDecoder, replies } from "./schema.ts";
+import { createEventDecoder, notesToolsLate, replies } from "./schema.ts";
 
 /** 1.18 lists only 100 unless told otherwise (measured). */
 const SESSIONS_MAX = "1000";
@@ -31,16 +31,22 @@ const UNATTENDED_RULES = [{ permission: "question", pattern: "*", action: "deny"
 export function createV1(http: Http): OpenCode {
   const asking = askingV1(http);
   const { url, directory, scope } = asking;
+  let version: string | undefined;
+  async function ask(options?: { timeoutMs?: number }) {
+    const found = await health(asking, options?.timeoutMs);
+    version = found.version;
+    return found;
+  }
   return {
     url,
     directory,
-    health: (options) => health(asking, options?.timeoutMs),
+    health: ask,
     async eventStream({ signal }) {
       const body = await http.stream("/event", { signal, ...scope });
       return { body, decode: createEventDecoder() };
     },
     ...sessionRequests(asking),
-    ...turnRequests(asking),
+    ...turnRequests(asking, async () => version ?? (await ask()).version),
     ...modelRequests(asking),
   };
 }
@@ -166,7 +172,7 @@ function sessionRequests(asking: Asking) {
 }
 
 /** What a turn is begun, followed, answered and ended with. */
-function turnRequests({ place, read, write }: Asking) {
+function turnRequests({ place, read, write }: Asking, version: () => Promise<string>) {
   return {
     prompt: (id, { text, model, agent }) =>
       // Never with a messageID: one that sorts after the server's own loops forever up to 1.14.
@@ -184,11 +190,17 @@ function turnRequests({ place, read, write }: Asking) {
         what: `ask what the OpenCode sessions of \`${place}\` do`,
       }),
 
-    messages: (id, { limit } = {}) =>
-      read(replies.messages, sessionPath(id, "/message"), {
-        what: `read the messages of ${named(id)}`,
-        ...(limit !== undefined && { search: { limit: String(limit) } }),
-      }),
+    async messages(id, { limit } = {}) {
+      const isLate = notesToolsLate(await version());
+      return await read(
+        isLate ? replies.messagesNotedLate : replies.messages,
+        sessionPath(id, "/message"),
+        {
+          what: `read the messages of ${named(id)}`,
+          ...(limit !== undefined && { search: { limit: String(limit) } }),
+        },
+      );
+    },
 
     turnRecord: () => Promise.resolve(undefined),
 

@@ -175,11 +175,18 @@ const toolRun = z.object({
 }));
 
 /**
- * When a step begins the server takes a snapshot of the tree, and notes what the model and its tools do
- * meanwhile only afterwards, all at once (1.1.53: a tool's recorded start lay 3.7 s behind what it did,
- * with 2,500 files, measured). In milliseconds, between the first such note and the last.
+ * When a step begins an older server takes a snapshot of the tree, and notes what the model and its
+ * tools do meanwhile only afterwards, all at once (1.1.53: a tool's recorded start lay 3.7 s behind what
+ * it did, with 2,500 files; 1.18.33 notes it in time; measured). In milliseconds, between the first such
+ * note and the last.
  */
 const NOTED_AT_ONCE_MS = 2_000;
+
+/** Whether a server of this version notes late what ran first in a step; so it is taken before 1.18. */
+export function notesToolsLate(version: string): boolean {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  return major < 1 || major === 1 && minor < 18;
+}
 
 const timed = z.object({ time: z.object({ start: z.number() }) });
 const startOf = (part: unknown) => timed.safeParse(part).data?.time.start ?? Infinity;
@@ -195,29 +202,32 @@ function withSureStart(
   );
 }
 
-const message = z.object({
-  info: messageInfo,
-  parts: z.array(z.looseObject({
-    type: z.string(),
-    text: z.unknown().optional(),
-    synthetic: z.unknown().optional(),
-    ignored: z.unknown().optional(),
-  })),
-}).transform(({ info: { createdAt, ...info }, parts }): Message => ({
-  ...info,
-  toolRuns: withSureStart(
-    parts.filter((part) => part.type === "tool").flatMap((part) => {
-      const { data: run } = toolRun.safeParse(part);
-      return run ? [run] : [];
-    }),
-    { createdAt: createdAt ?? Infinity, parts },
-  ),
-  text: parts
-    .filter((part) => part.type === "text" && !part.synthetic && !part.ignored)
-    .map((part) => part.text)
-    .filter((text) => typeof text === "string")
-    .join("\n"),
-}));
+const toolRunsOf = (parts: readonly { type: string }[]) =>
+  parts.filter((part) => part.type === "tool").flatMap((part) => {
+    const { data: run } = toolRun.safeParse(part);
+    return run ? [run] : [];
+  });
+
+const messageOf = ({ toolsNotedLate }: { toolsNotedLate: boolean }) =>
+  z.object({
+    info: messageInfo,
+    parts: z.array(z.looseObject({
+      type: z.string(),
+      text: z.unknown().optional(),
+      synthetic: z.unknown().optional(),
+      ignored: z.unknown().optional(),
+    })),
+  }).transform(({ info: { createdAt = Infinity, ...info }, parts }): Message => ({
+    ...info,
+    toolRuns: toolsNotedLate
+      ? withSureStart(toolRunsOf(parts), { createdAt, parts })
+      : toolRunsOf(parts),
+    text: parts
+      .filter((part) => part.type === "text" && !part.synthetic && !part.ignored)
+      .map((part) => part.text)
+      .filter((text) => typeof text === "string")
+      .join("\n"),
+  }));
 
 /** Undefined for `idle`; a kind that is not known counts as busy, which only makes ralph wait. */
 const status = z.object({
@@ -344,7 +354,8 @@ export const replies = {
   }),
   session,
   sessions: z.array(session),
-  messages: z.array(message),
+  messages: z.array(messageOf({ toolsNotedLate: false })),
+  messagesNotedLate: z.array(messageOf({ toolsNotedLate: true })),
   statuses: z.record(z.string(), status).transform((raw): ReadonlyMap<string, Busy> => {
     const busy = new Map<string, Busy>();
     for (const [sessionId, state] of Object.entries(raw)) {

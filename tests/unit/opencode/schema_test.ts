@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { AgentEvent } from "../../../src/opencode/model.ts";
 import { explain } from "../../../src/opencode/reply.ts";
-import { createEventDecoder, replies } from "../../../src/opencode/v1/schema.ts";
+import { createEventDecoder, notesToolsLate, replies } from "../../../src/opencode/v1/schema.ts";
 
 const SESSION = "ses_e05673d45ffewdoMlMOwhQeEwP";
 const MESSAGE = "msg_1fa98c641001hN39KSt3fHU5R1";
@@ -212,9 +212,9 @@ Deno.test("messages: null stands for absent, and the text leaves out what is not
     compaction: undefined,
     model: undefined,
     toolRuns: [
-      { tool: "read", input: { filePath: "a" }, start: 1, end: 4 },
-      { tool: "bash", input: {}, start: 1, end: undefined },
-      { tool: "bash", input: { command: "git push" }, start: 1, end: 7, refused: true },
+      { tool: "read", input: { filePath: "a" }, start: 3, end: 4 },
+      { tool: "bash", input: {}, start: 5, end: undefined },
+      { tool: "bash", input: { command: "git push" }, start: 6, end: 7, refused: true },
     ],
   });
 });
@@ -225,13 +225,21 @@ Deno.test("a tool that may have run while the server took its snapshot began wit
     tool: "bash",
     state: { time: { start, end: start + 10 } },
   });
-  const starts = (...parts: object[]) =>
-    replies.messages.parse([{ info: { ...assistant, time: { created: 1_000 } }, parts }])[0]
+  const from = (reply: typeof replies.messages, parts: object[]) =>
+    reply.parse([{ info: { ...assistant, time: { created: 1_000 } }, parts }])[0]
       .toolRuns.map(({ start }) => start);
-  assert.deepEqual(starts(tool(4_700), tool(4_800), tool(9_000)), [1_000, 1_000, 9_000]);
+  const starts = (...parts: object[]) => from(replies.messagesNotedLate, parts);
+  const three = [tool(4_700), tool(4_800), tool(9_000)];
+  assert.deepEqual(starts(...three), [1_000, 1_000, 9_000]);
+  assert.deepEqual(from(replies.messages, three), [4_700, 4_800, 9_000], "noted in time");
   const text = { type: "text", text: "I begin.", time: { start: 4_600, end: 4_601 } };
   assert.deepEqual(starts(text, tool(4_700)), [1_000], "noted with what came first");
   assert.deepEqual(starts(text, tool(8_000)), [8_000], "the snapshot was over");
+});
+
+Deno.test("which servers note a tool only after their snapshot", () => {
+  const late = ["1.1.53", "1.17.20", "1.18.33", "1.19.0", "2.0.0", "local"].map(notesToolsLate);
+  assert.deepEqual(late, [true, true, false, false, false, false]);
 });
 
 /** An answer of the agent with these facts. */
