@@ -3,7 +3,8 @@ import type * as z from "zod";
 import type { Hint, RalphError } from "../error.ts";
 import type { JsonMember, JsonNode } from "../task/json_scan.ts";
 import { didYouMean } from "../task/did_you_mean.ts";
-import { prdError, type Source, textAt } from "../task/source.ts";
+import { prdError } from "../task/faults.ts";
+import { type Source, textAt } from "../task/source.ts";
 import { plain } from "../terminal/plain.ts";
 import { limitsSchema, settingsSchema } from "./schema.ts";
 

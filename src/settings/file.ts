@@ -2,7 +2,9 @@
 import * as path from "node:path";
 import { readGates } from "../task/gate.ts";
 import { type JsonNode, scanJson } from "../task/json_scan.ts";
-import { openSource, prdError, type PrdFile, requireUtf8, type Source } from "../task/source.ts";
+import { prdError } from "../task/faults.ts";
+import { openSource, requireUtf8 } from "../task/open_source.ts";
+import type { PrdFile, Source } from "../task/source.ts";
 import { plain } from "../terminal/plain.ts";
 import { firstFault, nodeAt, refuseDoubles } from "./fault.ts";
 import { type SettingsFile, settingsSchema } from "./schema.ts";

@@ -33,14 +33,16 @@ const SEPARATED = String.raw`[*_~]*[ \t]*(?:[:.–—-]|\xe2\x80[\x93\x94]|$)`;
 const HEADINGS: readonly (readonly [RegExp, string])[] = [
   [form("#{1,6}(?=[^# \\t])[^A-Za-z0-9#]*"), "there is no space after its `#`s"],
   [form("<h[1-6][^>]*>[ \\t]*"), "it is a heading in HTML"],
+  [form("(?:[-*+]|\\d{1,9}[.)])[ \\t]+#{1,6}[ \\t]+"), "its heading is an item of a list"],
 ];
 const ANYWHERE: readonly (readonly [RegExp, string])[] = [
   [form("(?:>[ \\t]*)+(?:#{1,6}[ \\t]*|\\*\\*|__)"), "it is in a quote"],
   [form(`${ITEM}(?:\\*\\*|__)`, SEPARATED), "it is bold text, and no heading"],
+  [form("(?:\\*\\*|__)", "(?:\\*\\*|__)"), "it is bold text, and no heading"],
 ];
 /** In a story these are criteria and what it speaks of. */
 const OUTSIDE: readonly (readonly [RegExp, string])[] = [
-  [form("\\|[ \\t]*", "[*_~]*[ \\t]*\\|"), "it is a row of a table"],
+  [form("\\|(?:[^|]{0,40}\\|)?[ \\t]*", "[*_~]*[ \\t]*\\|"), "it is a row of a table"],
   [
     form(`${ITEM}(?:\\[[^\\]]{0,3}\\][ \\t]+)?`, SEPARATED),
     "it is an item of a list or a line of text",
@@ -55,24 +57,32 @@ const MAY_HAVE_ID = /[A-Za-z]-?[A-Za-z]{0,2}\d/;
 const GAP_MAX = 3;
 const BLANK = /^[ \t]*$/;
 
-/** The first one; undefined when all is read. */
-export function hiddenStory(
+/** One for each line that may be one; none when all is read. */
+export function hiddenStories(
   lines: readonly MarkdownLine[],
   read: Read,
-): Hidden | undefined {
+): readonly Hidden[] {
+  const hidden: Hidden[] = [];
   for (const [index, line] of lines.entries()) {
     const view = line.view.slice(0, HEAD_MAX);
     if (line.kind !== "text" && line.kind !== "box" || !MAY_HAVE_ID.test(view)) continue;
-    for (const [forms, always] of formsFor(lines, index, read)) {
-      for (const [pattern, why] of forms) {
-        const found = pattern.exec(view);
-        if (!found) continue;
-        const [, prefix, number] = found;
-        const id = prefix + number;
-        if (read.isKind(prefix.toUpperCase()) && (always || !read.isKnown(id))) {
-          return { offset: line.start, id, why };
-        }
-      }
+    const found = hiddenIn(view, formsFor(lines, index, read), read);
+    if (found) hidden.push({ ...found, offset: line.start });
+  }
+  return hidden;
+}
+
+function hiddenIn(
+  view: string,
+  groups: ReturnType<typeof formsFor>,
+  { isKind, isKnown }: Read,
+): Omit<Hidden, "offset"> | undefined {
+  for (const [forms, always] of groups) {
+    for (const [pattern, why] of forms) {
+      const [, prefix, number] = pattern.exec(view) ?? [];
+      if (prefix === undefined || !isKind(prefix.toUpperCase())) continue;
+      const id = prefix + number;
+      if (always || !isKnown(id)) return { id, why };
     }
   }
   return undefined;

@@ -3,7 +3,8 @@
  * `Source.view`: the structure is ASCII, and text is decoded where it is cut out.
  */
 import { plain } from "../terminal/plain.ts";
-import { prdError, type Source, textAt } from "./source.ts";
+import { prdError } from "./faults.ts";
+import { type Source, textAt } from "./source.ts";
 
 /** The bytes from `start` to before `end`. */
 interface Span {

@@ -23,6 +23,8 @@ interface JsonState {
   disagree?: string;
   /** What an agent claims by: `passes` where it is there, else all of them. */
   claimed: boolean;
+  /** A status in words of one's own, which says nothing here. */
+  unknownStatus?: string;
 }
 
 /** The members that say whether it is done; of a name that comes twice the last one counts. */
@@ -34,7 +36,14 @@ export function jsonState(story: JsonObject): JsonState {
   });
   const passes = signs.find(({ name }) => name === "passes");
   const state = stateOf(signs satisfies readonly Sign[]);
-  return { signs, ...state, claimed: passes?.done ?? state.passes };
+  const status = lastMembers(story).get("status")?.value;
+  return {
+    signs,
+    ...state,
+    claimed: passes?.done ?? state.passes,
+    ...status?.type === "string" && !signs.some(({ name }) => name === "status") &&
+      { unknownStatus: status.value },
+  };
 }
 
 function saysDone({ key, value }: JsonMember): boolean | undefined {

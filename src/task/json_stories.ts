@@ -7,6 +7,8 @@ export interface StoryNode {
   place: string;
   /** It has a list of stories itself, which nobody reads: the name of the list. */
   unread?: string;
+  /** What it is in, such as an epic, the outermost first. */
+  groups?: readonly JsonObject[];
 }
 
 interface FoundStories {
@@ -97,7 +99,9 @@ function inGroups(found: StoryNode): readonly StoryNode[] {
   const { node, place } = found;
   if (node.type !== "object") return [found];
   const lists = listsIn(node).filter(({ items }) => items.some(isObject));
-  return lists.length === 0 ? [found] : lists.flatMap((list) => storiesOf(list, place));
+  if (lists.length === 0) return [found];
+  return lists.flatMap((list) => storiesOf(list, place))
+    .map((story) => ({ ...story, groups: [node, ...story.groups ?? []] }));
 }
 
 /** A story; or those of a feature that is nothing but a heading over them. */

@@ -3,7 +3,8 @@
  * lists). Works on `Source.view`, where `\s` and `trim` would take a byte 0xa0 or 0x85 out of the
  * middle of a character: hence `[ \t]`.
  */
-import { prdError, type Source, textAt } from "./source.ts";
+import { prdError } from "./faults.ts";
+import { type Source, textAt } from "./source.ts";
 
 /** A line without its end: the bytes from `start` to before `end`. */
 interface LineBase {

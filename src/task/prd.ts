@@ -5,17 +5,15 @@ import { leftOutWords } from "./left_out.ts";
 import type { Prd, PrdDocument, PrdReading, StateSpan, Story, StoryEntry } from "./prd_document.ts";
 import { readJsonPrd } from "./prd_json.ts";
 import { readMarkdownPrd } from "./prd_markdown.ts";
-import {
-  applyEdits,
-  type Edit,
-  openSource,
-  prdError,
-  type PrdFile,
-  type Source,
-} from "./source.ts";
+import { kindOf, rangesAmong } from "./dependencies.ts";
+import { type Fault, prdError, refuse } from "./faults.ts";
+import { openSource } from "./open_source.ts";
+import { applyEdits, type Edit, type PrdFile, type Source } from "./source.ts";
 
 export type { Prd, PrdDocument, Story } from "./prd_document.ts";
 
+/** Of what one story depends on. */
+const LOST_SHOWN_MAX = 5;
 /** Enough to see the cycle; it may be as long as the PRD. */
 const CYCLE_SHOWN_MAX = 10;
 
@@ -28,13 +26,16 @@ export function openPrd(file: PrdFile): PrdDocument {
   const source = openSource(file);
   const isJson = file.path.toLowerCase().endsWith(".json");
   const reading = isJson ? readJsonPrd(source) : readMarkdownPrd(source);
-  checkIds(source, reading.entries);
-  if (reading.entries.length === 0) {
-    throw prdError(source, 0, `it has no story to work on: ${leftOutWords(reading.leftOut)}`);
+  const { faults, ...read } = reading;
+  const wrong = [...faults, ...idFaults(read.entries)];
+  if (read.entries.length === 0 && wrong.length === 0) {
+    throw prdError(source, 0, `it has no story to work on: ${leftOutWords(read.leftOut)}`);
   }
-  const entries = withKnownDependencies(source, reading);
+  const { entries, missing } = withKnownDependencies(read);
+  // what is not read is missing as well, and what is missing ends no cycle
+  refuse(source, wrong.length > 0 ? wrong : missing);
   checkCycle(source, entries);
-  return { ...reading, entries, stories: entries.map(({ story }) => story), source };
+  return { ...read, entries, stories: entries.map(({ story }) => story), source };
 }
 
 /** What `openPrd` reads, where nothing is to be changed. Throws as it does. */
@@ -47,7 +48,7 @@ export function parsePrd(file: PrdFile): Prd {
 const TOLD_MAX = 5;
 
 /** What a person has to know of this PRD beside its stories, one line each. */
-export function remarksOf({ leftOut, stories }: Prd): readonly string[] {
+export function remarksOf({ leftOut, remarks, stories }: Prd): readonly string[] {
   const both = stories.filter(({ disagree }) => disagree !== undefined);
   const more = both.length - TOLD_MAX;
   return [
@@ -56,6 +57,7 @@ export function remarksOf({ leftOut, stories }: Prd): readonly string[] {
       `${plain(id, 60)} counts as open: it is ${disagree}`
     ),
     more > 0 ? `${more} more stories count as open for such reasons` : undefined,
+    ...remarks,
   ].filter((line) => line !== undefined);
 }
 
@@ -156,20 +158,17 @@ export function nextStory(stories: readonly Story[]): Story | undefined {
     );
 }
 
-function checkIds(source: Source, entries: readonly StoryEntry[]): void {
+function idFaults(entries: readonly StoryEntry[]): readonly Fault[] {
   const lines = new Map<string, number>();
-  for (const { story, offset } of entries) {
-    const line = lines.get(story.id);
-    if (line !== undefined) {
-      const reason = `the id \`${plain(story.id, 60)}\` is that of the story on line ${line} too`;
-      throw prdError(source, offset, reason);
-    }
-    lines.set(story.id, story.line);
-  }
+  return entries.flatMap(({ story: { id, line: own }, offset }) => {
+    const line = lines.get(id);
+    if (line === undefined) lines.set(id, own);
+    if (line === undefined || id === "") return [];
+    const reason = `the id \`${plain(id, 60)}\` is that of the story on line ${line} too`;
+    return [{ offset, reason }];
+  });
 }
 
-/** The id without its number: `US-` of `US-001`, nothing of `7`. */
-const kindOf = (id: string) => id.replace(/\d[\w.]*$/, "").toUpperCase();
 const isWord = (id: string) => /^[\w.-]+$/.test(id);
 
 /**
@@ -177,23 +176,30 @@ const isWord = (id: string) => /^[\w.-]+$/.test(id);
  * them must be there.
  */
 function withKnownDependencies(
-  source: Source,
-  { entries, leftOut }: PrdReading,
-): StoryEntry[] {
+  { entries, leftOut }: Pick<PrdReading, "entries" | "leftOut">,
+): { entries: readonly StoryEntry[]; missing: readonly Fault[] } {
   const out = new Set(leftOut.map(({ id }) => id));
   const known = new Set(entries.map(({ story }) => story.id));
   const kinds = new Set(entries.map(({ story }) => kindOf(story.id)));
   const hasWords = entries.some(({ story: { id } }) => !/\d/.test(id));
-  return entries.map((entry) => {
-    const { story, offset, hasOnlyIds } = entry;
+  const ids = new Set([...known, ...out]);
+  const idsOf = rangesAmong(ids);
+  const missing: Fault[] = [];
+  const read = entries.map((entry) => {
+    const { offset, hasOnlyIds } = entry;
+    const story = withRanges(entry.story, (name) => ids.has(name) ? undefined : idsOf(name));
     const isOfKind = (id: string) =>
       /\d/.test(id) ? kinds.has(kindOf(id)) : hasOnlyIds && hasWords && isWord(id);
     const unknown = story.dependsOn.filter((id) => !known.has(id) && !out.has(id));
-    if (unknown.length === 0 && !story.dependsOn.some((id) => out.has(id))) return entry;
-    const missing = unknown.find(isOfKind);
-    if (missing !== undefined) {
-      const names = `\`${plain(story.id, 60)}\` depends on \`${plain(missing, 60)}\``;
-      throw prdError(source, offset, `${names}, which is not in the PRD`);
+    if (unknown.length === 0 && !story.dependsOn.some((id) => out.has(id))) {
+      return { ...entry, story };
+    }
+    const lost = unknown.filter(isOfKind).map((id) => `\`${plain(id, 60)}\``);
+    if (lost.length > 0) {
+      const names = lost.slice(0, LOST_SHOWN_MAX).join(", ");
+      const are = lost.length > 1 ? "are" : "is";
+      const reason = `\`${plain(story.id, 60)}\` depends on ${names}, which ${are} not in the PRD`;
+      missing.push({ offset, reason });
     }
     const dependsOn = story.dependsOn.filter((id) => known.has(id));
     const told = `Depends on: ${unknown.join(", ")}`;
@@ -201,6 +207,15 @@ function withKnownDependencies(
     const notes = [story.notes, ...isTold ? [] : [told]];
     return { ...entry, story: { ...story, dependsOn, notes: notes.filter(Boolean).join("\n") } };
   });
+  return { entries: read, missing };
+}
+
+/** With each range that it depends on as the ids of it, but its own. */
+function withRanges(story: Story, idsOf: ReturnType<typeof rangesAmong>): Story {
+  const dependsOn = story.dependsOn.flatMap((name) =>
+    idsOf(name)?.filter((id) => id !== story.id) ?? [name]
+  );
+  return { ...story, dependsOn: [...new Set(dependsOn)] };
 }
 
 /** Every story can come up: what it depends on does not wait for it in turn. */

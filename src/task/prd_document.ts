@@ -1,5 +1,6 @@
 /** What a PRD is, and what its two readers find in one. */
 import type { Gate } from "./gate.ts";
+import type { Fault } from "./faults.ts";
 import type { LeftOut } from "./left_out.ts";
 import type { Edit, Source } from "./source.ts";
 
@@ -40,6 +41,8 @@ export interface Prd {
   leftOut: readonly LeftOut[];
   /** What it says beside its stories, bounded, for the prompt; empty when that is nothing. */
   about: string;
+  /** What a person has to know of it, one line each. */
+  remarks: readonly string[];
   /** Commands that it names as checks in a form that makes none a gate. */
   offers: readonly string[];
   /** What must succeed for every story. In JSON alone. */
@@ -49,10 +52,13 @@ export interface Prd {
 /** What the reader of a format finds. */
 export interface PrdReading extends Omit<Prd, "stories"> {
   entries: readonly StoryEntry[];
+  /** Why it cannot be used, all of it. */
+  faults: readonly Fault[];
 }
 
 /** A PRD with the bytes that it was read from, and what is needed to change it. */
-export interface PrdDocument extends Prd, PrdReading {
+export interface PrdDocument extends Prd {
+  entries: readonly StoryEntry[];
   source: Source;
 }
 

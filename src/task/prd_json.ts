@@ -17,7 +17,10 @@ import { isStatusOfLeftOut } from "./left_out.ts";
 import type { PrdReading, StoryEntry } from "./prd_document.ts";
 import { priorityFrom } from "./priority.ts";
 import { aboutText, jsonOffers, type Section } from "./rest_of_prd.ts";
-import { lineAt, prdError, requireUtf8, type Source, textAt } from "./source.ts";
+import { dependenciesOf } from "./dependencies.ts";
+import { type Fault, prdError, reading } from "./faults.ts";
+import { requireUtf8 } from "./open_source.ts";
+import { lineAt, type Source, textAt } from "./source.ts";
 
 const READ = new Set<string>([
   ...["id", "description", "priority", "passes", "notes", "completionNotes", "verify"],
@@ -29,6 +32,8 @@ const OF_PRD = new Set<string>([
   ...NAMES_OF.branch,
   ...STORY_LISTS,
 ]);
+/** Stories that are told of one by one. */
+const REMARKS_MAX = 5;
 /** Of a field that ralph does not know, in UTF-16 units. */
 const FIELD_MAX = 2_000;
 
@@ -40,12 +45,15 @@ export function readJsonPrd(source: Source): PrdReading {
   requireUtf8(source);
   const root = scanJson(source);
   if (root.type !== "object" && root.type !== "array") {
-    throw wrongType(source, root, { what: "the PRD", type: "an object" });
+    const { offset, reason } = wrongType(root, { what: "the PRD", type: "an object" });
+    throw prdError(source, offset, reason);
   }
   const lists = storyNodes(root);
   const found = lists?.stories;
   const about = root.type === "object" ? root : { ...root, type: "object" as const, members: [] };
-  const field = fieldsOf(source, about);
+  const faults: Fault[] = [];
+  const report = (fault: Fault) => void faults.push(fault);
+  const field = fieldsOf(source, about, report);
   if (found === undefined) {
     const { start } = field.get("userStories") ?? root;
     throw prdError(source, start, "it has no array `userStories`", [{
@@ -56,9 +64,11 @@ export function readJsonPrd(source: Source): PrdReading {
   }
   if (lists?.second) {
     const { name, node } = lists.second;
-    throw prdError(source, node.start, `\`${name}\` is a second list of stories`, [{
-      text: "put all stories into one list, or what is none under another name",
-    }]);
+    report({
+      offset: node.start,
+      reason: `\`${name}\` is a second list of stories`,
+      hints: [{ text: "put all stories into one list, or what is none under another name" }],
+    });
   }
   if (found.length === 0) {
     throw prdError(
@@ -72,57 +82,97 @@ export function readJsonPrd(source: Source): PrdReading {
     format: "json",
     title: field.titleOf("project") || field.titleOf("name"),
     description: field.string("description"),
-    branchName: branchOf(source, field),
+    branchName: branchOf(field, report),
     verify: field.gates("verify", "verify"),
     about: aboutText(besideStories(source, about)),
     offers: jsonOffers([
       about,
       ...found.flatMap(({ node }) => node.type === "object" ? [node] : []),
     ]),
-    entries: found.filter(({ node }) => !whyLeft(node)).map((story) =>
-      readStory(source, story, words)
+    entries: found.filter((one) => !whyLeftOut(one)).flatMap((story) =>
+      readStory(source, story, { words, report })
     ),
-    leftOut: found.flatMap(({ node, place }) => {
-      const why = whyLeft(node);
-      return why === undefined || node.type !== "object"
-        ? []
-        : [{ id: fieldsOf(source, node).id() || place, why, line: lineAt(source, node.start) }];
+    leftOut: found.flatMap((one) => {
+      const { node, place } = one;
+      const why = whyLeftOut(one);
+      if (why === undefined || node.type !== "object") return [];
+      const id = fieldsOf(source, node, report).id() || place;
+      return [{ id, why, line: lineAt(source, node.start) }];
     }),
+    remarks: statusRemarks(source, found),
+    faults,
   };
 }
 
-function branchOf(source: Source, field: ReturnType<typeof fieldsOf>): string | undefined {
+/** Of stories that pass, and have a status in words that say nothing here. */
+function statusRemarks(source: Source, found: readonly StoryNode[]): readonly string[] {
+  const unknown = found.flatMap((one) => {
+    if (one.node.type !== "object" || whyLeftOut(one)) return [];
+    const { passes, unknownStatus } = jsonState(one.node);
+    if (!passes || unknownStatus === undefined) return [];
+    return [`\`${plain(unknownStatus, 40)}\` (line ${lineAt(source, one.node.start)})`];
+  });
+  if (unknown.length === 0) return [];
+  const more = unknown.length - REMARKS_MAX;
+  const shown = unknown.slice(0, REMARKS_MAX).join(", ") + (more > 0 ? ` and ${more} more` : "");
+  return [`passing, with a status that is not known: ${shown}`];
+}
+
+/** Why a story is taken out of the work, by itself or with what it is in. */
+export function whyLeftOut({ node, groups = [] }: StoryNode): string | undefined {
+  const own = whyLeft(node);
+  if (own !== undefined) return own;
+  const ofGroup = groups.map(whyLeft).find((why) => why !== undefined);
+  return ofGroup && `of what it is in, ${ofGroup}`;
+}
+
+function branchOf(
+  field: ReturnType<typeof fieldsOf>,
+  report: (fault: Fault) => void,
+): string | undefined {
   const name = field.nameOf(NAMES_OF.branch);
   if (name === undefined) return undefined;
   const branch = field.string(name);
   if (branch === "" || BRANCH_NAME.test(branch)) return branch || undefined;
   const reason = `\`${name}\` is \`${plain(branch, 80)}\`, which is no name of a branch`;
-  throw prdError(source, field.get(name)?.start ?? 0, reason);
+  report({ offset: field.get(name)?.start ?? 0, reason });
+  return undefined;
 }
 
 function readStory(
   source: Source,
   { node, place, unread }: StoryNode,
-  words: StatusWords,
-): StoryEntry {
+  { words, report }: { words: StatusWords; report: (fault: Fault) => void },
+): readonly StoryEntry[] {
+  const offset = node.start;
   if (unread !== undefined) {
-    throw prdError(source, node.start, `this story has stories of its own in \`${unread}\``, [{
-      text: "put them beside it, or write what they ask for into its `acceptanceCriteria`",
-    }]);
+    report({
+      offset,
+      reason: `this story has stories of its own in \`${unread}\``,
+      hints: [{
+        text: "put them beside it, or write what they ask for into its `acceptanceCriteria`",
+      }],
+    });
   }
-  if (node.type !== "object") throw wrongType(source, node, { what: "a story", type: "an object" });
-  const field = fieldsOf(source, node);
+  if (node.type !== "object") {
+    report(wrongType(node, { what: "a story", type: "an object" }));
+    return [];
+  }
+  const field = fieldsOf(source, node, report);
   const id = field.id();
-  if (id.trim() === "") {
-    throw prdError(source, node.start, "this story has no `id`", [
-      { text: 'give it one that no other has, such as `"id": "US-001"`' },
-    ]);
+  const given = field.get("id");
+  if (id.trim() === "" && (given === undefined || given.type === "string")) {
+    report({
+      offset,
+      reason: "this story has no `id`",
+      hints: [{ text: 'give it one that no other has, such as `"id": "US-001"`' }],
+    });
   }
   field.boolean("passes");
   const state = jsonState(node);
   const marks = jsonMarks(state, words);
-  return {
-    offset: node.start,
+  return [{
+    offset,
     end: node.end,
     story: {
       id,
@@ -133,9 +183,7 @@ function readStory(
       passes: state.passes,
       notes: [field.text("notes"), field.text("completionNotes"), ...field.others()]
         .filter(Boolean).join("\n"),
-      dependsOn: field.ids(NAMES_OF.dependsOn).filter((id) =>
-        !/^(?:none|nothing|n\/?a|[-–—])$/i.test(id)
-      ),
+      dependsOn: dependenciesOf(field.texts(NAMES_OF.dependsOn)),
       verify: field.gates("verify", `${place}.verify`),
       line: lineAt(source, node.start),
       ...marks && { marks },
@@ -145,7 +193,7 @@ function readStory(
     hasOnlyIds: ["dependsOn", "depends_on"].includes(field.nameOf(NAMES_OF.dependsOn) ?? ""),
     passesEdits: (passes) => jsonEdits(source, node, { passes, words }),
     state: jsonSpans(node),
-  };
+  }];
 }
 
 /** True, or the reason. */
@@ -153,7 +201,7 @@ const TAKES_OUT = ["skip", "skipped", "blocked", "cancelled", "canceled", "defer
   .concat(["wontfix", "onHold", "outOfScope", "out_of_scope", "on_hold", "wont_fix"]);
 
 /** Why a story is taken out of the work, in words; undefined when it is not. */
-export function whyLeft(node: JsonNode): string | undefined {
+function whyLeft(node: JsonNode): string | undefined {
   if (node.type !== "object") return undefined;
   for (const name of TAKES_OUT) {
     const value = valueOf(node, name);
@@ -169,8 +217,8 @@ export function whyLeft(node: JsonNode): string | undefined {
   return `its status is ${plain(status.value, 40)}`;
 }
 
-/** The members of an object by name, each with the type that it must have. */
-function fieldsOf(source: Source, object: JsonObject) {
+/** The members of an object by name. One of another type than it must have is reported, and absent. */
+function fieldsOf(source: Source, object: JsonObject, report: (fault: Fault) => void) {
   const get = (key: string): JsonNode | undefined => {
     const value = valueOf(object, key);
     return value?.type === "null" ? undefined : value;
@@ -181,7 +229,8 @@ function fieldsOf(source: Source, object: JsonObject) {
   ): Extract<JsonNode, { type: T }> | undefined => {
     const node = get(key);
     if (node === undefined || isOf(node, type)) return node;
-    throw wrongType(source, node, { what: `\`${key}\``, type: NAMES[type] });
+    report(wrongType(node, { what: `\`${key}\``, type: NAMES[type] }));
+    return undefined;
   };
   const string = (key: string) => expect(key, "string")?.value ?? "";
   const nameOf = (names: readonly string[]) => names.find((name) => get(name) !== undefined);
@@ -211,13 +260,11 @@ function fieldsOf(source: Source, object: JsonObject) {
       if (node?.type === "number") return node.value;
       return node?.type === "string" ? priorityFrom(node.value) : Infinity;
     },
-    ids: (names: readonly string[]) =>
-      texts(names).flatMap((text) => text.split(",")).map((id) => id.trim()).filter(Boolean),
     boolean: (key: string) => expect(key, "boolean")?.value ?? false,
     gates: (key: string, place: string): readonly Gate[] => {
       const node = get(key);
       const fault: GateFault = (offset, reason, hints) => prdError(source, offset, reason, hints);
-      return node ? readGates(node, { place, fault }) : [];
+      return node ? reading(report, () => readGates(node, { place, fault }), []) : [];
     },
     /** What ralph does not know and an agent may need, each after its name. */
     others: () =>
@@ -271,7 +318,6 @@ function isOf<T extends JsonNode["type"]>(
   return node.type === type;
 }
 
-function wrongType(source: Source, node: JsonNode, wanted: { what: string; type: string }) {
-  const { what, type } = wanted;
-  return prdError(source, node.start, `${what} must be ${type}, and is ${NAMES[node.type]}`);
+function wrongType(node: JsonNode, { what, type }: { what: string; type: string }): Fault {
+  return { offset: node.start, reason: `${what} must be ${type}, and is ${NAMES[node.type]}` };
 }

@@ -10,7 +10,9 @@ import { headingText, type MarkdownLine, markdownLines } from "./markdown_lines.
 import type { PrdReading, StoryEntry } from "./prd_document.ts";
 import { priorityFrom } from "./priority.ts";
 import { aboutText, markdownOffers, markdownSections, type Section } from "./rest_of_prd.ts";
-import { lineAt, prdError, type Source, textAt } from "./source.ts";
+import { dependenciesIn, hasOtherNeeds } from "./dependencies.ts";
+import { prdError, refuse } from "./faults.ts";
+import { lineAt, type Source, textAt } from "./source.ts";
 import { plainCriteria, readStoryBody } from "./story_body.ts";
 import {
   type Candidate,
@@ -21,17 +23,8 @@ import {
 } from "./story_headings.ts";
 import { marksOf } from "./story_marks.ts";
 import { stateOf, statusText } from "./story_state.ts";
-import {
-  headingWithoutId,
-  refuseHidden,
-  refuseUnread,
-  refuseUnreadBoxes,
-  refuseUnreadHeadings,
-} from "./unread_stories.ts";
+import { boxesOfNoStory, headingWithoutId, unreadFaults } from "./unread_stories.ts";
 
-/** Ids in running text, but not in the target of a link (`#us-001`). */
-const IDS =
-  /(?<![A-Za-z0-9_#-])(?:(?:[A-Za-z][A-Za-z0-9_]{0,40}-){1,8}[A-Z]{0,2}|US)\d+(?:\.\d+)*[A-Za-z]?(?!\w)/g;
 const INTRODUCTION = /^(introduction|overview|summary|description)$/i;
 
 const FORM_HINT = {
@@ -43,15 +36,14 @@ export function readMarkdownPrd(source: Source): PrdReading {
   const lines = markdownLines(source);
   const candidates = candidatesIn(source, lines);
   const stories = storiesAmong(candidates, lines);
-  const above = sectionsOfLeftOut(source, lines);
-  refuseHidden(source, lines, { stories, candidates, above });
+  const starts = startsOf(stories);
+  const above = sectionsOfLeftOut(source, lines, starts);
+  const read = { source, lines, stories, candidates, above };
+  const faults = unreadFaults(read);
   if (stories.length === 0) {
+    refuse(source, faults);
     throw noStories(source, lines);
   }
-  refuseUnread(source, lines, { stories, candidates });
-  refuseUnreadHeadings(source, lines, { stories, above });
-  refuseUnreadBoxes(source, lines, stories);
-  const starts = startsOf(stories);
   const leftOut = new Map(stories.map((story) => {
     const end = sectionEnd(lines, story, (index) => starts.has(index));
     return [story, whyLeft(source, lines, { story, end }) ?? above.get(story.index)];
@@ -61,6 +53,12 @@ export function readMarkdownPrd(source: Source): PrdReading {
     format: "markdown",
     ...frontMatter(source, lines, starts),
     about: aboutText(sections),
+    faults,
+    remarks: boxesOfNoStory(read).map(({ name, line }) =>
+      `the boxes below ${
+        name === "" ? "no heading" : `\`${plain(name, 60)}\``
+      } (line ${line}) are in no story`
+    ),
     offers: markdownOffers(sections),
     leftOut: stories.flatMap((story) => {
       const why = leftOut.get(story);
@@ -105,23 +103,38 @@ function sectionsBeside(
   return markdownSections(source, lines, (index) => inside.has(index));
 }
 
-/** Of each heading below one such as `Out of scope`, by its index: so in words. */
+/**
+ * Of each heading below one such as `Out of scope`, or below that of an epic whose status takes it out,
+ * by its index: so in words.
+ */
 function sectionsOfLeftOut(
   source: Source,
   lines: readonly MarkdownLine[],
+  stories: ReadonlySet<number>,
 ): ReadonlyMap<number, string> {
   const found = new Map<number, string>();
   let section: { level: number; why: string } | undefined;
+  let epic: { level: number; text: string } | undefined;
   for (const [index, line] of lines.entries()) {
-    if (line.kind !== "heading") continue;
-    if (section && line.level > section.level) {
-      found.set(index, section.why);
-      continue;
+    if (line.kind === "heading") {
+      epic = undefined;
+      if (section && line.level > section.level) {
+        found.set(index, section.why);
+        continue;
+      }
+      const text = headingText(source, line);
+      section = isSectionOfLeftOut(text)
+        ? { level: line.level, why: `it is below \`${plain(text, 40)}\`` }
+        : undefined;
+      // the status of the PRD itself stands below its title
+      if (line.level > 1 && !stories.has(index)) epic = { level: line.level, text };
+    } else if (epic && line.kind === "text") {
+      const status = statusText(line.view);
+      if (status === undefined || !isStatusOfLeftOut(status)) continue;
+      const why = `it is below \`${plain(epic.text, 40)}\`, whose status is ${plain(status, 40)}`;
+      section = { level: epic.level, why };
+      epic = undefined;
     }
-    const text = headingText(source, line);
-    section = isSectionOfLeftOut(text)
-      ? { level: line.level, why: `it is below \`${plain(text, 40)}\`` }
-      : undefined;
   }
   return found;
 }
@@ -164,8 +177,11 @@ function readStory(
         : plainCriteria(fields.criteria).map((text) => ({ text })),
       priority: priorityFrom(fields.priority),
       passes,
-      notes: [fields.notes, ...otherNeeds(fields.dependsOn)].filter(Boolean).join("\n"),
-      dependsOn: [...new Set(fields.dependsOn.match(IDS))],
+      notes: [
+        fields.notes,
+        hasOtherNeeds(fields.dependsOn) ? `Depends on: ${fields.dependsOn}` : "",
+      ].filter(Boolean).join("\n"),
+      dependsOn: dependenciesIn(fields.dependsOn),
       line: lineAt(source, heading.start),
       ...marks.names.some((name) => name !== "boxes") && { marks: marks.names },
       ...disagree !== undefined && { disagree },
@@ -174,15 +190,6 @@ function readStory(
     ...marks.box && { boxEdits: [marks.box(passes)] },
     state: marks.spans,
   };
-}
-
-/** What it depends on that is no id: no order comes of it, but the agent is told. */
-function otherNeeds(text: string): readonly string[] {
-  const rest = text.replaceAll(/\]\([^)]*\)/g, "").replaceAll(IDS, "").replaceAll(
-    /\b(?:none|nothing|n\/a|and|or|the)\b/gi,
-    "",
-  );
-  return /[A-Za-z]/.test(rest) ? [`Depends on: ${text}`] : [];
 }
 
 /** The title is the first H1's; the description stands below it, or in an introduction. */

@@ -1,13 +1,4 @@
 /** A file as bytes: places in it, text out of it, edits that leave all other bytes alone. */
-import { type Hint, RalphError } from "../error.ts";
-import { plain } from "../terminal/plain.ts";
-
-/** The UTF-8 byte order mark, as it looks in `Source.view`. */
-const BOM = "\xef\xbb\xbf";
-const UTF16_BOMS = ["\xff\xfe", "\xfe\xff"];
-/** Arguments of one call: more overflow the stack. */
-const CHUNK = 4096;
-
 export interface PrdFile {
   path: string;
   bytes: Uint8Array;
@@ -29,18 +20,6 @@ export interface Edit {
   text: string | Uint8Array;
 }
 
-/** Prepares a file for reading. Throws `RalphError` (`usage`) for UTF-16. */
-export function openSource({ path, bytes }: PrdFile, what = "the PRD"): Source {
-  const view = byteView(bytes);
-  const lineStarts = [view.startsWith(BOM) ? BOM.length : 0];
-  for (const end of view.matchAll(/\r\n?|\n/g)) lineStarts.push(end.index + end[0].length);
-  const source = { path, bytes, what, view, lineStarts };
-  if (UTF16_BOMS.some((bom) => view.startsWith(bom))) {
-    throw prdError(source, 0, "it is UTF-16", [{ text: "save it as UTF-8" }]);
-  }
-  return source;
-}
-
 /** The text between two byte offsets. Bytes that are not UTF-8 become U+FFFD. */
 export function textAt({ bytes, view }: Source, start: number, end: number): string {
   const slice = view.slice(start, end);
@@ -57,33 +36,6 @@ export function lineAt({ lineStarts }: Source, offset: number): number {
     else high = middle;
   }
   return low + 1;
-}
-
-/** The error for a file that is wrong at `offset`. Columns count characters, from 1. */
-export function prdError(
-  source: Source,
-  offset: number,
-  reason: string,
-  hints: readonly Hint[] = [],
-): RalphError {
-  const line = lineAt(source, offset);
-  const column = textAt(source, source.lineStarts[line - 1], offset).length + 1;
-  const place = `${plain(source.path)}:${line}:${column}`;
-  return new RalphError("usage", `cannot read ${source.what} at ${place}: ${reason}`, hints);
-}
-
-/** Throws `RalphError` (`usage`) at the first byte that is not UTF-8. */
-export function requireUtf8(source: Source): void {
-  if (isUtf8(source.bytes)) return;
-  let low = 0;
-  let high = source.bytes.length;
-  while (high - low > 1) {
-    const middle = (low + high) >> 1;
-    // an unfinished character at the end is no fault yet
-    if (isUtf8(source.bytes.subarray(0, middle), { unfinished: true })) low = middle;
-    else high = middle;
-  }
-  throw prdError(source, low, "the text is not UTF-8 here", [{ text: "save it as UTF-8" }]);
 }
 
 /** The bytes with the edits made; they must be in order and apart. */
@@ -107,23 +59,4 @@ export function applyEdits(bytes: Uint8Array, edits: readonly Edit[]): Uint8Arra
   }
   append(bytes.subarray(from));
   return edited;
-}
-
-/** TextDecoder's `latin1` will not do: it is windows-1252, and maps 0x80 to 0x9f elsewhere. */
-function byteView(bytes: Uint8Array): string {
-  let view = "";
-  for (let start = 0; start < bytes.length; start += CHUNK) {
-    // three times as fast as spreading them
-    view += Reflect.apply(String.fromCharCode, null, bytes.subarray(start, start + CHUNK));
-  }
-  return view;
-}
-
-function isUtf8(bytes: Uint8Array, { unfinished = false } = {}): boolean {
-  try {
-    new TextDecoder("utf-8", { fatal: true }).decode(bytes, { stream: unfinished });
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -19,7 +19,8 @@ interface StoryBody {
 const LABEL =
   /^[ \t]*(?:[-*+][ \t]+)?\*\*([A-Za-z][A-Za-z ]{0,40})(?::[ \t]*\*\*|\*\*[ \t]*:)[ \t]*/;
 /** Of what it depends on people write it without stars, too. */
-const PLAIN_LABEL = /^[ \t]*(?:[-*+][ \t]+)?(depends on|dependencies|blocked by)[ \t]*:[ \t]*/i;
+const PLAIN_LABEL =
+  /^[ \t]*(?:[-*+][ \t]+)?[*_]{0,3}(depends on|dependencies|dependency|blocked by|requires|prerequisites?)[*_]{0,3}[ \t]*:[*_]{0,3}[ \t]*/i;
 const LIST_ITEM = /^[ \t]*(?:[-*+]|\d{1,9}[.)])[ \t]/;
 const BLANK = /^[ \t]*$/;
 const RULE = /^ {0,3}(?:-{3,}|\*{3,}|_{3,})[ \t]*$/;
@@ -33,6 +34,10 @@ const FIELDS: ReadonlyMap<string, Field> = new Map([
   ["priority", "priority"],
   ["depends on", "dependsOn"],
   ["dependencies", "dependsOn"],
+  ["dependency", "dependsOn"],
+  ["requires", "dependsOn"],
+  ["prerequisite", "dependsOn"],
+  ["prerequisites", "dependsOn"],
   ["blocked by", "dependsOn"],
   ["notes", "notes"],
 ]);

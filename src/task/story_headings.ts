@@ -95,16 +95,27 @@ function isOver(
 export const startsOf = (candidates: readonly Candidate[]) =>
   new Set(candidates.map(({ index }) => index));
 
-/** The index after the last line: at the next story, or at a heading that is not below this one. */
+/** A story's own, though it be a heading of the story's level. */
+const CRITERIA = /^ {0,3}(?:#{1,6}[ \t]+)?[*_]{0,3}(?:acceptance[ \t]+)?criteria[:*_# \t]*$/i;
+
+/**
+ * The index after the last line: at the next story, or at a heading that is not below this one. The
+ * criteria of a story that has no boxes yet may stand below a heading beside its own.
+ */
 export function sectionEnd(
   lines: readonly MarkdownLine[],
   { index, heading }: Pick<Candidate, "index" | "heading">,
   isStory: (index: number) => boolean,
 ): number {
   let end = index + 1;
+  let mayHaveCriteria = isStory(index);
   for (; end < lines.length; end++) {
     const line = lines[end];
-    if (line.kind === "heading" && (line.level <= heading.level || isStory(end))) break;
+    if (line.kind === "box") mayHaveCriteria = false;
+    if (line.kind !== "heading" || line.level > heading.level && !isStory(end)) continue;
+    const isOwn = mayHaveCriteria && line.level === heading.level && CRITERIA.test(line.view);
+    if (!isOwn) break;
+    mayHaveCriteria = false;
   }
   return end;
 }

@@ -1,9 +1,10 @@
-/** Throws for what would be lost in silence: headings with boxes, and what may be a story, that nobody reads. */
+/** What would be lost in silence: headings with boxes, and what may be a story, that nobody reads. */
 import { plain } from "../terminal/plain.ts";
-import { hiddenStory } from "./hidden_stories.ts";
+import type { Fault } from "./faults.ts";
+import { hiddenStories } from "./hidden_stories.ts";
 import { isSectionOfLeftOut } from "./left_out.ts";
 import { type Heading, headingText, type MarkdownLine } from "./markdown_lines.ts";
-import { prdError, type Source } from "./source.ts";
+import { lineAt, type Source } from "./source.ts";
 import { type Candidate, isUs, sectionEnd, startsOf } from "./story_headings.ts";
 
 /** What headings say that have boxes and are no work by themselves, and what may stand before it. */
@@ -36,152 +37,197 @@ const STORY_LIKE = [
 /** Sections that speak of stories of other PRDs. */
 const OF_OTHERS = /\b(?:dependenc|reference|related|appendix|history|changelog)/i;
 
-/** Throws for what may be a story, and is written so that nobody reads it. */
-export function refuseHidden(
-  source: Source,
-  lines: readonly MarkdownLine[],
-  { stories, candidates, above }: {
-    stories: readonly Candidate[];
-    candidates: readonly Candidate[];
-    above: ReadonlyMap<number, string>;
-  },
-): void {
-  const ids = new Set(stories.map(({ id }) => id.toUpperCase()));
-  const prefixes = new Set(stories.map(({ prefix }) => prefix));
+/** A markdown PRD, as far as it is read. */
+interface ReadStories {
+  source: Source;
+  lines: readonly MarkdownLine[];
+  stories: readonly Candidate[];
+  /** Headings that have an id, stories or not. */
+  candidates: readonly Candidate[];
+  /** Headings below one of what is left out, by their index. */
+  above: ReadonlyMap<number, string>;
+}
+
+/** What would be lost in silence. */
+export function unreadFaults(prd: ReadStories): readonly Fault[] {
+  const at = placesOf(prd);
+  return [
+    ...hiddenFaults(prd, at),
+    ...prd.stories.length === 0
+      ? []
+      : [...unreadSections(prd, at), ...unreadHeadings(prd, at), ...unreadBoxes(prd)],
+  ];
+}
+
+/** Of each line. */
+interface Places {
+  isInStory(index: number): boolean;
+  /** Below a heading that speaks of what is left out, or of stories of other PRDs, and holds none of ours. */
+  isOfOthers(index: number): boolean;
+  /** Of a heading: that of the heading above it in rank; -1 where there is none. */
+  parentOf(index: number): number;
+}
+
+function placesOf({ source, lines, stories, above }: ReadStories): Places {
   const starts = startsOf(stories);
-  /** Of each line. */
-  const inside: boolean[] = [];
+  const inStory: boolean[] = [];
+  const ofOthers: boolean[] = [];
+  const parents = new Map<number, number>();
+  const open: { index: number; level: number; isOfOthers: boolean }[] = [];
   let storyEnd = 0;
-  let isOfOthers = false;
   for (const [index, line] of lines.entries()) {
     if (line.kind === "heading") {
+      while (open.length > 0 && open[open.length - 1].level >= line.level) open.pop();
+      const parent = open.at(-1);
+      parents.set(index, parent?.index ?? -1);
+      const section = { index, heading: line };
+      const isStory = starts.has(index);
+      const end = sectionEnd(lines, section, (one) => starts.has(one));
+      if (isStory) storyEnd = end;
       const text = headingText(source, line);
-      isOfOthers = above.has(index) || isSectionOfLeftOut(text) || OF_OTHERS.test(text);
-      if (starts.has(index)) {
-        storyEnd = sectionEnd(lines, { index, heading: line }, (one) => starts.has(one));
-      }
-    }
-    inside.push(index < storyEnd || isOfOthers);
+      const isOther = above.has(index) || isSectionOfLeftOut(text) || OF_OTHERS.test(text);
+      const isOfOthers = parent?.isOfOthers ||
+        isOther && !isStory && sectionEnd(lines, section, () => false) === end;
+      ofOthers.push(parent?.isOfOthers ?? false);
+      open.push({ index, level: line.level, isOfOthers });
+    } else ofOthers.push(open.at(-1)?.isOfOthers ?? false);
+    inStory.push(index < storyEnd);
   }
-  const hidden = hiddenStory(lines, {
+  return {
+    isInStory: (index) => inStory[index],
+    isOfOthers: (index) => ofOthers[index],
+    parentOf: (index) => parents.get(index) ?? -1,
+  };
+}
+
+/** What may be a story, and is written so that nobody reads it. */
+function hiddenFaults(
+  { lines, stories, candidates, above }: ReadStories,
+  { isInStory, isOfOthers }: Places,
+): readonly Fault[] {
+  const ids = new Set(stories.map(({ id }) => id.toUpperCase()));
+  const prefixes = new Set(stories.map(({ prefix }) => prefix));
+  const hidden = hiddenStories(lines, {
     isKnown: (id) => ids.has(id.toUpperCase()),
     isKind: (prefix) => isUs(prefix) || prefixes.has(prefix),
-    isInside: (index) => inside[index],
+    isInside: (index) => isInStory(index) || isOfOthers(index),
   });
   const levels = new Set(stories.map(({ heading }) => heading.level));
-  const bare = candidates.find(({ index, id, prefix, heading }) =>
+  const bare = candidates.filter(({ index, id, prefix, heading }) =>
     isUs(prefix) && !ids.has(id.toUpperCase()) && levels.has(heading.level) && !above.has(index)
-  );
-  const unread = hidden ?? (bare && {
-    offset: bare.heading.start,
-    id: bare.id,
+  ).map(({ heading, id }) => ({
+    offset: heading.start,
+    id,
     why: "it has no boxes, and no `:` stands behind its id",
+  }));
+  return [...hidden, ...bare].map(({ offset, id, why }) => {
+    const shown = plain(id, 60);
+    return {
+      offset,
+      reason: `\`${shown}\` may be a story, and is not read: ${why}`,
+      hints: [{
+        text: `write it as a heading, \`### ${shown}: Title\`, with \`- [ ]\` lines below it`,
+      }],
+    };
   });
-  if (!unread) return;
-  const { offset, id, why } = unread;
-  throw prdError(source, offset, `\`${plain(id, 60)}\` may be a story, and is not read: ${why}`, [
-    {
-      text: `write it as a heading, \`### ${plain(id, 60)}: Title\`, with \`- [ ]\` lines below it`,
-    },
-  ]);
 }
 
 /**
- * Throws for a heading that has boxes as the stories have, and is none of them: what nobody reads would
- * never be done. It stands among them, below the same heading, or has an id, and is in no story.
+ * Headings that have boxes as the stories have, and are none of them: what nobody reads would never be
+ * done. They stand among them, below the same heading, or have an id, and are in no story.
  */
-export function refuseUnread(
-  source: Source,
-  lines: readonly MarkdownLine[],
-  { stories, candidates }: { stories: readonly Candidate[]; candidates: readonly Candidate[] },
-): void {
+function unreadSections(
+  { source, lines, stories, candidates }: ReadStories,
+  { isInStory, isOfOthers, parentOf }: Places,
+): readonly Fault[] {
   const starts = startsOf(stories);
   const withId = startsOf(candidates);
-  const parents = parentsOf(lines);
   const places = new Set(
-    stories.map(({ index, heading }) => `${parents.get(index)} ${heading.level}`),
+    stories.map(({ index, heading }) => `${parentOf(index)} ${heading.level}`),
   );
-  /** The line where the story ends that one is in. */
-  let storyEnd = 0;
+  const faults: Fault[] = [];
   for (const [index, heading] of lines.entries()) {
-    if (heading.kind !== "heading") continue;
-    const end = sectionEnd(lines, { index, heading }, (one) => starts.has(one));
-    if (starts.has(index)) storyEnd = end;
-    if (index < storyEnd) continue;
-    const isAmong = places.has(`${parents.get(index)} ${heading.level}`);
+    if (heading.kind !== "heading" || isInStory(index) || isOfOthers(index)) continue;
+    const isAmong = places.has(`${parentOf(index)} ${heading.level}`);
     if (!isAmong && !withId.has(index)) continue;
     const text = headingText(source, heading);
+    const end = sectionEnd(lines, { index, heading }, (one) => starts.has(one));
     const holdsStories = sectionEnd(lines, { index, heading }, () => false) > end;
     if (holdsStories || NO_STORY.test(text)) continue;
     if (!lines.slice(index, end).some(({ kind }) => kind === "box")) continue;
     const why = withId.has(index) ? "and another kind of id, and is in no story" : "and no id";
     const example = plain(stories[0].id, 60);
-    throw prdError(
-      source,
-      heading.start,
-      `\`${plain(text, 60)}\` has boxes as the stories have, ${why}`,
-      [{
+    faults.push({
+      offset: heading.start,
+      reason: `\`${plain(text, 60)}\` has boxes as the stories have, ${why}`,
+      hints: [{
         text:
           `if it is a story, give it an id as \`${example}\` has, at the level of the others; if not, ` +
           "write its boxes as plain items",
       }],
-    );
+    });
   }
+  return faults;
 }
 
-/** Throws for a line of a story that looks like a box and is none: a claim would not need it. */
-export function refuseUnreadBoxes(
-  source: Source,
-  lines: readonly MarkdownLine[],
-  stories: readonly Candidate[],
-): void {
+/** Lines of a story that look like a box and are none: a claim would not need them. */
+function unreadBoxes({ lines, stories }: ReadStories): readonly Fault[] {
   const starts = startsOf(stories);
-  for (const story of stories) {
+  return stories.flatMap((story) => {
     const end = sectionEnd(lines, story, (index) => starts.has(index));
-    const line = lines.slice(story.index + 1, end).find(({ kind, view }) =>
-      kind === "text" && BOX_LIKE.test(view.slice(0, BOX_LIKE_MAX))
-    );
-    if (!line) continue;
-    throw prdError(
-      source,
-      line.start,
-      `a box of \`${plain(story.id, 60)}\` is written so that it is not read`,
-      [{ text: "write it as an item of a list with a box, `- [ ] it works`" }],
-    );
-  }
+    return lines.slice(story.index + 1, end)
+      .filter(({ kind, view }) => kind === "text" && BOX_LIKE.test(view.slice(0, BOX_LIKE_MAX)))
+      .map(({ start }) => ({
+        offset: start,
+        reason: `a box of \`${plain(story.id, 60)}\` is written so that it is not read`,
+        hints: [{ text: "write it as an item of a list with a box, `- [ ] it works`" }],
+      }));
+  });
 }
 
-/** Throws for a heading beside the stories that names one, in a form that is not read. */
-export function refuseUnreadHeadings(
-  source: Source,
-  lines: readonly MarkdownLine[],
-  { stories, above }: { stories: readonly Candidate[]; above: ReadonlyMap<number, string> },
-): void {
+/** Headings beside the stories that name one, in a form that is not read. */
+function unreadHeadings(
+  { source, lines, stories, above }: ReadStories,
+  { isOfOthers }: Places,
+): readonly Fault[] {
   const starts = startsOf(stories);
   const levels = new Set(stories.map(({ heading }) => heading.level));
   const numbers = new Set(stories.map(({ id }) => numberIn(id)));
-  let isOfOthers = false;
+  const faults: Fault[] = [];
   for (const [index, heading] of lines.entries()) {
-    if (heading.kind !== "heading" || starts.has(index)) continue;
+    if (heading.kind !== "heading" || !levels.has(heading.level) || starts.has(index)) continue;
+    if (isOfOthers(index) || above.has(index)) continue;
     const text = headingText(source, heading);
-    if (!levels.has(heading.level)) {
-      isOfOthers = OF_OTHERS.test(text);
-      continue;
-    }
-    if (isOfOthers || above.has(index)) continue;
     const found = STORY_LIKE.map((form) => form.exec(text)).find((one) => one !== null);
     if (!found || found[1] !== undefined && numbers.has(numberIn(found[1]))) continue;
-    throw prdError(
-      source,
-      heading.start,
-      `\`${plain(text, 60)}\` may be a story, and is not read`,
-      [{
-        text: `write it as \`### ${
-          plain(stories[0].id, 60)
-        }: Title\` is written, with an id of its own`,
-      }],
-    );
+    const example = plain(stories[0].id, 60);
+    faults.push({
+      offset: heading.start,
+      reason: `\`${plain(text, 60)}\` may be a story, and is not read`,
+      hints: [{ text: `write it as \`### ${example}: Title\` is written, with an id of its own` }],
+    });
   }
+  return faults;
+}
+
+/**
+ * Boxes that stand in no story and are those of a checklist by the name of their heading: nobody works
+ * on them, which a person is told.
+ */
+export function boxesOfNoStory(prd: ReadStories): readonly { name: string; line: number }[] {
+  const { source, lines } = prd;
+  const { isInStory, isOfOthers } = placesOf(prd);
+  const found = new Map<number, { name: string; line: number }>();
+  let heading: Heading | undefined;
+  for (const [index, line] of lines.entries()) {
+    if (line.kind === "heading") heading = line;
+    if (line.kind !== "box" || line.ticked || isInStory(index) || isOfOthers(index)) continue;
+    const { start, name } = heading
+      ? { start: heading.start, name: headingText(source, heading) }
+      : { start: line.start, name: "" };
+    found.set(start, { name, line: lineAt(source, start) });
+  }
+  return [...found.values()];
 }
 
 /** `US-002` and `002` are the same here. */
@@ -200,17 +246,4 @@ export function headingWithoutId(
     if (!NO_STORY.test(headingText(source, heading))) return heading;
   }
   return undefined;
-}
-
-/** Of each heading, by its index, that of the heading above it in rank; -1 where there is none. */
-function parentsOf(lines: readonly MarkdownLine[]): ReadonlyMap<number, number> {
-  const parents = new Map<number, number>();
-  const open: { index: number; level: number }[] = [];
-  for (const [index, line] of lines.entries()) {
-    if (line.kind !== "heading") continue;
-    while (open.length > 0 && open[open.length - 1].level >= line.level) open.pop();
-    parents.set(index, open.at(-1)?.index ?? -1);
-    open.push({ index, level: line.level });
-  }
-  return parents;
 }

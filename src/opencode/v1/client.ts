@@ -31,22 +31,22 @@ const UNATTENDED_RULES = [{ permission: "question", pattern: "*", action: "deny"
 export function createV1(http: Http): OpenCode {
   const asking = askingV1(http);
   const { url, directory, scope } = asking;
+  /** As it said last, which is before all else that is asked of it (`../connect.ts`). */
   let version: string | undefined;
-  async function ask(options?: { timeoutMs?: number }) {
-    const found = await health(asking, options?.timeoutMs);
-    version = found.version;
-    return found;
-  }
   return {
     url,
     directory,
-    health: ask,
+    async health(options) {
+      const found = await health(asking, options?.timeoutMs);
+      version = found.version;
+      return found;
+    },
     async eventStream({ signal }) {
       const body = await http.stream("/event", { signal, ...scope });
       return { body, decode: createEventDecoder() };
     },
     ...sessionRequests(asking),
-    ...turnRequests(asking, async () => version ?? (await ask()).version),
+    ...turnRequests(asking, () => version !== undefined && notesToolsLate(version)),
     ...modelRequests(asking),
   };
 }
@@ -172,7 +172,7 @@ function sessionRequests(asking: Asking) {
 }
 
 /** What a turn is begun, followed, answered and ended with. */
-function turnRequests({ place, read, write }: Asking, version: () => Promise<string>) {
+function turnRequests({ place, read, write }: Asking, notesLate: () => boolean) {
   return {
     prompt: (id, { text, model, agent }) =>
       // Never with a messageID: one that sorts after the server's own loops forever up to 1.14.
@@ -190,17 +190,15 @@ function turnRequests({ place, read, write }: Asking, version: () => Promise<str
         what: `ask what the OpenCode sessions of \`${place}\` do`,
       }),
 
-    async messages(id, { limit } = {}) {
-      const isLate = notesToolsLate(await version());
-      return await read(
-        isLate ? replies.messagesNotedLate : replies.messages,
+    messages: (id, { limit } = {}) =>
+      read(
+        notesLate() ? replies.messagesNotedLate : replies.messages,
         sessionPath(id, "/message"),
         {
           what: `read the messages of ${named(id)}`,
           ...(limit !== undefined && { search: { limit: String(limit) } }),
         },
-      );
-    },
+      ),
 
     turnRecord: () => Promise.resolve(undefined),
 

@@ -5,7 +5,8 @@
 import { RalphError } from "../../error.ts";
 import { PRD_BYTES_MAX } from "../../task/prd_file.ts";
 import { openPrd, type Prd, type PrdDocument, setPasses } from "../../task/prd.ts";
-import { openSource, type Source } from "../../task/source.ts";
+import { openSource } from "../../task/open_source.ts";
+import type { Source } from "../../task/source.ts";
 import { plain } from "../../terminal/plain.ts";
 import type { PrdParts, PrdReader } from "./prd_parts.ts";
 import { jsonReader } from "./prd_parts_json.ts";

@@ -5,8 +5,8 @@
 import { type JsonNode, scanJson } from "../../task/json_scan.ts";
 import { NAMES_OF, STORY_LISTS, storyNodes } from "../../task/json_stories.ts";
 import { isBookkeeping, jsonState } from "../../task/json_state.ts";
-import { whyLeft } from "../../task/prd_json.ts";
-import { requireUtf8 } from "../../task/source.ts";
+import { whyLeftOut } from "../../task/prd_json.ts";
+import { requireUtf8 } from "../../task/open_source.ts";
 import type { Difference, PrdReader, StoryParts } from "./prd_parts.ts";
 
 /** By name. */
@@ -33,8 +33,8 @@ export const jsonReader: PrdReader<Meanings> = {
   read(source) {
     requireUtf8(source);
     const root = scanJson(source);
-    const found = (storyNodes(root)?.stories ?? []).filter(({ node }) =>
-      whyLeft(node) === undefined
+    const found = (storyNodes(root)?.stories ?? []).filter((story) =>
+      whyLeftOut(story) === undefined
     );
     const stories = found.flatMap(({ node }) => storyParts(node));
     const ids = JSON.stringify(stories.map(({ id }) => id));

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { RalphError } from "../../../src/error.ts";
 import { type Gate, gateKey, readGates } from "../../../src/task/gate.ts";
 import { scanJson } from "../../../src/task/json_scan.ts";
-import { openSource, prdError } from "../../../src/task/source.ts";
+import { prdError } from "../../../src/task/faults.ts";
+import { openSource } from "../../../src/task/open_source.ts";
 
 function read(json: string): readonly Gate[] {
   const source = openSource({ path: "ralph.json", bytes: new TextEncoder().encode(json) });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { RalphError } from "../../../src/error.ts";
 import { type JsonNode, scanJson } from "../../../src/task/json_scan.ts";
-import { openSource } from "../../../src/task/source.ts";
+import { openSource } from "../../../src/task/open_source.ts";
 
 function scan(text: string): JsonNode {
   return scanJson(openSource({ path: "p.json", bytes: new TextEncoder().encode(text) }));

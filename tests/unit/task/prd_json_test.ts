@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { RalphError } from "../../../src/error.ts";
 import { parsePrd } from "../../../src/task/prd.ts";
 import { setPasses } from "../../support/prd.ts";
+import { GENEROUS_MS } from "../../support/wait.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
 const decode = (bytes: Uint8Array) => new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
@@ -30,6 +31,7 @@ Deno.test("prd.json: every field that is named", () => {
     leftOut: [],
     about: 'Sells – things\n\nmetadata:\n{"version": 3}',
     offers: [],
+    remarks: [],
     verify: [{ name: "deno task test", run: { args: ["deno", "task", "test"] } }],
     stories: [
       {
@@ -337,4 +339,87 @@ Deno.test("prd.json: stories that a person has taken out are told, and are no st
     () => parsePrd(file(withStories('{"id": "A", "skip": true}'))),
     /:1:1: it has no story to work on: left out: A \(`skip` is true\)$/,
   );
+});
+
+Deno.test("prd.json: all that is wrong is told at once, each with its line", () => {
+  const text = withStories(
+    '{"id": "A", "passes": "true", "title": 5}',
+    '{"id": "B"}',
+    '{"title": "no id"}',
+    '{"id": "B", "verify": [[]]}',
+    "7",
+  );
+  assert.throws(() => parsePrd(file(text)), (error) => {
+    assert(error instanceof RalphError);
+    assert.match(
+      error.message,
+      /:2:23: `passes` must be `true` or `false`, and is a string \(and 5 more faults\)$/,
+    );
+    assert.deepEqual(error.hints.map(({ text }) => text), [
+      "2:40: `title` must be a string, and is a number",
+      '4:1: this story has no `id`; give it one that no other has, such as `"id": "US-001"`',
+      "5:1: the id `B` is that of the story on line 3 too",
+      "5:24: `userStories[3].verify[0]` is empty",
+      "6:1: a story must be an object, and is a number",
+    ]);
+    return true;
+  });
+});
+
+Deno.test("prd.json: all that stories wait for in vain is told at once", () => {
+  const text = withStories(
+    '{"id": "A", "dependsOn": ["X", "Y"]}',
+    '{"id": "B", "dependsOn": ["Z"]}',
+  );
+  assert.throws(() => parsePrd(file(text)), (error) => {
+    assert(error instanceof RalphError);
+    assert.match(error.message, /:2:1: `A` depends on `X`, `Y`, which are not in the PRD \(and 1 /);
+    assert.deepEqual(error.hints, [
+      { text: "3:1: `B` depends on `Z`, which is not in the PRD" },
+    ]);
+    return true;
+  });
+});
+
+Deno.test("prd.json: an epic that is taken out takes its stories out", () => {
+  const prd = parsePrd(file(`{"epics": [
+    {"name": "one", "stories": [{"id": "A"}]},
+    {"name": "two", "status": "deferred", "stories": [{"id": "B"}, {"id": "C", "skip": true}]}
+  ]}`));
+  assert.deepEqual(prd.stories.map(({ id }) => id), ["A"]);
+  assert.deepEqual(prd.leftOut.map(({ id, why }) => `${id}: ${why}`), [
+    "B: of what it is in, its status is deferred",
+    "C: `skip` is true",
+  ]);
+});
+
+Deno.test("prd.json: a status that says nothing is told of where the story passes", () => {
+  const prd = parsePrd(file(withStories(
+    '{"id": "A", "passes": true, "status": "rework"}',
+    '{"id": "B", "passes": false, "status": "rework"}',
+    '{"id": "C", "passes": true, "status": "done"}',
+  )));
+  assert.deepEqual(prd.stories.map(({ passes }) => passes), [true, false, true]);
+  assert.deepEqual(prd.remarks, ["passing, with a status that is not known: `rework` (line 2)"]);
+});
+
+Deno.test("prd.json: a range stands for the stories that it names", () => {
+  const [a, b, c] = parsePrd(file(withStories(
+    '{"id": "US-001"}',
+    '{"id": "US-002", "dependsOn": "none"}',
+    '{"id": "US-003", "dependsOn": ["US-001 - US-002"]}',
+  ))).stories;
+  assert.deepEqual([a, b, c].map(({ dependsOn }) => dependsOn), [[], [], ["US-001", "US-002"]]);
+});
+
+Deno.test("prd.json: many ranges over many stories take no minutes", () => {
+  const stories = Array.from(
+    { length: 20_000 },
+    (_, i) => `{"id": "US-${i}", "dependsOn": "US-0 to US-${i}"}`,
+  );
+  const begun = performance.now();
+  const prd = parsePrd(file(withStories(...stories)));
+  assert(performance.now() - begun < GENEROUS_MS);
+  assert.equal(prd.stories[500].dependsOn.length, 500);
+  assert.deepEqual(prd.stories[19_999].dependsOn, []);
 });

@@ -599,3 +599,92 @@ Deno.test("prd.md: of a PRD without headings for its stories the error says what
     /no user stories: all of it is in a code block$/,
   );
 });
+
+Deno.test("prd.md: all that is wrong is told at once, each with its line", () => {
+  const text = "### US-001: A\n- [ ] a\n-[ ] b\n### US 002: B\n- [ ] c\n### US-001: C\n- [ ] d\n" +
+    "### Bug fix\n- [ ] e\n";
+  assert.throws(() => storiesOf(text), (error) => {
+    assert(error instanceof RalphError);
+    assert.equal(
+      error.message,
+      "cannot read the PRD at /p/tasks/x/prd.md:3:1: a box of `US-001` is written so that it is " +
+        "not read (and 3 more faults)",
+    );
+    assert.match(error.hints[0].text, /^write it as an item of a list/);
+    assert.deepEqual(error.hints.slice(1).map(({ text }) => text.replace(/; .*/, "")), [
+      "4:1: `US 002: B` has boxes as the stories have, and no id",
+      "6:1: the id `US-001` is that of the story on line 1 too",
+      "8:1: `Bug fix` has boxes as the stories have, and no id",
+    ]);
+    assert.match(error.hints[1].text, /; if it is a story, give it an id as `US-001` has/);
+    return true;
+  });
+  const many = Array.from({ length: 14 }, () => "-[ ] b\n").join("");
+  assert.throws(() => storiesOf(`### US-001: A\n- [ ] a\n${many}`), (error) => {
+    assert(error instanceof RalphError);
+    assert.match(error.message, / \(and 13 more faults\)$/);
+    assert.equal(error.hints.at(-1)?.text, "3 more faults are not shown");
+    return true;
+  });
+});
+
+Deno.test("prd.md: a story in a list, in bold or in a later column of a table is not lost", () => {
+  for (
+    const text of [
+      "- ### US-002: B\n  - [ ] b\n",
+      "**US-002** B\n\n- [ ] b\n",
+      "\n## More\n| # | Story | What |\n| --- | --- | --- |\n| 2 | US-002 | B |\n",
+    ]
+  ) {
+    assert.throws(
+      () => storiesOf(`### US-001: A\n- [ ] a\n${text}`),
+      /`US-002` may be a story, and is not read/,
+      text,
+    );
+  }
+});
+
+Deno.test("prd.md: an epic whose status takes it out takes its stories out", () => {
+  const prd = parsePrd(file(
+    "# P\n**Status:** Deferred\n## Epic 1\n### US-001: A\n- [ ] a\n## Epic 2\n\n**Status:** Deferred\n" +
+      "\n### US-002: B\n- [ ] b\n## Epic 3\n### US-003: C\n- [ ] c\n",
+  ));
+  assert.deepEqual(prd.stories.map(({ id }) => id), ["US-001", "US-003"]);
+  assert.deepEqual(prd.leftOut.map(({ id, why }) => `${id}: ${why}`), [
+    "US-002: it is below `Epic 2`, whose status is Deferred",
+  ]);
+});
+
+Deno.test("prd.md: open boxes that are in no story are told of", () => {
+  const remarks = (text: string) => parsePrd(file(`### US-001: A\n- [ ] a\n${text}`)).remarks;
+  assert.deepEqual(remarks("## Release checklist\n- [ ] tag it\n- [ ] tell\n"), [
+    "the boxes below `Release checklist` (line 3) are in no story",
+  ]);
+  assert.deepEqual(remarks("## Definition of Done\n- [x] all\n## Out of scope\n- [ ] b\n"), []);
+});
+
+Deno.test("prd.md: what a story waits for, in the words that people use", () => {
+  const stories = [1, 2, 3, 4].map((n) => `### US-00${n}: S\n- [ ] s\n`).join("");
+  const needs = (text: string) =>
+    storiesOf(`${stories}### US-005: E\n${text}\n- [ ] e\n`).at(-1)?.dependsOn;
+  const cases: [string, string[]][] = [
+    ["**Depends on: US-003**", ["US-003"]],
+    ["**Requires:** US-001 and US-002", ["US-001", "US-002"]],
+    ["Prerequisites: US-004", ["US-004"]],
+    ["Depends on: US-001 through US-003", ["US-001", "US-002", "US-003"]],
+    ["**Depends on:** US-002–US-005, US-001", ["US-002", "US-003", "US-004", "US-001"]],
+    ["**Blocked by:** US-003..004", ["US-003", "US-004"]],
+    ["Depends on: US-001 to 2", ["US-001", "US-002"]],
+    ["Depends on: UTF-8 to UTF-16", []],
+  ];
+  for (const [text, ids] of cases) assert.deepEqual(needs(text), ids, text);
+  assert.throws(() => needs("Depends on: US-007"), /depends on `US-007`, which is not in the PRD/);
+});
+
+Deno.test("prd.md: the criteria of a story may stand below a heading of its level", () => {
+  const [a, b] = storiesOf(
+    "### US-001: A\nwords\n### Acceptance Criteria\n- [ ] a\n- [x] b\n### US-002: B\n- [ ] c\n" +
+      "### Acceptance Criteria\n- [ ] of all\n",
+  );
+  assert.deepEqual([a, b].map(summary), ["US-001 1/2", "US-002 0/1"]);
+});
