@@ -62,4 +62,11 @@ export interface SessionContext {
 export interface Ended extends Past {
   /** What the next prompt says about it. */
   failure?: string;
+  /** The tree once the work was delivered, and when it was looked at, by the monotonic clock. */
+  delivered?: SeenTree;
+}
+
+export interface SeenTree {
+  tree: TreeState;
+  at: number;
 }

@@ -14,7 +14,7 @@ import type { Task } from "../task/task_files.ts";
 import { shellWord } from "../terminal/shell_word.ts";
 import type { Proof } from "../verify/verification.ts";
 import { type Activity, activityOf, activityTeller } from "./activity.ts";
-import type { Ended, LoopTools, SessionContext } from "./context.ts";
+import type { Ended, LoopTools, SeenTree, SessionContext } from "./context.ts";
 import { type Action, nextAction, type Past, type Snapshot } from "./decide.ts";
 import { tellVerdict } from "./iteration/finish.ts";
 import { runIteration } from "./iteration/iteration.ts";
@@ -131,6 +131,8 @@ class Rounds {
   readonly #past: Past[];
   /** What the last iteration left for the next prompt. */
   #failure?: string;
+  /** How it left the tree. */
+  #seen?: SeenTree;
   /** What the last run of all gates showed, when nothing was done since. */
   #proof?: Proof;
   /** The provider refused the last iteration, and that was waited out. */
@@ -201,9 +203,10 @@ class Rounds {
     });
   }
 
-  #add(ended: Ended): void {
-    this.#past.push(ended);
-    this.#failure = ended.failure;
+  #add({ failure, delivered, ...past }: Ended): void {
+    this.#past.push(past);
+    this.#failure = failure;
+    this.#seen = delivered;
     this.#proof = undefined;
     this.#waited = false;
   }
@@ -271,7 +274,9 @@ class Rounds {
    * the work is not where it belongs; undefined when it is.
    */
   async #deliver({ stories }: Agenda): Promise<string | undefined> {
-    const why = await this.#order.delivery.deliver(stories.slice(-1));
+    const { delivery, task } = this.#order;
+    const tree = await this.#tools.tree.state(task.projectRoot);
+    const why = await delivery.deliver(stories.slice(-1), tree);
     const { troubles, mixed } = await this.#lookBack();
     return troubles.length > 0 ? troubles.join("; ") : why ?? mixed;
   }
@@ -340,6 +345,7 @@ class Rounds {
       refusedBefore: refusalsInRow(past),
       refusedMs: refusedMs(past),
       workedBefore: past.some(({ outcome }) => SHOWS_WORK.includes(outcome)),
+      seen: this.#seen,
     };
     this.#add(await runIteration(this.#tools, order, signal));
   }

@@ -159,7 +159,6 @@ function deliveryOf(
     isOfTask: isOfTask(task),
     branch: host.branchOf(task) ?? startTree?.branch,
     commits: settings.commit === "ralph",
-    tree: (known) => tree.state(task.projectRoot, known),
     start: startTree,
     ownership: {
       read: () => ownership,

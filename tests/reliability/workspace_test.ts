@@ -1,7 +1,7 @@
 /** The work tree, and ralph's own files, in every state in which an agent or a person can leave them. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { bash, inRounds, PROMISE } from "../support/agent.ts";
+import { assignment, bash, inRounds, PROMISE } from "../support/agent.ts";
 import { hang } from "../support/scripted_model.ts";
 import { until } from "../support/wait.ts";
 import { readFileIfAny } from "../../src/host/files/read_file.ts";
@@ -328,6 +328,40 @@ Deno.test("Ctrl-C before the session begins ends git and its hook, and leaves by
     /^stopping: .*\n`slow` was stopped before its session had begun\n$/,
   );
   await world.hookIsGone();
+});
+
+Deno.test("an iteration looks at the whole tree twice: after the turn, and once its work is committed", async () => {
+  await using world = await makeWorld();
+  const { ralph, project, url } = world;
+  world.fake.setScript((request) => {
+    const { story, prd } = assignment(request.prompt);
+    const tick =
+      `sed -i '/^### ${story}:/,/^### /s/\\[ \\]/[x]/' ${prd}; echo ${story} >> work.txt`;
+    return inRounds(request, [() => [bash(tick)]], () => `${story} is done.`);
+  });
+  const bin = join(ralph.home, "bin");
+  await Deno.mkdir(bin);
+  await Deno.writeTextFile(
+    join(bin, "git"),
+    `#!/bin/sh
+case "$*" in *" status "*) echo >> '${bin}/looks' ;; esac
+PATH=\${PATH#*:} exec git "$@"
+`,
+    { mode: 0o755 },
+  );
+  const looks = async () => (await Deno.readTextFile(join(bin, "looks"))).length;
+  const env = { PATH: `${bin}:${Deno.env.get("PATH")}` };
+  const run = async (task: string) => {
+    const { code, stdout } = await ralph(["run", task, "-f", "--server", url], {
+      cwd: project.root,
+      env,
+    });
+    assert.equal(code, 0, stdout);
+    return await looks();
+  };
+  const ofOne = await run("one");
+  const ofThree = await run("three") - ofOne;
+  assert.equal(ofThree - ofOne, 2 * 2, `${ofOne} looks for one story, ${ofThree} for three`);
 });
 
 async function shell(cwd: string, script: string): Promise<void> {

@@ -22,15 +22,22 @@ export async function isSuspended(pid: number, clock: Clock): Promise<boolean> {
   return ["T", "t"].includes(await stateOf(pid, clock) ?? "");
 }
 
-/** Whether a process lives, which one that has ended and was not collected yet does not. */
+/**
+ * Whether a process lives, which one that has ended and was not collected yet does not. True as well
+ * where that is not known.
+ */
 export async function isLiving(pid: number, clock: Clock): Promise<boolean> {
-  return !["Z", "X", undefined].includes(await stateOf(pid, clock));
+  return !["Z", "X"].includes(await stateOf(pid, clock) ?? "");
 }
 
-/** One letter, which follows the program's name, which may hold anything (proc(5)). */
+/**
+ * One letter, which follows the program's name, which may hold anything (proc(5)); X where there is no
+ * such process, undefined where that cannot be told.
+ */
 async function stateOf(pid: number, clock: Clock): Promise<string | undefined> {
-  const stat = await readProc([`/proc/${pid}/stat`], clock);
-  return stat?.charAt(stat.lastIndexOf(")") + 2);
+  const answer = await ask(["cat", `/proc/${pid}/stat`], { clock, timeoutMs: PROC_MS });
+  if (answer.kind !== "ended") return undefined;
+  return answer.stdout === "" ? "X" : answer.stdout.charAt(answer.stdout.lastIndexOf(")") + 2);
 }
 
 /** The process that has this socket open, by its inode, as far as this user may look. */

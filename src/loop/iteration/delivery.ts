@@ -38,8 +38,11 @@ export interface Delivery {
   look(tree: TreeState | undefined): Promise<Delivered>;
   /** Remembers what a turn made: what was not committed before it is never ralph's to commit. */
   turnEnded(trees: { before?: TreeState; after?: TreeState }): Promise<void>;
-  /** Brings the work of these stories onto the branch. Returns why that cannot be, in words. */
-  deliver(stories: readonly Story[]): Promise<string | undefined>;
+  /**
+   * Brings the work of these stories onto the branch. `tree`: as the last turn left it, or later.
+   * Returns why that cannot be, in words.
+   */
+  deliver(stories: readonly Story[], tree: TreeState | undefined): Promise<string | undefined>;
 }
 
 export interface DeliveryOptions {
@@ -51,7 +54,6 @@ export interface DeliveryOptions {
   branch: string | undefined;
   /** Whether ralph commits. */
   commits: boolean;
-  tree: (known?: TreeState) => Promise<TreeState | undefined>;
   /** The tree as it was when the session began. */
   start: TreeState | undefined;
   /** Kept where the next worker, and the next session, find it. */
@@ -59,7 +61,7 @@ export interface DeliveryOptions {
 }
 
 export function createDelivery(options: DeliveryOptions): Delivery {
-  const { git, root, isOfTask, branch, commits, tree, start, ownership } = options;
+  const { git, root, isOfTask, branch, commits, start, ownership } = options;
   let done: readonly string[] = [];
 
   async function troublesNow(): Promise<readonly string[]> {
@@ -98,13 +100,12 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       await ownership.write(ownershipAfter(ownership.read(), { before, after }));
     },
 
-    async deliver(stories) {
+    async deliver(stories, tree) {
       const troubles = await troublesNow();
       if (troubles.length > 0) return troubles.join("; ");
-      const now = await tree();
-      if (!now) return NO_ANSWER;
+      if (!tree) return NO_ANSWER;
       const { made } = ownership.read();
-      const own = [...now.changed].filter(([file]) => Object.hasOwn(made, file));
+      const own = [...tree.changed].filter(([file]) => Object.hasOwn(made, file));
       const unfinished = own.filter(([, { submodule }]) => submodule?.dirty);
       if (unfinished.length > 0) {
         const which = listed(unfinished.map(([file]) => file));

@@ -6,7 +6,7 @@ import type { Story } from "../../task/prd.ts";
 import { plain } from "../../terminal/plain.ts";
 import type { Emit } from "../event.ts";
 import { blockedWords } from "./final_text.ts";
-import type { Ended, LoopTools, SessionContext } from "../context.ts";
+import type { Ended, LoopTools, SeenTree, SessionContext } from "../context.ts";
 import { isShuttingDown } from "../shutdown.ts";
 import type { Reconciled } from "./backlog.ts";
 import { judge, UNCONFIRMED } from "./outcome.ts";
@@ -49,6 +49,7 @@ interface Found extends Left {
   prdKey?: string;
   /** What keeps it from the task's branch, in words. */
   undelivered?: string;
+  delivered?: SeenTree;
 }
 
 /** Looks at what came of the turn, judges it, records and reports it. Throws `LostSession`. */
@@ -60,7 +61,7 @@ export async function finishIteration(
   const { recorder, clock, emit } = tools;
   const { number, story, report, startedAt } = turn;
   const end = isShuttingDown(turn.signal) ? shutdownEnd(report.end) : report.end;
-  const { verdict, prdKey, undelivered, ...left } = await findOut(tools, session, turn);
+  const { verdict, prdKey, undelivered, delivered, ...left } = await findOut(tools, session, turn);
   const known = knownUsage(report.usage);
   const { refusal, hopeless, ...judgement } = judge({
     end,
@@ -118,6 +119,7 @@ export async function finishIteration(
     hopeless,
     failure,
     undelivered,
+    delivered,
   };
 }
 
@@ -134,13 +136,18 @@ async function findOut(
   const hasHeld = verdict.claims.some(({ held }) => held);
   // What was committed for it is part of what came of it.
   const { after, change } = hasHeld ? await whatIsLeft(tools, session, turn) : left;
+  const at = tools.clock.monotonic();
   const { troubles, left: uncommitted, done } = await delivery.look(after);
   const said = new Set(verdict.notes.map(({ text }) => text));
   const texts = [...done, ...troubles, ...uncommitted].filter((text) => !said.has(text));
   const notes = [...verdict.notes, ...texts.map((text) => ({ about: "git", text }) as const)];
+  // Without a second look gates may have written since; and a branch that was left was moved just now.
+  const isLast = hasHeld && after?.branch === turn.before?.branch;
+  const delivered = isLast && after ? { tree: after, at } : undefined;
   return {
     after,
     change,
+    delivered,
     verdict: { ...verdict, notes },
     prdKey,
     undelivered: undelivered ?? (troubles.join("; ") || undefined),
@@ -176,7 +183,7 @@ async function verdictOn(
     after: reconciled.stories,
     tree: left.after,
     async deliver(stories) {
-      return undelivered = await session.delivery.deliver(stories);
+      return undelivered = await session.delivery.deliver(stories, left.after);
     },
     found: [
       ...reconciled.words ? [{ about: "prd", text: reconciled.words } as const] : [],

@@ -2,6 +2,8 @@
  * One turn round the loop: one story, one fresh OpenCode session, one prompt, one outcome. What is
  * about to be done is written down before it is done.
  */
+import type { Clock } from "../../clock.ts";
+import type { TreeState } from "../../host/git/tree_state.ts";
 import { OpenCodeError } from "../../opencode/error.ts";
 import { allowedFolders, type Settings } from "../../settings/settings.ts";
 import type { Agenda } from "../../task/agenda.ts";
@@ -10,7 +12,7 @@ import { progressPath } from "../../task/task_files.ts";
 import { plain } from "../../terminal/plain.ts";
 import { gatesOf, gatesOfTask } from "../../verify/claims.ts";
 import { activityTeller } from "../activity.ts";
-import type { Ended, LoopTools, SessionContext } from "../context.ts";
+import type { Ended, LoopTools, SeenTree, SessionContext } from "../context.ts";
 import { type Spent, turnLimits } from "../limits.ts";
 import { lacksTools, missingModel } from "../server/missing_model.ts";
 import { askPatiently, createSessionPatiently, type Patience } from "../server/retry.ts";
@@ -42,6 +44,15 @@ interface IterationOrder extends SessionContext {
   refusedMs: number;
   /** Something came of an earlier iteration of the session. */
   workedBefore: boolean;
+  /** How the iteration before left the tree. */
+  seen?: SeenTree;
+}
+
+/** In a large tree a look takes most of a second; whoever writes meanwhile does so beside the turn, too. */
+const JUST_NOW_MS = 1_000;
+
+function seenJustNow(seen: SeenTree | undefined, clock: Clock): TreeState | undefined {
+  return seen && clock.monotonic() - seen.at < JUST_NOW_MS ? seen.tree : undefined;
 }
 
 /** Makes the iteration and records it. Throws `LostSession` when another worker took over. */
@@ -53,7 +64,7 @@ export async function runIteration(
   const { recorder, clock, emit } = tools;
   const { lease, task, story, number, agenda } = order;
   const startedAt = clock.monotonic();
-  const before = await tools.tree.state(task.projectRoot);
+  const before = seenJustNow(order.seen, clock) ?? await tools.tree.state(task.projectRoot);
   const delivered = await order.delivery.look(before);
   for (const text of delivered.done) emit({ type: "note", about: "git", text });
   const openCodeTitle = titleOf(order);

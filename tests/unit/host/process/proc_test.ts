@@ -36,3 +36,11 @@ Deno.test({
     await parent.status;
   },
 });
+
+Deno.test("a process of which nothing is known is not called dead", async () => {
+  const hasty = {
+    ...systemClock,
+    after: (_: number, fire: () => void) => systemClock.after(0, fire),
+  };
+  assert.equal(await isLiving(Deno.pid, hasty), true);
+});

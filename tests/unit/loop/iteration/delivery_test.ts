@@ -47,7 +47,6 @@ async function world(
     isOfTask: (file) => file.startsWith("tasks/t/"),
     branch: "main",
     commits: true,
-    tree: state,
     start,
     ownership: {
       read: () => ownership,
@@ -82,7 +81,7 @@ Deno.test("what turns made is committed with the story's message, and never what
     await project.write("a.txt", "changed");
     await project.write("mine.txt", "the user's, and the agent's");
   });
-  assert.equal(await delivery.deliver(STORY), undefined);
+  assert.equal(await delivery.deliver(STORY, await here.state()), undefined);
   const shown = await project.git("show", "--format=%s", "--name-only", "HEAD");
   assert.equal(shown, "feat: US-001 - Sum\n\na.txt\nearlier.txt");
   const { done, left } = await delivery.look(await here.state());
@@ -91,14 +90,14 @@ Deno.test("what turns made is committed with the story's message, and never what
     /what was left was committed by ralph, as [0-9a-f]{12}: `a.txt`, `earlier.txt`/,
   );
   assert.deepEqual(left, ["not committed: `mine.txt`, `person.txt`"]);
-  assert.equal(await delivery.deliver(STORY), undefined, "done twice");
+  assert.equal(await delivery.deliver(STORY, await here.state()), undefined, "done twice");
   assert.equal(await project.git("rev-list", "--count", "HEAD"), "2");
 });
 
 Deno.test("committing is left to the agent where the settings say so", async () => {
   await using here = await world({ commits: false });
   await here.turn(() => here.project.write("a.txt", "a"));
-  assert.equal(await here.delivery.deliver(STORY), undefined);
+  assert.equal(await here.delivery.deliver(STORY, await here.state()), undefined);
   assert.equal(await here.project.git("rev-list", "--count", "HEAD"), "1");
   const words = deliveredWords(await here.delivery.look(await here.state()));
   assert.equal(words, "In the work tree of git: not committed: `a.txt`.");
@@ -118,7 +117,7 @@ Deno.test("a branch of the agent's own is brought to the task's, one with anothe
     "`new` is checked out in place of `main`, and `main` has commits that it has not",
   ]);
   assert.match(deliveredWords(wrong) ?? "", /^Mend the state of git first, .*`new` is checked out/);
-  assert.equal(await delivery.deliver(STORY), wrong.troubles[0]);
+  assert.equal(await delivery.deliver(STORY, await here.state()), wrong.troubles[0]);
 });
 
 Deno.test("a merge that is under way, and a lock that was left, are named with the command", async () => {
@@ -162,7 +161,7 @@ Deno.test("a submodule's new commit is committed; what is loose in it takes the 
   await project.git("commit", "--quiet", "-m", "submodule");
   await here.turn(() => project.write("lib/lib.js", "2"));
   assert.equal(
-    await delivery.deliver(STORY),
+    await delivery.deliver(STORY, await here.state()),
     "there are changes that are not committed in the submodule `lib`",
   );
   const author = ["-c", "user.name=T", "-c", "user.email=t@example.com"];
@@ -171,7 +170,7 @@ Deno.test("a submodule's new commit is committed; what is loose in it takes the 
   );
   const { left } = await delivery.look(await here.state());
   assert.deepEqual(left, ["the submodule `lib` is at a commit that is not committed here"]);
-  assert.equal(await delivery.deliver(STORY), undefined);
+  assert.equal(await delivery.deliver(STORY, await here.state()), undefined);
   assert.equal(await project.git("status", "--porcelain"), "");
 });
 
@@ -188,7 +187,7 @@ Deno.test("what the session before has left is committed, unless somebody has co
   const { project, delivery } = here;
   assert.deepEqual((await delivery.look(await here.state())).left, ["not committed: `left.txt`"]);
   await here.turn(() => project.write("a.txt", "changed"));
-  assert.equal(await delivery.deliver(STORY), undefined);
+  assert.equal(await delivery.deliver(STORY, await here.state()), undefined);
   const shown = await project.git("show", "--format=%s", "--name-only", "HEAD");
   assert.equal(shown, "feat: US-001 - Sum\n\na.txt\nleft.txt");
   assert.equal(await project.git("status", "--porcelain"), "M theirs.txt\n?? new.txt");
@@ -198,7 +197,7 @@ Deno.test("a file that a gate has changed is the work's once a turn changes it t
   await using here = await world({ files: { "app.js": "a  " } });
   await here.project.write("app.js", "a"); // as a formatter does, between the turns
   await here.turn(() => here.project.write("app.js", "a\nb"));
-  assert.equal(await here.delivery.deliver(STORY), undefined);
+  assert.equal(await here.delivery.deliver(STORY, await here.state()), undefined);
   assert.equal(await here.project.git("status", "--porcelain"), "");
 });
 
@@ -206,10 +205,10 @@ Deno.test("what a person writes into a committed file is not of the next turn", 
   await using here = await world({ files: { "a.txt": "a", "b.txt": "b" } });
   const { project, delivery } = here;
   await here.turn(() => project.write("a.txt", "changed"));
-  assert.equal(await delivery.deliver(STORY), undefined);
+  assert.equal(await delivery.deliver(STORY, await here.state()), undefined);
   await project.write("a.txt", "a person's");
   await here.turn(() => project.write("b.txt", "changed"));
-  assert.equal(await delivery.deliver(STORY), undefined);
+  assert.equal(await delivery.deliver(STORY, await here.state()), undefined);
   assert.equal(await project.git("show", "HEAD:a.txt"), "changed");
   assert.equal(await project.read("a.txt"), "a person's");
 });
@@ -219,7 +218,7 @@ Deno.test("a person's file that a turn changes is told at the end, until it is c
   const { project, delivery } = here;
   assert.equal((await delivery.look(await here.state())).mixed, undefined);
   await here.turn(() => project.write("a.txt", "mine, and the agent's"));
-  assert.equal(await delivery.deliver(STORY), undefined);
+  assert.equal(await delivery.deliver(STORY, await here.state()), undefined);
   assert.match(
     (await delivery.look(await here.state())).mixed ?? "",
     /^`a.txt`: it had changes of yours /,
@@ -231,7 +230,7 @@ Deno.test("a person's file that a turn changes is told at the end, until it is c
 Deno.test("a git that does not answer has delivered nothing", async () => {
   const git = { ...deliveryGit(clock, new AbortController().signal) };
   await using here = await world({ git: { ...git, state: () => Promise.resolve(undefined) } });
-  assert.equal(await here.delivery.deliver(STORY), NO_ANSWER);
+  assert.equal(await here.delivery.deliver(STORY, await here.state()), NO_ANSWER);
   assert.deepEqual((await here.delivery.look(undefined)).troubles, [NO_ANSWER]);
 });
 
