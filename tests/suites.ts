@@ -26,6 +26,7 @@ export const LONG: readonly string[] = [
   "e2e/opencode2_test.ts",
   "e2e/run_test.ts",
   "e2e/sessions_test.ts",
+  "e2e/upgrade_program_test.ts",
   "e2e/upgrade_test.ts",
   "e2e/verification_test.ts",
   "reliability/concurrency_test.ts",

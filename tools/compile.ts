@@ -19,6 +19,7 @@ const folder = Deno.args[0] ?? "dist";
 const bundle = `${folder}/bundle`;
 await Deno.remove(bundle, { recursive: true }).catch(() => {});
 await deno("bundle", "--quiet", "--minify", "--code-splitting", `--outdir=${bundle}`, "main.ts");
+await Deno.copyFile("install.sh", `${bundle}/install.sh`);
 for (const kept of ["migrations", "systemd", "systemd/opencode.service.d"]) {
   await Deno.mkdir(`${bundle}/${kept}`);
   for (const { name, isFile } of Deno.readDirSync(kept)) {

@@ -74,6 +74,10 @@ export const COMMANDS: Readonly<Record<string, Listing>> = {
     summary: "forget ended sessions, and remove their logs",
     load: async () => (await import("./commands/clean.ts")).command,
   },
+  upgrade: {
+    summary: "put a newer release in place of this program",
+    load: async () => (await import("./commands/upgrade.ts")).command,
+  },
   completions: {
     summary: "print the script that completes commands, options and task names in a shell",
     load: async () => (await import("./commands/completions.ts")).command,
@@ -134,9 +138,12 @@ export async function program(
         return done(EXIT.done);
       }
       const { showVersion } = await import("./commands/version.ts");
-      done(showVersion(context));
+      done(showVersion(context, { json: args.includes("--json") }));
     });
 
+  if (args.some((one) => one === "--version" || one === "-V")) {
+    ralph.option("--json", "print them as one JSON object");
+  }
   for (const [name, { summary, load }] of Object.entries(COMMANDS)) {
     const command = args.includes(name) ? (await load())(context, done, ralph) : new Command(name);
     if (summary !== undefined) command.description(summary);

@@ -64,12 +64,15 @@ export function readVariables(
   });
 }
 
+/** Where `install.sh`, and so `ralph upgrade`, looks for releases. */
+export const RELEASES = "RALPH_RELEASES";
+
 /**
  * What to say about the variables that look like settings and are none. `names` are those of the
  * whole environment.
  */
 export function unknownVariables(names: readonly string[]): readonly string[] {
-  const known = Object.keys(VARIABLES);
+  const known = [...Object.keys(VARIABLES), RELEASES];
   return names.filter((name) => name.startsWith("RALPH_") && !known.includes(name)).map((name) => {
     const near = didYouMean(name, known);
     return `the variable ${plain(name, 80)} is no setting${near ? `: did you mean ${near}?` : ""}`;

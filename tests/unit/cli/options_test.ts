@@ -39,6 +39,11 @@ interface Elsewhere {
   readonly test: string;
 }
 
+const UPGRADE_CHECK: Elsewhere = {
+  file: "e2e/upgrade_program_test.ts",
+  test: "upgrade --check says whether there is a newer release, and changes nothing",
+};
+
 /** Every option of every command but `--help`. */
 const OPTIONS: Readonly<Record<string, Readonly<Record<string, Look | Elsewhere>>>> = {
   run: {
@@ -278,6 +283,15 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, Look | Elsewhere>
         forgotten: 0,
         dryRun: false,
       });
+    },
+  },
+  upgrade: {
+    "--check": UPGRADE_CHECK,
+    "--json": UPGRADE_CHECK,
+    "--to": {
+      file: "e2e/upgrade_program_test.ts",
+      test:
+        "upgrade puts the release in place of the binary; a session that runs goes on to its end",
     },
   },
 };

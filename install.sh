@@ -1,0 +1,247 @@
+#!/bin/sh
+# Installs ralph, upgrades it, or removes it. It needs curl or wget, tar and sha256sum (or shasum), and
+# no rights of the administrator.
+#
+#   sh install.sh                     # the newest release, into ~/.local/bin
+#   sh install.sh --version 0.2.0     # that one
+#   sh install.sh --prefix /opt/ralph # into /opt/ralph/bin
+#   sh install.sh --into ~/bin        # into that folder itself
+#   sh install.sh --print-latest      # only say which release is the newest
+#   sh install.sh --uninstall
+#
+# The archive is compared with SHA256SUMS of the same release; where `gh` or `cosign` is installed, it
+# is also shown where it was built. What is there stays until the new program has run once.
+set -eu
+
+RELEASES=${RALPH_RELEASES:-https://github.com/ralph-loop/ralph/releases}
+REPOSITORY=ralph-loop/ralph
+
+usage() {
+  cat <<'TEXT'
+usage: install.sh [--version X] [--prefix FOLDER | --into FOLDER] [--print-latest | --uninstall]
+
+  --version X      that release; default: the newest
+  --prefix FOLDER  install into FOLDER/bin; default: ~/.local
+  --into FOLDER    install into FOLDER itself
+  --print-latest   say which release is the newest, and install nothing
+  --uninstall      remove the program, and say what else of it is there
+TEXT
+}
+
+say() { printf '%s\n' "$*"; }
+
+# What failed, why, and then lines that help.
+fail() {
+  printf 'error: %s\n' "$1" >&2
+  shift
+  for hint; do printf 'hint: %s\n' "$hint" >&2; done
+  exit 1
+}
+
+main() {
+  version='' bin='' action=install
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --version | --prefix | --into)
+        if [ $# -lt 2 ] || [ -z "$2" ]; then
+          usage >&2
+          exit 2
+        fi
+        case $1 in
+          --version) version=${2#v} ;;
+          --prefix) bin=$2/bin ;;
+          --into) bin=$2 ;;
+        esac
+        shift
+        ;;
+      --print-latest) action=print_latest ;;
+      --uninstall) action=uninstall ;;
+      -h | --help) usage; exit 0 ;;
+      *) printf 'error: unknown argument: %s\n' "$1" >&2; usage >&2; exit 2 ;;
+    esac
+    shift
+  done
+  case $version in
+    *[!0-9A-Za-z.+-]*) fail "\`$version\` is no version" ;;
+  esac
+  if [ -z "$bin" ]; then
+    [ -n "${HOME:-}" ] || fail 'HOME is not set' 'name a folder: --prefix FOLDER'
+    bin=$HOME/.local/bin
+  fi
+  case $bin in /*) ;; *) bin=$(pwd)/$bin ;; esac
+  "$action"
+}
+
+print_latest() {
+  latest=$(newest)
+  say "$latest"
+}
+
+install() {
+  target=$(platform)
+  version=${version:-$(newest)}
+  base=$RELEASES/download/v$version
+  archive=ralph-$target.tar.gz
+
+  [ ! -d "$bin/ralph" ] || fail "$bin/ralph is a folder"
+  mkdir -p "$bin" 2>/dev/null || cannot_write
+  # beside the program, so that putting it in place is one rename
+  work=$(mktemp -d "$bin/.ralph-install.XXXXXX" 2>/dev/null) || cannot_write
+  trap 'rm -rf "$work"' EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM HUP
+
+  say "ralph $version for $target, from $RELEASES"
+  fetch "$base/$archive" "$work/$archive"
+  fetch "$base/SHA256SUMS" "$work/SHA256SUMS"
+  check_sum "$archive"
+  check_origin "$archive"
+
+  tar -xzf "$work/$archive" -C "$work" ralph 2>/dev/null ||
+    fail "there is no program \`ralph\` in $archive"
+  chmod 755 "$work/ralph"
+  said=$("$work/ralph" --version 2>&1) ||
+    fail "the program does not run here: $said" "the release is for $target: $(uname -srm)"
+  before=$(installed)
+  mv -f "$work/ralph" "$bin/ralph" || cannot_write
+  rm -rf "$work"
+
+  if [ -z "$before" ]; then say "installed: $bin/ralph"
+  elif [ "$before" = "$version" ]; then say "installed again: $bin/ralph"
+  else say "upgraded from $before: $bin/ralph; workers of the old one go on to their end"
+  fi
+  after_install
+}
+
+uninstall() {
+  [ -e "$bin/ralph" ] || [ -L "$bin/ralph" ] || fail "there is no $bin/ralph" \
+    'if it is elsewhere, name the folder above its bin: --prefix FOLDER'
+  [ -n "$(installed)" ] || fail "$bin/ralph does not say that it is ralph" \
+    "if it is, remove it: rm '$bin/ralph'"
+  rm -f "$bin/ralph" || cannot_write
+  say "removed: $bin/ralph"
+  data=${XDG_DATA_HOME:-${HOME:-}/.local/share}/ralph
+  config=${XDG_CONFIG_HOME:-${HOME:-}/.config}/ralph
+  for folder in "$data" "$config"; do
+    [ ! -d "$folder" ] || say "left alone: $folder (remove it: rm -r '$folder')"
+  done
+  unit=${config%/ralph}/systemd/user/opencode.service
+  [ ! -f "$unit" ] ||
+    say 'left alone: the OpenCode server (stop it: systemctl --user disable --now opencode)'
+}
+
+# The version of the program that is there; nothing when there is none.
+installed() {
+  [ -x "$bin/ralph" ] || return 0
+  "$bin/ralph" --version 2>/dev/null | sed -n '1s/^ralph \([^ ]*\).*/\1/p'
+}
+
+platform() {
+  case $(uname -s) in
+    Linux) os=linux ;;
+    Darwin) os=macos ;;
+    *) fail "there is no ralph for $(uname -s)" 'on Windows, use it in WSL' ;;
+  esac
+  case $(uname -m) in
+    x86_64 | amd64) arch=x64 ;;
+    aarch64 | arm64) arch=arm64 ;;
+    *) fail "there is no ralph for $(uname -m) processors: only for x86-64 and arm64" ;;
+  esac
+  if [ "$os" = linux ] && ldd --version 2>&1 | grep -qi musl; then
+    fail 'this system has the C library musl (as Alpine does), and ralph needs glibc' \
+      'run it on Debian, Ubuntu, Fedora or another system with glibc, or in a container of one'
+  fi
+  say "$os-$arch"
+}
+
+newest() {
+  file=$(mktemp "${TMPDIR:-/tmp}/ralph-version.XXXXXX")
+  # a subshell, so that the file goes when fetching fails
+  (fetch "$RELEASES/latest/download/VERSION" "$file") || { rm -f "$file"; exit 1; }
+  latest=$(head -n 1 "$file")
+  rm -f "$file"
+  case $latest in
+    '' | *[!0-9A-Za-z.+-]*) fail "$RELEASES/latest does not say which version it is" ;;
+  esac
+  say "$latest"
+}
+
+# Downloads the whole of a URL into a file, or fails.
+fetch() {
+  only='=https'
+  case $1 in
+    https://*) ;;
+    http://127.0.0.1:* | http://localhost:*) only='=http' ;;
+    *) fail "$1 is not an https address" ;;
+  esac
+  if command -v curl >/dev/null 2>&1; then
+    why=$(curl --fail --silent --show-error --location --proto "$only" --retry 2 --connect-timeout 20 \
+      --output "$2" "$1" 2>&1) && return
+  elif command -v wget >/dev/null 2>&1; then
+    why=$(wget --quiet --tries=3 --timeout=20 --output-document="$2" "$1" 2>&1) && return
+    why=${why:-wget ended with an error}
+  else
+    fail 'there is neither curl nor wget' 'install one of them, for instance: apt-get install curl'
+  fi
+  case $why in
+    *404*) fail "there is no $1" "see which releases there are: $RELEASES" ;;
+  esac
+  fail "cannot download $1: $why" 'behind a proxy, set HTTPS_PROXY'
+}
+
+# The archive is the one that the release names.
+check_sum() {
+  wanted=$(sed -n "s/^\([0-9a-f]\{64\}\)  \*\{0,1\}$1\$/\1/p" "$work/SHA256SUMS")
+  [ -n "$wanted" ] || fail "SHA256SUMS of the release does not name $1"
+  if command -v sha256sum >/dev/null 2>&1; then found=$(sha256sum "$work/$1")
+  elif command -v shasum >/dev/null 2>&1; then found=$(shasum -a 256 "$work/$1")
+  else fail 'there is neither sha256sum nor shasum to check the download with'
+  fi
+  found=${found%% *}
+  [ "$found" = "$wanted" ] || fail "$1 is not what the release names: its sha256 is $found, not $wanted" \
+    'half a download, or somebody between: try again, and if it stays so, tell us'
+}
+
+# Who built it, where a program is installed that can tell.
+check_origin() {
+  if command -v gh >/dev/null 2>&1 && gh auth status >/dev/null 2>&1; then
+    gh attestation verify "$work/$1" --repo "$REPOSITORY" >/dev/null 2>&1 ||
+      fail "\`gh attestation verify\` does not find that $1 was built by $REPOSITORY"
+    say "checked: sha256, and built by $REPOSITORY (gh)"
+  elif command -v cosign >/dev/null 2>&1; then
+    fetch "$base/SHA256SUMS.sigstore.json" "$work/SHA256SUMS.sigstore.json"
+    cosign verify-blob --bundle "$work/SHA256SUMS.sigstore.json" \
+      --certificate-oidc-issuer https://token.actions.githubusercontent.com \
+      --certificate-identity-regexp "^https://github.com/$REPOSITORY/" \
+      "$work/SHA256SUMS" >/dev/null 2>&1 ||
+      fail "\`cosign verify-blob\` does not find that SHA256SUMS was signed by $REPOSITORY"
+    say "checked: sha256, and signed by $REPOSITORY (cosign)"
+  else say 'checked: sha256'
+  fi
+}
+
+cannot_write() {
+  fail "cannot write to $bin" "install it where you may write, without sudo: --prefix $HOME/.local"
+}
+
+after_install() {
+  shell=$(basename "${SHELL:-sh}")
+  case :${PATH:-}: in
+    *:"$bin":*) ;;
+    *)
+      say "$bin is not on your PATH. Add it:"
+      case $shell in
+        fish) say "  fish_add_path '$bin'" ;;
+        zsh) say "  echo 'export PATH=\"$bin:\$PATH\"' >> ~/.zshrc" ;;
+        *) say "  echo 'export PATH=\"$bin:\$PATH\"' >> ~/.profile && export PATH=\"$bin:\$PATH\"" ;;
+      esac
+      ;;
+  esac
+  case $shell in
+    bash | zsh | fish) say "completions for $shell: ralph completions --help" ;;
+  esac
+  say 'next: ralph doctor'
+}
+
+# At the end, so that half of this file does nothing.
+main "$@"

@@ -1,0 +1,110 @@
+/** `ralph upgrade`: another release in place of this program, by the rules of `install.sh`. */
+import { Command } from "@commander-js/extra-typings";
+import * as path from "node:path";
+import { type Hint, RalphError } from "../../error.ts";
+import { environment } from "../../host/system/environment.ts";
+import { NO_SECRETS } from "../../no_secrets.ts";
+import { RELEASES } from "../../settings/variables.ts";
+import { jsonText } from "../../terminal/json_text.ts";
+import { plain } from "../../terminal/plain.ts";
+import { VERSION } from "../../version.ts";
+import type { CommandContext, Done } from "../command_context.ts";
+import { EXIT } from "../exit_codes.ts";
+
+export function command(context: CommandContext, done: Done) {
+  return new Command("upgrade")
+    .option("--check", "say whether there is a newer release, and change nothing")
+    .option("--to <version>", "that release, in place of the newest")
+    .option("--json", "print one JSON object; needs --check")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  ralph upgrade --check        is there a newer one?
+  ralph upgrade                put it in place of this one
+  ralph upgrade --to 0.1.0     go back
+
+Sessions that run go on to their end with the program that they began with.`,
+    )
+    .action(async ({ check = false, to, json = false }) => {
+      done(await (check ? checkRelease(context, { json }) : upgrade(context, { to, json })));
+    });
+}
+
+async function checkRelease(
+  context: CommandContext,
+  { json }: { json: boolean },
+): Promise<number> {
+  const { out } = context.output;
+  const latest = plain((await install(context, ["--print-latest"])).trim(), 40);
+  const isNewer = compare(latest, VERSION) > 0;
+  if (json) out.line(jsonText({ current: VERSION, latest, newer: isNewer }));
+  else if (isNewer) out.line(`${latest} is there, and this is ${VERSION}: ralph upgrade`);
+  else out.line(`${VERSION} is the newest release`);
+  return EXIT.done;
+}
+
+async function upgrade(
+  context: CommandContext,
+  { to, json }: { to?: string; json: boolean },
+): Promise<number> {
+  if (json) throw new RalphError("usage", "`--json` is for `--check` alone");
+  const folder = ownFolder();
+  context.output.err.line("downloading…");
+  const said = await install(context, [
+    "--into",
+    folder,
+    ...to === undefined ? [] : ["--version", to],
+  ]);
+  for (const line of said.trimEnd().split("\n")) context.output.out.line(plain(line));
+  return EXIT.done;
+}
+
+/** Releases are numbers with points between them. */
+const { compare } = new Intl.Collator("en", { numeric: true });
+
+/** The folder of this program. Throws where `install.sh` did not put it there. */
+function ownFolder(): string {
+  if (!Deno.build.standalone) {
+    throw new RalphError("usage", "this ralph runs from its source, which is upgraded by git", [
+      { text: "get what is new", command: "git pull" },
+    ]);
+  }
+  const program = Deno.realPathSync(Deno.execPath());
+  if (path.basename(program) === "ralph") return path.dirname(program);
+  throw new RalphError(
+    "usage",
+    `this program is ${plain(program, 200)}, and a release is installed as \`ralph\``,
+    [{ text: "put another one beside it: install.sh --into FOLDER" }],
+  );
+}
+
+/** Runs the script that this program brings along; hands back what it printed. Throws what it says. */
+async function install({ mainUrl }: CommandContext, args: readonly string[]): Promise<string> {
+  const script = Deno.readTextFileSync(new URL("./install.sh", mainUrl));
+  const names = [...NO_SECRETS, RELEASES];
+  const env = names.flatMap((name) => {
+    const value = environment(name);
+    return value === undefined ? [] : [[name, value]];
+  });
+  // in this process's group: Ctrl-C is for both
+  const { code, stdout, stderr } = await new Deno.Command("/bin/sh", {
+    args: ["-c", script, "install.sh", ...args],
+    clearEnv: true,
+    env: Object.fromEntries(env),
+    stdin: "null",
+  }).output();
+  const decoder = new TextDecoder();
+  if (code === 0) return decoder.decode(stdout);
+  throw failureOf(decoder.decode(stderr));
+}
+
+/** What the script says when it fails, as an error of this program. */
+function failureOf(said: string): RalphError {
+  const lines = said.trim().split("\n");
+  const line = lines.find((one) => one.startsWith("error: ")) ?? lines.at(-1) ?? "";
+  const hints: readonly Hint[] = lines.filter((one) => one.startsWith("hint: "))
+    .map((one) => ({ text: one.slice("hint: ".length) }));
+  const why = line.replace(/^error: /, "");
+  return new RalphError("failed", `cannot upgrade: ${plain(why, 500)}`, hints);
+}
