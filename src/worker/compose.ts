@@ -127,7 +127,7 @@ export function compose(host: WorkerHost, begin: Begin): Composed {
       settings: begun.settings,
       backlog,
       verification: verificationOf(host, { ...begin, recorder, folder, backlog, tree }),
-      delivery: deliveryOf(host, { task, begun, signal, recorder, folder, tree }),
+      delivery: deliveryOf(host, { task, begun, signal, recorder, folder }),
       treeBefore: keptTree(folder),
       template,
       said: begun.said,
@@ -141,10 +141,9 @@ export function compose(host: WorkerHost, begin: Begin): Composed {
 /** Where the session's work has to end up: the PRD's branch, or the one that it began on. */
 function deliveryOf(
   host: WorkerHost,
-  { task, begun, signal, recorder, folder, tree }: Pick<Begin, "task" | "begun" | "signal"> & {
+  { task, begun, signal, recorder, folder }: Pick<Begin, "task" | "begun" | "signal"> & {
     recorder: Recorder;
     folder: CheckedFolder;
-    tree: LoopTools["tree"];
   },
 ): Delivery {
   const { startTree, settings } = begun;

@@ -33,7 +33,7 @@ interface Ran {
 async function world({ with: programs = ["curl"] }: { with?: readonly string[] } = {}): Promise<
   World
 > {
-  const page = await playReleases();
+  const page = playReleases();
   const folder = temporaryFolder("ralph-install-");
   const [home, tools] = [join(folder.path, "home"), join(folder.path, "tools")];
   await Deno.mkdir(home);

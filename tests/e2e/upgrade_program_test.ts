@@ -15,7 +15,7 @@ const NEWER = "99.0.0";
 const envOf = ({ url }: ReleasePage) => ({ RALPH_RELEASES: url });
 
 Deno.test("upgrade --check says whether there is a newer release, and changes nothing", async () => {
-  await using page = await playReleases();
+  await using page = playReleases();
   await using ralph = await makeRalph();
   const check = async (...args: string[]) => {
     const ran = await ralph(["upgrade", "--check", ...args], { cwd: ralph.home, env: envOf(page) });
@@ -35,7 +35,7 @@ Deno.test("upgrade --check says whether there is a newer release, and changes no
 });
 
 Deno.test("upgrade says what failed, with what may help", async () => {
-  await using page = await playReleases();
+  await using page = playReleases();
   await using ralph = await makeRalph();
   const env = envOf(page);
   const { code, stderr } = await ralph(["upgrade", "--check"], { cwd: ralph.home, env });
@@ -50,7 +50,7 @@ Deno.test("upgrade says what failed, with what may help", async () => {
 });
 
 Deno.test("upgrade gets no keys of the user's", async () => {
-  await using page = await playReleases();
+  await using page = playReleases();
   await using ralph = await makeRalph();
   const seen = join(ralph.home, "seen");
   const curl = join(ralph.home, "curl");
@@ -87,7 +87,7 @@ Deno.test({
   name: "upgrade puts the release in place of the binary; a session that runs goes on to its end",
   ignore: !isBinary,
   async fn() {
-    await using page = await playReleases();
+    await using page = playReleases();
     await using world = await makeWorld();
     const { ralph, project, url } = world;
     const work = "touch begun; while [ ! -e go ]; do sleep 0.05; done; echo work > work.txt; " +
@@ -133,7 +133,7 @@ Deno.test({
   name: "upgrade that finds another archive than the release names leaves the binary as it is",
   ignore: !isBinary,
   async fn() {
-    await using page = await playReleases();
+    await using page = playReleases();
     await using ralph = await makeRalph();
     const program = await installed(ralph);
     await page.release(NEWER);

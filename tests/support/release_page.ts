@@ -25,7 +25,7 @@ export const TARGET = `${Deno.build.os === "darwin" ? "macos" : "linux"}-${
 }`;
 export const ARCHIVE = `ralph-${TARGET}.tar.gz`;
 
-export async function playReleases(): Promise<ReleasePage> {
+export function playReleases(): ReleasePage {
   const folder = temporaryFolder("ralph-releases-");
   const files = new Map<string, Uint8Array<ArrayBuffer>>();
   const spoiled = new Map<string, () => Response>();
