@@ -6,7 +6,8 @@ import { environment, keepLoopbackOffProxies } from "../host/system/environment.
 import { type CommandContext, commandContext } from "./command_context.ts";
 import { EXIT } from "./exit_codes.ts";
 import { systemOutput } from "./output/streams.ts";
-import { program } from "./program.ts";
+import { COMMANDS, program } from "./program.ts";
+import { meant } from "./synonyms.ts";
 
 /** Runs ralph with these arguments and says how it ended. `mainUrl`: the URL of `main.ts`. */
 export function main(args: readonly string[], mainUrl: string): Promise<number> {
@@ -24,8 +25,9 @@ export function main(args: readonly string[], mainUrl: string): Promise<number> 
 }
 
 /** The same with everything outside given. */
-export async function execute(args: readonly string[], context: CommandContext): Promise<number> {
+export async function execute(typed: readonly string[], context: CommandContext): Promise<number> {
   const { output } = context;
+  const args = meant(typed);
   let code: number = EXIT.done;
   try {
     const ralph = await program(context, (result) => code = result, args);
@@ -38,6 +40,7 @@ export async function execute(args: readonly string[], context: CommandContext):
     const { withWhoLocks } = await import("../app/who_locks.ts");
     const { text, exitCode } = shownError(await withWhoLocks(error, context), {
       json: args.includes("--json"),
+      command: Object.keys(COMMANDS).find((name) => name === args[0] && !name.startsWith("_")),
       colors: output.err.colors,
     });
     output.err.write(text);

@@ -1,6 +1,6 @@
 /** The command tree. */
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
-import { EXIT, MEANINGS } from "./exit_codes.ts";
+import { MEANINGS } from "./exit_codes.ts";
 import type { CommandContext, Done } from "./command_context.ts";
 
 /** Makes a command with its options and its action. `root`: the tree that it will be in. */
@@ -134,8 +134,8 @@ export async function program(
         throw unknownCommand(unknown, shown);
       }
       if (!options.version) {
-        ralph.outputHelp();
-        return done(EXIT.done);
+        const { overview } = await import("./commands/overview.ts");
+        return done(overview(context));
       }
       const { showVersion } = await import("./commands/version.ts");
       done(showVersion(context, { json: args.includes("--json") }));

@@ -25,7 +25,7 @@ export function command(context: CommandContext, done: Done) {
     });
 }
 
-interface TaskSummary {
+export interface TaskSummary {
   task: string;
   taskDir: string;
   /** Null where the PRD cannot be read, or there is none. */
@@ -44,12 +44,21 @@ interface TaskSummary {
 function tasks(context: CommandContext, { json }: { json: boolean }): number {
   const { out, err } = context.output;
   const root = projectRootHere(context);
+  const summaries = taskSummaries(context, root);
+  if (json) out.line(jsonText(summaries, 2));
+  else if (summaries.length > 0) showTasks(context, { root, summaries });
+  else err.line(`No tasks here. Looked in: ${LOOKED_IN}. Begin one with \`ralph new <name>\`.`);
+  return EXIT.done;
+}
+
+/** The tasks of a project, and the files that have a PRD's name and cannot be one. */
+export function taskSummaries(context: CommandContext, root: string): readonly TaskSummary[] {
   const { tasks: found, refused } = listPlaces(root, systemTree);
   const sessions = readSessions<readonly (Session | undefined)[]>(context, {
     read: (store) => found.map(({ dir }) => store.lastSession(dir)),
     whenEmpty: [],
   });
-  const summaries = [
+  return [
     ...found.map((task, i) => summary(task, sessions[i])),
     ...refused.map(({ name, path, error }) => ({
       ...UNKNOWN,
@@ -59,27 +68,31 @@ function tasks(context: CommandContext, { json }: { json: boolean }): number {
       problem: error.message.replaceAll(`${root}/`, ""),
     })),
   ];
-  if (json) out.line(jsonText(summaries, 2));
-  else if (summaries.length === 0) {
-    err.line(`No tasks here. Looked in: ${LOOKED_IN}. Begin one with \`ralph new <name>\`.`);
-  } else {
-    const { colors } = out;
-    const header = ["TASK", "STORIES", "NEXT", "LAST SESSION", ""].map((title) =>
-      colors.dim(title)
-    );
-    const named = summaries.map(({ task }) => ({ name: task }));
-    const shown = ({ task, taskDir }: TaskSummary) =>
-      callName({ name: task, dir: taskDir, projectRoot: root }, named);
-    const rows = summaries.map((one) => [
-      plain(shown(one), 60),
-      one.total === null ? "-" : `${one.passing}/${one.total}`,
-      plain(one.next ?? "-", 40),
-      plain(one.status ?? "-"),
-      one.problem ? colors.red(fit(plain(one.problem), 100)) : fit(one.remarks.join("; "), 160),
-    ]);
-    for (const line of table([header, ...rows])) out.line(line);
-  }
-  return EXIT.done;
+}
+
+/** What each is called on the command line. */
+export function callNames(summaries: readonly TaskSummary[], root: string): readonly string[] {
+  const named = summaries.map(({ task }) => ({ name: task }));
+  return summaries.map(({ task, taskDir }) =>
+    callName({ name: task, dir: taskDir, projectRoot: root }, named)
+  );
+}
+
+export function showTasks(
+  { output: { out } }: CommandContext,
+  { root, summaries }: { root: string; summaries: readonly TaskSummary[] },
+): void {
+  const { colors } = out;
+  const header = ["TASK", "STORIES", "NEXT", "LAST SESSION", ""].map((title) => colors.dim(title));
+  const names = callNames(summaries, root);
+  const rows = summaries.map((one, i) => [
+    plain(names[i], 60),
+    one.total === null ? "-" : `${one.passing}/${one.total}`,
+    plain(one.next ?? "-", 40),
+    plain(one.status ?? "-"),
+    one.problem ? colors.red(fit(plain(one.problem), 100)) : fit(one.remarks.join("; "), 160),
+  ]);
+  for (const line of table([header, ...rows])) out.line(line);
 }
 
 const UNKNOWN = { passing: null, total: null, next: null, leftOut: [], remarks: [] };

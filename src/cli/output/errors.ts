@@ -5,25 +5,29 @@ import { bugText } from "../../terminal/bug_text.ts";
 import type { Colors } from "../../terminal/colors.ts";
 import { jsonText } from "../../terminal/json_text.ts";
 import { plain } from "../../terminal/plain.ts";
+import { shellWord } from "../../terminal/shell_word.ts";
 import { EXIT, exitCodeOf } from "../exit_codes.ts";
 
 /** The text for stderr, and how the program ends. */
 export function shownError(
   error: unknown,
-  { json, colors }: { json: boolean; colors: Colors },
+  { json, colors, command }: { json: boolean; colors: Colors; command?: string },
 ): { text: string; exitCode: number } {
-  const shown = error instanceof CommanderError ? usageError(error) : error;
+  const shown = error instanceof CommanderError ? usageError(error, command) : error;
   if (!(shown instanceof RalphError)) return { text: bugText(shown), exitCode: EXIT.bug };
   const exitCode = exitCodeOf(shown.kind);
   return { text: json ? errorJson(shown, exitCode) : errorText(shown, colors), exitCode };
 }
 
-/** What commander found wrong. */
-function usageError(error: CommanderError): RalphError {
+/** What commander found wrong; `command`: the one whose help may tell. */
+function usageError(error: CommanderError, command: string | undefined): RalphError {
   const [message, ...advice] = error.message.replace(/^error: /, "").split("\n");
   return new RalphError("usage", message, [
     ...advice.map((text) => ({ text: text.replace(/^\((.*)\)$/, "$1") })),
-    { text: "see what there is", command: "ralph --help" },
+    {
+      text: "see what there is",
+      command: command === undefined ? "ralph --help" : `ralph ${shellWord(command)} --help`,
+    },
   ]);
 }
 

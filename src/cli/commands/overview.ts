@@ -1,0 +1,86 @@
+/** `ralph` alone: this project, and the commands that make sense now. */
+import { systemTree } from "../../host/files/system_tree.ts";
+import type { Session } from "../../store/model.ts";
+import { findProjectRoot } from "../../task/find.ts";
+import { plain } from "../../terminal/plain.ts";
+import { shellWord } from "../../terminal/shell_word.ts";
+import { table } from "../../terminal/table.ts";
+import type { CommandContext } from "../command_context.ts";
+import { EXIT } from "../exit_codes.ts";
+import { readSessions } from "../../control/liveness.ts";
+import { plural } from "../../terminal/format.ts";
+import { callNames, showTasks, taskSummaries, type TaskSummary } from "./tasks.ts";
+
+type Suggestion = readonly [command: string, what: string];
+
+const ALL: Suggestion = ["ralph --help", "all commands"];
+const DOCTOR: Suggestion = ["ralph doctor", "what is missing, and the commands that fix it"];
+
+export function overview(context: CommandContext): number {
+  const { out } = context.output;
+  const root = findProjectRoot(context.cwd(), systemTree);
+  const running = readSessions<readonly Session[]>(context, {
+    read: (store) => store.running(),
+    whenEmpty: [],
+  });
+  if (root === undefined) {
+    out.line("This folder is in no git repository. ralph works on a project that is one.");
+    const elsewhere: Suggestion = ["ralph status", `what is running: ${namesOf(running)}`];
+    const begin: Suggestion = ["git init", "make this folder a repository"];
+    suggest(context, [...running.length > 0 ? [elsewhere] : [], begin, DOCTOR, ALL]);
+    return EXIT.done;
+  }
+  const summaries = taskSummaries(context, root);
+  if (summaries.length > 0) showTasks(context, { root, summaries });
+  else out.line("This project has no tasks yet.");
+  const here = running.filter(({ projectRoot }) => projectRoot === root);
+  const elsewhere = running.length - here.length;
+  if (elsewhere > 0) {
+    out.line(`\nIn other projects: ${plural(elsewhere, "session")} (ralph status)`);
+  }
+  suggest(context, suggestions(summaries, { root, running: here }));
+  return EXIT.done;
+}
+
+const namesOf = (sessions: readonly Session[]) =>
+  plain(sessions.map(({ taskName }) => taskName).join(", "), 80);
+
+/** What makes sense now, the most likely first. */
+function suggestions(
+  summaries: readonly TaskSummary[],
+  { root, running: [session] }: { root: string; running: readonly Session[] },
+): readonly Suggestion[] {
+  if (session) {
+    const name = shellWord(session.taskName);
+    return [
+      [`ralph logs ${name} --follow`, "what the agent says and does"],
+      [`ralph status ${name}`, "how far it is, and what it cost"],
+      [`ralph stop ${name}`, "stop it now"],
+      ALL,
+    ];
+  }
+  const index = summaries.findIndex(({ next }) => next !== null);
+  if (index < 0) {
+    const done: Suggestion = ["ralph history", "how the sessions went"];
+    return [
+      ...summaries.length > 0 ? [done] : [],
+      ["ralph new my-feature", "a task to fill in"],
+      DOCTOR,
+      ALL,
+    ];
+  }
+  const name = shellWord(callNames(summaries, root)[index]);
+  return [
+    [`ralph run ${name}`, `work on it, from ${plain(summaries[index].next ?? "", 40)} on`],
+    [`ralph run ${name} --print-prompt`, "see what the agent would be told"],
+    DOCTOR,
+    ALL,
+  ];
+}
+
+function suggest({ output: { out } }: CommandContext, suggested: readonly Suggestion[]): void {
+  out.line("");
+  for (const line of table(suggested.map(([command, what]) => [`  ${command}`, what]))) {
+    out.line(line);
+  }
+}

@@ -1,0 +1,74 @@
+/** `ralph` alone. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { makeHome, START, WORKER } from "../../../reliability/home.ts";
+import { takeLock } from "../../../../src/host/lock/lock.ts";
+import { taskKey } from "../../../../src/host/files/paths.ts";
+import { systemClock } from "../../../../src/host/system/clock.ts";
+
+/** The suggested commands, the first of all first. */
+const commands = (text: string) =>
+  text.split("\n").filter((line) => line.startsWith("  ")).map((line) =>
+    line.trim().split(/ {2,}/)[0]
+  );
+
+Deno.test("ralph alone shows this project, and the commands that make sense now", async () => {
+  await using home = await makeHome();
+  const done = await home.ralph();
+  assert.equal(done.code, 0);
+  assert.match(done.stdout, /^TASK +STORIES.*\none +1\/1 /);
+  assert.deepEqual(commands(done.stdout), [
+    "ralph history",
+    "ralph new my-feature",
+    "ralph doctor",
+    "ralph --help",
+  ]);
+
+  await home.project.write("tasks/two words/prd.md", "### US-007: Open\n\n- [ ] it\n");
+  const open = await home.ralph();
+  assert.match(open.stdout, /^ {2}ralph run 'two words' +work on it, from US-007 on$/m);
+
+  const store = home.open();
+  const key = taskKey({ name: "one", dir: home.task.taskDir });
+  await Deno.mkdir(join(home.data, "locks"), { mode: 0o700 });
+  const lock = await takeLock(join(home.data, "locks", `${key}.lock`), systemClock);
+  try {
+    store.startSession(home.task, WORKER, START);
+    const running = await home.ralph();
+    assert.deepEqual(commands(running.stdout), [
+      "ralph logs one --follow",
+      "ralph status one",
+      "ralph stop one",
+      "ralph --help",
+    ]);
+  } finally {
+    lock?.release();
+    store.close();
+  }
+});
+
+Deno.test("ralph alone in a project without tasks, and outside of one, says how to begin", async () => {
+  await using home = await makeHome();
+  await Deno.remove(join(home.project.root, "tasks"), { recursive: true });
+  const none = await home.ralph();
+  assert.equal(
+    none.stdout,
+    "This project has no tasks yet.\n\n" +
+      "  ralph new my-feature  a task to fill in\n" +
+      "  ralph doctor          what is missing, and the commands that fix it\n" +
+      "  ralph --help          all commands\n",
+  );
+  await Deno.remove(join(home.project.root, ".git"), { recursive: true });
+  const outside = await home.ralph();
+  assert.equal(outside.code, 0);
+  assert.match(outside.stdout, /^This folder is in no git repository\./);
+  assert.deepEqual(commands(outside.stdout), ["git init", "ralph doctor", "ralph --help"]);
+});
+
+Deno.test("an option that is wrong points to the help of its command", async () => {
+  await using home = await makeHome();
+  const wrong = await home.ralph("start", "--modle", "x");
+  assert.equal(wrong.code, 2);
+  assert.match(wrong.stderr, /^hint: see what there is: ralph run --help$/m);
+  assert.match((await home.ralph("--x")).stderr, /^hint: see what there is: ralph --help$/m);
+});
