@@ -1,10 +1,12 @@
 /** Each command once, in the order in which a user would type them, on a real server. */
 import assert from "node:assert/strict";
 import { COMMANDS } from "../../src/cli/program.ts";
+import { VERSION } from "../../src/version.ts";
 import { tickingAgent } from "../support/agent.ts";
 import { startServer } from "../support/opencode_server.ts";
 import { makeProject } from "../support/project.ts";
 import { makeRalph } from "../support/ralph.ts";
+import { playReleases } from "../support/release_page.ts";
 import { hang, startModel } from "../support/scripted_model.ts";
 import { until } from "../support/wait.ts";
 
@@ -17,11 +19,13 @@ Deno.test("each command once: from a new task to a session that is forgotten", a
   const server = stack.use(await startServer({ version: "1.18.33", model }));
   const project = stack.use(await makeProject({ files: { "tasks/two/prd.md": TWO_STORIES } }));
   const ralph = stack.use(await makeRalph());
+  const page = stack.use(playReleases());
+  await page.release(VERSION);
   const used = new Set<string>();
   /** Runs a command, which must end with `code`. Returns what it said. */
   async function type(args: readonly string[], code = 0): Promise<string> {
     used.add(args[0]);
-    const result = await ralph(args, { cwd: project.root });
+    const result = await ralph(args, { cwd: project.root, env: { RALPH_RELEASES: page.url } });
     assert.equal(result.code, code, `${args.join(" ")}: ${result.stdout}${result.stderr}`);
     return result.stdout + result.stderr;
   }
@@ -52,6 +56,7 @@ Deno.test("each command once: from a new task to a session that is forgotten", a
   assert.match(await type(["history", "two"]), /US-002/);
   assert.match(await type(["resume", "--interrupted"]), /Nothing was running/);
   assert.match(await type(["clean", "--yes"]), /forgot 2 sessions/);
+  assert.match(await type(["upgrade", "--check"]), /is the newest release/);
 
   const shown = Object.entries(COMMANDS).filter(([, { summary }]) => summary !== undefined);
   assert.deepEqual(shown.map(([name]) => name).filter((name) => !used.has(name)), []);
