@@ -5,7 +5,7 @@
 import * as path from "node:path";
 import { RalphError } from "../error.ts";
 import { checkedFolder } from "../host/files/checked_folder.ts";
-import type { Ignored } from "../host/git/clean_checkout.ts";
+import type { CleanStart } from "../host/git/clean_checkout.ts";
 import { textOf } from "../host/files/read_file.ts";
 import { pruneFolder, type SessionFolder } from "../host/files/session_folder.ts";
 import { systemTree } from "../host/files/system_tree.ts";
@@ -23,7 +23,7 @@ import { createDelivery, type Delivery } from "../loop/iteration/delivery.ts";
 import type { LoopOrder } from "../loop/loop.ts";
 import { createRecorder, type Recorder } from "../loop/recorder.ts";
 import type { Begun } from "../loop/session/begin.ts";
-import { parseIgnored, serializeIgnored } from "../loop/session/kept_ignored.ts";
+import { parseCleanStart, serializeCleanStart } from "../loop/session/kept_clean_start.ts";
 import { KEPT_TREE, keptTree, serializeTree } from "../loop/session/tree_snapshot.ts";
 import { createTurns } from "../loop/turn/turn.ts";
 import type { OpenCode } from "../opencode/client.ts";
@@ -55,13 +55,13 @@ const KEPT = {
   tests: "tests.json",
   protected: "protected/kept.json",
   ownership: "ownership.json",
-  ignored: "ignored.json",
+  cleanStart: "clean_start.json",
 };
 const KEPT_ALL = [...Object.values(KEPT), KEPT_TREE, ...COMPANIONS];
 /** What the task's next session has to know. */
 export const KEPT_FOR_THE_NEXT: readonly string[] = [KEPT.ownership];
 /** Without these nobody can say any more what the agent has changed of what judges it. */
-const KEPT_TO_JUDGE: readonly string[] = [KEPT.prd, KEPT.tests, KEPT.protected, KEPT.ignored];
+const KEPT_TO_JUDGE: readonly string[] = [KEPT.prd, KEPT.tests, KEPT.protected, KEPT.cleanStart];
 /** Files that are put aside for a person: those of the last sessions. */
 const ASIDE_MAX = 50;
 
@@ -324,7 +324,7 @@ function verificationOf(
         emit({ type: "protected", ...protection });
         for (const text of protection.faults) emit({ type: "warning", text });
       },
-      ignored: finishClean ? ignoredOf(host, { root, recorder, folder }) : undefined,
+      cleanStart: finishClean ? cleanStartOf(host, { root, recorder, folder }) : undefined,
       env: environment.variables,
       run: host.runGate(settings.server),
       clock: host.clock,
@@ -357,27 +357,27 @@ function verificationOf(
   });
 }
 
-/** What git ignored before the first turn: kept once, for all workers of the session. */
-function ignoredOf(
+/** What git ignored before the first turn, and its setup: kept once, for all workers of the session. */
+function cleanStartOf(
   { projectFiles }: WorkerHost,
   { root, recorder, folder }: { root: string; recorder: Recorder; folder: CheckedFolder },
 ) {
-  let ignored: Ignored | undefined;
+  let start: CleanStart | undefined;
   return {
     async begin() {
-      if (ignored) return;
-      const bytes = folder.read(KEPT.ignored);
+      if (start) return;
+      const bytes = folder.read(KEPT.cleanStart);
       if (bytes) {
-        const place = path.join(folder.path, KEPT.ignored);
-        ignored = parseIgnored(new TextDecoder().decode(bytes), place);
+        const place = path.join(folder.path, KEPT.cleanStart);
+        start = parseCleanStart(new TextDecoder().decode(bytes), place);
         return;
       }
-      const now = await projectFiles.ignoredNow(root);
-      const text = new TextEncoder().encode(serializeIgnored(now));
-      await recorder.write(() => folder.write(KEPT.ignored, text));
-      ignored = now;
+      const now = await projectFiles.cleanStart(root);
+      const text = new TextEncoder().encode(serializeCleanStart(now));
+      await recorder.write(() => folder.write(KEPT.cleanStart, text));
+      start = now;
     },
-    kept: () => ignored ?? [],
+    kept: () => start ?? { ignored: [] },
   };
 }
 

@@ -9,7 +9,7 @@ import { bootIdFrom } from "../../src/host/system/boot.ts";
 import { controlGroupFrom, listeningSockets } from "../../src/host/system/port.ts";
 import { parseEnvironmentFile } from "../../src/host/system/server_env.ts";
 import { readOwnership } from "../../src/loop/iteration/ownership.ts";
-import { parseIgnored } from "../../src/loop/session/kept_ignored.ts";
+import { parseCleanStart } from "../../src/loop/session/kept_clean_start.ts";
 import { storedSettings } from "../../src/loop/session/kept_settings.ts";
 import { parseChoices } from "../../src/loop/session/setting_changes.ts";
 import { parseTree } from "../../src/loop/session/tree_snapshot.ts";
@@ -138,7 +138,7 @@ function readStored(bytes: Uint8Array): unknown {
   const index = { path: "/k", read: () => bytes, write: () => {} };
   return [
     () => parseTree(text, "it"),
-    () => parseIgnored(text, "it"),
+    () => parseCleanStart(text, "it"),
     () => readOwnership(text, "/k"),
     () => storedSettings(text, 1),
     () => parseChoices(text, 1),

@@ -303,6 +303,7 @@ function withProcesses({ during }: VirtualClock, clock: Clock): Outside {
       copyWorkTree: (...of) => during(files.copyWorkTree(...of)),
       checkOutHead: (...of) => during(files.checkOutHead(...of)),
       ignoredNow: (...of) => during(files.ignoredNow(...of)),
+      cleanStart: (...of) => during(files.cleanStart(...of)),
       removeTree: (folder) => during(files.removeTree(folder)),
     },
     runGate: () => (command, options) => during(runBounded(command, options)),

@@ -4,7 +4,7 @@ import type { Clock } from "../../clock.ts";
 import { replaceFile } from "./atomic_write.ts";
 import { fileKey, type FileState, fileState, putBack, readRegularFile } from "./file_state.ts";
 import { makePrivateFolder } from "./paths.ts";
-import { checkOutHead, type Ignored, ignoredNow } from "../git/clean_checkout.ts";
+import { checkOutHead, type CleanStart, cleanStart, ignoredNow } from "../git/clean_checkout.ts";
 import { copyWorkTree, removeTree } from "../git/scratch_tree.ts";
 import { listFiles } from "../git/work_tree.ts";
 
@@ -18,9 +18,10 @@ export function projectFiles(clock: Clock) {
       copyWorkTree(root, { clock, ...options }),
     checkOutHead: (
       root: string,
-      options: { target: string; ignored: Ignored; signal?: AbortSignal },
+      options: { target: string; start: CleanStart; signal?: AbortSignal },
     ) => checkOutHead(root, { clock, ...options }),
     ignoredNow: (root: string) => ignoredNow(root, { clock }),
+    cleanStart: (root: string) => cleanStart(root, { clock }),
     removeTree,
     putBack,
     readFile: readRegularFile,

@@ -6,14 +6,27 @@ import * as path from "node:path";
 import type { Clock } from "../../clock.ts";
 import { fileExists } from "../files/read_file.ts";
 import { requireGit, WORK_TREE_MS } from "./run_git.ts";
-import { IGNORED_COPY_BYTES_MAX, LEFT_OUT, lendRepository } from "./scratch_tree.ts";
-import { listWorkTree } from "./work_tree.ts";
+import {
+  IGNORED_COPY_BYTES_MAX,
+  LEFT_OUT,
+  lendRepository,
+  type RepositorySetup,
+  setupOf,
+} from "./scratch_tree.ts";
+import { allOf, listWorkTree } from "./work_tree.ts";
 
 /**
  * What git ignores at some time: files, and folders with a `/` at the end, each with the names that are
  * in it; of a folder with too many names none is kept, and all of it counts.
  */
 export type Ignored = readonly (readonly [name: string, inside: readonly string[] | null])[];
+
+/** What a clean checkout has beside what is committed, as it was at some time. */
+export interface CleanStart {
+  readonly ignored: Ignored;
+  /** Undefined: as it is set up now. */
+  readonly setup?: RepositorySetup;
+}
 
 /** More are a cache's, not a list of dependencies. */
 const INSIDE_MAX = 5_000;
@@ -29,17 +42,25 @@ export async function ignoredNow(root: string, options: Options): Promise<Ignore
   return ignored.map((name) => [name, name.endsWith("/") ? namesIn(path.join(root, name)) : null]);
 }
 
+/** Throws as `listWorkTree` does. */
+export async function cleanStart(root: string, options: Options): Promise<CleanStart> {
+  const [ignored, setup] = await allOf([ignoredNow(root, options), setupOf(root, options)]);
+  return { ignored, setup };
+}
+
 /**
  * Makes `target`: the commit that is checked out at `root`, its submodules at the commits that it names,
- * and what was ignored before, linked as far as it is in folders, and copied. Throws `RalphError`
+ * and what was ignored before, linked as far as it is in folders, and copied. The repository is set up
+ * as it was then: a filter that came since would make files that no clone has. Throws `RalphError`
  * (`failed`) when git cannot do that, and `signal.reason` when aborted; what is made by then stays.
  */
 export async function checkOutHead(
   root: string,
-  { target, ignored, ...options }: Options & { target: string; ignored: Ignored },
+  { target, start, ...options }: Options & { target: string; start: CleanStart },
 ): Promise<void> {
   Deno.mkdirSync(target, { recursive: true, mode: 0o700 });
-  await checkOut(root, { to: target, commit: "HEAD", ...options });
+  const { ignored, setup } = start;
+  await checkOut(root, { to: target, commit: "HEAD", setup, ...options });
   for (const [name, inside] of ignored) {
     if (LEFT_OUT.test(name)) continue;
     const folder = name.replace(/\/$/, "");
@@ -52,10 +73,14 @@ export async function checkOutHead(
 
 async function checkOut(
   from: string,
-  { to, commit, ...options }: Options & { to: string; commit: string },
+  { to, commit, setup, ...options }: Options & {
+    to: string;
+    commit: string;
+    setup?: RepositorySetup;
+  },
 ): Promise<void> {
   // Without the index: by its marks (git-update-index(1), skip-worktree) files would be left out.
-  await lendRepository(from, { to, withIndex: false, ...options });
+  await lendRepository(from, { to, withIndex: false, setup, ...options });
   const limits = { ...options, timeoutMs: WORK_TREE_MS };
   await requireGit(to, ["reset", "--hard", "--quiet", commit], { ...limits, changes: true });
   const listed = await requireGit(to, ["ls-files", "--stage", "-z"], limits);

@@ -180,27 +180,56 @@ async function copyEntry(
   }
 }
 
+/** What a repository sets up for itself: the text of each file that is there. */
+export type RepositorySetup = Readonly<Record<string, string>>;
+
+const WORKTREE_CONFIG = "config.worktree";
+
+/** The setup as it is now. Throws as `requireGit` does. */
+export async function setupOf(
+  root: string,
+  options: { clock: Clock; signal?: AbortSignal },
+): Promise<RepositorySetup> {
+  const { own, common } = await placesOf(root, options);
+  const files = [
+    ...COMMON_FILES.map((name) => [name, path.join(common, name)]),
+    ...[...TREE_FILES, WORKTREE_CONFIG].map((name) => [name, path.join(own, name)]),
+  ];
+  return Object.fromEntries(files.flatMap(([name, file]) => {
+    const text = textOf(file);
+    return text === undefined ? [] : [[name, text]];
+  }));
+}
+
+/** The folders of a repository: its work tree's own, the one of all work trees, that of its objects. */
+async function placesOf(root: string, options: { clock: Clock; signal?: AbortSignal }) {
+  const args = ["rev-parse", "--git-dir", "--git-common-dir", "--git-path", "objects"];
+  const [own, common, objects] = (await requireGit(root, args, options)).trimEnd().split("\n")
+    .map((one) => path.resolve(root, one));
+  return { own, common, objects };
+}
+
 /**
  * Makes a repository at `to` with the state of the one at `from`: its commits, refs, index and
- * configuration. Objects are borrowed (gitrepository-layout(5), `objects/info/alternates`): of those
+ * configuration, or with `setup` in place of that. Objects are borrowed (gitrepository-layout(5), `objects/info/alternates`): of those
  * that a command would write again, git sets the time of the original's file (2.39, measured).
  */
 export async function lendRepository(
   from: string,
-  { to, withIndex = true, clock, signal }: {
+  { to, withIndex = true, setup, clock, signal }: {
     to: string;
     withIndex?: boolean;
+    setup?: RepositorySetup;
     clock: Clock;
     signal?: AbortSignal;
   },
 ): Promise<void> {
   const ask = (...args: string[]) => requireGit(from, args, { clock, signal });
-  const [places, refs, head] = await allOf([
-    ask("rev-parse", "--git-dir", "--git-common-dir", "--git-path", "objects"),
+  const [{ own, common, objects }, refs, head] = await allOf([
+    placesOf(from, { clock, signal }),
     ask("for-each-ref", "--format=%(objectname) %(refname)"),
     ask("symbolic-ref", "-q", "HEAD").then((ref) => `ref: ${ref}`, () => ask("rev-parse", "HEAD")),
   ]);
-  const [own, common, objects] = places.trimEnd().split("\n").map((one) => path.resolve(from, one));
   const git = path.join(to, ".git");
   for (const folder of ["objects/info", "refs", "info"]) {
     Deno.mkdirSync(path.join(git, folder), { recursive: true });
@@ -211,16 +240,16 @@ export async function lendRepository(
   // a split index is in two files
   const index = [...Deno.readDirSync(own)].map(({ name }) => name)
     .filter((name) => withIndex && (name === "index" || name.startsWith("sharedindex.")));
-  for (const name of COMMON_FILES) copyIfAny(path.join(common, name), path.join(git, name));
-  for (const name of [...TREE_FILES, ...index]) {
-    copyIfAny(path.join(own, name), path.join(git, name));
+  for (const name of index) copyIfAny(path.join(own, name), path.join(git, name));
+  for (const [name, text] of Object.entries(setup ?? await setupOf(from, { clock, signal }))) {
+    Deno.writeTextFileSync(path.join(git, name), text);
   }
   for (const name of OF_FILTERS) {
     const folder = path.join(common, name);
     if (fileExists(folder)) Deno.symlinkSync(folder, path.join(git, name));
   }
   const config = path.join(git, "config");
-  const settings = [config, path.join(own, "config.worktree")].map((file) => textOf(file) ?? "")
+  const settings = [config, path.join(git, WORKTREE_CONFIG)].map((file) => textOf(file) ?? "")
     .join("\n");
   Deno.writeTextFileSync(config, settings + ownSettings(to, settings));
 }

@@ -1,7 +1,7 @@
 /** The run of all gates in what is delivered: a clean checkout of what is committed. */
 import * as path from "node:path";
 import { RalphError } from "../../error.ts";
-import type { Ignored } from "../../host/git/clean_checkout.ts";
+import type { CleanStart, Ignored } from "../../host/git/clean_checkout.ts";
 import type { ProjectFiles } from "../../host/files/project_files.ts";
 import {
   changedProtectedFiles,
@@ -19,8 +19,8 @@ export type CleanRun =
 
 interface CleanOrder {
   protectedFiles: ProtectedFiles;
-  /** What git ignored when the session began. */
-  ignored: () => Ignored;
+  /** What a checkout has beside what is committed: as it was when the session began. */
+  start: () => CleanStart;
   tools: ProjectFiles;
   signal: AbortSignal;
 }
@@ -30,7 +30,7 @@ interface CleanOrder {
  * as they were: a gate passes that passes each time. Undefined when aborted.
  */
 export async function runClean(
-  { protectedFiles, ignored: kept, tools, signal }: CleanOrder,
+  { protectedFiles, start: kept, tools, signal }: CleanOrder,
   run: (cwd: string) => Promise<readonly GateResult[] | undefined>,
 ): Promise<CleanRun | undefined> {
   const { root, folder } = protectedFiles;
@@ -39,8 +39,8 @@ export async function runClean(
   const changed = new Set(changedProtectedFiles(protectedFiles, tools).map(({ path }) => path));
   await tools.removeTree(scratch);
   try {
-    const ignored = kept();
-    await tools.checkOutHead(root, { target, ignored, signal });
+    const start = kept();
+    await tools.checkOutHead(root, { target, start, signal });
     const putBack = (wanted: (file: string) => boolean) =>
       putBackInto(target, { protectedFiles, tools, wanted });
     // A check that a person never committed checks all the same.
@@ -51,7 +51,7 @@ export async function runClean(
     const restored = changed.size > 0 ? await run(target) : delivered;
     if (!restored) return undefined;
     const results = restored === delivered ? delivered : bothResults(delivered, restored);
-    const lacking = lackingIn(ignored, await tools.ignoredNow(root));
+    const lacking = lackingIn(start.ignored, await tools.ignoredNow(root));
     return { results, lacking };
   } catch (error) {
     if (signal.aborted) return undefined;

@@ -6,7 +6,7 @@ import { RalphError } from "../../error.ts";
 import type { ProjectFiles } from "../../host/files/project_files.ts";
 import type { Note } from "../../store/model.ts";
 import { type Gate, gateKey } from "../../task/gate.ts";
-import type { Ignored } from "../../host/git/clean_checkout.ts";
+import type { CleanStart } from "../../host/git/clean_checkout.ts";
 import { bothResults, RESTORED } from "./both_results.ts";
 import { type CleanRun, runClean } from "./clean_run.ts";
 import { type GateOptions, type GateResult, runGates } from "./gates.ts";
@@ -34,15 +34,15 @@ export interface GateRunner {
 }
 
 export function createGateRunner(
-  { order, projectFiles, ignored, onFound, ...options }:
+  { order, projectFiles, cleanStart, onFound, ...options }:
     & Omit<GateOptions, "cwd" | "signal">
     & {
       order: Omit<ProtectOrder, "gates">;
       projectFiles: ProjectFiles;
       /** Is called whenever it was looked which files are protected. */
       onFound?: (protection: Protection) => void;
-      /** What git ignored when the session began; undefined where nothing is to be checked out. */
-      ignored?: { begin(): Promise<void>; kept(): Ignored };
+      /** What a checkout has beside what is committed; undefined where nothing is to be checked out. */
+      cleanStart?: { begin(): Promise<void>; kept(): CleanStart };
     },
 ): GateRunner {
   let protectedFiles: ProtectedFiles | undefined;
@@ -61,13 +61,13 @@ export function createGateRunner(
   return {
     async keep(gates) {
       await keep(gates);
-      await ignored?.begin();
+      await cleanStart?.begin();
     },
     async runClean(gates, signal) {
       const protectedFiles = await keep(gates);
       const order = {
         protectedFiles,
-        ignored: ignored?.kept ?? (() => []),
+        start: cleanStart?.kept ?? (() => ({ ignored: [] })),
         tools: projectFiles,
         signal,
       };

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { checkOutHead, ignoredNow } from "../../../../src/host/git/clean_checkout.ts";
+import { checkOutHead, cleanStart } from "../../../../src/host/git/clean_checkout.ts";
 import { systemClock as clock } from "../../../../src/host/system/clock.ts";
 import { temporaryFolder } from "../../../support/folder.ts";
 import { makeProject } from "../../../support/project.ts";
@@ -16,14 +16,14 @@ Deno.test("it has what is committed, and of what is ignored only what was there 
   await project.git("add", "--all");
   await project.git("commit", "--quiet", "-m", "mode");
   for (const file of ["deps/x/index.js", "lib/old.js", ".env"]) await project.write(file, "before");
-  const ignored = await ignoredNow(project.root, { clock });
+  const start = await cleanStart(project.root, { clock });
 
   await project.write("a.txt", "not committed");
   await project.write("untracked.txt", "x");
   for (const file of ["lib/made.js", "new/made.js"]) await project.write(file, "the agent's");
   using folder = temporaryFolder();
   const target = `${folder.path}/project`;
-  await checkOutHead(project.root, { target, ignored, clock });
+  await checkOutHead(project.root, { target, start, clock });
 
   const read = (file: string) => Deno.readTextFileSync(`${target}/${file}`);
   assert.equal(read("a.txt"), "committed");
@@ -49,9 +49,30 @@ Deno.test("files that a person keeps as they are, and a filter with its key, are
   await project.write("config.json", "a person's");
   using folder = temporaryFolder();
   const target = `${folder.path}/project`;
-  await checkOutHead(project.root, { target, ignored: [], clock });
+  await checkOutHead(project.root, { target, start: { ignored: [] }, clock });
   assert.equal(Deno.readTextFileSync(`${target}/config.json`), "committed");
   assert.equal(Deno.readTextFileSync(`${target}/b.txt`), "kb");
+});
+
+Deno.test("what was set up since changes nothing in it: filters, attributes, files that are left out", async () => {
+  await using project = await makeProject({ files: { "app.js": "broken", "b.txt": "b" } });
+  await project.git("config", "filter.old.smudge", "sed s/b/of-the-start/");
+  const start = await cleanStart(project.root, { clock });
+  await project.git("config", "filter.fix.smudge", "echo mended");
+  await project.git("config", "filter.fix.clean", "echo broken");
+  await project.write(".git/info/attributes", "app.js filter=fix\n");
+  await project.write(".gitattributes", "b.txt filter=old\n");
+  await project.git("config", "filter.old.smudge", "sed s/b/since/");
+  await project.git("add", "--all");
+  await project.git("commit", "--quiet", "-m", "since");
+  await project.git("config", "core.sparseCheckout", "true");
+  await project.write(".git/info/sparse-checkout", "/app.js\n");
+  using folder = temporaryFolder();
+  const target = `${folder.path}/project`;
+  await checkOutHead(project.root, { target, start, clock });
+  const read = (file: string) => Deno.readTextFileSync(`${target}/${file}`).trim();
+  assert.equal(read("app.js"), "broken");
+  assert.equal(read("b.txt"), "of-the-start");
 });
 
 Deno.test("a submodule is there at the commit that is recorded", async () => {
@@ -65,7 +86,7 @@ Deno.test("a submodule is there at the commit that is recorded", async () => {
   await project.git(...inside, "commit", "--quiet", "--all", "-m", "newer");
   using folder = temporaryFolder();
   const target = `${folder.path}/project`;
-  await checkOutHead(project.root, { target, ignored: [], clock });
+  await checkOutHead(project.root, { target, start: { ignored: [] }, clock });
   assert.equal(Deno.readTextFileSync(`${target}/libs/lib/lib.js`), "recorded");
   assert.equal(await project.read("libs/lib/lib.js"), "newer");
 });
