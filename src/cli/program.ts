@@ -62,6 +62,10 @@ export const COMMANDS: Readonly<Record<string, Listing>> = {
     summary: "run a task's gates now, and show what they print",
     load: async () => (await import("./commands/verify.ts")).command,
   },
+  init: {
+    summary: "write this project's checks into ralph.json, and say what is missing",
+    load: async () => (await import("./commands/init.ts")).command,
+  },
   new: {
     summary: "create tasks/<name>/ with a PRD to fill in",
     load: async () => (await import("./commands/new.ts")).command,
@@ -93,6 +97,7 @@ const EXIT_CODES = "Exit codes:\n" +
 const EXAMPLES = `
 Examples:
   ralph doctor                what is missing, and the commands that fix it
+  ralph init                  make the project's own checks the gates of the loop
   ralph new my-feature        create tasks/my-feature with a PRD to fill in
   ralph run my-feature        work on tasks/my-feature until every story passes
   ralph status                what is running, and how the rest ended

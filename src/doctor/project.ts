@@ -120,7 +120,7 @@ export const projectChecks: readonly Check[] = [
   {
     id: "project.opencode",
     group: "Project",
-    title: "OpenCode's settings are well-formed",
+    title: "OpenCode's settings",
     needs: ["project.root"],
     run({ project }) {
       if (!project) return skip(NO_PROJECT);
@@ -138,7 +138,7 @@ export const projectChecks: readonly Check[] = [
   {
     id: "project.code",
     group: "Project",
-    title: "brings no code for the server",
+    title: "no code for the server",
     needs: ["project.root"],
     run({ project }) {
       if (!project) return skip(NO_PROJECT);
@@ -184,7 +184,7 @@ export const projectChecks: readonly Check[] = [
   {
     id: "project.protect",
     group: "Project",
-    title: "what `protect` names is there",
+    title: "protected files are there",
     needs: ["project.root", "host.git", "project.settings", "project.tasks"],
     async run({ project }) {
       if (!project) return skip(NO_PROJECT);

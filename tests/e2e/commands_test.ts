@@ -32,6 +32,7 @@ Deno.test("each command once: from a new task to a session that is forgotten", a
   const agentAsked = (calls: number) =>
     until(() => model.requests.length >= calls, { what: `${calls} calls of the model` });
 
+  assert.match(await type(["init"]), /^No checks of this project are known/);
   assert.match(await type(["new", "other"]), /tasks\/other\/prd\.md/);
   assert.match(await type(["tasks"]), /^two\t?.*0\/2/m);
   assert.match(await type(["doctor", "project.git", "--server", server.url]), /git/);

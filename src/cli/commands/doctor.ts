@@ -70,7 +70,8 @@ interface DoctorOptions {
 /** With `--deep` a model answers, which may take a minute. */
 const DEEP_MS = 90_000;
 
-async function doctor(context: CommandContext, options: DoctorOptions): Promise<number> {
+/** Looks at what these checks are about, and prints it. */
+export async function doctor(context: CommandContext, options: DoctorOptions): Promise<number> {
   if (options.printUnit !== undefined) return printUnit(context, options, options.printUnit);
   const checks = allChecks({ deep: options.deep });
   if (options.list) return list(context, checks);

@@ -265,6 +265,15 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, Look | Elsewhere>
       assert.equal((await json(home, "doctor", "project.root")).ok, true);
     },
   },
+  init: {
+    async "--yes"(home) {
+      await Deno.remove(join(home.project.root, "ralph.json"));
+      await home.project.write("go.mod", "module x");
+      assert.equal((await home.ralph("init")).code, 2);
+      await home.ralph("init", "--yes");
+      assert.match(await home.project.read("ralph.json"), /\["go", "vet"/);
+    },
+  },
   clean: {
     async "--dry-run"(home) {
       await ok(home, "run", "one", "--foreground");

@@ -1,0 +1,94 @@
+/** `ralph init`: the project's checks as gates, what tasks there are, and what is missing. */
+import { Command } from "@commander-js/extra-typings";
+import * as path from "node:path";
+import { RalphError } from "../../error.ts";
+import { textOf } from "../../host/files/read_file.ts";
+import { systemTree } from "../../host/files/system_tree.ts";
+import { findProjectRoot } from "../../task/find.ts";
+import { plain } from "../../terminal/plain.ts";
+import { suggestGates } from "../../verify/gates/suggest_gates.ts";
+import type { CommandContext, Done } from "../command_context.ts";
+import { doctor } from "./doctor.ts";
+import { showTasks, taskSummaries } from "./tasks.ts";
+
+export function command(context: CommandContext, done: Done) {
+  return new Command("init")
+    .option("-y, --yes", "write ralph.json without asking")
+    .addHelpText(
+      "after",
+      `
+It looks which checks this project has, and writes them into ralph.json: the loop runs them itself,
+and a story passes when they do. A ralph.json that is there stays as it is.
+
+Example:
+  ralph init`,
+    )
+    .action(async ({ yes = false }) => {
+      done(await init(context, { yes }));
+    });
+}
+
+async function init(context: CommandContext, { yes }: { yes: boolean }): Promise<number> {
+  const { out } = context.output;
+  const root = findProjectRoot(context.cwd(), systemTree);
+  if (root === undefined) {
+    throw new RalphError(
+      "not_found",
+      `cannot set up a project: ${plain(context.cwd(), 200)} is not in a git repository`,
+      [{ text: "to make the folder you are in one", command: "git init" }],
+    );
+  }
+  await writeGates(context, { root, yes });
+  const summaries = taskSummaries(context, root);
+  out.line("");
+  if (summaries.length > 0) showTasks(context, { root, summaries });
+  else out.line("No tasks yet. Begin one: ralph new my-feature");
+  out.line("");
+  const none = { deep: false, strict: false, list: false, verbose: false, json: false };
+  return await doctor(context, { ...none, checks: ["project"] });
+}
+
+async function writeGates(
+  context: CommandContext,
+  { root, yes }: { root: string; yes: boolean },
+): Promise<void> {
+  const { out } = context.output;
+  const file = path.join(root, "ralph.json");
+  if (systemTree.kind(file) !== undefined) {
+    return out.line(`ralph.json is there, and stays as it is: ${plain(file, 200)}`);
+  }
+  const found = suggestGates({
+    names: systemTree.list(root),
+    text: (name) => textOf(path.join(root, name)),
+  });
+  if (found === undefined) {
+    out.line(
+      "No checks of this project are known. Name the commands that have to succeed before a",
+    );
+    return out.line('story passes, in ralph.json: { "verify": [["make", "test"]] }');
+  }
+  const { verify } = JSON.parse(found) as { verify: readonly (readonly string[])[] };
+  out.line("These checks were found. A story passes when all of them succeed:");
+  for (const args of verify) out.line(`  ${plain(args.join(" "), 100)}`);
+  if (!yes && !await mayWrite(context)) return out.line("nothing was written");
+  const text = `{\n  "verify": [\n${
+    verify.map((args) => `    ${JSON.stringify(args).replaceAll('","', '", "')}`).join(",\n")
+  }\n  ]\n}\n`;
+  try {
+    Deno.writeTextFileSync(file, text, { createNew: true });
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new RalphError("failed", `cannot write ${plain(file, 200)}: ${plain(why, 200)}`);
+  }
+  out.line(`written: ${plain(file, 200)}`);
+}
+
+async function mayWrite({ output: { out, inputIsTerminal } }: CommandContext): Promise<boolean> {
+  if (!out.isTerminal || !inputIsTerminal) {
+    throw new RalphError("usage", "cannot ask whether to write them: there is no terminal", [
+      { text: "say so beforehand", command: "ralph init --yes" },
+    ]);
+  }
+  const { confirm } = await import("@clack/prompts");
+  return await confirm({ message: "Write them into ralph.json?" }) === true;
+}
