@@ -34,7 +34,10 @@ export function reportLines(results: readonly Result[], look: Look, verbose = fa
     const ofGroup = results.filter((result) => result.group === group);
     if (ofGroup.length === 0) continue;
     lines.push(bold(group));
-    for (const result of ofGroup) lines.push(...resultLines(result, look, verbose));
+    const waiting = verbose ? [] : ofGroup.filter(isWaiting);
+    const shown = waiting.length > 1 ? ofGroup.filter((one) => !isWaiting(one)) : ofGroup;
+    for (const result of shown) lines.push(...resultLines(result, look, verbose));
+    if (waiting.length > 1) lines.push(waitingLine(waiting, look));
   }
   return [
     ...lines,
@@ -42,6 +45,18 @@ export function reportLines(results: readonly Result[], look: Look, verbose = fa
     verdictLine(results),
     ...(verbose ? [dim("times are without waiting")] : []),
   ];
+}
+
+/** It looks at nothing until another check is well. */
+const isWaiting = ({ level, ...result }: Result) =>
+  level === "skip" && "because" in result && result.because.startsWith("needs ");
+
+/** One line for all of a group that wait for others: the failure above is what matters. */
+function waitingLine(waiting: readonly Result[], { marks, colors }: Look): string {
+  const titles = waiting.map(({ title }) => title).join(", ");
+  const count = `${waiting.length} checks wait`;
+  const title = count + " ".repeat(Math.max(0, TITLE_COLUMNS - count.length));
+  return `  ${colors.dim(marks.skip)} ${title} ${colors.dim(plain(titles, FOUND_MAX))}`;
 }
 
 function resultLines(result: Result, { marks, colors }: Look, verbose: boolean): string[] {

@@ -78,6 +78,16 @@ Deno.test("the report with symbols, and with ids and times", () => {
   ]);
 });
 
+Deno.test("checks that wait for others are one line of their group, but with ids and times", () => {
+  const second = { ...skipped, id: "server.events", title: "events arrive" };
+  assert.deepEqual(reportLines([failure, skipped, second], look).slice(-3), [
+    "  skip 2 checks wait              model, events arrive",
+    "",
+    "0 checks fine, 1 failure, 2 skipped.",
+  ]);
+  assert.equal(reportLines([skipped, second], look, true).length, 6);
+});
+
 Deno.test("the last line counts what there is, and nothing else", () => {
   const verdict = (...results: Result[]) => reportLines(results, look).at(-1);
   assert.equal(verdict(fine, fine), "All is well: 2 checks.");
