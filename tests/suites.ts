@@ -24,6 +24,7 @@ export const LONG: readonly string[] = [
   "e2e/hostile_repository_test.ts",
   "e2e/interrupted_run_test.ts",
   "e2e/opencode2_test.ts",
+  "e2e/questions_test.ts",
   "e2e/run_test.ts",
   "e2e/sessions_test.ts",
   "e2e/upgrade_program_test.ts",

@@ -10,6 +10,7 @@ import { plain } from "../../terminal/plain.ts";
 import { table } from "../../terminal/table.ts";
 import type { CommandContext, Done } from "../command_context.ts";
 import { EXIT } from "../exit_codes.ts";
+import { confirmed } from "../output/confirm.ts";
 import { readSessions } from "../../control/liveness.ts";
 import { logOf } from "../../control/session_log.ts";
 import { chooseSession } from "../select/sessions.ts";
@@ -24,26 +25,26 @@ export function command(context: CommandContext, done: Done) {
     .option("-y, --yes", "forget them without asking")
     .option("--json", "print one JSON object; needs --yes or --dry-run")
     .addHelpText("after", "\nExample:\n  ralph clean my-feature --dry-run")
-    .action((task, options) => {
+    .action(async (task, options) => {
       const { dryRun = false, yes = false, json = false } = options;
-      done(clean(context, { task, dryRun, yes, json }));
+      done(await clean(context, { task, dryRun, yes, json }));
     });
 }
 
 const ALL = 1_000_000;
 const LISTED_MAX = 20;
 
-function clean(
+async function clean(
   context: CommandContext,
   { task, dryRun, yes, json }: { task?: string; dryRun: boolean; yes: boolean; json: boolean },
-): number {
+): Promise<number> {
   const { out, err } = context.output;
   const sessions = endedSessions(context, task);
   if (json && !yes && !dryRun) {
     throw new RalphError("usage", "`--json` cannot ask: say `--yes` or `--dry-run` beside it");
   }
   if (!json) tell(context, sessions);
-  const agreed = sessions.length > 0 && !dryRun && (yes || ask(context, sessions.length));
+  const agreed = sessions.length > 0 && !dryRun && (yes || await ask(context, sessions.length));
   const forgotten = agreed ? forget(context, sessions) : 0;
   if (json) {
     const found = sessions.map((session) => ({ id: session.id, task: session.taskName }));
@@ -77,13 +78,13 @@ function tell(context: CommandContext, sessions: readonly Session[]): void {
   if (sessions.length > LISTED_MAX) out.line(`… and ${sessions.length - LISTED_MAX} more`);
 }
 
-function ask(context: CommandContext, count: number): boolean {
-  if (!context.output.out.isTerminal || !context.output.inputIsTerminal) {
-    throw new RalphError("usage", "cannot ask whether to forget them: there is no terminal", [
-      { text: "say so beforehand", command: "ralph clean --yes" },
-    ]);
-  }
-  return confirm(`Forget ${plural(count, "session")} and remove the logs?`);
+function ask(context: CommandContext, count: number): Promise<boolean> {
+  return confirmed(context, {
+    message: `Forget ${plural(count, "session")} and remove the logs?`,
+    what: "forget them",
+    command: "clean",
+    byDefault: false,
+  });
 }
 
 function forget(context: CommandContext, sessions: readonly Session[]): number {

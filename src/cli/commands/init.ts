@@ -8,6 +8,7 @@ import { findProjectRoot } from "../../task/find.ts";
 import { plain } from "../../terminal/plain.ts";
 import { suggestGates } from "../../verify/gates/suggest_gates.ts";
 import type { CommandContext, Done } from "../command_context.ts";
+import { confirmed } from "../output/confirm.ts";
 import { doctor } from "./doctor.ts";
 import { showTasks, taskSummaries } from "./tasks.ts";
 
@@ -70,7 +71,13 @@ async function writeGates(
   const { verify } = JSON.parse(found) as { verify: readonly (readonly string[])[] };
   out.line("These checks were found. A story passes when all of them succeed:");
   for (const args of verify) out.line(`  ${plain(args.join(" "), 100)}`);
-  if (!yes && !await mayWrite(context)) return out.line("nothing was written");
+  const isWanted = yes || await confirmed(context, {
+    message: "Write them into ralph.json?",
+    what: "write them",
+    command: "init",
+    byDefault: true,
+  });
+  if (!isWanted) return out.line("nothing was written");
   const text = `{\n  "verify": [\n${
     verify.map((args) => `    ${JSON.stringify(args).replaceAll('","', '", "')}`).join(",\n")
   }\n  ]\n}\n`;
@@ -81,14 +88,4 @@ async function writeGates(
     throw new RalphError("failed", `cannot write ${plain(file, 200)}: ${plain(why, 200)}`);
   }
   out.line(`written: ${plain(file, 200)}`);
-}
-
-async function mayWrite({ output: { out, inputIsTerminal } }: CommandContext): Promise<boolean> {
-  if (!out.isTerminal || !inputIsTerminal) {
-    throw new RalphError("usage", "cannot ask whether to write them: there is no terminal", [
-      { text: "say so beforehand", command: "ralph init --yes" },
-    ]);
-  }
-  const { confirm } = await import("@clack/prompts");
-  return await confirm({ message: "Write them into ralph.json?" }) === true;
 }

@@ -1,0 +1,27 @@
+/** A question that is answered with yes or no. */
+import { RalphError } from "../../error.ts";
+import { shellWord } from "../../terminal/shell_word.ts";
+import type { CommandContext } from "../command_context.ts";
+
+/**
+ * Asks in the terminal; anything but a yes is a no. Throws `RalphError` (`usage`) where nobody can
+ * answer. `what`: as in "cannot ask whether to <what>"; `command`: which takes `--yes` as the answer.
+ * Not by Deno's own `confirm`, which fails where the standard input does not block (2.7.11, measured).
+ */
+export async function confirmed(
+  { output: { out, inputIsTerminal } }: CommandContext,
+  { message, what, command, byDefault }: {
+    message: string;
+    what: string;
+    command: string;
+    byDefault: boolean;
+  },
+): Promise<boolean> {
+  if (!out.isTerminal || !inputIsTerminal) {
+    throw new RalphError("usage", `cannot ask whether to ${what}: there is no terminal`, [
+      { text: "say so beforehand", command: `ralph ${shellWord(command)} --yes` },
+    ]);
+  }
+  const { confirm } = await import("@clack/prompts");
+  return await confirm({ message, initialValue: byDefault }) === true;
+}
