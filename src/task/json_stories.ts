@@ -47,8 +47,9 @@ export function storyNodes(root: JsonNode): FoundStories | undefined {
   }
   if (root.type !== "object") return undefined;
   const lists = listsIn(root);
+  // epics may be names alone, that stories refer to
   const filled = lists.filter(({ name, items }) =>
-    GROUPS.includes(name) ? items.length > 0 : items.some(hasId)
+    GROUPS.includes(name) ? items.some(holdsThings) : items.some(hasId)
   );
   const [list = lists[0], other] = filled;
   if (list === undefined) return undefined;
@@ -125,4 +126,6 @@ const hasOne = (node: JsonObject, names: readonly string[]) =>
   names.some((name) => valueOf(node, name) !== undefined);
 const isObject = (node: JsonNode): node is JsonObject => node.type === "object";
 const hasId = (node: JsonNode) => isObject(node) && valueOf(node, "id") !== undefined;
+const holdsThings = (node: JsonNode) =>
+  isObject(node) && listsIn(node).some(({ items }) => items.some(isObject));
 const hasState = (node: JsonNode) => isObject(node) && valueOf(node, "passes") !== undefined;

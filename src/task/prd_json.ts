@@ -56,7 +56,7 @@ export function readJsonPrd(source: Source): PrdReading {
   const field = fieldsOf(source, about, report);
   if (found === undefined) {
     const { start } = field.get("userStories") ?? root;
-    throw prdError(source, start, "it has no array `userStories`", [{
+    throw prdError(source, start, `it has no array \`userStories\`${othersIn(about)}`, [{
       text: `stories may also be in ${
         STORY_LISTS.slice(1).map((name) => `\`${name}\``).join(", ")
       }`,
@@ -99,7 +99,7 @@ export function readJsonPrd(source: Source): PrdReading {
       const id = fieldsOf(source, node, report).id() || place;
       return [{ id, why, line: lineAt(source, node.start) }];
     }),
-    remarks: statusRemarks(source, found),
+    remarks: [...statusRemarks(source, found), ...partRemarks(source, found)],
     faults,
   };
 }
@@ -116,6 +116,33 @@ function statusRemarks(source: Source, found: readonly StoryNode[]): readonly st
   const more = unknown.length - REMARKS_MAX;
   const shown = unknown.slice(0, REMARKS_MAX).join(", ") + (more > 0 ? ` and ${more} more` : "");
   return [`passing, with a status that is not known: ${shown}`];
+}
+
+/** What stands in the place of stories. */
+function othersIn({ members }: JsonObject): string {
+  const names = members.filter(({ key, value }) =>
+    !STORY_LISTS.includes(key) &&
+    (value.type === "object" || value.type === "array" && value.items.some(isObject))
+  ).map(({ key }) => `\`${plain(key, 40)}\``);
+  return names.length === 0 ? "" : `; what it has is ${names.slice(0, REMARKS_MAX).join(", ")}`;
+}
+
+const isObject = (node: JsonNode): node is JsonObject => node.type === "object";
+
+/** Of stories that pass, and have parts that do not: no claim needs those. */
+function partRemarks(source: Source, found: readonly StoryNode[]): readonly string[] {
+  const parts = found.flatMap((one) => {
+    if (one.node.type !== "object" || whyLeftOut(one) || !jsonState(one.node).passes) return [];
+    return one.node.members.flatMap(({ key, value }) => {
+      const items = value.type === "array" ? value.items.filter(isObject) : [];
+      const isOpen = items.some((item) => jsonState(item).signs.some(({ done }) => !done));
+      return isOpen ? [`\`${plain(key, 40)}\` (line ${lineAt(source, value.start)})`] : [];
+    });
+  });
+  if (parts.length === 0) return [];
+  const more = parts.length - REMARKS_MAX;
+  const shown = parts.slice(0, REMARKS_MAX).join(", ") + (more > 0 ? ` and ${more} more` : "");
+  return [`passing, with parts that are open: ${shown}`];
 }
 
 /** Why a story is taken out of the work, by itself or with what it is in. */
@@ -183,7 +210,7 @@ function readStory(
       passes: state.passes,
       notes: [field.text("notes"), field.text("completionNotes"), ...field.others()]
         .filter(Boolean).join("\n"),
-      dependsOn: dependenciesOf(field.texts(NAMES_OF.dependsOn)),
+      dependsOn: dependenciesOf(field.texts(NAMES_OF.dependsOn, ["id"])),
       verify: field.gates("verify", `${place}.verify`),
       line: lineAt(source, node.start),
       ...marks && { marks },
@@ -234,9 +261,9 @@ function fieldsOf(source: Source, object: JsonObject, report: (fault: Fault) => 
   };
   const string = (key: string) => expect(key, "string")?.value ?? "";
   const nameOf = (names: readonly string[]) => names.find((name) => get(name) !== undefined);
-  const texts = (names: readonly string[]) => {
+  const texts = (names: readonly string[], of?: readonly string[]) => {
     const node = get(nameOf(names) ?? "");
-    return node === undefined ? [] : textsOf(source, node);
+    return node === undefined ? [] : textsOf(source, node, of);
   };
   return {
     get,
@@ -290,13 +317,19 @@ function besideStories(source: Source, { members }: JsonObject): readonly Sectio
   });
 }
 
+/** The members of a thing that say what it is. */
+const SAYING = ["text", "description", "criterion", "title", "name"];
+
 /** The texts of a value: of a list one for each item, of a thing what it says, else its JSON. */
-function textsOf(source: Source, node: JsonNode): readonly string[] {
-  if (node.type === "array") return node.items.flatMap((item) => textsOf(source, item));
+function textsOf(
+  source: Source,
+  node: JsonNode,
+  of: readonly string[] = SAYING,
+): readonly string[] {
+  if (node.type === "array") return node.items.flatMap((item) => textsOf(source, item, of));
   if (node.type === "string") return node.value.trim() === "" ? [] : [node.value];
   if (node.type === "object") {
-    const text = ["text", "description", "criterion", "title", "name"]
-      .map((name) => valueOf(node, name)).find((value) => value?.type === "string");
+    const text = of.map((name) => valueOf(node, name)).find((value) => value?.type === "string");
     if (text?.type === "string") return [text.value];
   }
   return node.type === "null" ? [] : [textAt(source, node.start, node.end)];

@@ -2,7 +2,6 @@
  * `prd.md`: stories are headings that begin with an id (`### US-001: Title`), and all boxes of a
  * story's section are its criteria. It passes when they are all ticked.
  */
-import type { RalphError } from "../error.ts";
 import { plain } from "../terminal/plain.ts";
 import { isAllCode } from "./hidden_stories.ts";
 import { isSectionOfLeftOut, isStatusOfLeftOut, whyLeftOut } from "./left_out.ts";
@@ -11,7 +10,7 @@ import type { PrdReading, StoryEntry } from "./prd_document.ts";
 import { priorityFrom } from "./priority.ts";
 import { aboutText, markdownOffers, markdownSections, type Section } from "./rest_of_prd.ts";
 import { dependenciesIn, hasOtherNeeds } from "./dependencies.ts";
-import { prdError, refuse } from "./faults.ts";
+import { type Fault, refuse } from "./faults.ts";
 import { lineAt, type Source, textAt } from "./source.ts";
 import { plainCriteria, readStoryBody } from "./story_body.ts";
 import {
@@ -23,7 +22,7 @@ import {
 } from "./story_headings.ts";
 import { marksOf } from "./story_marks.ts";
 import { stateOf, statusText } from "./story_state.ts";
-import { boxesOfNoStory, headingWithoutId, unreadFaults } from "./unread_stories.ts";
+import { boxesOfNoStory, headingsWithoutId, unreadFaults } from "./unread_stories.ts";
 
 const INTRODUCTION = /^(introduction|overview|summary|description)$/i;
 
@@ -42,7 +41,7 @@ export function readMarkdownPrd(source: Source): PrdReading {
   const faults = unreadFaults(read);
   if (stories.length === 0) {
     refuse(source, faults);
-    throw noStories(source, lines);
+    refuse(source, noStories(source, lines));
   }
   const leftOut = new Map(stories.map((story) => {
     const end = sectionEnd(lines, story, (index) => starts.has(index));
@@ -76,16 +75,20 @@ export function readMarkdownPrd(source: Source): PrdReading {
 }
 
 /** Names what stands in the place of stories, where something does. */
-function noStories(source: Source, lines: readonly MarkdownLine[]): RalphError {
+function noStories(source: Source, lines: readonly MarkdownLine[]): readonly Fault[] {
   const none = "it has no user stories";
-  const fault = (offset: number, why: string) => prdError(source, offset, why, [FORM_HINT]);
-  if (isAllCode(source, lines)) {
-    return fault(source.lineStarts[0], `${none}: all of it is in a code block`);
+  const fault = (offset: number, reason: string) => ({ offset, reason, hints: [FORM_HINT] });
+  const [start] = source.lineStarts;
+  if (isAllCode(source, lines)) return [fault(start, `${none}: all of it is in a code block`)];
+  const nameless = headingsWithoutId(source, lines);
+  if (nameless.length > 0) {
+    return nameless.map((heading) => {
+      const name = plain(headingText(source, heading), 60);
+      return fault(heading.start, `${none}: \`${name}\` has boxes, and no id`);
+    });
   }
-  const nameless = headingWithoutId(source, lines);
-  if (!nameless) return fault(source.lineStarts[0], none);
-  const name = plain(headingText(source, nameless), 60);
-  return fault(nameless.start, `${none}: \`${name}\` has boxes, and no id`);
+  const boxes = lines.filter(({ kind }) => kind === "box").length;
+  return [fault(start, boxes === 0 ? none : `${none}: its boxes are below no heading with an id`)];
 }
 
 /** What stands outside of the stories, and of what only holds such. */

@@ -18,9 +18,9 @@ interface StoryBody {
 
 const LABEL =
   /^[ \t]*(?:[-*+][ \t]+)?\*\*([A-Za-z][A-Za-z ]{0,40})(?::[ \t]*\*\*|\*\*[ \t]*:)[ \t]*/;
-/** Of what it depends on people write it without stars, too. */
+/** These are written without stars, too; before an id without a colon as well. */
 const PLAIN_LABEL =
-  /^[ \t]*(?:[-*+][ \t]+)?[*_]{0,3}(depends on|dependencies|dependency|blocked by|requires|prerequisites?)[*_]{0,3}[ \t]*:[*_]{0,3}[ \t]*/i;
+  /^[ \t]*(?:[-*+][ \t]+)?[*_]{0,3}(?:(depends on|dependencies|dependency|blocked by|requires|prerequisites?|priority)[*_]{0,3}[ \t]*:|(depends on|blocked by)[*_]{0,3}(?=[ \t]+[A-Z]{1,12}-?\d))[*_]{0,3}[ \t]*/i;
 const LIST_ITEM = /^[ \t]*(?:[-*+]|\d{1,9}[.)])[ \t]/;
 const BLANK = /^[ \t]*$/;
 const RULE = /^ {0,3}(?:-{3,}|\*{3,}|_{3,})[ \t]*$/;
@@ -81,20 +81,21 @@ export function plainCriteria(text: string): readonly string[] {
   return criteria;
 }
 
-/** The first line that says how far the story is. */
+/** The line that says how far the story is: of several the first that says it is open, else the first. */
 function statusIn(lines: readonly MarkdownLine[]): StoryBody["status"] {
-  for (const { kind, view, start, end } of lines) {
-    const found = kind === "text" ? statusOfLine(view) : undefined;
-    if (!found) continue;
-    return {
-      ...found,
-      start: start + found.start,
-      end: start + found.end,
-      valueStart: start + found.valueStart,
-      valueEnd: end,
-    };
-  }
-  return undefined;
+  const found = lines.flatMap(({ kind, view, start, end }) => {
+    const status = kind === "text" ? statusOfLine(view) : undefined;
+    return status
+      ? [{
+        ...status,
+        start: start + status.start,
+        end: start + status.end,
+        valueStart: start + status.valueStart,
+        valueEnd: end,
+      }]
+      : [];
+  });
+  return found.find(({ done }) => !done) ?? found.at(0);
 }
 
 /** Boxes with their lines, and the lines outside of boxes: before the first one, and after it. */
@@ -159,7 +160,7 @@ function labelOf(source: Source, line: MarkdownLine): { name: string; rest: stri
   }
   const found = line.kind === "text" ? LABEL.exec(line.view) ?? PLAIN_LABEL.exec(line.view) : null;
   if (!found) return undefined;
-  const [all, name] = found;
+  const [all, name = found[2]] = found;
   return { name: name.trim(), rest: textAt(source, line.start + all.length, line.end).trim() };
 }
 

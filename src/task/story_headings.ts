@@ -39,7 +39,7 @@ export function candidatesIn(source: Source, lines: readonly MarkdownLine[]): re
     const isUsual = heading.level >= 2 && heading.level <= 4;
     if (!isUsual && !isUs(prefix.toUpperCase())) return [];
     const rest = headingText(source, heading, all.length);
-    const separator = /^[\])*_`]*\s*[:.–—-]+/.exec(rest)?.[0];
+    const separator = /^[\])*_`]*\s*[:：.–—-]+/.exec(rest)?.[0] ?? /^\](?=\s)/.exec(rest)?.[0];
     const bold = before.includes("**");
     const title = rest.slice(separator?.length ?? 0).trim();
     return [{

@@ -13,21 +13,36 @@ export interface MarkedSign extends Sign {
   end: number;
 }
 
+const CHECK_BYTES = "\\xe2(?:\\x9c[\\x85\\x94\\x93]|\\x98\\x91)(?:\\xef\\xb8\\x8f)?";
 const DONE =
   "done|completed?|passed|passes|passing|finished|closed|implemented|shipped|resolved|merged";
 const OPEN =
   "to[ _-]?do|open|pending|not[ _-](?:yet )?(?:started|done|complete|completed|implemented|begun)|" +
   "in[ _-]?progress|in[ _-]review|wip|started|doing|planned|backlog|new|active|incomplete|partial(?:ly)?|" +
   "failed|failing|unstarted|needs[ _-]work";
-/** What is more than the word, such as `Done, except the form`, says nothing that can be relied on. */
+/** ✅ ☑ ✔ ✓, each with or without the selector of its form, as they are and as bytes. */
+const CHECKED = "[\\u2705\\u2611\\u2714\\u2713]\\ufe0f?|" + CHECK_BYTES;
+/** A dash, 🎉 and 🚀, as they are and as bytes: behind the word they change nothing. */
+const BEHIND = "[\\u2013\\u2014]|\\xe2\\x80[\\x93\\x94]|\\ud83c\\udf89|\\ud83d\\ude80|" +
+  "\\xf0\\x9f(?:\\x8e\\x89|\\x9a\\x80)";
+/** When and by what it was done, which leaves it done. */
+const CIRCUMSTANCE =
+  "(?:\\d|#|v\\d|PR\\b|commit\\b|see\\b|on\\b|at\\b|in\\b|by\\b|since\\b|(?:verified|" +
+  "tested|reviewed|merged|shipped)\\b)";
+/**
+ * What is more than the word, such as `Done, except the form`, says nothing that can be relied on, and
+ * what stands before it may turn it round: `0% complete`, `❌ Done`, `~~Done~~`.
+ */
 const DONE_STATUS = new RegExp(
-  `^[^A-Za-z]*(${DONE})(?:[^A-Za-z/|]*|\\s*(?:\\([^)]*\\)|(?:on|at|in|by|since)\\b[^/|]*))$`,
+  `^(?:[\\s*_\`"'[(]|${CHECKED}|100 ?%)*(${DONE})(?:[\\s*_\`"'\\]).!:;,-]|${CHECKED}|${BEHIND}|100 ?%)*` +
+    `(?:\\(?${CIRCUMSTANCE}[^/|?]*)?$`,
   "i",
 );
+/** In the same words as what was done. */
+const DOUBT =
+  /\b(?:not|but|except|partial\w*|missing|without|to-?do|pending|half|almost|nearly|failing|broken)\b/i;
 const OPEN_STATUS = new RegExp(`^[^A-Za-z]*(${OPEN})(?![A-Za-z])[^/|]*$`, "i");
-/** ✅ ☑ ✔ ✓ as bytes, each with or without the selector of its form. */
-const CHECK = "\\xe2(?:\\x9c[\\x85\\x94\\x93]|\\x98\\x91)(?:\\xef\\xb8\\x8f)?";
-const ONLY_CHECK = new RegExp(`^(${CHECK})$`);
+const ONLY_CHECK = new RegExp(`^(${CHECK_BYTES})$`);
 /** In a list it is bold: a plain item speaks of a status as the story's subject. */
 const STATUS_LINE =
   /^([ \t]*(?:[-*+][ \t]+(?=[*_]))?[*_]{0,3}status[*_]{0,3}[ \t]*:[ \t]*[*_]{0,3}[ \t]*)(.*)$/i;
@@ -36,8 +51,8 @@ const HEADING_BOX = /^[^A-Za-z0-9[]*(?:\d{1,4}[.)][ \t]+)?\[([ xX]?)\]/;
 const HEADING_BOX_AFTER = /\[([ xX])\](?=[ \t#*_]*$)/;
 /** What a status that is a box says. */
 const STATUS_BOX = /^\[([ xX]?)\]/;
-const CHECK_BEFORE = new RegExp(`^[ \\t*_~]*(${CHECK}[ \\t]*)`);
-const CHECK_AFTER = new RegExp(`([ \\t]*${CHECK})[ \\t#*_]*$`);
+const CHECK_BEFORE = new RegExp(`^[ \\t*_~]*(${CHECK_BYTES}[ \\t]*)`);
+const CHECK_AFTER = new RegExp(`([ \\t]*${CHECK_BYTES})[ \\t#*_]*$`);
 
 /** What the signs say together; `disagree` in words where they say different things. */
 export function stateOf(signs: readonly Sign[]): { passes: boolean; disagree?: string } {
@@ -54,7 +69,7 @@ export function readStatus(
 ): { done: boolean; word: string; start: number } | undefined {
   const box = STATUS_BOX.exec(text);
   if (box) return { done: /x/i.test(box[1]), word: box[0], start: 0 };
-  const done = DONE_STATUS.exec(text) ?? ONLY_CHECK.exec(text);
+  const done = DOUBT.test(text) ? null : DONE_STATUS.exec(text) ?? ONLY_CHECK.exec(text);
   const found = done ?? OPEN_STATUS.exec(text);
   if (!found) return undefined;
   return { done: done !== null, word: found[1], start: found[0].indexOf(found[1]) };

@@ -22,11 +22,17 @@ const NO_STORY = new RegExp(
 );
 /**
  * What a person means as an open box, and what is none: without a space or a mark of a list, in a
- * table, or of another kind (☐ ⬜, as bytes).
+ * table or HTML, or of another kind (☐ ⬜ 🔲 □ ▢, as bytes).
  */
-const BOX_LIKE =
-  /^[ \t]*(?:(?:[-*+|]|\d{1,9}[.)]|[A-Za-z][.)]|\xe2\x80[\xa2\x93\x94])[ \t]*)*(?:\*\*|__)?(?:\[[ \t]{1,4}\](?![([:])|\xe2\x98\x90|\xe2\xac\x9c|\( \))/;
-const BOX_LIKE_MAX = 100;
+const BOX_LIKE = [
+  /^[ \t]*(?:(?:[-*+|]|\d{1,9}[.)]|[A-Za-z][.)]|\xe2\x80[\xa2\x93\x94]|<li>)[ \t]*)*(?:\*\*|__|`)?(?:\\?\[[ \t]{1,4}\\?\](?![([:])|\xe2\x98\x90|\xe2\xac\x9c|\xf0\x9f\x94\xb2|\xe2\x96[\xa1\xa2]|\( \)|<input\b|&#9744;)/,
+  // marks that say more, none of which is read: `[wip]`, `[❌]`, a space that only looks like one
+  /^[ \t]*(?:[-*+]|\d{1,9}[.)])[ \t]+\[(?:todo|wip|n\/a|pending|open|partial|o|_|(?!\xe2\x80\xa6\])[\x80-\xff]{2,9})\](?![([:])/i,
+  // at the end of an item, or in a later column
+  /^[ \t]*(?:[-*+]|\d{1,9}[.)])[ \t].*[ \t]\[ \][ \t]*$/,
+  /^[ \t]*\|.*\|[ \t]*(?:\[ \]|\xe2\x98\x90|\xe2\xac\x9c)[ \t]*\|/,
+];
+const BOX_LIKE_MAX = 200;
 /** A story's heading in a form that is not read: `US 002:`, `US—002`, `[P1] US-002`, `Story 3`, a box. */
 const STORY_LIKE = [
   /(?:^|[^A-Za-z0-9])US[ \t]?[-_\u2010-\u2015][ \t]?(\d+(?:\.\d+)*[A-Za-z]?)(?![A-Za-z0-9])/i,
@@ -53,9 +59,12 @@ export function unreadFaults(prd: ReadStories): readonly Fault[] {
   const at = placesOf(prd);
   return [
     ...hiddenFaults(prd, at),
-    ...prd.stories.length === 0
-      ? []
-      : [...unreadSections(prd, at), ...unreadHeadings(prd, at), ...unreadBoxes(prd)],
+    ...prd.stories.length === 0 ? [] : [
+      ...unreadSections(prd, at),
+      ...unreadHeadings(prd, at),
+      ...unreadBoxes(prd),
+      ...excludedBoxes(prd, at),
+    ],
   ];
 }
 
@@ -176,13 +185,40 @@ function unreadBoxes({ lines, stories }: ReadStories): readonly Fault[] {
   return stories.flatMap((story) => {
     const end = sectionEnd(lines, story, (index) => starts.has(index));
     return lines.slice(story.index + 1, end)
-      .filter(({ kind, view }) => kind === "text" && BOX_LIKE.test(view.slice(0, BOX_LIKE_MAX)))
+      .filter(({ kind, view }) =>
+        kind === "text" && BOX_LIKE.some((form) => form.test(view.slice(0, BOX_LIKE_MAX)))
+      )
       .map(({ start }) => ({
         offset: start,
         reason: `a box of \`${plain(story.id, 60)}\` is written so that it is not read`,
         hints: [{ text: "write it as an item of a list with a box, `- [ ] it works`" }],
       }));
   });
+}
+
+/** Boxes of a story below a heading such as `Out of scope`: as criteria they would ask for what is excluded. */
+function excludedBoxes(
+  { source, lines, stories }: ReadStories,
+  { isInStory }: Places,
+): readonly Fault[] {
+  const starts = startsOf(stories);
+  const faults: Fault[] = [];
+  let excluded: { level: number; text: string } | undefined;
+  for (const [index, line] of lines.entries()) {
+    if (line.kind === "heading") {
+      if (excluded && line.level > excluded.level && !starts.has(index)) continue;
+      const text = headingText(source, line);
+      const isOne = !starts.has(index) && isSectionOfLeftOut(text);
+      excluded = isOne ? { level: line.level, text } : undefined;
+    }
+    if (line.kind !== "box" || !excluded || !isInStory(index)) continue;
+    faults.push({
+      offset: line.start,
+      reason: `a box below \`${plain(excluded.text, 40)}\` is in a story, as if it were asked for`,
+      hints: [{ text: "write it as a plain item, `- never do this`" }],
+    });
+  }
+  return faults;
 }
 
 /** Headings beside the stories that name one, in a form that is not read. */
@@ -215,13 +251,17 @@ function unreadHeadings(
  * on them, which a person is told.
  */
 export function boxesOfNoStory(prd: ReadStories): readonly { name: string; line: number }[] {
-  const { source, lines } = prd;
-  const { isInStory, isOfOthers } = placesOf(prd);
+  const { source, lines, above } = prd;
+  const { isInStory } = placesOf(prd);
   const found = new Map<number, { name: string; line: number }>();
   let heading: Heading | undefined;
+  let isLeftOut = false;
   for (const [index, line] of lines.entries()) {
-    if (line.kind === "heading") heading = line;
-    if (line.kind !== "box" || line.ticked || isInStory(index) || isOfOthers(index)) continue;
+    if (line.kind === "heading") {
+      heading = line;
+      isLeftOut = above.has(index) || isSectionOfLeftOut(headingText(source, line));
+    }
+    if (line.kind !== "box" || line.ticked || isInStory(index) || isLeftOut) continue;
     const { start, name } = heading
       ? { start: heading.start, name: headingText(source, heading) }
       : { start: line.start, name: "" };
@@ -234,16 +274,17 @@ export function boxesOfNoStory(prd: ReadStories): readonly { name: string; line:
 const numberIn = (id: string) =>
   id.replace(/^.*?(?=\d)/, "").replace(/^0+(?=\d)/, "").toUpperCase();
 
-/** The first heading below the title that has boxes of its own, as a story has, where none has an id. */
-export function headingWithoutId(
+/** The headings below the title that have boxes of their own, as a story has, where none has an id. */
+export function headingsWithoutId(
   source: Source,
   lines: readonly MarkdownLine[],
-): Heading | undefined {
+): readonly Heading[] {
+  const found = new Set<Heading>();
   let heading: Heading | undefined;
   for (const line of lines) {
     if (line.kind === "heading") heading = line;
     if (line.kind !== "box" || !heading || heading.level === 1) continue;
-    if (!NO_STORY.test(headingText(source, heading))) return heading;
+    if (!NO_STORY.test(headingText(source, heading))) found.add(heading);
   }
-  return undefined;
+  return [...found];
 }

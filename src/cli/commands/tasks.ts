@@ -47,7 +47,10 @@ function tasks(context: CommandContext, { json }: { json: boolean }): number {
   const summaries = taskSummaries(context, root);
   if (json) out.line(jsonText(summaries, 2));
   else if (summaries.length > 0) showTasks(context, { root, summaries });
-  else err.line(`No tasks here. Looked in: ${LOOKED_IN}. Begin one with \`ralph new <name>\`.`);
+  else {err.line(
+      `No tasks here. Looked in: ${LOOKED_IN}. A PRD in another place runs by its path, \`ralph run <path>\`; ` +
+        "begin a new one with `ralph new <name>`.",
+    );}
   return EXIT.done;
 }
 

@@ -423,3 +423,40 @@ Deno.test("prd.json: many ranges over many stories take no minutes", () => {
   assert.equal(prd.stories[500].dependsOn.length, 500);
   assert.deepEqual(prd.stories[19_999].dependsOn, []);
 });
+
+Deno.test("prd.json: parts of a passing story that are open are told of", () => {
+  const { stories, remarks } = parsePrd(file(withStories(
+    '{"id": "A", "passes": true, "subtasks": [{"title": "x", "done": false}]}',
+    '{"id": "B", "passes": true, "subtasks": [{"title": "x", "status": "done"}]}',
+    '{"id": "C", "passes": false, "checklist": [{"title": "x", "done": false}]}',
+  )));
+  assert.deepEqual(stories.map(({ passes }) => passes), [true, true, false]);
+  assert.deepEqual(remarks, ["passing, with parts that are open: `subtasks` (line 2)"]);
+});
+
+Deno.test("prd.json: what a story waits for may be things with an id, and epics may be names alone", () => {
+  const { stories } = parsePrd(file(
+    '{"epics": [{"id": "E1", "title": "One"}], "phases": [{"name": "p", "stories": ["A"]}],' +
+      '"userStories": [{"id": "A", "dependsOn": [{"id": "B", "why": "x"}]}, {"id": "B"}]}',
+  ));
+  assert.deepEqual(stories.map(({ id, dependsOn }) => [id, dependsOn]), [["A", ["B"]], ["B", []]]);
+});
+
+Deno.test("prd.json: without a list of stories, what is there in its place is named", () => {
+  assert.throws(
+    () => parsePrd(file('{"name": "x", "milestones": [{"id": 1}], "prd": {}, "tags": ["a"]}')),
+    /it has no array `userStories`; what it has is `milestones`, `prd`$/,
+  );
+});
+
+Deno.test("prd.json: a status counts as done only when nothing in it turns that round", () => {
+  const passes = (status: string) =>
+    parsePrd(file(withStories(`{"id": "A", "status": ${JSON.stringify(status)}}`))).stories[0]
+      .passes;
+  for (const status of ["done", "✅ done", "Completed", "100% complete"]) {
+    assert.equal(passes(status), true, status);
+  }
+  for (const status of ["90% complete", "done?", "❌ done", "done (partially)", "not done"]) {
+    assert.equal(passes(status), false, status);
+  }
+});

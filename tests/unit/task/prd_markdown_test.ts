@@ -312,7 +312,10 @@ for (const [text, field, value] of FIELDS) {
 
 const FAULTS: readonly [text: string, message: RegExp][] = [
   ["", /:1:1: it has no user stories$/],
-  ["# PRD\n\n- [ ] a\n", /:1:1: it has no user stories$/],
+  [
+    "# PRD\n\n- [ ] a\n",
+    /:1:1: it has no user stories: its boxes are below no heading with an id$/,
+  ],
   ["### US-001: A\n- [ ] a\n## US-001: B\n- [ ] b", /:3:1: the id `US-001` is .* line 1 too$/],
   [
     "### US-001: A\n**Depends on:** US-9\n- [ ] a",
@@ -687,4 +690,105 @@ Deno.test("prd.md: the criteria of a story may stand below a heading of its leve
       "### Acceptance Criteria\n- [ ] of all\n",
   );
   assert.deepEqual([a, b].map(summary), ["US-001 1/2", "US-002 0/1"]);
+});
+
+Deno.test("prd.md: a status counts as done only when nothing in it turns that round", () => {
+  const passes = (status: string) =>
+    storiesOf(`### US-001: A\n\n**Status:** ${status}\n\n**Acceptance Criteria:**\n\n- works\n`)[0]
+      .passes;
+  for (
+    const status of [
+      "Done",
+      "✅ Done",
+      "**Complete**",
+      "100% complete",
+      "done.",
+      "Done ✅",
+      "[Done]",
+    ]
+      .concat(
+        "Done (2026-01-05)",
+        "Completed on 2026-01-05",
+        "Done (PR #12)",
+        "done (tested)",
+        "✅",
+      )
+  ) assert.equal(passes(status), true, status);
+  for (
+    const status of ["0% complete", "90% complete", "3/5 done", "Done?", "Done (partially)"]
+      .concat(
+        "Complete (tests missing)",
+        "❌ Complete",
+        "Done ❌",
+        "⬜ Done",
+        "🟡 Done",
+        "~~Done~~",
+      )
+      .concat("Done, except the form", "Open", "Not done", "done in part, not all", "Done / Open")
+  ) assert.equal(passes(status), false, status);
+  const two = "### US-001: A\n**Status:** Done\n\nwords\n\n**Status:** Open\n";
+  assert.equal(storiesOf(two)[0].passes, false, "of two the open one");
+});
+
+Deno.test("prd.md: marks in brackets, columns and HTML that no reader knows are no boxes in silence", () => {
+  for (
+    const line of [
+      "- [❌] b",
+      "- [✗] b",
+      "- [wip] b",
+      "- [TODO] b",
+      "- [N/A] b",
+      "- [⏳] b",
+      "- [_] b",
+    ]
+      .concat(
+        "- [\u00a0] b",
+        "- [\u3000] b",
+        "- \\[ ] b",
+        "- b [ ]",
+        "1. b [ ]",
+        "- `[ ]` b",
+        "- 🔲 b",
+      )
+      .concat("<li>[ ] b</li>", '- <input type="checkbox"> b', "| b | [ ] |", "| b | ⬜ |", "- □ b")
+  ) {
+    assert.throws(
+      () => storiesOf(`### US-001: A\n- [x] a\n${line}\n`),
+      /:3:1: a box of `US-001` is written so that it is not read$/,
+      line,
+    );
+  }
+  for (const line of ["- [API] b", "- […] b", "- [^1] b", "- ❌ never do this", "- [a](b.md)"]) {
+    assert.equal(storiesOf(`### US-001: A\n- [x] a\n${line}\n`)[0].passes, true, line);
+  }
+});
+
+Deno.test("prd.md: what a story excludes is not asked for, and boxes of no story are told wherever they are", () => {
+  assert.throws(
+    () => storiesOf("### US-001: A\n- [x] a\n#### Out of scope\n- [ ] never do this\n"),
+    /:4:1: a box below `Out of scope` is in a story, as if it were asked for$/,
+  );
+  const text = "### US-001: A\n- [x] a\n## Appendix\n#### Migrate data\n- [ ] m\n";
+  assert.deepEqual(parsePrd(file(text)).remarks, [
+    "the boxes below `Migrate data` (line 4) are in no story",
+  ]);
+});
+
+Deno.test("prd.md: where no heading has an id, all that have boxes are named", () => {
+  assert.throws(() => storiesOf("# P\n## Task 1\n- [ ] a\n## Task 2\n- [ ] b\n"), (error) => {
+    assert(error instanceof RalphError);
+    assert.match(error.message, /:2:1: .*`Task 1` has boxes, and no id \(and 1 more fault\)$/);
+    assert.match(
+      error.hints[1].text,
+      /^4:1: .*`Task 2` has boxes, and no id; a story is a heading/,
+    );
+    return true;
+  });
+});
+
+Deno.test("prd.md: an order without a colon, a priority without stars, a title behind a bracket", () => {
+  const [one] = storiesOf(
+    "### [US-001] One\nDepends on US-002\nPriority: P0 (critical)\n- [ ] a\n### US-002：显示\n- [ ] b\n",
+  );
+  assert.deepEqual([one.title, one.dependsOn, one.priority], ["One", ["US-002"], 0]);
 });
