@@ -364,6 +364,24 @@ PATH=\${PATH#*:} exec git "$@"
   assert.equal(ofThree - ofOne, 2 * 2, `${ofOne} looks for one story, ${ofThree} for three`);
 });
 
+Deno.test("what ralph marks beside an agent's committed claim is committed with it", async () => {
+  const story = { id: "US-001", title: "One", passes: false, status: "in_progress" };
+  await using world = await makeWorld({
+    "tasks/marks/prd.json": JSON.stringify({ userStories: [story] }, null, 2),
+  });
+  const { cli, project, url } = world;
+  const tick = `sed -i 's/"passes": false/"passes": true/' tasks/marks/prd.json; echo x > work.txt`;
+  world.fake.setScript((request) =>
+    inRounds(request, [() => [bash(`${tick}; ${COMMIT}`)]], () => "US-001 is done.")
+  );
+  const { code, stdout } = await cli("run", "marks", "-f", "--server", url);
+  assert.equal(code, 0, stdout);
+  const committed = JSON.parse(await project.git("show", "HEAD:tasks/marks/prd.json"));
+  assert.deepEqual(committed.userStories[0], { ...story, passes: true, status: "done" });
+  assert.equal(await project.git("status", "--porcelain", "--untracked-files=no"), "");
+  assert.doesNotMatch(stdout, /not committed: .*prd\.json/);
+});
+
 async function shell(cwd: string, script: string): Promise<void> {
   const { code, stderr } = await new Deno.Command("/bin/sh", {
     args: ["-ec", script],

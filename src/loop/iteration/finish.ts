@@ -130,9 +130,11 @@ async function findOut(
   turn: IterationTurn,
 ): Promise<Found> {
   const { delivery } = session;
+  // First: what is put right in the PRD is part of what there is to deliver.
+  const reconciled = await reconcile(tools, session, turn);
   const left = await whatIsLeft(tools, session, turn);
   await delivery.turnEnded({ before: turn.before, after: left.after });
-  const { prdKey, undelivered, ...verdict } = await verdictOn(tools, session, { turn, left });
+  const { prdKey, undelivered, ...verdict } = await verdictOn(session, { turn, left, reconciled });
   const hasHeld = verdict.claims.some(({ held }) => held);
   // What was committed for it is part of what came of it.
   const { after, change } = hasHeld ? await whatIsLeft(tools, session, turn) : left;
@@ -166,15 +168,13 @@ async function whatIsLeft(
   return { after, change };
 }
 
-/** What the turn left is worth, once the PRD is put right. */
+/** What the turn left is worth, now that the PRD is put right. */
 async function verdictOn(
-  tools: LoopTools,
   session: SessionContext,
-  { turn, left }: { turn: IterationTurn; left: Left },
+  { turn, left, reconciled }: { turn: IterationTurn; left: Left; reconciled: Reconciled },
 ): Promise<Verdict & { prdKey?: string; undelivered?: string }> {
   const { number, agenda, signal, before, report } = turn;
   let undelivered: string | undefined;
-  const reconciled = await reconcile(tools, session, turn);
   const refused = refusedWords(report.toolRuns ?? [], session.task.projectRoot);
   const verdict = await session.verification.judgeTurn({
     iteration: number,
