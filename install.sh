@@ -175,8 +175,9 @@ fetch() {
     *) fail "$1 is not an https address" ;;
   esac
   if command -v curl >/dev/null 2>&1; then
-    why=$(curl --fail --silent --show-error --location --proto "$only" --retry 2 --connect-timeout 20 \
-      --output "$2" "$1" 2>&1) && return
+    # a download that stands still for a minute is given up
+    why=$(curl --fail --silent --show-error --location --proto "$only" --retry 2 \
+      --connect-timeout 20 --speed-limit 1 --speed-time 60 --output "$2" "$1" 2>&1) && return
   elif command -v wget >/dev/null 2>&1; then
     why=$(wget --quiet --tries=3 --timeout=20 --output-document="$2" "$1" 2>&1) && return
     why=${why:-wget ended with an error}

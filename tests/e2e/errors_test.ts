@@ -207,7 +207,7 @@ Deno.test("the command line: unknown commands and options, bad values, errors as
 
 Deno.test("help and version go to stdout and exit with 0", async () => {
   await using ralph = await makeRalph();
-  for (const args of [["--help"], ["run", "--help"], ["status", "-h"], []]) {
+  for (const args of [["--help"], ["run", "--help"], ["status", "-h"], ["help"]]) {
     const { code, stdout, stderr } = await ralph(args, { cwd: ralph.home });
     assert.equal(code, 0);
     assert.match(stdout, /Usage: ralph/);
@@ -215,6 +215,9 @@ Deno.test("help and version go to stdout and exit with 0", async () => {
   }
   const { stdout } = await ralph(["--version"], { cwd: ralph.home });
   assert.match(stdout, /^ralph \d+\.\d+\.\d+ \(Deno \d+\.\d+\.\d+, SQLite 3\.\d+\.\d+\)\n$/);
+  const alone = await ralph([], { cwd: ralph.home });
+  assert.equal(alone.code, 0);
+  assert.match(alone.stdout, /^This folder is in no git repository\./);
   assert.deepEqual([...Deno.readDirSync(ralph.home)], [], "nothing is written");
 });
 
