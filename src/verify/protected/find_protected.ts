@@ -67,7 +67,9 @@ export async function findProtected(
   const present = new Set(listed);
   const globs = [SETTINGS_FILE, ...protect];
   const matches = globMatcher(globs);
-  const named = namedFiles(gates, { root, has: (file) => present.has(file), text: textOf });
+  const isThere = (file: string) => ["file", "link"].includes(stateOf(file).kind);
+  const has = (file: string) => present.has(file) || isOwnScript(file) && isThere(file);
+  const named = namedFiles(gates, { root, has, text: textOf });
   const agents = new Set(agentFiles);
   const isProtected = (file: string) => !agents.has(file) && matches(file) !== false;
   const literal = globs.filter(isLiteral)
@@ -113,6 +115,11 @@ export async function findProtected(
   ];
   return { wanted, protection: { files, work, protect, faults } };
 }
+
+/** What git ignores is mostly made; but a script that a gate names by its path may be a person's own. */
+const SCRIPT = /\.(?:sh|bash|zsh)$/;
+const MADE = /(?:^|\/)(?:dist|build|out|target|node_modules|vendor|venv|coverage|\.[^/]+)\//;
+const isOwnScript = (file: string) => SCRIPT.test(file) && !MADE.test(file);
 
 function idleWords(glob: string, kind: FileState["kind"] | undefined): string {
   const what = `\`${plain(glob, SHOWN_MAX)}\` of \`protect\``;

@@ -10,7 +10,7 @@ import { includedFiles, recipeLines } from "./make_recipes.ts";
 import { type EntryField, linesOfEntry, readEntries } from "./script_entries.ts";
 import { type Command, commandsOfLine, commandsOfWords, programIndex } from "./shell_words.ts";
 
-/** The project's files as git lists them: what it ignores is made, not written, and not here. */
+/** The project's files as git lists them, and scripts that it ignores: what else it ignores is made. */
 interface ProjectFiles {
   readonly root: string;
   has(path: string): boolean;

@@ -115,3 +115,12 @@ Deno.test("globs of `protect` that match nothing, and files that cannot be kept"
     "`data.bin` cannot be read, or is no file: it is not protected",
   ]);
 });
+
+Deno.test("a script that git ignores and a gate names is protected, unless a build made it", async () => {
+  await using project = await makeProject({ files: { ".gitignore": "ci/\ntest.sh\ndist/\n" } });
+  for (const file of ["ci/check.sh", "test.sh", "dist/check.sh", "ci/other.sh"]) {
+    await project.write(file, "#!/bin/sh\n");
+  }
+  const { files } = await look(project, [["./ci/check.sh"], ["sh", "test.sh"], ["dist/check.sh"]]);
+  assert.deepEqual(files.map(({ path }) => path), ["ci/check.sh", "test.sh"]);
+});
