@@ -295,7 +295,8 @@ const unticked = (text: string) => text.replaceAll(/\[[ xX/~-]?\]/g, "[ ]");
  * ralph is in `readingOf`.
  */
 const meant = (text: string) =>
-  unticked(text).replace(/^\ufeff/, "").split(/\r\n?|\n/)
+  // a box may stand close to its word
+  unticked(text).replaceAll("[ ]", "[ ] ").replace(/^\ufeff/, "").split(/\r\n?|\n/)
     .filter((line) => !/^\s*(?:-{3,}|\*{3,}|_{3,}|=+|`{3,})\s*$/.test(line))
     .flatMap((line) =>
       said(
