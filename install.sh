@@ -90,6 +90,9 @@ install() {
   trap 'rm -rf "$work"' EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
+  trap 'exit 141' PIPE
+  # of one that was killed
+  find "$bin" -maxdepth 1 -name '.ralph-install.*' -mmin +60 -exec rm -rf {} + 2>/dev/null || true
 
   say "ralph $version for $target, from $RELEASES"
   fetch "$base/$archive" "$work/$archive"
@@ -122,7 +125,8 @@ uninstall() {
   say "removed: $bin/ralph"
   data=${XDG_DATA_HOME:-${HOME:-}/.local/share}/ralph
   config=${XDG_CONFIG_HOME:-${HOME:-}/.config}/ralph
-  for folder in "$data" "$config"; do
+  state=${XDG_STATE_HOME:-${HOME:-}/.local/state}/ralph
+  for folder in "$data" "$config" "$state"; do
     [ ! -d "$folder" ] || say "left alone: $folder (remove it: rm -r '$folder')"
   done
   unit=${config%/ralph}/systemd/user/opencode.service
@@ -179,7 +183,7 @@ fetch() {
     why=$(curl --fail --silent --show-error --location --proto "$only" --retry 2 \
       --connect-timeout 20 --speed-limit 1 --speed-time 60 --output "$2" "$1" 2>&1) && return
   elif command -v wget >/dev/null 2>&1; then
-    why=$(wget --quiet --tries=3 --timeout=20 --output-document="$2" "$1" 2>&1) && return
+    why=$(wget --no-verbose --tries=3 --timeout=20 --output-document="$2" "$1" 2>&1) && return
     why=${why:-wget ended with an error}
   else
     fail 'there is neither curl nor wget' 'install one of them, for instance: apt-get install curl'
@@ -222,7 +226,7 @@ check_origin() {
 }
 
 cannot_write() {
-  fail "cannot write to $bin" "install it where you may write, without sudo: --prefix $HOME/.local"
+  fail "cannot write to $bin" 'name a folder that you may write to, without sudo: --prefix FOLDER'
 }
 
 after_install() {

@@ -323,7 +323,7 @@ Deno.test("install.sh without leave to write says so, and what to do", async () 
   assert.equal(
     stderr,
     `error: cannot write to ${here.home}/file/bin\n` +
-      `hint: install it where you may write, without sudo: --prefix ${here.home}/.local\n`,
+      "hint: name a folder that you may write to, without sudo: --prefix FOLDER\n",
   );
   await Deno.mkdir(here.program, { recursive: true });
   assert.match((await here.run()).stderr, /^error: .*\/ralph is a folder$/m);

@@ -31,6 +31,10 @@ Deno.test("upgrade --check says whether there is a newer release, and changes no
   });
   await page.release(VERSION);
   assert.equal(await check(), `${VERSION} is the newest release\n`);
+  await page.release("0.0.1");
+  assert.equal(await check(), `this is ${VERSION}, and the newest release is 0.0.1\n`);
+  const both = await ralph(["upgrade", "--check", "--to", "1.0.0"], { cwd: ralph.home });
+  assert.equal(both.code, 2);
   assert.deepEqual(new Set(page.asked), new Set(["/latest/download/VERSION"]));
 });
 
@@ -116,6 +120,9 @@ Deno.test({
       new RegExp(`^upgraded from ${VERSION}: .*; workers of the old one go on`, "m"),
     );
 
+    await page.release("0.0.1");
+    const older = await run("upgrade");
+    assert.equal(older.stdout, `this is ${VERSION}, and the newest release is 0.0.1\n`);
     await page.release("98.0.0", { path: RALPH[0] });
     await page.release(NEWER);
     const back = await run("upgrade", "--to", "98.0.0");

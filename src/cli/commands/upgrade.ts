@@ -27,6 +27,12 @@ Examples:
 Sessions that run go on to their end with the program that they began with.`,
     )
     .action(async ({ check = false, to, json = false }) => {
+      if (check && to !== undefined) {
+        throw new RalphError(
+          "usage",
+          "`--check` is about the newest release, and `--to` about another",
+        );
+      }
       done(await (check ? checkRelease(context, { json }) : upgrade(context, { to, json })));
     });
 }
@@ -36,13 +42,22 @@ async function checkRelease(
   { json }: { json: boolean },
 ): Promise<number> {
   const { out } = context.output;
-  const latest = plain((await install(context, ["--print-latest"])).trim(), 40);
+  const latest = await newest(context);
   const isNewer = compare(latest, VERSION) > 0;
   if (json) out.line(jsonText({ current: VERSION, latest, newer: isNewer }));
   else if (isNewer) out.line(`${latest} is there, and this is ${VERSION}: ralph upgrade`);
-  else out.line(`${VERSION} is the newest release`);
+  else out.line(notOlder(latest));
   return EXIT.done;
 }
+
+const newest = async (context: CommandContext) =>
+  plain((await install(context, ["--print-latest"])).trim(), 40);
+
+/** Of a program that is not older than the newest release. */
+const notOlder = (latest: string) =>
+  compare(latest, VERSION) === 0
+    ? `${VERSION} is the newest release`
+    : `this is ${VERSION}, and the newest release is ${latest}`;
 
 async function upgrade(
   context: CommandContext,
@@ -50,6 +65,12 @@ async function upgrade(
 ): Promise<number> {
   if (json) throw new RalphError("usage", "`--json` is for `--check` alone");
   const folder = ownFolder();
+  // Going back is for `--to` alone: an older program may not read what this one has stored.
+  const latest = to === undefined ? await newest(context) : undefined;
+  if (latest !== undefined && compare(latest, VERSION) <= 0) {
+    context.output.out.line(notOlder(latest));
+    return EXIT.done;
+  }
   context.output.err.line("downloading…");
   const said = await install(context, [
     "--into",
