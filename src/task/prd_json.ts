@@ -112,10 +112,16 @@ function statusRemarks(source: Source, found: readonly StoryNode[]): readonly st
     if (!passes || unknownStatus === undefined) return [];
     return [`\`${plain(unknownStatus, 40)}\` (line ${lineAt(source, one.node.start)})`];
   });
-  if (unknown.length === 0) return [];
-  const more = unknown.length - REMARKS_MAX;
-  const shown = unknown.slice(0, REMARKS_MAX).join(", ") + (more > 0 ? ` and ${more} more` : "");
-  return [`passing, with a status that is not known: ${shown}`];
+  return remark("passing, with a status that is not known", unknown);
+}
+
+/** One line that names these, or as many as fit; none when there are none. */
+function remark(what: string, named: readonly string[]): readonly string[] {
+  if (named.length === 0) return [];
+  const more = named.length - REMARKS_MAX;
+  return [
+    `${what}: ${named.slice(0, REMARKS_MAX).join(", ")}${more > 0 ? ` and ${more} more` : ""}`,
+  ];
 }
 
 /** What stands in the place of stories. */
@@ -139,10 +145,7 @@ function partRemarks(source: Source, found: readonly StoryNode[]): readonly stri
       return isOpen ? [`\`${plain(key, 40)}\` (line ${lineAt(source, value.start)})`] : [];
     });
   });
-  if (parts.length === 0) return [];
-  const more = parts.length - REMARKS_MAX;
-  const shown = parts.slice(0, REMARKS_MAX).join(", ") + (more > 0 ? ` and ${more} more` : "");
-  return [`passing, with parts that are open: ${shown}`];
+  return remark("passing, with parts that are open", parts);
 }
 
 /** Why a story is taken out of the work, by itself or with what it is in. */
