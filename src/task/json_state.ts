@@ -29,14 +29,15 @@ interface JsonState {
 
 /** The members that say whether it is done; of a name that comes twice the last one counts. */
 export function jsonState(story: JsonObject): JsonState {
-  const signs = [...lastMembers(story).values()].flatMap((member) => {
+  const members = lastMembers(story);
+  const signs = [...members.values()].flatMap((member) => {
     const done = saysDone(member);
     const { key: name, value: { start, end } } = member;
     return done === undefined ? [] : [{ name, what: `\`${name}\``, done, start, end }];
   });
   const passes = signs.find(({ name }) => name === "passes");
   const state = stateOf(signs satisfies readonly Sign[]);
-  const status = lastMembers(story).get("status")?.value;
+  const status = members.get("status")?.value;
   return {
     signs,
     ...state,

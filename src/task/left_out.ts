@@ -1,5 +1,6 @@
 /** Stories that a person has taken out of the work, and how that is written. */
 import { plain } from "../terminal/plain.ts";
+import { remark } from "./remark.ts";
 
 /** Not worked on, not needed for completion, and always told of. */
 export interface LeftOut {
@@ -65,12 +66,6 @@ export const isSectionOfLeftOut = (heading: string): boolean =>
   heading.length <= LOOKED_AT_MAX && SECTION.test(beginning(heading)) || STRUCK.test(heading) ||
   AT_END.test(ending(heading));
 
-const SHOWN_MAX = 5;
-
 /** One line for people; undefined when there is none. */
-export function leftOutWords(leftOut: readonly LeftOut[]): string | undefined {
-  if (leftOut.length === 0) return undefined;
-  const shown = leftOut.slice(0, SHOWN_MAX).map(({ id, why }) => `${plain(id, 60)} (${why})`);
-  const more = leftOut.length - shown.length;
-  return `left out: ${shown.join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
-}
+export const leftOutWords = (leftOut: readonly LeftOut[]): string | undefined =>
+  remark("left out", leftOut.map(({ id, why }) => `${plain(id, 60)} (${why})`));

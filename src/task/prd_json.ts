@@ -16,6 +16,7 @@ import { plain } from "../terminal/plain.ts";
 import { isStatusOfLeftOut } from "./left_out.ts";
 import type { PrdReading, StoryEntry } from "./prd_document.ts";
 import { priorityFrom } from "./priority.ts";
+import { remark } from "./remark.ts";
 import { aboutText, jsonOffers, type Section } from "./rest_of_prd.ts";
 import { dependenciesOf } from "./dependencies.ts";
 import { type Fault, prdError, reading } from "./faults.ts";
@@ -32,8 +33,8 @@ const OF_PRD = new Set<string>([
   ...NAMES_OF.branch,
   ...STORY_LISTS,
 ]);
-/** Stories that are told of one by one. */
-const REMARKS_MAX = 5;
+/** Names in place of a list of stories. */
+const OTHERS_MAX = 5;
 /** Of a field that ralph does not know, in UTF-16 units. */
 const FIELD_MAX = 2_000;
 
@@ -99,13 +100,14 @@ export function readJsonPrd(source: Source): PrdReading {
       const id = fieldsOf(source, node, report).id() || place;
       return [{ id, why, line: lineAt(source, node.start) }];
     }),
-    remarks: [...statusRemarks(source, found), ...partRemarks(source, found)],
+    remarks: [statusRemark(source, found), partRemark(source, found)]
+      .filter((line) => line !== undefined),
     faults,
   };
 }
 
 /** Of stories that pass, and have a status in words that say nothing here. */
-function statusRemarks(source: Source, found: readonly StoryNode[]): readonly string[] {
+function statusRemark(source: Source, found: readonly StoryNode[]): string | undefined {
   const unknown = found.flatMap((one) => {
     if (one.node.type !== "object" || whyLeftOut(one)) return [];
     const { passes, unknownStatus } = jsonState(one.node);
@@ -115,28 +117,19 @@ function statusRemarks(source: Source, found: readonly StoryNode[]): readonly st
   return remark("passing, with a status that is not known", unknown);
 }
 
-/** One line that names these, or as many as fit; none when there are none. */
-function remark(what: string, named: readonly string[]): readonly string[] {
-  if (named.length === 0) return [];
-  const more = named.length - REMARKS_MAX;
-  return [
-    `${what}: ${named.slice(0, REMARKS_MAX).join(", ")}${more > 0 ? ` and ${more} more` : ""}`,
-  ];
-}
-
 /** What stands in the place of stories. */
 function othersIn({ members }: JsonObject): string {
   const names = members.filter(({ key, value }) =>
     !STORY_LISTS.includes(key) &&
     (value.type === "object" || value.type === "array" && value.items.some(isObject))
   ).map(({ key }) => `\`${plain(key, 40)}\``);
-  return names.length === 0 ? "" : `; what it has is ${names.slice(0, REMARKS_MAX).join(", ")}`;
+  return names.length === 0 ? "" : `; what it has is ${names.slice(0, OTHERS_MAX).join(", ")}`;
 }
 
 const isObject = (node: JsonNode): node is JsonObject => node.type === "object";
 
 /** Of stories that pass, and have parts that do not: no claim needs those. */
-function partRemarks(source: Source, found: readonly StoryNode[]): readonly string[] {
+function partRemark(source: Source, found: readonly StoryNode[]): string | undefined {
   const parts = found.flatMap((one) => {
     if (one.node.type !== "object" || whyLeftOut(one) || !jsonState(one.node).passes) return [];
     return one.node.members.flatMap(({ key, value }) => {

@@ -22,7 +22,7 @@ import {
 } from "./story_headings.ts";
 import { marksOf } from "./story_marks.ts";
 import { stateOf, statusText } from "./story_state.ts";
-import { boxesOfNoStory, headingsWithoutId, unreadFaults } from "./unread_stories.ts";
+import { headingsWithoutId, unreadParts } from "./unread_stories.ts";
 
 const INTRODUCTION = /^(introduction|overview|summary|description)$/i;
 
@@ -38,7 +38,7 @@ export function readMarkdownPrd(source: Source): PrdReading {
   const starts = startsOf(stories);
   const above = sectionsOfLeftOut(source, lines, starts);
   const read = { source, lines, stories, candidates, above };
-  const faults = unreadFaults(read);
+  const { faults, boxes } = unreadParts(read);
   if (stories.length === 0) {
     refuse(source, faults);
     refuse(source, noStories(source, lines));
@@ -53,7 +53,7 @@ export function readMarkdownPrd(source: Source): PrdReading {
     ...frontMatter(source, lines, starts),
     about: aboutText(sections),
     faults,
-    remarks: boxesOfNoStory(read).map(({ name, line }) =>
+    remarks: boxes.map(({ name, line }) =>
       `the boxes below ${
         name === "" ? "no heading" : `\`${plain(name, 60)}\``
       } (line ${line}) are in no story`

@@ -54,10 +54,12 @@ interface ReadStories {
   above: ReadonlyMap<number, string>;
 }
 
-/** What would be lost in silence. */
-export function unreadFaults(prd: ReadStories): readonly Fault[] {
+/** What would be lost in silence; `boxes`: those that stand in no story, which a person is told. */
+export function unreadParts(
+  prd: ReadStories,
+): { faults: readonly Fault[]; boxes: readonly { name: string; line: number }[] } {
   const at = placesOf(prd);
-  return [
+  const faults = [
     ...hiddenFaults(prd, at),
     ...prd.stories.length === 0 ? [] : [
       ...unreadSections(prd, at),
@@ -66,6 +68,7 @@ export function unreadFaults(prd: ReadStories): readonly Fault[] {
       ...excludedBoxes(prd, at),
     ],
   ];
+  return { faults, boxes: boxesOfNoStory(prd, at) };
 }
 
 /** Of each line. */
@@ -250,9 +253,10 @@ function unreadHeadings(
  * Boxes that stand in no story and are those of a checklist by the name of their heading: nobody works
  * on them, which a person is told.
  */
-export function boxesOfNoStory(prd: ReadStories): readonly { name: string; line: number }[] {
-  const { source, lines, above } = prd;
-  const { isInStory } = placesOf(prd);
+function boxesOfNoStory(
+  { source, lines, above }: ReadStories,
+  { isInStory }: Places,
+): readonly { name: string; line: number }[] {
   const found = new Map<number, { name: string; line: number }>();
   let heading: Heading | undefined;
   let isLeftOut = false;

@@ -66,17 +66,13 @@ async function upgrade(
   if (json) throw new RalphError("usage", "`--json` is for `--check` alone");
   const folder = ownFolder();
   // Going back is for `--to` alone: an older program may not read what this one has stored.
-  const latest = to === undefined ? await newest(context) : undefined;
-  if (latest !== undefined && compare(latest, VERSION) <= 0) {
-    context.output.out.line(notOlder(latest));
+  const wanted = to ?? await newest(context);
+  if (to === undefined && compare(wanted, VERSION) <= 0) {
+    context.output.out.line(notOlder(wanted));
     return EXIT.done;
   }
   context.output.err.line("downloading…");
-  const said = await install(context, [
-    "--into",
-    folder,
-    ...to === undefined ? [] : ["--version", to],
-  ]);
+  const said = await install(context, ["--into", folder, "--version", wanted]);
   for (const line of said.trimEnd().split("\n")) context.output.out.line(plain(line));
   return EXIT.done;
 }
