@@ -68,6 +68,24 @@ Deno.test("no link in ralph's folders is followed to another's files", async () 
   }
 });
 
+Deno.test("a lock or a log that is another file by a second name is not written to", async () => {
+  await using home = await makeHome();
+  assert.equal((await run(home)).code, 0);
+  const key = keyOf(home);
+  const theirs = join(home.project.root, "theirs");
+  Deno.writeTextFileSync(theirs, "theirs");
+  for (const place of ["next log", join(home.data, "locks", `${key}.lock`)]) {
+    const file = place === "next log" ? join(home.state, "logs", key, "session-2.log") : place;
+    if (file === place) Deno.removeSync(file);
+    Deno.linkSync(theirs, file);
+    const { code, stderr } = await home.ralph("run", "one", "-f");
+    assert.notEqual(code, 70, stderr);
+    if (file === place) assert.match(stderr, /it has another name too/);
+    assert.equal(Deno.readTextFileSync(theirs), "theirs", place);
+    assert.equal((await home.ralph("status")).code, 0);
+  }
+});
+
 Deno.test("nothing is run with folders that others may write to, or that are another user's", async () => {
   await using home = await makeHome();
   assert.equal((await run(home)).code, 0);

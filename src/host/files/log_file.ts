@@ -73,7 +73,7 @@ function open(logPath: string): number {
 
 /** Waits for nothing. Throws for what is no file, as a pipe or a link. */
 function openToAppend(logPath: string, more = 0): number {
-  requireOwnFile(logPath);
+  requireOwnFile(logPath, { toWrite: true });
   const { O_WRONLY, O_APPEND, O_NONBLOCK } = constants;
   const file = openSync(logPath, O_WRONLY | O_APPEND | O_NONBLOCK | more, 0o600);
   if (fstatSync(file).isFile()) return file;

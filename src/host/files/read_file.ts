@@ -53,14 +53,19 @@ export function openFile(path: string, { own = false } = {}): OpenFile | undefin
 const NO_FILE = "it is not a file";
 
 /**
- * Throws `Error` for what is there and can be no file of ralph's own: a link, a pipe, a folder.
+ * Throws `Error` for what is there and can be no file of ralph's own: a link, a pipe, a folder; `toWrite`:
+ * also a file that has another name, so that it may be somebody else's (reading it does no harm, and
+ * a backup may consist of such names).
  * O_NOFOLLOW would not do: Deno itself follows links in a program without every permission (2.7.11,
  * 2.9.6, measured).
  */
-export function requireOwnFile(path: string): void {
+export function requireOwnFile(path: string, { toWrite = false } = {}): void {
   const facts = lstatSync(path, { throwIfNoEntry: false });
   if (facts?.isSymbolicLink()) throw new Error("it is a link, and ralph makes none there");
   if (facts && !facts.isFile()) throw new Error(NO_FILE);
+  if (toWrite && facts && facts.nlink > 1) {
+    throw new Error("it has another name too (a hard link), and ralph gives it none");
+  }
 }
 
 function factsOf(fd: number) {

@@ -24,8 +24,8 @@ export type Ignored = readonly (readonly [name: string, inside: readonly string[
 /** What a clean checkout has beside what is committed, as it was at some time. */
 export interface CleanStart {
   readonly ignored: Ignored;
-  /** Undefined: as it is set up now. */
-  readonly setup?: RepositorySetup;
+  /** By folder, of each repository in the tree, "" for the root. Undefined: as they are set up now. */
+  readonly setups?: Readonly<Record<string, RepositorySetup>>;
 }
 
 /** More are a cache's, not a list of dependencies. */
@@ -38,20 +38,28 @@ interface Options {
 
 /** Throws as `listWorkTree` does. */
 export async function ignoredNow(root: string, options: Options): Promise<Ignored> {
-  const { ignored } = await listWorkTree(root, options);
-  return ignored.map((name) => [name, name.endsWith("/") ? namesIn(path.join(root, name)) : null]);
+  return ignoredOf(root, await listWorkTree(root, options));
 }
+
+const ignoredOf = (root: string, { ignored }: { ignored: readonly string[] }): Ignored =>
+  ignored.map((name) => [name, name.endsWith("/") ? namesIn(path.join(root, name)) : null]);
 
 /** Throws as `listWorkTree` does. */
 export async function cleanStart(root: string, options: Options): Promise<CleanStart> {
-  const [ignored, setup] = await allOf([ignoredNow(root, options), setupOf(root, options)]);
-  return { ignored, setup };
+  const tree = await listWorkTree(root, options);
+  const setups = await allOf(
+    tree.repositories.map(async (folder) =>
+      [folder, await setupOf(path.join(root, folder), options)] as const
+    ),
+  );
+  return { ignored: ignoredOf(root, tree), setups: Object.fromEntries(setups) };
 }
 
 /**
  * Makes `target`: the commit that is checked out at `root`, its submodules at the commits that it names,
- * and what was ignored before, linked as far as it is in folders, and copied. The repository is set up
- * as it was then: a filter that came since would make files that no clone has. Throws `RalphError`
+ * and what was ignored before, linked as far as it is in folders, and copied. Each repository is set up
+ * as it was then, and one that came since as git does it: a filter that came since would make files
+ * that no clone has. Throws `RalphError`
  * (`failed`) when git cannot do that, and `signal.reason` when aborted; what is made by then stays.
  */
 export async function checkOutHead(
@@ -59,8 +67,8 @@ export async function checkOutHead(
   { target, start, ...options }: Options & { target: string; start: CleanStart },
 ): Promise<void> {
   Deno.mkdirSync(target, { recursive: true, mode: 0o700 });
-  const { ignored, setup } = start;
-  await checkOut(root, { to: target, commit: "HEAD", setup, ...options });
+  const { ignored, setups } = start;
+  await checkOut("", { root, target, commit: "HEAD", setups, ...options });
   for (const [name, inside] of ignored) {
     if (LEFT_OUT.test(name)) continue;
     const folder = name.replace(/\/$/, "");
@@ -72,13 +80,17 @@ export async function checkOutHead(
 }
 
 async function checkOut(
-  from: string,
-  { to, commit, setup, ...options }: Options & {
-    to: string;
+  folder: string,
+  { commit, ...order }: Options & {
+    root: string;
+    target: string;
     commit: string;
-    setup?: RepositorySetup;
+    setups?: CleanStart["setups"];
   },
 ): Promise<void> {
+  const { root, target, setups, ...options } = order;
+  const [from, to] = [path.join(root, folder), path.join(target, folder)];
+  const setup = setups && (setups[folder] ?? {});
   // Without the index: by its marks (git-update-index(1), skip-worktree) files would be left out.
   await lendRepository(from, { to, withIndex: false, setup, ...options });
   const limits = { ...options, timeoutMs: WORK_TREE_MS };
@@ -88,7 +100,7 @@ async function checkOut(
     const [, inner, name] = /^160000 ([0-9a-f]+) \d\t(.*)$/s.exec(line) ?? [];
     // One that was never fetched is an empty folder in every tree.
     if (inner === undefined || !fileExists(path.join(from, name, ".git"))) continue;
-    await checkOut(path.join(from, name), { to: path.join(to, name), commit: inner, ...options });
+    await checkOut(path.posix.join(folder, name), { commit: inner, ...order });
   }
 }
 

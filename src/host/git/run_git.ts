@@ -60,7 +60,8 @@ const KEPT =
 
 /**
  * Runs git in `root`. It asks nobody for a password, and runs no monitor that the repository's
- * configuration names. Throws nothing.
+ * configuration names. Where it only looks it fetches nothing, as it would in a partial clone by whatever
+ * program the configuration names (git-clone(1), `--filter`). Throws nothing.
  */
 export async function runGit(
   root: string,
@@ -71,7 +72,10 @@ export async function runGit(
   const locks = changes ? [] : ["--no-optional-locks"];
   const git = ["git", ...locks, "-c", "core.fsmonitor=false", "-C", root, ...args];
   try {
-    const env = gitEnvironment({ config, handOn });
+    const env = {
+      ...gitEnvironment({ config, handOn }),
+      ...!changes && { GIT_ALLOW_PROTOCOL: "none" },
+    };
     const answer = await askExactly([...within, ...git], {
       clock,
       timeoutMs,

@@ -107,7 +107,7 @@ function make(path: string): Deno.FsFile | undefined {
 
 function open(path: string): Deno.FsFile {
   try {
-    requireOwnFile(path);
+    requireOwnFile(path, { toWrite: true });
     return Deno.openSync(path, { create: true, read: true, write: true, mode: 0o600 });
   } catch (error) {
     throw new LockError(path, error);

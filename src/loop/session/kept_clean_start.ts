@@ -4,7 +4,7 @@ import { parseStored } from "../../stored_json.ts";
 
 const schema = z.object({
   ignored: z.array(z.tuple([z.string(), z.array(z.string()).nullable()])),
-  setup: z.record(z.string(), z.string()).optional(),
+  setups: z.record(z.string(), z.record(z.string(), z.string())).optional(),
 });
 
 /** What a clean checkout is made with beside what is committed, as JSON text. */

@@ -68,7 +68,9 @@ export async function findProtected(
   const globs = [SETTINGS_FILE, ...protect];
   const matches = globMatcher(globs);
   const isThere = (file: string) => ["file", "link"].includes(stateOf(file).kind);
-  const has = (file: string) => present.has(file) || isOwnScript(file) && isThere(file);
+  const isOwn = (file: string) =>
+    isOwnScript(file, { isListed: (one) => present.has(one), textOf });
+  const has = (file: string) => present.has(file) || isThere(file) && isOwn(file);
   const named = namedFiles(gates, { root, has, text: textOf });
   const agents = new Set(agentFiles);
   const isProtected = (file: string) => !agents.has(file) && matches(file) !== false;
@@ -117,9 +119,21 @@ export async function findProtected(
 }
 
 /** What git ignores is mostly made; but a script that a gate names by its path may be a person's own. */
-const SCRIPT = /\.(?:sh|bash|zsh)$/;
+function isOwnScript(
+  file: string,
+  { isListed, textOf }: {
+    isListed: (file: string) => boolean;
+    textOf: (file: string) => string | undefined;
+  },
+): boolean {
+  if (MADE.test(file)) return false;
+  const compiled = /^(.*\.[cm]?)js$/.exec(file);
+  if (compiled) return !isListed(`${compiled[1]}ts`);
+  return SCRIPT.test(file) || /^#!/.test(textOf(file) ?? "");
+}
+
+const SCRIPT = /\.(?:sh|bash|zsh|fish|py|rb|pl|php|ps1)$/;
 const MADE = /(?:^|\/)(?:dist|build|out|target|node_modules|vendor|venv|coverage|\.[^/]+)\//;
-const isOwnScript = (file: string) => SCRIPT.test(file) && !MADE.test(file);
 
 function idleWords(glob: string, kind: FileState["kind"] | undefined): string {
   const what = `\`${plain(glob, SHOWN_MAX)}\` of \`protect\``;

@@ -90,3 +90,26 @@ Deno.test("a submodule is there at the commit that is recorded", async () => {
   assert.equal(Deno.readTextFileSync(`${target}/libs/lib/lib.js`), "recorded");
   assert.equal(await project.read("libs/lib/lib.js"), "newer");
 });
+
+Deno.test("what was set up since in a submodule changes nothing there", async () => {
+  await using lib = await makeProject({ files: { "lib.js": "broken" } });
+  await using project = await makeProject();
+  const add = ["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", lib.root];
+  await project.git(...add, "old");
+  await project.git("commit", "--quiet", "-m", "submodule");
+  const start = await cleanStart(project.root, { clock });
+  await project.git(...add, "new");
+  await project.git("commit", "--quiet", "-m", "another");
+  for (const name of ["old", "new"]) {
+    await project.git("-C", name, "config", "filter.fix.smudge", "echo mended");
+    await project.git("-C", name, "config", "filter.fix.clean", "echo broken");
+    const attributes = `${name}/../.git/modules/${name}/info/attributes`;
+    await project.write(attributes, "lib.js filter=fix\n");
+  }
+  using folder = temporaryFolder();
+  const target = `${folder.path}/project`;
+  await checkOutHead(project.root, { target, start, clock });
+  for (const name of ["old", "new"]) {
+    assert.equal(Deno.readTextFileSync(`${target}/${name}/lib.js`), "broken", name);
+  }
+});

@@ -268,3 +268,31 @@ Deno.test("what git runs gets no keys: what it needs, who commits, signing, and 
     ],
   });
 });
+
+Deno.test("a look fetches nothing in a partial clone, so that no program of its configuration runs", async () => {
+  await using up = await makeProject({ files: { "a.txt": "one" } });
+  await up.git("config", "uploadpack.allowFilter", "true");
+  await up.git("config", "uploadpack.allowAnySHA1InWant", "true");
+  using folder = temporaryFolder();
+  const clone = `${folder.path}/clone`;
+  await up.git(
+    "clone",
+    "--quiet",
+    "--no-checkout",
+    "--filter=blob:none",
+    `file://${up.root}`,
+    clone,
+  );
+  const mark = `${folder.path}/mark`;
+  const program = `touch ${mark}; git-upload-pack`;
+  await up.git("-C", clone, "config", "remote.origin.uploadpack", program);
+  const show = ["cat-file", "blob", "HEAD:a.txt"];
+  const looked = await runGit(clone, show, { clock });
+  assert(looked.kind === "failed" && /transport 'file' not allowed/.test(looked.said));
+  assert.throws(() => Deno.lstatSync(mark), Deno.errors.NotFound);
+  assert.deepEqual(await runGit(clone, show, { clock, changes: true }), {
+    kind: "printed",
+    text: "one",
+  });
+  assert(Deno.lstatSync(mark).isFile);
+});

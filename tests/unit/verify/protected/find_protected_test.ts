@@ -117,10 +117,27 @@ Deno.test("globs of `protect` that match nothing, and files that cannot be kept"
 });
 
 Deno.test("a script that git ignores and a gate names is protected, unless a build made it", async () => {
-  await using project = await makeProject({ files: { ".gitignore": "ci/\ntest.sh\ndist/\n" } });
-  for (const file of ["ci/check.sh", "test.sh", "dist/check.sh", "ci/other.sh"]) {
-    await project.write(file, "#!/bin/sh\n");
-  }
-  const { files } = await look(project, [["./ci/check.sh"], ["sh", "test.sh"], ["dist/check.sh"]]);
-  assert.deepEqual(files.map(({ path }) => path), ["ci/check.sh", "test.sh"]);
+  const ignored = "ci/\ntest.sh\ndist/\ncheck*\n*.js\n";
+  await using project = await makeProject({ files: { ".gitignore": ignored, "test_b.ts": "" } });
+  const scripts = ["ci/check.sh", "test.sh", "dist/check.sh", "ci/other.sh", "check", "check.py"];
+  for (const file of scripts) await project.write(file, "#!/bin/sh\n");
+  await project.write("check_made", "\u007fELF");
+  for (const file of ["test_a.js", "test_b.js"]) await project.write(file, "1");
+  const { files } = await look(project, [
+    ["./ci/check.sh"],
+    ["sh", "test.sh"],
+    ["dist/check.sh"],
+    ["./check"],
+    ["python3", "check.py"],
+    ["./check_made"],
+    ["node", "test_a.js"],
+    ["node", "test_b.js"],
+  ]);
+  assert.deepEqual(files.map(({ path }) => path), [
+    "ci/check.sh",
+    "test.sh",
+    "check",
+    "check.py",
+    "test_a.js",
+  ]);
 });
