@@ -35,3 +35,10 @@ export class RalphError extends Error {
     super(message, options);
   }
 }
+
+/** git refused, or did not answer: nothing is said by that of the task. */
+export class GitError extends RalphError {
+  constructor(message: string, hints: readonly Hint[]) {
+    super("failed", message, hints);
+  }
+}

@@ -4,10 +4,10 @@
  */
 import type { Delivered } from "./iteration/delivery.ts";
 import { linkedController } from "../abort_signal.ts";
-import { RalphError } from "../error.ts";
+import { GitError, RalphError } from "../error.ts";
 import { OpenCodeError } from "../opencode/error.ts";
 import { StoreError } from "../store/database.ts";
-import type { Lease, Outcome, SessionEnd } from "../store/model.ts";
+import type { Lease, Outcome, Reason, SessionEnd } from "../store/model.ts";
 import { LostSession } from "../store/store.ts";
 import type { Agenda } from "../task/agenda.ts";
 import type { Task } from "../task/task_files.ts";
@@ -360,13 +360,17 @@ function requestOf({ checkpointAsked }: LoopOrder, signal: AbortSignal): Snapsho
   return checkpointAsked() ? "checkpoint" : undefined;
 }
 
+/** Why a session ends that such an error stops. */
+export const reasonOf = (error: RalphError): Reason =>
+  error instanceof GitError ? "git_failed" : "task_unreadable";
+
 /** A session whose loop cannot go on has failed, and says why. Throws what nobody expected. */
 function endOf(error: unknown): SessionEnd {
   if (error instanceof OpenCodeError) {
     return { status: "failed", reason: "server_unreachable", detail: error.message };
   }
   if (error instanceof RalphError) {
-    return { status: "failed", reason: "task_unreadable", detail: error.message };
+    return { status: "failed", reason: reasonOf(error), detail: error.message };
   }
   throw error;
 }

@@ -23,6 +23,8 @@ export type Reason =
   | "server_unreachable"
   | "worker_died"
   | "worker_ended"
+  /** git refused, or did not answer. */
+  | "git_failed"
   | "task_unreadable"
   | "internal_error";
 

@@ -5,7 +5,7 @@ import { linkedController } from "../abort_signal.ts";
 import { type LogFile, whyNotLogged } from "../host/files/log_file.ts";
 import type { Addressee } from "../host/files/signal_files.ts";
 import type { Emit } from "../loop/event.ts";
-import { runLoop, type SessionEnd } from "../loop/loop.ts";
+import { reasonOf, runLoop, type SessionEnd } from "../loop/loop.ts";
 import { readAgenda } from "../loop/iteration/backlog.ts";
 import { Crash } from "../loop/shutdown.ts";
 import { beginSession, type Begun } from "../loop/session/begin.ts";
@@ -150,7 +150,7 @@ function endOf(error: unknown): Parameters<typeof finishNow>[2] | undefined {
   const failed = { outcome: "interrupted", status: "failed" } as const;
   if (error instanceof StoreError || error instanceof LostSession) return undefined;
   if (error instanceof RalphError) {
-    return { ...failed, reason: "task_unreadable", detail: error.message };
+    return { ...failed, reason: reasonOf(error), detail: error.message };
   }
   const why = error instanceof Error ? error.message : error;
   return { ...failed, reason: "internal_error", detail: `a bug in ralph: ${why}` };

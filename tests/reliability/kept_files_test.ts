@@ -205,3 +205,14 @@ async function git(cwd: string, ...args: readonly string[]): Promise<string> {
   const { stdout } = await new Deno.Command("git", { args: [...args], cwd }).output();
   return new TextDecoder().decode(stdout);
 }
+
+Deno.test("a repository that git cannot read ends the session in git's words", async () => {
+  await using it = await forgedWorld({
+    files: { "check.sh": "exit 0\n", ".git/config": "[core\n" },
+    verify: [check("check.sh")],
+    forge() {},
+  });
+  const end = await it.run();
+  assert.deepEqual([end?.status, end?.reason], ["failed", "git_failed"]);
+  assert.match(end?.detail ?? "", /bad config line 1/);
+});

@@ -1,6 +1,6 @@
 /** Every call of git goes through here: bounded in time, and about the repository that is named. */
 import type { Clock } from "../../clock.ts";
-import { type Hint, RalphError } from "../../error.ts";
+import { GitError, type Hint } from "../../error.ts";
 import { isNamed, NO_SECRETS, OF_SIGNING } from "../../no_secrets.ts";
 import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
@@ -129,7 +129,7 @@ export async function gitText(
 }
 
 /**
- * What git prints. Throws `RalphError` (`failed`) when it fails or does not answer, and
+ * What git prints. Throws `GitError` when it fails or does not answer, and
  * `signal.reason` when aborted.
  */
 export async function requireGit(
@@ -141,7 +141,7 @@ export async function requireGit(
   if (answer.kind === "printed") return answer.text;
   if (answer.kind !== "failed") throw noAnswer(root, args, { answer, signal: options.signal });
   const { why, remedy } = inGitsWords(answer.said);
-  throw new RalphError("failed", `\`git ${args[0]}\` failed in ${plain(root, 200)}: ${why}`, [
+  throw new GitError(`\`git ${args[0]}\` failed in ${plain(root, 200)}: ${why}`, [
     ...remedy,
     tryIt(root, args),
   ]);
@@ -165,7 +165,7 @@ export function inGitsWords(said: string): { why: string; remedy: readonly Hint[
   };
 }
 
-/** What to throw when git has not answered: `RalphError` (`failed`), or the reason of the abort. */
+/** What to throw when git has not answered: `GitError`, or the reason of the abort. */
 export function noAnswer(
   root: string,
   args: readonly string[],
@@ -178,19 +178,17 @@ export function noAnswer(
     case "aborted":
       return signal?.reason;
     case "missing":
-      return new RalphError("failed", `cannot run \`git\`: ${answer.why}`, [
+      return new GitError(`cannot run \`git\`: ${answer.why}`, [
         { text: "see whether it is there", command: "git --version" },
       ]);
     case "late":
-      return new RalphError(
-        "failed",
+      return new GitError(
         `git did not answer within ${answer.timeoutMs / 1000} s in ${plain(root, 200)} ` +
           `(\`git ${args[0]}\`)`,
         [tryIt(root, args)],
       );
     case "killed":
-      return new RalphError(
-        "failed",
+      return new GitError(
         `git was ended by ${answer.signal} in ${plain(root, 200)} (\`git ${args[0]}\`)`,
         [tryIt(root, args)],
       );
