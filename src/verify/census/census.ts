@@ -8,7 +8,7 @@ import { letOthersRun } from "../../event_loop.ts";
 import type { ProjectFiles } from "../../host/files/project_files.ts";
 import { plain } from "../../terminal/plain.ts";
 import { testLanguage } from "./file_names.ts";
-import { readTests } from "./readers.ts";
+import { readScript, readTests } from "./readers.ts";
 
 interface CountedTest {
   readonly name: string;
@@ -111,7 +111,12 @@ export async function takeCensus(
 export function countTests(file: string, bytes: Uint8Array | undefined): readonly CountedTest[] {
   const language = testLanguage(file);
   if (!language || !bytes || bytes.length > FILE_BYTES_MAX) return [];
-  return readTests(new TextDecoder().decode(bytes), language).map((test) => {
+  const text = new TextDecoder().decode(bytes);
+  const tests = readTests(text, language);
+  const script = tests.length === 0
+    ? readScript(text, { name: path.posix.basename(file), language })
+    : undefined;
+  return (script ? [script] : tests).map((test) => {
     const code = test.code.replaceAll(TRIVIAL, " ");
     const rest = code.replaceAll(ASSERTION, " ");
     const called = [...rest.matchAll(CALL)].map(([, name]) => name);
@@ -198,6 +203,11 @@ function matchTests(before: readonly Placed[], after: readonly Placed[]) {
   match(({ file }) => file, (was) => {
     const isAlike = alikeTo(was);
     return (is) => is.assertions >= was.assertions && isAlike(is);
+  });
+  // a script that was made into tests
+  match(({ file }) => file, (was) => {
+    const isScript = was.name === path.posix.basename(was.file);
+    return (is) => isScript && is.assertions > 0;
   });
   return { pairs, missing };
 }

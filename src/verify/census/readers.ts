@@ -282,18 +282,46 @@ function readShell(source: TestSource): readonly FoundTest[] {
     const at = quoted === undefined ? -1 : code.indexOf(quoted, index);
     const name = named ?? text.slice(at, at + quoted.length).replaceAll(/^["']|["']$/g, "");
     const part = source.part(start, end);
-    // each command is an assertion: bats ends a test at the first that fails
-    const commands = part.code.split(/\n|;|&&/).filter((line) =>
-      /\S/.test(line) && !/^\s*(:|true|echo|printf|return|exit|#)/.test(line)
-    );
     return {
       name,
       skipped: /^[ \t]*(skip|startSkipping)\b/m.test(part.code),
       body: part.body,
-      code: commands.map((command) => `assert ${command}`).join("\n"),
+      code: commandsAsserted(part.code),
     };
   });
 }
+
+/** Each command is an assertion: bats ends a test at the first that fails. */
+function commandsAsserted(code: string): string {
+  return code.split(/\n|;|&&/)
+    .filter((line) => /\S/.test(line) && !/^\s*(:|true|echo|printf|return|exit|#)/.test(line))
+    .map((command) => `assert ${command}`).join("\n");
+}
+
+/**
+ * A file that is one test, run from its beginning to its end: a shell script, or a program that
+ * asserts outside of any test and gives nothing to others. Undefined for all other files.
+ */
+export function readScript(
+  text: string,
+  { name, language }: { name: string; language: TestLanguage },
+): FoundTest | undefined {
+  const { code, part } = openTestSource(text, language);
+  const whole = { name, skipped: false, ...part(0, code.length) };
+  switch (language) {
+    case "shell":
+      return HELPER.test(name) ? undefined : { ...whole, code: commandsAsserted(whole.code) };
+    case "python":
+      return /^assert\b/m.test(code) ? whole : undefined;
+    case "javascript":
+      return /^(?:await )?assert\b/m.test(code) && !/\bexports?\b/.test(code) ? whole : undefined;
+    default:
+      return undefined;
+  }
+}
+
+/** Scripts for other scripts. */
+const HELPER = /^(?:_|(?:lib|common|helpers?|utils?|functions|setup|teardown|env)\b)/i;
 
 /** What follows a test's head: its braces, or what stands before `;` where it has none. */
 function braced({ code, blocks, closing, part }: TestSource, start: number) {

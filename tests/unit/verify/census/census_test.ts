@@ -397,6 +397,31 @@ Deno.test("what takes nothing away: moved, regrouped, renamed, rewritten, added"
   assert.deepEqual(changes(skipped, skipped), NONE);
 });
 
+Deno.test("a script of tests without a framework is one test", () => {
+  const shell = 'set -e\nout=$(./app)\n[ "$out" = ok ]\n';
+  const before = {
+    "tests/login.sh": shell,
+    "tests/lib.sh": "start() { ./app & }\n",
+    "test/add.js": "import assert from 'node:assert';\nassert.equal(add(1, 2), 3);\n",
+    "test/helper.js": "import assert from 'node:assert';\nassert(process);\nexport const x = 1;\n",
+    "tests/sum.py": "from app import add\nassert add(1, 2) == 3\n",
+    "tests/data.py": "rows = [1, 2]\n",
+  };
+  const { deleted } = changes(before, {});
+  assert.deepEqual(deleted, [
+    "tests/login.sh: login.sh",
+    "test/add.js: add.js",
+    "tests/sum.py: sum.py",
+  ]);
+  const emptied = changes(before, { ...before, "tests/login.sh": "exit 0\n" });
+  assert.deepEqual(emptied.emptied, ["tests/login.sh: login.sh"]);
+  const { "tests/login.sh": moved, ...rest } = before;
+  assert.deepEqual(changes(before, { ...rest, "tests/user/login.sh": moved }), NONE);
+  const asTests =
+    `import test from "node:test";\ntest("adds", () => { assert.equal(add(2, 2), 4); });`;
+  assert.deepEqual(changes(before, { ...before, "test/add.js": asTests }), NONE);
+});
+
 Deno.test("one of two tests with the same name is missed", () => {
   const { deleted } = changes({ "a_test.ts": TEST + TEST }, { "a_test.ts": TEST });
   assert.deepEqual(deleted, ["a_test.ts: adds"]);
