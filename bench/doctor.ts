@@ -6,11 +6,12 @@ import { UNIT_NAME } from "../src/doctor/unit_facts.ts";
 import { machine } from "../tests/systemd/machine.ts";
 import { whyNoTestbed } from "../tests/support/testbed.ts";
 import { spread } from "./statistics.ts";
+import { NEWEST } from "../tests/support/install.ts";
 
 export async function benchDoctor({ checkups }: { checkups: number }): Promise<void> {
   const reason = whyNoTestbed();
   if (reason !== undefined) return console.log(`doctor: not measured (${reason})`);
-  await using m = await machine({ version: "1.18.33" });
+  await using m = await machine({ version: NEWEST });
   await m.setUp();
 
   async function times(args: readonly string[], code: number): Promise<string> {

@@ -6,12 +6,22 @@
 import { startServer } from "../tests/support/opencode_server.ts";
 import { makeProject, type Project } from "../tests/support/project.ts";
 import { makeRalph } from "../tests/support/ralph.ts";
-import { assignment, bash } from "../tests/support/agent.ts";
+import { assignment, bash, onOpenCode2 } from "../tests/support/agent.ts";
 import { call, hang, say, type Script, startModel } from "../tests/support/scripted_model.ts";
 import { median, spread } from "./statistics.ts";
+import { NEWEST, OPENCODE2 } from "../tests/support/install.ts";
 
 /** Clock ticks of /proc/<pid>/stat are hundredths of a second on Linux (proc(5), sysconf(3)). */
 const TICK_MS = 10;
+
+const VERSION = OPENCODE2 === undefined ? NEWEST : "2";
+const PASSWORD = OPENCODE2 === undefined ? undefined : crypto.randomUUID();
+const LOGIN: Record<string, string> = PASSWORD === undefined
+  ? {}
+  : { authorization: `Basic ${btoa(`opencode:${PASSWORD}`)}` };
+const SECRET: Record<string, string> = PASSWORD === undefined
+  ? {}
+  : { OPENCODE_SERVER_PASSWORD: PASSWORD };
 
 /** One shell command that works on the story and ticks it, then a word. */
 const instant: Script = ({ prompt, step }) => {
@@ -26,8 +36,10 @@ const instant: Script = ({ prompt, step }) => {
 export async function benchLoop(
   { rounds, stories }: { rounds: number; stories: number },
 ): Promise<void> {
-  await using model = await startModel(instant);
-  await using server = await startServer({ version: "1.18.33", model });
+  await using model = await startModel(
+    VERSION === "2" ? onOpenCode2(instant) : instant,
+  );
+  await using server = await startServer({ version: VERSION, model, password: PASSWORD });
   const bare: number[] = [];
   const loop: number[] = [];
   const cpu: number[] = [];
@@ -43,7 +55,7 @@ export async function benchLoop(
   await using waiting = await benchProject(stories);
   const memory = await waitingMemory(server.url, waiting);
 
-  console.log(`loop, ${rounds} rounds of ${stories} iterations in turn, OpenCode 1.18.33`);
+  console.log(`loop, ${rounds} rounds of ${stories} iterations in turn, OpenCode ${VERSION}`);
   console.log(`  bare script  ${spread(bare)} for each turn`);
   console.log(`  ralph        ${spread(loop)} for each iteration`);
   console.log(`  ratio        ${(median(loop) / median(bare)).toFixed(2)} of the medians`);
@@ -61,29 +73,59 @@ function benchProject(count: number): Promise<Project> {
   return makeProject({ files: { "tasks/bench/prd.md": `# PRD\n\n${stories.join("\n")}` } });
 }
 
+/** The routes of a bare script, and how it sees that a turn has ended, for each generation. */
+const DIALECT = VERSION === "2"
+  ? {
+    scope: () => "",
+    stream: "/api/event",
+    create: (title: string, directory: string): [string, unknown] => [
+      "/api/session",
+      { title, location: { directory } },
+    ],
+    prompt: (id: string, text: string): [string, unknown] => [
+      `/api/session/${id}/prompt`,
+      { text },
+    ],
+    ended: "session.execution.succeeded",
+  }
+  : {
+    scope: (directory: string) => `?directory=${encodeURIComponent(directory)}`,
+    stream: "/event",
+    create: (title: string): [string, unknown] => [
+      "/session",
+      { title, permission: [{ permission: "*", pattern: "*", action: "allow" }] },
+    ],
+    prompt: (id: string, text: string): [string, unknown] => [
+      `/session/${id}/prompt_async`,
+      { parts: [{ type: "text", text }] },
+    ],
+    ended: "session.idle",
+  };
+
 /** Milliseconds of each turn. */
 async function bareTurns(url: string, project: Project, count: number): Promise<number[]> {
-  const scope = `?directory=${encodeURIComponent(project.root)}`;
+  const scope = DIALECT.scope(project.root);
   const stop = new AbortController();
-  const stream = await fetch(`${url}/event${scope}`, { signal: stop.signal });
-  const idle = new Map<string, () => void>();
-  const following = follow(stream, (event) => {
-    if (event.type === "session.idle") idle.get(event.properties.sessionID)?.();
+  const options = { signal: stop.signal, headers: LOGIN };
+  const stream = await fetch(`${url}${DIALECT.stream}${scope}`, options);
+  const ends = new Map<string, () => void>();
+  const following = follow(stream, ({ type, sessionId }) => {
+    if (type === DIALECT.ended) ends.get(sessionId)?.();
   });
-  const post = (path: string, body: unknown) =>
+  const post = ([path, body]: [string, unknown]) =>
     fetch(`${url}${path}${scope}`, {
       method: "POST",
-      headers: { "content-type": "application/json" },
+      headers: { "content-type": "application/json", ...LOGIN },
       body: JSON.stringify(body),
     });
   const times: number[] = [];
   for (let i = 1; i <= count; i++) {
     const begin = performance.now();
-    const permission = [{ permission: "*", pattern: "*", action: "allow" }];
-    const { id } = await (await post("/session", { title: `bare ${i}`, permission })).json();
-    const ended = new Promise<void>((resolve) => idle.set(id, resolve));
+    const created = await (await post(DIALECT.create(`bare ${i}`, project.root))).json();
+    const id: string = created.id ?? created.data.id;
+    const ended = new Promise<void>((resolve) => ends.set(id, resolve));
     const text = `Story: US-${String(i).padStart(3, "0")}\nPRD: tasks/bench/prd.md\n`;
-    const sent = await post(`/session/${id}/prompt_async`, { parts: [{ type: "text", text }] });
+    const sent = await post(DIALECT.prompt(id, text));
     await sent.body?.cancel();
     await ended;
     times.push(performance.now() - begin);
@@ -95,13 +137,17 @@ async function bareTurns(url: string, project: Project, count: number): Promise<
 
 async function follow(
   response: Response,
-  onEvent: (event: { type: string; properties: { sessionID: string } }) => void,
+  onEvent: (event: { type: string; sessionId: string }) => void,
 ): Promise<void> {
   let rest = "";
   for await (const text of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
     const lines = (rest + text).split("\n");
     rest = lines.pop() ?? "";
-    for (const line of lines) if (line.startsWith("data: ")) onEvent(JSON.parse(line.slice(6)));
+    for (const line of lines) {
+      if (!line.startsWith("data: ")) continue;
+      const { type, properties, data } = JSON.parse(line.slice(6));
+      onEvent({ type, sessionId: (properties ?? data)?.sessionID });
+    }
   }
 }
 
@@ -113,7 +159,7 @@ async function ralphTurns(
   await using ralph = await makeRalph();
   const child = ralph.start(
     ["run", "bench", "--foreground", "--json", "-n", String(count), "--server", url],
-    { cwd: project.root },
+    { cwd: project.root, env: SECRET },
   );
   const starts: number[] = [];
   const ticks: number[] = [];
@@ -141,6 +187,7 @@ async function waitingMemory(url: string, project: Project): Promise<number> {
   await using ralph = await makeRalph();
   const child = ralph.start(["run", "bench", "-f", "--json", "--server", url], {
     cwd: project.root,
+    env: SECRET,
   });
   let seen = "";
   const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();

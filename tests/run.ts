@@ -13,7 +13,7 @@ import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { temporaryFolder } from "./support/folder.ts";
 import { AS_ONE, LONG, OF_THE_BINARY, ON_EACH_VERSION } from "./suites.ts";
-import { opencodeBinary, type Version, VERSIONS } from "./support/install.ts";
+import { NEWEST, opencodeBinary, type Version, VERSIONS } from "./support/install.ts";
 
 /** A call of `deno test`. */
 interface Part {
@@ -35,7 +35,7 @@ const HERE = fileURLToPath(new URL(".", import.meta.url));
 const SLOWEST = 10;
 /** Of what each failed test says. */
 const FAILURE_LINES = 25;
-const [OLDEST, NEWEST] = VERSIONS;
+const [OLDEST] = VERSIONS;
 
 const all = testFiles("");
 const isIn = (places: readonly string[]) => (file: string) =>

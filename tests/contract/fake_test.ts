@@ -9,7 +9,7 @@ import assert from "node:assert/strict";
 import { systemClock } from "../../src/host/system/clock.ts";
 import { followEvents } from "../../src/opencode/events.ts";
 import type { AgentEvent, Message, PermissionRequest } from "../../src/opencode/model.ts";
-import { TESTED, type Version } from "../support/install.ts";
+import { NEWEST, TESTED, type Version } from "../support/install.ts";
 import { call, hang, httpError, say, type Script, think } from "../support/scripted_model.ts";
 import { until } from "../support/wait.ts";
 import { startFake, startReal, startWorld, type World } from "./world.ts";
@@ -43,7 +43,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   "an unknown model": {
     model: "nope",
     script: () => say("never"),
-    last: { "1.1.53": /^idle/, "1.18.33": /^error Provider/ },
+    last: { "1.1.53": /^idle/, [NEWEST]: /^error Provider/ },
   },
   "an abort in a text": { script: () => hang(), at: "delta", act: "abort" },
   "an abort in a tool": { script: inTool, at: "tool bash running", act: "abort" },

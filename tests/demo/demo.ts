@@ -3,15 +3,18 @@
  * the real ralph; only the model is scripted. Leaves nothing behind.
  */
 import { dirname, join } from "node:path";
-import { opencodeBinary } from "../support/install.ts";
+import { NEWEST, OPENCODE2, opencodeBinary } from "../support/install.ts";
 import { startServer } from "../support/opencode_server.ts";
 import { makeProject } from "../support/project.ts";
 import { RALPH } from "../support/ralph.ts";
+import { onOpenCode2 } from "../support/agent.ts";
 import { startModel } from "../support/scripted_model.ts";
 import { shopAgent } from "./agent.ts";
 import { FILES, TASK } from "./shop.ts";
 
-const VERSION = "1.18.33";
+const VERSION = OPENCODE2 === undefined ? NEWEST : "2";
+/** OpenCode 2 always has one. */
+const PASSWORD = OPENCODE2 === undefined ? undefined : crypto.randomUUID();
 
 /** Runs the demo. Returns the exit code of `ralph run`, or of the signal that came before it. */
 async function demo(): Promise<number> {
@@ -36,6 +39,8 @@ async function demo(): Promise<number> {
         XDG_DATA_HOME: join(server.home, "ralph", "data"),
         XDG_STATE_HOME: join(server.home, "ralph", "state"),
         XDG_CONFIG_HOME: join(server.home, "ralph", "config"),
+        ...PASSWORD !== undefined && { OPENCODE_SERVER_PASSWORD: PASSWORD },
+        RALPH_TEST_OPENCODE2: "", // it is no setting of ralph's
       },
       detached: true, // a Ctrl-C reaches it once: through the listener above
     }).spawn();
@@ -50,8 +55,8 @@ async function demo(): Promise<number> {
   );
   console.log(`Starting OpenCode ${VERSION}, which is installed first when it is missing …`);
   await opencodeBinary(VERSION);
-  await using model = await startModel(shopAgent);
-  await using server = await startServer({ version: VERSION, model });
+  await using model = await startModel(VERSION === "2" ? onOpenCode2(shopAgent) : shopAgent);
+  await using server = await startServer({ version: VERSION, model, password: PASSWORD });
   // all below the server's home, which is removed however this process ends
   await using project = await makeProject({ name: "shop", files: FILES, parent: server.home });
 

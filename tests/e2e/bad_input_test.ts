@@ -6,6 +6,7 @@ import { startServer } from "../support/opencode_server.ts";
 import { makeProject } from "../support/project.ts";
 import { makeRalph, RALPH, type Ralph } from "../support/ralph.ts";
 import { say, startModel } from "../support/scripted_model.ts";
+import { NEWEST } from "../support/install.ts";
 
 /** Without one, a task that is finished starts no session. */
 const GATES = JSON.stringify({ verify: [["true"]] });
@@ -15,7 +16,7 @@ const DONE = "# PRD\n\n### US-001: Only\n\n- [x] it is done\n";
 async function withSession() {
   const stack = new AsyncDisposableStack();
   const model = stack.use(await startModel(() => say("nobody asks")));
-  const server = stack.use(await startServer({ version: "1.18.33", model }));
+  const server = stack.use(await startServer({ version: NEWEST, model }));
   const project = stack.use(
     await makeProject({ files: { "tasks/one/prd.md": DONE, "ralph.json": GATES } }),
   );

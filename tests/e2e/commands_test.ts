@@ -9,6 +9,7 @@ import { makeRalph } from "../support/ralph.ts";
 import { playReleases } from "../support/release_page.ts";
 import { hang, startModel } from "../support/scripted_model.ts";
 import { until } from "../support/wait.ts";
+import { NEWEST } from "../support/install.ts";
 
 const TWO_STORIES =
   "# PRD\n\n### US-001: First\n\n- [ ] done\n\n### US-002: Second\n\n- [ ] done\n";
@@ -16,7 +17,7 @@ const TWO_STORIES =
 Deno.test("each command once: from a new task to a session that is forgotten", async () => {
   await using stack = new AsyncDisposableStack();
   const model = stack.use(await startModel(() => hang()));
-  const server = stack.use(await startServer({ version: "1.18.33", model }));
+  const server = stack.use(await startServer({ version: NEWEST, model }));
   const project = stack.use(await makeProject({ files: { "tasks/two/prd.md": TWO_STORIES } }));
   const ralph = stack.use(await makeRalph());
   const page = stack.use(playReleases());

@@ -9,7 +9,7 @@ import { basename, dirname, join } from "node:path";
 import { openStore } from "../../src/store/store.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { migrations } from "../support/migrations.ts";
-import { TESTED } from "../support/install.ts";
+import { NEWEST, TESTED } from "../support/install.ts";
 import { startServer } from "../support/opencode_server.ts";
 import { makeProject } from "../support/project.ts";
 import { makeRalph, type Ralph, type RalphOptions } from "../support/ralph.ts";
@@ -178,8 +178,8 @@ for (const version of TESTED) {
 Deno.test("doctor on what is wrong with a real server", async (t) => {
   const password = "correct horse battery";
   await using model = await startModel(() => httpError(401));
-  await using server = await startServer({ version: "1.18.33", model });
-  await using closed = await startServer({ version: "1.18.33", model, password });
+  await using server = await startServer({ version: NEWEST, model });
+  await using closed = await startServer({ version: NEWEST, model, password });
   await using project = await makeProject({ files: { "tasks/one/prd.md": PRD } });
   await using ralph = await makeRalph();
   await load(server.url, ralph);

@@ -6,6 +6,7 @@ import { makeProject } from "../support/project.ts";
 import { makeRalph } from "../support/ralph.ts";
 import { say, startModel } from "../support/scripted_model.ts";
 import { GENEROUS_MS } from "../support/wait.ts";
+import { NEWEST } from "../support/install.ts";
 
 const PRD = "# PRD\n\n### US-001: Only\n\n- [ ] it is done\n";
 
@@ -74,7 +75,7 @@ Deno.test("a server that is not there, or is something else, gets a message of i
 Deno.test("a proxy for the rest of the world is not asked for the server here", async () => {
   await using project = await makeProject();
   await using model = await startModel(() => say("x"));
-  await using server = await startServer({ version: "1.18.33", model });
+  await using server = await startServer({ version: NEWEST, model });
   await using ralph = await makeRalph();
   const proxy = `http://127.0.0.1:${closedPort()}`;
   const environments: Record<string, string>[] = [
@@ -94,7 +95,7 @@ Deno.test("a proxy for the rest of the world is not asked for the server here", 
 Deno.test("a wrong password is told, and never shown", async () => {
   await using project = await makeProject({ files: { "tasks/one/prd.md": PRD } });
   await using model = await startModel(() => say("x"));
-  await using server = await startServer({ version: "1.18.33", model, password: "right one" });
+  await using server = await startServer({ version: NEWEST, model, password: "right one" });
   await using ralph = await makeRalph();
   const { code, stderr } = await ralph(["run", "one", "--server", server.url], {
     cwd: project.root,
@@ -108,7 +109,7 @@ Deno.test("a wrong password is told, and never shown", async () => {
 Deno.test("a model or an agent that the server does not have is told before anything starts", async () => {
   await using project = await makeProject({ files: { "tasks/one/prd.md": PRD } });
   await using model = await startModel(() => say("x"));
-  await using server = await startServer({ version: "1.18.33", model });
+  await using server = await startServer({ version: NEWEST, model });
   await using ralph = await makeRalph();
   const run = (...extra: string[]) =>
     ralph(["run", "one", "--server", server.url, ...extra], { cwd: project.root });

@@ -6,12 +6,13 @@ import { makeRalph } from "../support/ralph.ts";
 import { hang, startModel } from "../support/scripted_model.ts";
 import { until } from "../support/wait.ts";
 import { oneStoryProject, statusOf } from "./one_story.ts";
+import { NEWEST } from "../support/install.ts";
 
 for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
   Deno.test(`${signal} ends a foreground run cleanly: turn aborted, row stopped`, async () => {
     await using project = await oneStoryProject();
     await using model = await startModel(() => hang());
-    await using server = await startServer({ version: "1.18.33", model });
+    await using server = await startServer({ version: NEWEST, model });
     await using ralph = await makeRalph();
     const child = ralph.start(["run", "one", "-f", "--server", server.url], { cwd: project.root });
     await until(() => model.requests.length > 0, { what: "the agent to work" });
@@ -78,7 +79,7 @@ async function killedInMidTurn() {
       return await agent(request);
     }),
   );
-  const server = stack.use(await startServer({ version: "1.18.33", model }));
+  const server = stack.use(await startServer({ version: NEWEST, model }));
   const ralph = stack.use(await makeRalph());
   stack.defer(held.resolve);
   await ralph(["run", "one", "-n", "5", "--server", server.url], { cwd: project.root });

@@ -1,7 +1,7 @@
 /** `ralph run` end to end: the real program, a real OpenCode server, real git; only the model is scripted. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { TESTED } from "../support/install.ts";
+import { NEWEST, TESTED } from "../support/install.ts";
 import { startServer } from "../support/opencode_server.ts";
 import { makeProject, type Project } from "../support/project.ts";
 import { makeRalph } from "../support/ralph.ts";
@@ -73,7 +73,7 @@ for (const version of TESTED) {
 Deno.test("the same in the background: `run` returns at once, the worker goes on by itself", async () => {
   await using project = await requirementsProject();
   await using model = await startModel(tickingAgent());
-  await using server = await startServer({ version: "1.18.33", model });
+  await using server = await startServer({ version: NEWEST, model });
   await using ralph = await makeRalph();
   const subfolder = join(project.root, "tasks");
 
@@ -118,7 +118,7 @@ Deno.test("a PRD among other files runs as one in a folder, and one at the root 
     },
   });
   await using model = await startModel(tickingAgent());
-  await using server = await startServer({ version: "1.18.33", model });
+  await using server = await startServer({ version: NEWEST, model });
   await using ralph = await makeRalph();
   const cli = (...args: string[]) => ralph(args, { cwd: project.root });
 
@@ -157,7 +157,7 @@ Deno.test("a story without boxes is ticked in its heading; one that was taken ou
       ? call(bash(`echo 1 > work.txt; ${tick}; git add work.txt; git commit -qam 'feat: one'`))
       : say("done")
   );
-  await using server = await startServer({ version: "1.18.33", model });
+  await using server = await startServer({ version: NEWEST, model });
   await using ralph = await makeRalph();
   const { code, stdout, stderr } = await ralph(["run", "one", "-f", "--server", server.url], {
     cwd: project.root,
@@ -178,7 +178,7 @@ Deno.test("a task whose stories all pass ends at once, with no OpenCode session 
     files: { "tasks/one/prd.md": ONE_STORY.replace("[ ]", "[x]") },
   });
   await using model = await startModel(() => say("nobody asks"));
-  await using server = await startServer({ version: "1.18.33", model });
+  await using server = await startServer({ version: NEWEST, model });
   await using ralph = await makeRalph();
   const { code, stdout } = await ralph(["run", "one", "-f", "--server", server.url], {
     cwd: project.root,
@@ -227,7 +227,7 @@ Deno.test("the promise alone does not complete a task that has stories; the limi
       ? call({ name: "bash", input: { command: "date +%N >> work.txt", description: "work" } })
       : say("All done.\n<promise>COMPLETE</promise>");
   await using model = await startModel(claims);
-  await using server = await startServer({ version: "1.18.33", model });
+  await using server = await startServer({ version: NEWEST, model });
   await using ralph = await makeRalph();
   const { code, stdout } = await ralph(["run", "one", "-f", "-n", "2", "--server", server.url], {
     cwd: project.root,
@@ -244,7 +244,7 @@ Deno.test("--json tells each event as one object on a line of its own", async ()
   await using model = await startModel(
     tickingAgent(),
   );
-  await using server = await startServer({ version: "1.18.33", model });
+  await using server = await startServer({ version: NEWEST, model });
   await using ralph = await makeRalph();
   const { code, stdout } = await ralph(["run", "one", "-f", "--json", "--server", server.url], {
     cwd: project.root,

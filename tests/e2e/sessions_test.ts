@@ -1,7 +1,7 @@
 /** Commands over sessions, on a real server with a model that is slow on purpose. */
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
-import { opencodeBinary } from "../support/install.ts";
+import { NEWEST, opencodeBinary } from "../support/install.ts";
 import { startServer } from "../support/opencode_server.ts";
 import { makeProject, type Project } from "../support/project.ts";
 import { makeRalph, type Ralph, type RalphResult } from "../support/ralph.ts";
@@ -18,7 +18,7 @@ const prd = (stories: number) =>
 async function world() {
   const stack = new AsyncDisposableStack();
   const model = stack.use(await startModel(() => hang()));
-  const server = stack.use(await startServer({ version: "1.18.33", model }));
+  const server = stack.use(await startServer({ version: NEWEST, model }));
   const project = stack.use(
     await makeProject({ files: { "tasks/one/prd.md": prd(1), "tasks/three/prd.md": prd(3) } }),
   );
@@ -293,7 +293,7 @@ Deno.test("attach hands a real terminal to opencode, during the session and afte
   await asked;
   const screen = await terminal(ralph, project, {
     args: ["attach", "one"],
-    path: dirname(await opencodeBinary("1.18.33")),
+    path: dirname(await opencodeBinary(NEWEST)),
   });
   try {
     await screen.shows(/Story: US-001/);
@@ -303,7 +303,7 @@ Deno.test("attach hands a real terminal to opencode, during the session and afte
   await cli("stop", "one");
   const after = await terminal(ralph, project, {
     args: ["attach", "one"],
-    path: dirname(await opencodeBinary("1.18.33")),
+    path: dirname(await opencodeBinary(NEWEST)),
   });
   try {
     await after.shows(/Story: US-001/);

@@ -15,6 +15,7 @@ import {
 } from "../support/scripted_model.ts";
 import { bash, PROMISE } from "../support/agent.ts";
 import { until } from "../support/wait.ts";
+import { NEWEST } from "../support/install.ts";
 
 const PRD = "tasks/t/prd.json";
 const prd = (more: Record<string, unknown> = {}) =>
@@ -53,7 +54,7 @@ interface World extends AsyncDisposable {
 async function world(
   files: Readonly<Record<string, string>>,
   script: Script,
-  version: Version = "1.18.33",
+  version: Version = NEWEST,
 ): Promise<World> {
   const stack = new AsyncDisposableStack();
   const project = stack.use(await makeProject({ files }));

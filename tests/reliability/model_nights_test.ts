@@ -22,6 +22,7 @@ import {
 import { assertNothingLost } from "./nothing_lost.ts";
 import { MINUTE, night, SECOND } from "./night.ts";
 import { createWorld, honestAgent, tickStory, type WorldOptions } from "./world.ts";
+import { NEWEST } from "../support/install.ts";
 
 const HOUR = 60 * MINUTE;
 const OLD = "1.1.53";
@@ -39,7 +40,7 @@ function after(times: number, reply: Reply): FakeScript {
   return (request) => asked++ < times ? reply : honestAgent(request);
 }
 
-for (const version of [OLD, "1.18.33"]) {
+for (const version of [OLD, NEWEST]) {
   Deno.test(`a quota that comes back after five hours costs those, and nothing else (${version})`, async () => {
     const script = after(1, limited(5 * 3_600));
     await using five = await night(
@@ -217,7 +218,7 @@ const TROUBLE: readonly [string, Reply, RegExp][] = [
 ];
 
 for (const [name, reply, words] of TROUBLE) {
-  for (const version of [OLD, "1.18.33"]) {
+  for (const version of [OLD, NEWEST]) {
     Deno.test(`${name} is the provider's trouble, waited out at no cost (${version})`, async () => {
       const limits = { iterations: 1, errors: 1, noProgress: 1 };
       const turns = new Set<string>();

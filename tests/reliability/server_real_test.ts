@@ -7,6 +7,7 @@ import { makeProject } from "../support/project.ts";
 import { makeRalph } from "../support/ralph.ts";
 import { type Script, startModel } from "../support/scripted_model.ts";
 import { until } from "../support/wait.ts";
+import { NEWEST } from "../support/install.ts";
 
 function prd(stories: number): string {
   const userStories = Array.from({ length: stories }, (_, index) => ({
@@ -87,7 +88,7 @@ Deno.test("a server upgraded in mid-turn, 1.1.53 to 1.18.33 on the same data: in
   await here.server.kill("SIGTERM");
   await here.shows(/^waiting for server: cannot reach .*: connection refused$/);
   go();
-  await here.server.start({ version: "1.18.33" });
+  await here.server.start({ version: NEWEST });
   const { iterations, log } = await here.completed();
   assert.deepEqual(iterations.map(({ storyId, outcome }) => [storyId, outcome]), [
     ["US-001", "advanced"],
@@ -120,7 +121,7 @@ Deno.test("a page of something else on the server's port: shown, waited for, and
 
 Deno.test("a server that hangs, and goes on: seen within ten seconds, the same turn goes on", async () => {
   const { script, reached, go } = holdTurn("US-001");
-  await using here = await work({ version: "1.18.33", stories: 1, script });
+  await using here = await work({ version: NEWEST, stories: 1, script });
   await reached;
   Deno.kill(here.server.pid, "SIGSTOP");
   try {

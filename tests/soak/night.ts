@@ -28,6 +28,7 @@ import { createRandom, type Random } from "./random.ts";
 import { createStopping, type Stopping } from "./stopping.ts";
 import { createTrouble, type TROUBLES } from "./trouble.ts";
 import { type Places, work } from "./worker.ts";
+import { VERSIONS } from "../support/install.ts";
 
 export interface NightReport {
   readonly seed: number;
@@ -155,7 +156,7 @@ export function createNight(
   const random = createRandom(seed, "server");
   const fake = createFakeOpenCode({
     clock,
-    version: random.pick(["1.1.53", "1.18.33"]),
+    version: random.pick(VERSIONS),
     script: agent.script,
     tools: agent.tools,
     timings: { promptMs: random.pick([10, 10, 2_000, 7_000]) },

@@ -10,6 +10,7 @@ import type { Life } from "../reliability/life.ts";
 import { type NightProject, PRD } from "./project.ts";
 import type { Random } from "./random.ts";
 import type { Stopping } from "./stopping.ts";
+import { VERSIONS } from "../support/install.ts";
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -116,7 +117,7 @@ export function createTrouble(
     const ms = turns === "lost"
       ? random.pick([2 * SECOND, 20 * SECOND, 3 * MINUTE, 20 * MINUTE, 45 * MINUTE])
       : random.between(1, NETWORK_GONE_MAX_S) * SECOND;
-    const version = random.chance(0.2) ? random.pick(["1.1.53", "1.18.33"]) : undefined;
+    const version = random.chance(0.2) ? random.pick(VERSIONS) : undefined;
     note(`  the server is back in ${ms / SECOND} s${version ? ` as ${version}` : ""}`);
     until(ms, () => {
       serverIsUp = true;

@@ -5,8 +5,10 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** The oldest and the newest OpenCode that ralph supports. */
-export const VERSIONS = ["1.1.53", "1.18.33"] as const;
+/** The newest OpenCode of generation 1. */
+export const NEWEST = "1.18.34";
+/** The oldest and the newest that ralph supports. */
+export const VERSIONS = ["1.1.53", NEWEST] as const;
 export type Version = typeof VERSIONS[number];
 /** `2`: the program of `OPENCODE2`, whatever version that is. */
 export type ServerVersion = Version | "2";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { TESTED } from "./install.ts";
+import { NEWEST, TESTED } from "./install.ts";
 import { startServer } from "./opencode_server.ts";
 import { makeProject } from "./project.ts";
 import { call, say, startModel } from "./scripted_model.ts";
@@ -50,7 +50,7 @@ Deno.test("a server that does not start says why", async () => {
   await using model = await startModel(() => say("unused"));
   using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   await assert.rejects(
-    () => startServer({ version: "1.18.33", model, port: taken.addr.port }),
+    () => startServer({ version: NEWEST, model, port: taken.addr.port }),
     /OpenCode 1\.18\.33 did not start\. Its log ends:\n.*ServeError/s,
   );
 });

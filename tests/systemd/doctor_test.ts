@@ -6,9 +6,10 @@ import assert from "node:assert/strict";
 import { testbedTest } from "../support/testbed.ts";
 import { until } from "../support/wait.ts";
 import { HOME, machine, UNIT, USER } from "./machine.ts";
+import { NEWEST } from "../support/install.ts";
 
 testbedTest("doctor takes a new user from nothing to a first run that completes", async () => {
-  await using m = await machine({ version: "1.18.33" });
+  await using m = await machine({ version: NEWEST });
   await using _session = await m.testbed.login(USER);
 
   const before = await m.failures();

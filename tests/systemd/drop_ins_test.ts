@@ -6,7 +6,6 @@ import {
   DROP_INS,
   HOME,
   makeService,
-  NEWEST,
   PROMPT,
   request,
   runs,
@@ -14,6 +13,7 @@ import {
   USER,
   write,
 } from "./service.ts";
+import { NEWEST } from "../support/install.ts";
 
 testbedTest("unattended.conf: a session without rules asks nothing", async () => {
   await using model = await runs("cat /etc/hostname >/dev/null && ls -d /etc/systemd");

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { installOpencode, shareRalph, startTestbed, testbedTest } from "../support/testbed.ts";
 import { until } from "../support/wait.ts";
-import { NEWEST, UNIT, USER } from "./service.ts";
+import { UNIT, USER } from "./service.ts";
+import { NEWEST } from "../support/install.ts";
 
 const GUIDE = Deno.readTextFileSync(
   fileURLToPath(new URL("../../docs/systemd.md", import.meta.url)),

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { testbedTest } from "../support/testbed.ts";
 import { until } from "../support/wait.ts";
-import { makeService, NEWEST, USER } from "./service.ts";
+import { makeService, USER } from "./service.ts";
+import { NEWEST } from "../support/install.ts";
 
 testbedTest("linger: there before anybody logs in, and after the last logout", async (t) => {
   await using service = await makeService();

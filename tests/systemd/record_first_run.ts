@@ -5,11 +5,12 @@
  *   RALPH_BINARY=dist/ralph deno run -A tests/systemd/record_first_run.ts
  */
 import { machine, PROJECT, USER } from "./machine.ts";
+import { NEWEST } from "../support/install.ts";
 
 const FILE = new URL("../../docs/first-run.md", import.meta.url);
 const BINARY = "/run/testbed/ralph";
 
-await using m = await machine({ version: "1.18.33" });
+await using m = await machine({ version: NEWEST });
 await using _session = await m.testbed.login(USER);
 await m.sh(`mkdir -p ~/.local/bin && ln -s ${BINARY} ~/.local/bin/ralph`);
 

@@ -1,13 +1,12 @@
 /** systemd/opencode.service in a testbed, with a real OpenCode. */
 import { fileURLToPath } from "node:url";
-import type { Version } from "../support/install.ts";
+import { NEWEST, type Version } from "../support/install.ts";
 import { call, say, type ScriptedModel, startModel } from "../support/scripted_model.ts";
 import { installOpencode, startTestbed, type Testbed } from "../support/testbed.ts";
 import { until } from "../support/wait.ts";
 
 export const USER = "tester";
 export const HOME = `/home/${USER}`;
-export const NEWEST: Version = "1.18.33";
 export const UNIT = text("opencode.service");
 export const DROP_INS = ["unattended.conf", "limits.conf", "hardening.conf"];
 const START_TIMEOUT_MS = 60_000;

@@ -10,7 +10,6 @@ import {
   HOME,
   listeners,
   makeService,
-  NEWEST,
   request,
   runs,
   text,
@@ -19,6 +18,7 @@ import {
   USER,
   write,
 } from "./service.ts";
+import { NEWEST } from "../support/install.ts";
 
 testbedTest("systemd takes the unit and its drop-ins without a word", async () => {
   await using testbed = await startTestbed();
