@@ -15,7 +15,7 @@ const DEPTH_MAX = 4;
 /** A command's text has its shell commands in `` !`…` ``: they run when somebody gives the command. */
 const SHELL = /!`/;
 /** Providers that OpenCode brings along: it installs and loads any other package. */
-const BUNDLED = /^@ai-sdk\//;
+const BUNDLED = /^(aisdk:)?@ai-sdk\//;
 
 const words = z.union([z.string(), z.array(z.string().catch(""))]).transform((one) =>
   typeof one === "string" ? one : one.join(" ")
@@ -24,6 +24,10 @@ const programs = z.record(
   z.string(),
   z.object({ command: words.optional().catch(undefined) }).catch({}),
 ).catch({});
+const commandTexts = z.record(
+  z.string(),
+  z.object({ template: z.string().catch("") }).catch({ template: "" }),
+).catch({});
 const settings = z.object({
   plugin: z.array(z.union([z.string(), z.tuple([z.string()]).rest(z.unknown())]).catch("?"))
     .catch([]),
@@ -31,17 +35,29 @@ const settings = z.object({
   lsp: programs,
   formatter: programs,
   shell: z.string().optional().catch(undefined),
-  command: z.record(
-    z.string(),
-    z.object({ template: z.string().catch("") }).catch({ template: "" }),
-  )
-    .catch({}),
+  command: commandTexts,
   provider: z.record(
     z.string(),
-    z.object({ npm: z.string().optional().catch(undefined) }).catch({}),
+    z.object({ npm: z.string() }).transform(({ npm }) => npm).optional().catch(undefined),
   ).catch({}),
   // Before 1.18: commands after an edit, and at the end of a session.
   experimental: z.object({ hook: z.unknown() }).catch({ hook: undefined }),
+});
+/** What OpenCode 2 has in other words, in its build of July 2026. */
+const settings2 = z.object({
+  plugins: z.array(
+    z.union([
+      z.string(),
+      z.object({ package: z.string() }).transform((plugin) => plugin.package),
+    ]).catch("?"),
+  ).catch([]),
+  mcp: z.object({ servers: programs }).catch({ servers: {} }),
+  commands: commandTexts,
+  providers: z.record(
+    z.string(),
+    z.object({ package: z.string() }).transform((provider) => provider.package).optional()
+      .catch(undefined),
+  ).catch({}),
 });
 
 /**
@@ -91,24 +107,30 @@ function commands({ root, list, readText }: ProjectFiles, folder: string): reado
 }
 
 function ofSettings(value: unknown): readonly string[] {
-  const { plugin, mcp, lsp, formatter, shell, command, provider, experimental } = settings.parse(
-    value,
-  );
-  const run = (what: string, of: typeof mcp) =>
+  const one = settings.parse(value);
+  const two = settings2.parse(value);
+  const run = (what: string, of: typeof one.mcp) =>
     Object.entries(of).flatMap(([name, { command }]) =>
       command === undefined ? [] : [`${what} ${name}: ${command}`]
     );
+  const load = (providers: Readonly<Record<string, string | undefined>>) =>
+    Object.entries(providers).flatMap(([name, module]) =>
+      module === undefined || BUNDLED.test(module) ? [] : [`provider ${name}: ${module}`]
+    );
   return [
-    ...plugin.map((one) => `plugin ${typeof one === "string" ? one : one[0]}`),
-    ...run("mcp", mcp),
-    ...run("lsp", lsp),
-    ...run("formatter", formatter),
-    ...shell === undefined ? [] : [`shell ${shell}`],
-    ...Object.entries(command).filter(([, { template }]) => SHELL.test(template))
+    ...one.plugin.map((plugin) => `plugin ${typeof plugin === "string" ? plugin : plugin[0]}`),
+    // `-name` turns one off
+    ...two.plugins.filter((plugin) => !plugin.startsWith("-")).map((plugin) => `plugin ${plugin}`),
+    ...run("mcp", one.mcp),
+    ...run("mcp", two.mcp.servers),
+    ...run("lsp", one.lsp),
+    ...run("formatter", one.formatter),
+    ...one.shell === undefined ? [] : [`shell ${one.shell}`],
+    ...[one.command, two.commands].flatMap(Object.entries<{ template: string }>)
+      .filter(([, { template }]) => SHELL.test(template))
       .map(([name]) => `command ${name} (shell commands)`),
-    ...Object.entries(provider).flatMap(([name, { npm }]) =>
-      npm === undefined || BUNDLED.test(npm) ? [] : [`provider ${name}: ${npm}`]
-    ),
-    ...experimental.hook === undefined ? [] : [`hook ${JSON.stringify(experimental.hook)}`],
+    ...load(one.provider),
+    ...load(two.providers),
+    ...one.experimental.hook === undefined ? [] : [`hook ${JSON.stringify(one.experimental.hook)}`],
   ];
 }

@@ -54,6 +54,20 @@ Deno.test("what a project has OpenCode run, of each kind", () => {
       "opencode.jsonc: command c (shell commands)",
       "opencode.jsonc: provider p: file:///y.js",
     ]],
+    ["in the words of OpenCode 2", {
+      "opencode.json": `{
+        "plugins": ["some-package", { "package": "./x.ts", "options": {} }, "-off"],
+        "mcp": { "servers": { "m": { "type": "local", "command": ["sh", "-c", "id"] } } },
+        "commands": { "c": { "template": "!\`id\`" }, "d": { "template": "words" } },
+        "providers": { "p": { "package": "file:///y.js" }, "q": { "package": "aisdk:@ai-sdk/openai" } },
+      }`,
+    }, [
+      "opencode.json: plugin some-package",
+      "opencode.json: plugin ./x.ts",
+      "opencode.json: mcp m: sh -c id",
+      "opencode.json: command c (shell commands)",
+      "opencode.json: provider p: file:///y.js",
+    ]],
     ["settings in the folder", { ".opencode/opencode.json": '{"plugin": ["a"]}' }, [
       ".opencode/opencode.json: plugin a",
     ]],
@@ -100,6 +114,18 @@ Deno.test("what a project's settings say of models and rules", () => {
     model: "a/b",
     hasProviders: true,
     rules: ["ask edit", "allow bash *", "deny bash rm *", "deny * (agent build)"],
+  });
+  const rule = (effect: string, action: string, resource: string) => ({ effect, action, resource });
+  const inWordsOf2 = {
+    model: { providerID: "a", model: "b" },
+    providers: { own: {} },
+    permissions: [rule("allow", "*", "*"), rule("deny", "shell", "git push*"), "odd"],
+    agents: { build: { permissions: [rule("deny", "edit", "secrets/**")] }, plan: {} },
+  };
+  assert.deepEqual(projectChoices(project({ "opencode.json": JSON.stringify(inWordsOf2) })), {
+    model: "a/b",
+    hasProviders: true,
+    rules: ["allow * *", "deny shell git push*", "deny edit secrets/** (agent build)"],
   });
   const odd = { model: 1, provider: [], permission: [1], agent: "x" };
   assert.deepEqual(projectChoices(project({ "opencode.json": JSON.stringify(odd) })).rules, []);
