@@ -429,6 +429,18 @@ function modelRequests({ read, scope }: Asking, clock: Clock) {
     return model?.id;
   }
 
+  /** Undefined also where the server does not tell: the build of July 2026 has no such route. */
+  async function defaultAgent(): Promise<string | undefined> {
+    const settings = await read(replies.settings, "/api/config", {
+      what: "ask for the default agent",
+      search: scope,
+      timeoutMs: LOAD_TIMEOUT_MS,
+    }).catch((error) => {
+      if (!isMissing(error)) throw error;
+    });
+    return settings?.default_agent ?? undefined;
+  }
+
   const agents = () =>
     read(replies.agents, "/api/agent", {
       what: "list the agents",
@@ -455,7 +467,10 @@ function modelRequests({ read, scope }: Asking, clock: Clock) {
     },
 
     agents: async () => (await agents()).filter(takesPrompts).map(({ name }) => name),
-    agentChoice: async () => ({ agents: (await agents()).filter(takesPrompts) }),
+    agentChoice: async () => ({
+      agents: (await agents()).filter(takesPrompts),
+      byDefault: await defaultAgent(),
+    }),
 
     models: async () => (await models()).map(({ id }) => id),
     modelsWithoutTools: async () =>

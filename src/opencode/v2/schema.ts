@@ -315,6 +315,8 @@ const modelInfo = z.object({
 }));
 
 /** Every reply that ralph reads. */
+const defaultAgent = z.object({ default_agent: z.string().nullish() });
+
 export const replies = {
   info: z.object({ version: z.string() }),
   session: data(rawSession).transform((raw) => ({
@@ -342,6 +344,8 @@ export const replies = {
   agents: data(z.array(agent)),
   models: data(z.array(modelInfo)),
   defaultModel: data(modelInfo.nullish()),
+  /** No release was seen: with or without `data` around it. */
+  settings: z.union([data(defaultAgent), defaultAgent]),
   /** Their settings hold the credentials themselves: looked at, never kept. */
   providers: data(z.array(z.object({
     id,

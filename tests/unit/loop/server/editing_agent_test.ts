@@ -36,21 +36,24 @@ for (const [name, server, choice] of CASES) {
   Deno.test(`agent: ${name}`, () => assert.deepEqual(chooseAgent(server), choice));
 }
 
-Deno.test("a server whose default agent plans is asked for build by name, and that is told once", async () => {
-  const clock = createVirtualClock();
-  const fake = createFakeOpenCode({ clock, defaultAgent: "plan" });
-  const client = createClient({ url: fake.url, directory: "/p", clock, transport: fake.fetch });
-  const told: unknown[] = [];
-  const agent = editingAgent({ client, emit: (event) => void told.push(event) }, {}, signal);
-  await clock.run((async () => {
-    assert.equal(await agent(), "build");
-    assert.equal(await agent(), "build");
-    const asked = editingAgent({ client, emit: () => assert.fail() }, { agent: "plan" }, signal);
-    assert.equal(await asked(), "plan", "as the user says");
-  })());
-  const text = "the server's default agent `plan` may not edit files: `build` is asked for";
-  assert.deepEqual(told, [{ type: "warning", text }]);
-});
+for (const version of ["1.18.33", "2.0.26"]) {
+  Deno.test(`a server whose default agent plans is asked for build by name, and that is told once, ${version}`, async () => {
+    const clock = createVirtualClock();
+    const fake = createFakeOpenCode({ clock, version, defaultAgent: "plan" });
+    const at = { url: fake.url, directory: "/p", clock, transport: fake.fetch };
+    const client = createClient({ ...at, password: "secret" });
+    const told: unknown[] = [];
+    const agent = editingAgent({ client, emit: (event) => void told.push(event) }, {}, signal);
+    await clock.run((async () => {
+      assert.equal(await agent(), "build");
+      assert.equal(await agent(), "build");
+      const asked = editingAgent({ client, emit: () => assert.fail() }, { agent: "plan" }, signal);
+      assert.equal(await asked(), "plan", "as the user says");
+    })());
+    const text = "the server's default agent `plan` may not edit files: `build` is asked for";
+    assert.deepEqual(told, [{ type: "warning", text }]);
+  });
+}
 
 Deno.test("a server that does not say leaves the choice to itself, and is asked again", async () => {
   let asked = 0;
