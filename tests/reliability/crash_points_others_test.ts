@@ -8,6 +8,15 @@ Deno.test("a worker killed at any step, and another when its turn has ended by i
   console.log(`${points} crash points, gone on with late`);
 });
 
+for (const [version, late] of [["2.0.26", false], ["2.0.12", true]] as const) {
+  const when = late ? "when its turn has ended by itself" : "at once";
+  Deno.test(`OpenCode ${version}: a worker killed at any step, and another ${when}: the same`, async () => {
+    const points = await killAtSteps({ late, version });
+    assert(points > 200, `${points} steps`);
+    console.log(`${points} crash points on OpenCode ${version}`);
+  });
+}
+
 Deno.test("a worker killed at every 29th step, with the real git and real gates: the same", async () => {
   const points = await killAtSteps({ processes: true }, 29);
   assert(points > 10, `${points} steps`);

@@ -10,6 +10,7 @@ import { sleep } from "../../src/clock.ts";
 import { assignment, write } from "../support/agent.ts";
 import type { FakeScript } from "../support/fake_script.ts";
 import { call, say } from "../support/scripted_model.ts";
+import { majorOf } from "../../src/opencode/versions.ts";
 import type { SessionEnd } from "../../src/loop/loop.ts";
 import { assertNothingLost } from "./nothing_lost.ts";
 import { isFile } from "./no_processes.ts";
@@ -19,7 +20,7 @@ import { createWorld, honestAgent, tickStory, type World } from "./world.ts";
  * What has to be got through: work with a commit, a story that is claimed without being done, and a
  * sub-agent that asks for permission. What an agent does next is told by the work tree alone.
  */
-const agent: FakeScript = (request) => {
+const agentOn = (version = "1.18"): FakeScript => (request) => {
   const { prompt, step, directory, isSubagent } = request;
   if (isSubagent) return step === 0 ? call(write(prompt, "outside")) : say("written");
   const { story } = assignment(prompt);
@@ -31,8 +32,12 @@ const agent: FakeScript = (request) => {
   }
   if (story === "US-003" && step === 0) {
     const outside = join(directory, "..", "outside.txt");
-    const input = { description: "write", subagent_type: "general", prompt: outside };
-    return call({ name: "task", input });
+    const input = { description: "write", prompt: outside };
+    return call(
+      majorOf(version) !== 1
+        ? { name: "subagent", input: { ...input, agent: "general" } }
+        : { name: "task", input: { ...input, subagent_type: "general" } },
+    );
   }
   return honestAgent({ ...request, step: story === "US-003" ? step - 1 : step });
 };
@@ -48,6 +53,8 @@ export interface SurviveOptions {
   readonly late?: boolean;
   /** With the real git and real gates. */
   readonly processes?: boolean;
+  /** Of OpenCode, as in `createFakeOpenCode`. */
+  readonly version?: string;
 }
 
 /** How a session went whose n-th worker was killed at its `kills[n]`-th step. */
@@ -61,17 +68,18 @@ export interface Course {
 /** Kills as many workers as there are `kills`, lets the next one finish, and checks what is left. */
 export async function survive(
   kills: readonly number[],
-  { late = false, processes = false }: SurviveOptions = {},
+  { late = false, processes = false, version }: SurviveOptions = {},
 ): Promise<Course> {
   let steps: string[] = [];
   let onStep = (_name: string) => {};
   await using world = await createWorld({
     processes,
+    version,
     // So that what a worker does while an agent works is among its steps.
     timings: { callMs: 3_000 },
     script(request) {
       onStep(`model call ${request.step} of ${request.isSubagent ? "a sub-agent" : "an agent"}`);
-      return agent(request);
+      return agentOn(version)(request);
     },
   });
 
