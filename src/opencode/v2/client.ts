@@ -402,7 +402,20 @@ function formAnswer(
   }));
 }
 
-function modelRequests({ read, scope }: Asking, clock: Clock) {
+/** Undefined also where the server does not tell: the build of July 2026 has no such route. */
+async function defaultAgent({ read, scope }: Asking): Promise<string | undefined> {
+  const settings = await read(replies.settings, "/api/config", {
+    what: "ask for the default agent",
+    search: scope,
+    timeoutMs: LOAD_TIMEOUT_MS,
+  }).catch((error) => {
+    if (!isMissing(error)) throw error;
+  });
+  return settings?.default_agent ?? undefined;
+}
+
+function modelRequests(asking: Asking, clock: Clock) {
+  const { read, scope } = asking;
   const listed = () =>
     read(replies.models, "/api/model", {
       what: "list the models",
@@ -427,18 +440,6 @@ function modelRequests({ read, scope }: Asking, clock: Clock) {
       timeoutMs: LOAD_TIMEOUT_MS,
     });
     return model?.id;
-  }
-
-  /** Undefined also where the server does not tell: the build of July 2026 has no such route. */
-  async function defaultAgent(): Promise<string | undefined> {
-    const settings = await read(replies.settings, "/api/config", {
-      what: "ask for the default agent",
-      search: scope,
-      timeoutMs: LOAD_TIMEOUT_MS,
-    }).catch((error) => {
-      if (!isMissing(error)) throw error;
-    });
-    return settings?.default_agent ?? undefined;
   }
 
   const agents = () =>
@@ -469,7 +470,7 @@ function modelRequests({ read, scope }: Asking, clock: Clock) {
     agents: async () => (await agents()).filter(takesPrompts).map(({ name }) => name),
     agentChoice: async () => ({
       agents: (await agents()).filter(takesPrompts),
-      byDefault: await defaultAgent(),
+      byDefault: await defaultAgent(asking),
     }),
 
     models: async () => (await models()).map(({ id }) => id),
