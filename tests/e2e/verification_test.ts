@@ -196,6 +196,29 @@ Deno.test("stories that all pass before the start: the gates decide, and no agen
   assert.equal(here.model.requests.length, 0);
 });
 
+Deno.test("the same in the background: the command waits for the gates, and ends as they do", async () => {
+  const done = prd({ verify: [["test", "-e", "made"]] }).replace("false", "true");
+  await using here = await world({ [PRD]: done }, () => say("nobody asks"));
+  const start = (...more: string[]) => here.run("run", "t", "--server", here.server.url, ...more);
+  const failing = await start();
+  assert.equal(failing.code, 1, failing.stdout);
+  assert.match(failing.stdout, /now the gates are checked, and no agent works/);
+  assert.match(failing.stdout, /^t: stopped, all stories pass, but the gate `test -e made` fails/m);
+  assert.match(failing.stdout, /ralph history t/);
+  assert.doesNotMatch(failing.stdout, /ralph attach/, "there is nothing to attach to");
+  const attached = await here.run("attach", "t");
+  assert.equal(attached.code, 4);
+  assert.match(attached.stderr, /session 1 of `t` made no OpenCode session: no agent worked in it/);
+  assert.match(attached.stderr, /ralph status t/);
+  await here.project.write("made", "");
+  await here.project.git("add", "--all");
+  await here.project.git("commit", "--quiet", "-m", "made");
+  const passing = await start("--json");
+  assert.equal(passing.code, 0, passing.stdout);
+  const { type, status, reason } = JSON.parse(passing.stdout);
+  assert.deepEqual([type, status, reason], ["session_started", "completed", "all_stories_pass"]);
+});
+
 Deno.test("an agent that needs a person ends the session; the answer is in the next prompt", async () => {
   await using here = await world(
     { [PRD]: prd() },

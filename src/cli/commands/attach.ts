@@ -124,7 +124,7 @@ function targetOf(
     return { openCodeSessionId: asked, directory, session };
   }
   if (!session) throw noSessions();
-  if (session.openCodeSessionId === null) throw noOpenCodeSession(session);
+  if (session.openCodeSessionId === null) throw noOpenCodeSession(store, session);
   return {
     openCodeSessionId: session.openCodeSessionId,
     directory: session.projectRoot,
@@ -164,11 +164,35 @@ function unknownOnServer(
   ]);
 }
 
-function noOpenCodeSession(session: Session): RalphError {
-  const name = plain(session.taskName, 80);
-  return new RalphError("not_found", `the session of \`${name}\` has no OpenCode session yet`, [
-    { text: "see what it does", command: `ralph status ${shellWord(session.taskName)}` },
-  ]);
+/** Of the task's sessions. */
+const EARLIER_MAX = 20;
+
+function noOpenCodeSession(store: ReadOnlyStore | undefined, session: Session): RalphError {
+  const { status, taskName, taskDir, detail } = session;
+  const shown = plain(taskName, 80);
+  const name = shellWord(taskName);
+  const look = { text: "see what it does", command: `ralph status ${name}` };
+  if (status === "running") {
+    const message = `the session of \`${shown}\` has no OpenCode session yet`;
+    return new RalphError("not_found", message, [look]);
+  }
+  const earlier = store?.sessionsOf(taskDir, { limit: EARLIER_MAX })
+    .find(({ openCodeSessionId }) => openCodeSessionId !== null);
+  const why = detail ? `: ${plain(detail, 200)}` : "";
+  return new RalphError(
+    "not_found",
+    `session ${session.id} of \`${shown}\` made no OpenCode session: no agent worked in it ` +
+      `(${plain(status)}${why})`,
+    [
+      ...earlier?.openCodeSessionId
+        ? [{
+          text: `the last one before, of session ${earlier.id}`,
+          command: `ralph attach ${name} --session ${shellWord(earlier.openCodeSessionId)}`,
+        }]
+        : [],
+      { text: "see how it ended", command: `ralph status ${name}` },
+    ],
+  );
 }
 
 function nowhere(context: CommandContext, asked: string): RalphError {

@@ -13,8 +13,9 @@ import {
   requireSomethingToAccept,
   requireWritten,
 } from "../../control/preflight.ts";
-import { readSessions, runningSession } from "../../control/liveness.ts";
-import type { WorkerOrder } from "../../control/protocol.ts";
+import { awaitEnd, readSessions, runningSession } from "../../control/liveness.ts";
+import { nextCommand } from "../../control/next_command.ts";
+import type { SessionStarted, WorkerOrder } from "../../control/protocol.ts";
 import { startWorker } from "../../control/start.ts";
 import { RalphError } from "../../error.ts";
 import { textInside } from "../../host/files/outside.ts";
@@ -39,13 +40,14 @@ import { shellWord } from "../../terminal/shell_word.ts";
 import { eventLines } from "../../worker/narration.ts";
 import { serverOption, taskArgument, to } from "../arguments.ts";
 import type { CommandContext, Done } from "../command_context.ts";
-import { EXIT } from "../exit_codes.ts";
+import { EXIT, exitCodeOfSession } from "../exit_codes.ts";
 import { runHere } from "../foreground.ts";
 import { LIMIT_OPTIONS, limitsFrom } from "../limit_options.ts";
 import { safeOnTerminal } from "../output/streams.ts";
 import { tellProtection } from "../output/protection.ts";
 import { chooseTask } from "../select/choose_task.ts";
 import { taskToRun } from "../select/task_to_run.ts";
+import { endLine } from "./wait.ts";
 
 const EXAMPLES = `
 Examples:
@@ -149,7 +151,7 @@ export async function runTask(context: CommandContext, options: RunOptions): Pro
   const order: WorkerOrder = { taskDir, projectRoot, flags, said, accepted };
   return options.foreground
     ? await runHere(context, order, { json })
-    : await runInBackground(context, { task, order, settings, json });
+    : await runInBackground(context, { task, order, settings, json, agenda });
 }
 
 /** A prompt that was written for another loop tells the agent what that one does. */
@@ -214,26 +216,61 @@ function tellNothingToDo(
 
 async function runInBackground(
   context: CommandContext,
-  { task, order, settings, json }: {
+  { task, order, settings, json, agenda }: {
     task: Task;
     order: WorkerOrder;
     settings: Settings;
     json: boolean;
+    agenda: Agenda;
   },
 ): Promise<number> {
   const started = await startWorker(context, task, order, settings.gateEnv);
   const { out } = context.output;
+  // No agent works in it, and the gates say what became of the task: a matter of their time alone.
+  const isForGates = task.prdPath !== undefined && started.continues === undefined &&
+    agenda.stories.every(({ passes }) => passes);
+  if (!json) {
+    for (const line of eventLines(started, out.colors)) out.line(line);
+    await tellProtection(context, { root: task.projectRoot, tasks: [task], settings });
+    out.line("");
+  }
+  const name = shellWord(task.name);
+  if (isForGates) {
+    if (!json) {
+      out.line("All stories pass; now the gates are checked, and no agent works.");
+      out.line(`Ctrl-C leaves that to the worker: \`ralph wait ${name}\` tells how it ended.`);
+    }
+    return await verdictOf(context, started, json);
+  }
   if (json) {
     out.line(jsonText(started));
     return EXIT.done;
   }
-  for (const line of eventLines(started, out.colors)) out.line(line);
-  await tellProtection(context, { root: task.projectRoot, tasks: [task], settings });
-  out.line("");
-  const name = shellWord(task.name);
   out.line(`  look     ralph status ${name}`);
   out.line(`  follow   ralph logs ${name} --follow`);
   out.line(`  attach   ralph attach ${name}`);
   out.line(`  stop     ralph stop ${name}`);
   return EXIT.done;
+}
+
+/** Waits for the end of a session in which only gates run. Returns its exit code. */
+async function verdictOf(
+  context: CommandContext,
+  started: SessionStarted,
+  json: boolean,
+): Promise<number> {
+  const session = readSessions(context, {
+    read: (store) => store.session(started.session),
+    whenEmpty: undefined,
+  });
+  if (!session) throw new Error(`session ${started.session} has begun and is not on record`);
+  const end = await awaitEnd(context, session, {});
+  const { out } = context.output;
+  const { status, reason, detail } = end;
+  if (json) out.line(jsonText({ ...started, status, reason, detail }));
+  else {
+    out.line(endLine(end));
+    out.line(nextCommand(end));
+  }
+  return exitCodeOfSession(end);
 }

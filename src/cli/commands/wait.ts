@@ -6,6 +6,7 @@ import { plain } from "../../terminal/plain.ts";
 import { integer, taskArgument } from "../arguments.ts";
 import type { CommandContext, Done } from "../command_context.ts";
 import { exitCodeOfSession } from "../exit_codes.ts";
+import type { Session } from "../../store/model.ts";
 import { chooseSession } from "../select/sessions.ts";
 
 export function command(context: CommandContext, done: Done) {
@@ -27,10 +28,15 @@ async function wait(
   const { out } = context.output;
   const session = await awaitEnd(context, chooseSession(context, task), { timeoutMs });
   const { id, taskName, status, reason, detail } = session;
-  const name = plain(taskName, 80);
   if (json) out.line(jsonText({ session: id, task: taskName, status, reason, detail }));
-  else if (status === "running") {
-    out.line(`\`${name}\` is still running, at iteration ${session.iterations}`);
-  } else out.line(`${name}: ${status}${detail ? `, ${plain(detail, 300)}` : ""}`);
+  else out.line(endLine(session));
   return exitCodeOfSession(session);
+}
+
+/** How it ended, or that it has not. */
+export function endLine({ taskName, status, detail, iterations }: Session): string {
+  const name = plain(taskName, 80);
+  return status === "running"
+    ? `\`${name}\` is still running, at iteration ${iterations}`
+    : `${name}: ${status}${detail ? `, ${plain(detail, 300)}` : ""}`;
 }
