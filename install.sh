@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs ralph, upgrades it, or removes it. It needs curl or wget, tar and sha256sum (or shasum), and
-# no rights of the administrator.
+# Installs ralph, upgrades it, or removes it. It needs curl or wget, tar, gzip and sha256sum (or shasum),
+# and no rights of the administrator.
 #
 #   sh install.sh                     # the newest release, into ~/.local/bin
 #   sh install.sh --version 0.2.0     # that one
@@ -28,7 +28,8 @@ usage: install.sh [--version X] [--prefix FOLDER | --into FOLDER] [--print-lates
 TEXT
 }
 
-say() { printf '%s\n' "$*"; }
+# A line for each.
+say() { printf '%s\n' "$@"; }
 
 # What failed, why, and then lines that help.
 fail() {
@@ -41,6 +42,13 @@ fail() {
 main() {
   version='' bin='' action=install
   while [ $# -gt 0 ]; do
+    case $1 in
+      --version=* | --prefix=* | --into=*)
+        option=${1%%=*} value=${1#*=}
+        shift
+        set -- "$option" "$value" "$@"
+        ;;
+    esac
     case $1 in
       --version | --prefix | --into)
         if [ $# -lt 2 ] || [ -z "$2" ]; then
@@ -78,6 +86,7 @@ print_latest() {
 }
 
 install() {
+  need_programs
   target=$(platform)
   version=${version:-$(newest)}
   base=$RELEASES/download/v$version
@@ -95,24 +104,26 @@ install() {
   find "$bin" -maxdepth 1 -name '.ralph-install.*' -mmin +60 -exec rm -rf {} + 2>/dev/null || true
 
   say "ralph $version for $target, from $RELEASES"
-  fetch "$base/$archive" "$work/$archive"
+  fetch "$base/$archive" "$work/$archive" shown
   fetch "$base/SHA256SUMS" "$work/SHA256SUMS"
   check_sum "$archive"
   check_origin "$archive"
 
-  tar -xzf "$work/$archive" -C "$work" ralph 2>/dev/null ||
-    fail "there is no program \`ralph\` in $archive"
+  said=$(tar -xzf "$work/$archive" -C "$work" ralph 2>&1) ||
+    fail "there is no program \`ralph\` in $archive: $said"
   chmod 755 "$work/ralph"
   said=$("$work/ralph" --version 2>&1) ||
     fail "the program does not run here: $said" "the release is for $target: $(uname -srm)"
   before=$(installed)
+  running=$(running_tasks)
   mv -f "$work/ralph" "$bin/ralph" || cannot_write
   rm -rf "$work"
 
   if [ -z "$before" ]; then say "installed: $bin/ralph"
   elif [ "$before" = "$version" ]; then say "installed again: $bin/ralph"
-  else say "upgraded from $before: $bin/ralph; workers of the old one go on to their end"
+  else say "upgraded from $before: $bin/ralph"
   fi
+  [ -z "$running" ] || say 'running, and going on to its end with the program from before:' "$running"
   after_install
 }
 
@@ -121,6 +132,10 @@ uninstall() {
     'if it is elsewhere, name the folder above its bin: --prefix FOLDER'
   [ -n "$(installed)" ] || fail "$bin/ralph does not say that it is ralph" \
     "if it is, remove it: rm '$bin/ralph'"
+  running=$(running_tasks)
+  [ -z "$running" ] || fail 'a worker is running, and without the program nothing would stop it' \
+    "stop it first, then try again:
+$running"
   rm -f "$bin/ralph" || cannot_write
   say "removed: $bin/ralph"
   data=${XDG_DATA_HOME:-${HOME:-}/.local/share}/ralph
@@ -139,6 +154,31 @@ installed() {
   [ -x "$bin/ralph" ] || return 0
   "$bin/ralph" --version 2>/dev/null | sed -n '1s/^ralph \([^ ]*\).*/\1/p'
 }
+
+# A line for each task that is being worked on, with the command that stops it; nothing when none is.
+running_tasks() {
+  [ -n "$(installed)" ] || return 0
+  tab=$(printf '\t')
+  "$bin/ralph" status 2>/dev/null | while IFS=$tab read -r task status _; do
+    [ "$status" = running ] || continue
+    case $task in
+      *[!0-9A-Za-z._-]*) word=\'$(say "$task" | sed "s/'/'\\\\''/g")\' ;;
+      *) word=$task ;;
+    esac
+    say "  $task: $bin/ralph stop $word"
+  done
+}
+
+need_programs() {
+  for program in tar gzip; do
+    command -v "$program" >/dev/null 2>&1 || fail "there is no $program to unpack the release with" \
+      "install it, for instance: apt-get install $program"
+  done
+  command -v curl >/dev/null 2>&1 || ! command -v wget >/dev/null 2>&1 || is_gnu_wget ||
+    printf 'warning: %s\n' 'this wget may not look who answers: curl does' >&2
+}
+
+is_gnu_wget() { wget --version 2>/dev/null | grep -q GNU; }
 
 platform() {
   case $(uname -s) in
@@ -170,7 +210,8 @@ newest() {
   say "$latest"
 }
 
-# Downloads the whole of a URL into a file, or fails.
+# Downloads the whole of a URL into a file, or fails. A third argument: how far it is, is shown in a
+# terminal, where what the program says of its failure then is, too.
 fetch() {
   only='=https'
   case $1 in
@@ -178,20 +219,46 @@ fetch() {
     http://127.0.0.1:* | http://localhost:*) only='=http' ;;
     *) fail "$1 is not an https address" ;;
   esac
+  progress=''
+  [ $# -lt 3 ] || [ ! -t 2 ] || progress=yes
   if command -v curl >/dev/null 2>&1; then
-    # a download that stands still for a minute is given up
-    why=$(curl --fail --silent --show-error --location --proto "$only" --retry 2 \
-      --connect-timeout 20 --speed-limit 1 --speed-time 60 --output "$2" "$1" 2>&1) && return
+    why=$(with_curl "$1" "$2") && return
   elif command -v wget >/dev/null 2>&1; then
-    why=$(wget --no-verbose --tries=3 --timeout=20 --output-document="$2" "$1" 2>&1) && return
-    why=${why:-wget ended with an error}
+    why=$(with_wget "$1" "$2") && return
   else
     fail 'there is neither curl nor wget' 'install one of them, for instance: apt-get install curl'
   fi
   case $why in
     *404*) fail "there is no $1" "see which releases there are: $RELEASES" ;;
   esac
-  fail "cannot download $1: $why" 'behind a proxy, set HTTPS_PROXY'
+  proxy=${HTTPS_PROXY:-${https_proxy:-${ALL_PROXY:-${all_proxy:-}}}}
+  if [ -n "$proxy" ]; then
+    fail "cannot download $1: $why" 'HTTPS_PROXY or ALL_PROXY is set: see whether that proxy lets it through'
+  fi
+  fail "cannot download $1: $why"
+}
+
+# Prints what went wrong.
+with_curl() {
+  # a download that stands still for a minute is given up
+  set -- --fail --show-error --location --proto "$only" --retry 2 \
+    --connect-timeout 20 --speed-limit 1 --speed-time 60 --output "$2" "$1"
+  if [ -z "$progress" ]; then curl --silent "$@" 2>&1
+  else curl --progress-bar --write-out 'the last answer was %{http_code}' "$@"
+  fi
+}
+
+# That of busybox knows short options alone.
+with_wget() {
+  if ! is_gnu_wget; then
+    wget -q -T 20 -O "$2" "$1" 2>&1 || { say 'wget ended with an error'; return 1; }
+  elif [ -z "$progress" ]; then
+    wget --no-verbose --tries=3 --timeout=20 --output-document="$2" "$1" 2>&1 ||
+      { say 'wget ended with an error'; return 1; }
+  else
+    wget --quiet --show-progress --tries=3 --timeout=20 --output-document="$2" "$1" ||
+      { say "wget ended with exit code $?"; return 1; }
+  fi
 }
 
 # The archive is the one that the release names.

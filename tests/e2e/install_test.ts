@@ -115,10 +115,7 @@ for (const downloader of ["curl", "wget"]) {
     await page.release("0.2.0");
     assert.equal((await here.run(["--print-latest"])).stdout, "0.2.0\n");
     const second = await here.run();
-    assert.match(
-      second.stdout,
-      /^upgraded from 0\.1\.0: .*; workers of the old one go on to their end$/m,
-    );
+    assert.match(second.stdout, /^upgraded from 0\.1\.0: .*\/ralph$/m);
     assert.equal(await versionOf(program), "0.2.0");
     assert.match((await here.run()).stdout, /^installed again: /m);
 
@@ -133,7 +130,7 @@ Deno.test("install.sh --prefix and --into name the folder, relative ones too", a
   await using here = await world();
   await here.page.release("0.1.0");
   assert.equal((await here.run(["--prefix", "opt"])).code, 0);
-  assert.equal((await here.run(["--into", join(here.home, "a b")])).code, 0);
+  assert.equal((await here.run([`--into=${join(here.home, "a b")}`, "--version=0.1.0"])).code, 0);
   assert.equal(await versionOf(join(here.home, "../opt/bin/ralph")), "0.1.0");
   assert.equal(await versionOf(join(here.home, "a b/ralph")), "0.1.0");
 });
@@ -153,6 +150,9 @@ const half = () =>
       controller.error(new Error("the connection breaks"));
     },
   });
+/** Nothing listens there. */
+const CLOSED = "http://127.0.0.1:9";
+
 const FAULTS: readonly Fault[] = [
   {
     name: "another archive than the release names",
@@ -203,6 +203,17 @@ const FAULTS: readonly Fault[] = [
       await here.tool("tar", "#!/bin/sh\nexit 2\n");
     },
     says: /^error: there is no program `ralph` in ralph-/m,
+  },
+  {
+    name: "a machine without gzip",
+    spoil: ({ home }) => Deno.remove(join(home, "../tools/gzip")),
+    says: /^error: there is no gzip to unpack the release with\nhint: install it, for instance: /m,
+  },
+  {
+    name: "what a proxy answers",
+    spoil: () => {},
+    env: () => ({ http_proxy: CLOSED, HTTPS_PROXY: CLOSED }),
+    says: /^error: cannot download .*\nhint: HTTPS_PROXY or ALL_PROXY is set/m,
   },
   {
     name: "another system",
@@ -298,13 +309,22 @@ Deno.test("install.sh that is ended in the middle leaves the program that was th
   const half = () => here.listed().length > 1;
   await until(half, { what: "a download that has begun" });
   // as from a terminal, to all of its processes
-  for (const pid of await childrenOf(child.pid)) Deno.kill(pid, "SIGTERM");
+  for (const pid of await childrenOf(child.pid)) end(pid);
   child.kill("SIGTERM");
   const { code } = await child.output();
   assert.notEqual(code, 0);
   assert.equal(await versionOf(here.program), "0.1.0");
   assert.deepEqual(here.listed(), ["ralph"]);
 });
+
+/** One that has ended since is as well. */
+function end(pid: number): void {
+  try {
+    Deno.kill(pid, "SIGTERM");
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
 
 async function childrenOf(pid: number): Promise<readonly number[]> {
   const { stdout } = await new Deno.Command("ps", { args: ["-o", "pid=", "--ppid", `${pid}`] })
@@ -369,6 +389,83 @@ Deno.test("install.sh --uninstall removes the program alone, and says what is le
   assert.match(other.stderr, /does not say that it is ralph/);
   assert.deepEqual(here.listed(), ["ralph"]);
 });
+
+/** Of a program that says its version, and which tasks run. */
+const working = (version: string) => ({
+  text: `#!/bin/sh
+case $1 in
+  status) printf "my-task\\trunning\\tx\\nold\\tstopped\\tx\\nit's\\trunning\\tx\\n" ;;
+  *) echo "ralph ${version} (Deno 2.7.11, SQLite 3.50.2)" ;;
+esac
+`,
+});
+
+Deno.test("install.sh names the tasks that are worked on: an upgrade goes on, an uninstall does not", async () => {
+  await using here = await world();
+  await here.page.release("0.1.0", working("0.1.0"));
+  await here.run();
+  await here.page.release("0.2.0", working("0.2.0"));
+  const tasks =
+    `  my-task: ${here.program} stop my-task\n  it's: ${here.program} stop 'it'\\''s'\n`;
+  const upgraded = await here.run();
+  assert.equal(upgraded.code, 0, upgraded.stderr);
+  assert(
+    upgraded.stdout.includes(
+      `running, and going on to its end with the program from before:\n${tasks}`,
+    ),
+    upgraded.stdout,
+  );
+  const refused = await here.run(["--uninstall"]);
+  assert.equal(refused.code, 1);
+  assert.equal(
+    refused.stderr,
+    "error: a worker is running, and without the program nothing would stop it\n" +
+      `hint: stop it first, then try again:\n${tasks}`,
+  );
+  assert.equal(await versionOf(here.program), "0.2.0");
+});
+
+Deno.test("install.sh with the wget of busybox, which knows short options alone", async () => {
+  await using here = await world({ with: [] });
+  const curl = join(here.home, "../curl");
+  await Deno.symlink((await which("curl")) ?? "", curl);
+  await here.tool(
+    "wget",
+    `#!/bin/sh
+[ "$1 $2 $3 $4" = "-q -T 20 -O" ] || { echo "wget: unrecognized option: $1" >&2; exit 1; }
+exec '${curl}' --silent --show-error --fail --output "$5" "$6"
+`,
+  );
+  await here.page.release("0.1.0");
+  const { code, stderr } = await here.run();
+  assert.equal(code, 0, stderr);
+  assert.equal(stderr, "warning: this wget may not look who answers: curl does\n");
+  assert.equal(await versionOf(here.program), "0.1.0");
+  const missing = await here.run(["--version", "9.9.9"]);
+  assert.match(missing.stderr, /^error: there is no .*\.tar\.gz$/m);
+});
+
+Deno.test("install.sh in a terminal shows how far the download is", async () => {
+  await using here = await world();
+  await here.page.release("0.1.0");
+  const script = await which("script");
+  if (script === undefined) return;
+  const { stdout, code } = await new Deno.Command(script, {
+    args: ["-qefc", `/bin/sh '${SCRIPT}'`, "/dev/null"],
+    env: { HOME: here.home, RALPH_RELEASES: here.page.url },
+    stdin: "null",
+  }).output();
+  const shown = new TextDecoder().decode(stdout);
+  assert.equal(code, 0, shown);
+  assert.match(shown, /#+ 100\.0%/);
+  assert.match(shown, /installed: /);
+});
+
+async function which(name: string): Promise<string | undefined> {
+  const { stdout } = await new Deno.Command("/bin/sh", { args: ["-c", `command -v ${name}`] })
+    .output();
+  return new TextDecoder().decode(stdout).trim() || undefined;
+}
 
 Deno.test("install.sh that ends too early does nothing", async () => {
   await using here = await world();

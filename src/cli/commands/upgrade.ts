@@ -51,7 +51,7 @@ async function checkRelease(
 }
 
 const newest = async (context: CommandContext) =>
-  plain((await install(context, ["--print-latest"])).trim(), 40);
+  plain((await install(context, ["--print-latest"]) ?? "").trim(), 40);
 
 /** Of a program that is not older than the newest release. */
 const notOlder = (latest: string) =>
@@ -71,9 +71,12 @@ async function upgrade(
     context.output.out.line(notOlder(wanted));
     return EXIT.done;
   }
-  context.output.err.line("downloading…");
-  const said = await install(context, ["--into", folder, "--version", wanted]);
-  for (const line of said.trimEnd().split("\n")) context.output.out.line(plain(line));
+  const { out, err } = context.output;
+  err.line("downloading…");
+  const args = ["--into", folder, "--version", wanted];
+  const said = await install(context, args, { shown: err.isTerminal });
+  if (said === undefined) return EXIT.failed;
+  for (const line of said.trimEnd().split("\n")) out.line(plain(line));
   return EXIT.done;
 }
 
@@ -96,8 +99,15 @@ function ownFolder(): string {
   );
 }
 
-/** Runs the script that this program brings along; hands back what it printed. Throws what it says. */
-async function install({ mainUrl }: CommandContext, args: readonly string[]): Promise<string> {
+/**
+ * Runs the script that this program brings along; hands back what it printed. Throws what it says of a
+ * failure; `shown`: the terminal gets that, and how far it is, and what comes back is undefined.
+ */
+async function install(
+  { mainUrl }: CommandContext,
+  args: readonly string[],
+  { shown = false } = {},
+): Promise<string | undefined> {
   const script = Deno.readTextFileSync(new URL("./install.sh", mainUrl));
   const names = [...NO_SECRETS, RELEASES];
   const env = names.flatMap((name) => {
@@ -105,15 +115,17 @@ async function install({ mainUrl }: CommandContext, args: readonly string[]): Pr
     return value === undefined ? [] : [[name, value]];
   });
   // in this process's group: Ctrl-C is for both
-  const { code, stdout, stderr } = await new Deno.Command("/bin/sh", {
+  const ended = await new Deno.Command("/bin/sh", {
     args: ["-c", script, "install.sh", ...args],
     clearEnv: true,
     env: Object.fromEntries(env),
     stdin: "null",
+    stderr: shown ? "inherit" : "piped",
   }).output();
   const decoder = new TextDecoder();
-  if (code === 0) return decoder.decode(stdout);
-  throw failureOf(decoder.decode(stderr));
+  if (ended.code === 0) return decoder.decode(ended.stdout);
+  if (shown) return undefined;
+  throw failureOf(decoder.decode(ended.stderr));
 }
 
 /** What the script says when it fails, as an error of this program. */
