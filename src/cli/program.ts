@@ -2,6 +2,7 @@
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { MEANINGS } from "./exit_codes.ts";
 import type { CommandContext, Done } from "./command_context.ts";
+import { OTHER_NAMES } from "./synonyms.ts";
 
 /** Makes a command with its options and its action. `root`: the tree that it will be in. */
 type MakeCommand = (
@@ -51,7 +52,7 @@ export const COMMANDS: Readonly<Record<string, Listing>> = {
     load: async () => (await import("./commands/checkpoint.ts")).command,
   },
   resume: {
-    summary: "continue every session that was running when the machine went down",
+    summary: "continue a task, or with --interrupted all that ran when the machine went down",
     load: async () => (await import("./commands/resume.ts")).command,
   },
   tasks: {
@@ -103,13 +104,16 @@ Examples:
   ralph status                what is running, and how the rest ended
   ralph stop my-feature       stop it now
 
+${OTHER_NAMES}
+
 systemd runs the OpenCode server: systemctl --user status opencode
 
 ${EXIT_CODES}`;
 
 /**
  * Builds the tree for a command line. `done` gets the exit code of the command that is run. Only the
- * commands that `args` name are whole: of the others there is what the help and the shells list.
+ * commands that `args` name are whole: of the others there is what the help and the shells list. Throws
+ * `RalphError` (`usage`) where the first word is no command.
  */
 export async function program(
   context: CommandContext,
@@ -117,6 +121,12 @@ export async function program(
   args: readonly string[],
 ): Promise<CommandUnknownOpts> {
   const { out } = context.output;
+  const [name] = args;
+  if (name !== undefined && !name.startsWith("-") && !Object.hasOwn(COMMANDS, name)) {
+    const { unknownCommand } = await import("./unknown_command.ts");
+    const shown = Object.keys(COMMANDS).filter((one) => COMMANDS[one].summary !== undefined);
+    throw unknownCommand(name, shown);
+  }
   const ralph = new Command("ralph")
     .description("Runs the OpenCode coding agent in a loop over a task until every story passes.")
     .exitOverride()
@@ -129,15 +139,9 @@ export async function program(
     .option("-V, --version", "show the versions of ralph, Deno and SQLite")
     .helpCommand(false)
     .enablePositionalOptions() // so that `__complete` gets its words as they are
-    .allowExcessArguments()
+    .allowExcessArguments(false)
     .addHelpText("after", EXAMPLES)
-    .action(async (options, command) => {
-      const [unknown] = command.args;
-      if (unknown !== undefined) {
-        const { unknownCommand } = await import("./unknown_command.ts");
-        const shown = Object.keys(COMMANDS).filter((name) => COMMANDS[name].summary !== undefined);
-        throw unknownCommand(unknown, shown);
-      }
+    .action(async (options) => {
       if (!options.version) {
         const { overview } = await import("./commands/overview.ts");
         return done(overview(context));

@@ -2,13 +2,34 @@
 
 const NAMES: Readonly<Record<string, string>> = { ls: "tasks", start: "run", pause: "checkpoint" };
 
+/** For the list of commands. */
+export const OTHER_NAMES =
+  "Other names: ls (tasks), start (run), pause (checkpoint), resume <task> (run <task>),\n" +
+  "version (--version), help <command> (<command> --help)";
+
+/** Words that may mean several things, or more than they say: suggested, and never taken for it. */
+const LIKELY: Readonly<Record<string, string>> = {
+  update: "upgrade",
+  list: "tasks",
+  kill: "stop",
+  cancel: "stop",
+  halt: "stop",
+  continue: "run",
+  log: "logs",
+  check: "doctor",
+};
+
+/** The command that somebody who typed this word had in mind; undefined where nobody knows. */
+export const likely = (word: string): string | undefined =>
+  Object.hasOwn(LIKELY, word) ? LIKELY[word] : undefined;
+
 /** The command line that is meant. */
 export function meant([first, ...rest]: readonly string[]): readonly string[] {
   switch (first) {
     case undefined:
       return [];
     case "help":
-      return [...rest, "--help"];
+      return [...meant(rest), "--help"];
     case "version":
     case "-v":
       return ["--version", ...rest];

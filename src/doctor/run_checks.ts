@@ -79,7 +79,11 @@ export function runChecks(
   return Promise.all(running.values());
 }
 
-/** The checks of these ids, or of these groups, with all that they need. Keeps the order. */
+/** Whether a name, as a person types it, means this check: its id, the end of that, or its group. */
+export const isCalled = ({ id, group }: Pick<Check, "id" | "group">, name: string): boolean =>
+  id === name || group.toLowerCase() === name || id.endsWith(`.${name}`);
+
+/** The checks that are called so, with all that they need. Keeps the order. */
 export function selectChecks(
   checks: readonly Check[],
   wanted: readonly string[],
@@ -92,7 +96,7 @@ export function selectChecks(
     }
   };
   for (const check of checks) {
-    if (wanted.includes(check.id) || wanted.includes(check.group.toLowerCase())) add(check);
+    if (wanted.some((name) => isCalled(check, name))) add(check);
   }
   return checks.filter(({ id }) => ids.has(id));
 }

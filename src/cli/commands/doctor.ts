@@ -3,7 +3,7 @@ import { Argument, Command, Option } from "@commander-js/extra-typings";
 import { allChecks } from "../../doctor/checks.ts";
 import type { Check } from "../../doctor/check.ts";
 import { hasFailed, type Look, MARKS, reportJson, reportLines } from "../../doctor/report.ts";
-import { runChecks, selectChecks } from "../../doctor/run_checks.ts";
+import { isCalled, runChecks, selectChecks } from "../../doctor/run_checks.ts";
 import { RalphError } from "../../error.ts";
 import { selfCommand } from "../../host/process/self.ts";
 import { readWhole } from "../../host/files/read_file.ts";
@@ -25,7 +25,7 @@ import { serverOption } from "../arguments.ts";
 
 export function command(context: CommandContext, done: Done) {
   return new Command("doctor")
-    .addArgument(new Argument("[checks...]", "ids of checks, or groups (default: all)"))
+    .addArgument(new Argument("[checks...]", "groups or checks (default: all)"))
     .option("--deep", "also send one tiny prompt to the model, which costs a model call")
     .option("--strict", "exit with 1 for warnings too")
     .option("--list", "show the checks and run none")
@@ -46,6 +46,7 @@ It changes nothing: each failure comes with a command to paste.
 Examples:
   ralph doctor                      everything, in about a second
   ralph doctor server               one group, and what it needs
+  ralph doctor model git            some checks: --list names them all
   ralph doctor --deep               everything, and one prompt to the model
   ralph doctor --print-unit > ~/.config/systemd/user/opencode.service`,
     )
@@ -156,18 +157,21 @@ function list({ output }: CommandContext, checks: readonly Check[]): number {
 /** Throws `RalphError` (`usage`) for a name that is neither a check nor a group. */
 function chosen(checks: readonly Check[], names: readonly string[]): readonly Check[] {
   if (names.length === 0) return checks;
-  const known = [...new Set(checks.flatMap(({ id, group }) => [group.toLowerCase(), id]))];
-  const unknown = names.find((name) => !known.includes(name));
+  const isNone = (name: string, of: readonly Check[]) => !of.some((check) => isCalled(check, name));
+  const unknown = names.find((name) => isNone(name, checks));
   if (unknown === undefined) return selectChecks(checks, names);
-  if (allChecks({ deep: true }).some(({ id }) => id === unknown)) {
+  if (!isNone(unknown, allChecks({ deep: true }))) {
     throw new RalphError("usage", `the check \`${unknown}\` costs a model call`, [
       { text: "if that is all right", command: `ralph doctor --deep ${shellWord(unknown)}` },
     ]);
   }
-  const near = didYouMean(unknown, known);
+  const groups = [...new Set(checks.map(({ group }) => group.toLowerCase()))];
+  const ends = checks.map(({ id }) => id.slice(id.indexOf(".") + 1));
+  const near = didYouMean(unknown, [...groups, ...ends, ...checks.map(({ id }) => id)]);
   throw new RalphError("usage", `there is no check \`${plain(unknown, 60)}\``, [
     ...(near === undefined ? [] : [{ text: `did you mean \`${near}\`?` }]),
-    { text: "see which there are", command: "ralph doctor --list" },
+    { text: `the groups are: ${groups.join(", ")}` },
+    { text: "see which checks there are", command: "ralph doctor --list" },
   ]);
 }
 

@@ -14,17 +14,29 @@ import { hintLines } from "../output/errors.ts";
 
 export function command(context: CommandContext, done: Done) {
   return new Command("resume")
-    .requiredOption("--interrupted", "continue only those, never one that a person stopped")
+    .usage("<task> | --interrupted [options]")
+    .option("--interrupted", "continue only those, never one that a person stopped")
     .option("--json", "print one JSON object for each session")
     .addHelpText(
       "after",
       `
-For a unit that systemd starts at boot: ralph doctor --print-unit resume
+With a task it is the same as run, with all of its options. --interrupted is for a unit that systemd
+starts at boot: ralph doctor --print-unit resume
 
-Example:
-  ralph resume --interrupted`,
+Examples:
+  ralph resume my-feature           continue it: paused, or its worker killed
+  ralph resume --interrupted        continue all that ran when the machine went down`,
     )
-    .action(async ({ json = false }) => {
+    .action(async ({ interrupted, json = false }) => {
+      if (!interrupted) {
+        throw new RalphError("usage", "which sessions are to go on is not said", [
+          { text: "that of a task", command: "ralph resume my-feature" },
+          {
+            text: "all that ran when the machine went down",
+            command: "ralph resume --interrupted",
+          },
+        ]);
+      }
       done(await resume(context, { json }));
     });
 }

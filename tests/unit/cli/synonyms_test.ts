@@ -1,11 +1,15 @@
 import assert from "node:assert/strict";
+import { COMMANDS } from "../../../src/cli/program.ts";
 import { meant } from "../../../src/cli/synonyms.ts";
+import { unknownCommand } from "../../../src/cli/unknown_command.ts";
 
 Deno.test("what people type for a command of another name", () => {
   const cases: [string, string][] = [
     ["", ""],
     ["help", "--help"],
     ["help run", "run --help"],
+    ["help ls", "tasks --help"],
+    ["help nope", "nope --help"],
     ["version", "--version"],
     ["-v --json", "--version --json"],
     ["ls --json", "tasks --json"],
@@ -19,5 +23,27 @@ Deno.test("what people type for a command of another name", () => {
   ];
   for (const [typed, command] of cases) {
     assert.equal(meant(typed.split(" ").filter(Boolean)).join(" "), command, typed);
+  }
+});
+
+Deno.test("a word that is no command gets the one that was likely meant", () => {
+  const cases: [string, string | undefined][] = [
+    ["update", "upgrade"],
+    ["list", "tasks"],
+    ["kill", "stop"],
+    ["cancel", "stop"],
+    ["halt", "stop"],
+    ["continue", "run"],
+    ["log", "logs"],
+    ["check", "doctor"],
+    ["stauts", "status"],
+    ["frobnicate", undefined],
+    ["constructor", undefined],
+  ];
+  for (const [word, command] of cases) {
+    const { hints } = unknownCommand(word, Object.keys(COMMANDS));
+    const [first] = hints.map(({ text }) => text);
+    const wanted = command === undefined ? "see what there is" : `did you mean \`${command}\`?`;
+    assert.equal(first, wanted, word);
   }
 });
