@@ -1,13 +1,18 @@
 /** One report, as text and as JSON. */
 import { plain } from "../terminal/plain.ts";
-import { width } from "../terminal/table.ts";
+import { hanging, width } from "../terminal/table.ts";
 import { plural } from "../terminal/format.ts";
 import { jsonText } from "../terminal/json_text.ts";
 import { GROUPS, type Level } from "./check.ts";
 import type { Result } from "./run_checks.ts";
 
+/** How much is shown: what is wrong, or all checks, or these with their ids and times too. */
+export type Detail = "wrong" | "all" | "times";
+
 /** How the levels are shown. */
 export interface Look {
+  /** Of the terminal; commands, which are to be pasted, may be longer. */
+  columns: number;
   marks: Readonly<Record<Level, string>>;
   colors: {
     green(text: string): string;
@@ -27,23 +32,31 @@ const TITLE_COLUMNS = 26;
 const FOUND_MAX = 300;
 
 /** The lines for people: groups, a line for each check, and what fixes it under its failure. */
-export function reportLines(results: readonly Result[], look: Look, verbose = false): string[] {
+export function reportLines(
+  results: readonly Result[],
+  look: Look,
+  detail: Detail = "wrong",
+): string[] {
   const { bold, dim } = look.colors;
+  const shown = results.filter(({ level }) =>
+    detail !== "wrong" || level === "fail" || level === "warn"
+  );
   const lines: string[] = [];
   for (const group of GROUPS) {
-    const ofGroup = results.filter((result) => result.group === group);
-    if (ofGroup.length === 0) continue;
-    lines.push(bold(group));
-    const waiting = verbose ? [] : ofGroup.filter(isWaiting);
-    const shown = waiting.length > 1 ? ofGroup.filter((one) => !isWaiting(one)) : ofGroup;
-    for (const result of shown) lines.push(...resultLines(result, look, verbose));
-    if (waiting.length > 1) lines.push(waitingLine(waiting, look));
+    const ofGroup = shown.filter((result) => result.group === group);
+    if (ofGroup.length > 0) lines.push(bold(group));
+    const waiting = detail === "all" ? ofGroup.filter(isWaiting) : [];
+    const isFolded = (one: Result) => waiting.length > 1 && isWaiting(one);
+    for (const one of ofGroup) if (!isFolded(one)) lines.push(...resultLines(one, look, detail));
+    if (waiting.length > 1) lines.push(...waitingLines(waiting, look));
   }
+  const verdict = verdictLine(results) +
+    (shown.length < results.length ? " -v shows them all." : "");
   return [
     ...lines,
-    "",
-    verdictLine(results),
-    ...(verbose ? [dim("times are without waiting")] : []),
+    ...(lines.length > 0 ? [""] : []),
+    ...hanging("", verdict, look.columns),
+    ...(detail === "times" ? [dim("times are without waiting")] : []),
   ];
 }
 
@@ -51,39 +64,47 @@ export function reportLines(results: readonly Result[], look: Look, verbose = fa
 const isWaiting = ({ level, ...result }: Result) =>
   level === "skip" && "because" in result && result.because.startsWith("needs ");
 
-/** One line for all of a group that wait for others: the failure above is what matters. */
-function waitingLine(waiting: readonly Result[], { marks, colors }: Look): string {
+/** One entry for all of a group that wait for others: the failure above is what matters. */
+function waitingLines(waiting: readonly Result[], { marks, colors, columns }: Look): string[] {
   const titles = waiting.map(({ title }) => title).join(", ");
-  const count = `${waiting.length} checks wait`;
-  const title = count + " ".repeat(Math.max(0, TITLE_COLUMNS - count.length));
-  return `  ${colors.dim(marks.skip)} ${title} ${colors.dim(plain(titles, FOUND_MAX))}`;
+  const title = padded(`${waiting.length} checks wait`);
+  const head = `  ${colors.dim(marks.skip)} ${title} `;
+  return hanging(head, colors.dim(plain(titles, FOUND_MAX)), columns);
 }
 
-function resultLines(result: Result, { marks, colors }: Look, verbose: boolean): string[] {
+const padded = (title: string) => title + " ".repeat(Math.max(0, TITLE_COLUMNS - width(title)));
+
+function resultLines(
+  result: Result,
+  { marks, colors, columns }: Look,
+  detail: Detail,
+): string[] {
   const paint = {
     ok: colors.green,
     warn: colors.yellow,
     fail: colors.red,
     skip: colors.dim,
   }[result.level];
-  const title = result.title + " ".repeat(Math.max(0, TITLE_COLUMNS - width(result.title)));
-  const time = verbose ? colors.dim(` (${result.id}, ${Math.round(result.ms)} ms)`) : "";
+  const time = detail === "times" ? colors.dim(` (${result.id}, ${Math.round(result.ms)} ms)`) : "";
   const found = plain(
     result.level === "skip" ? `skipped: ${result.because}` : result.found,
     FOUND_MAX,
   );
-  const head = `  ${paint(marks[result.level])} ${title} ${
-    result.level === "skip" ? colors.dim(found) : found
-  }${time}`;
-  if (result.level === "ok" || result.level === "skip") return [head.trimEnd()];
+  const head = hanging(
+    `  ${paint(marks[result.level])} ${padded(result.title)} `,
+    (result.level === "skip" ? colors.dim(found) : found) + time,
+    columns,
+  );
+  if (result.level === "ok" || result.level === "skip") return head;
   const indent = "      ";
   return [
-    head,
-    indent + plain(result.because, FOUND_MAX),
+    ...head,
+    ...hanging(indent, plain(result.because, FOUND_MAX), columns),
     ...result.remedy.flatMap(({ text, command }) =>
-      command === undefined
-        ? [`${indent}→ ${text}`]
-        : [`${indent}${colors.dim(`# ${text}`)}`, `${indent}$ ${colors.bold(command)}`]
+      command === undefined ? hanging(`${indent}→ `, text, columns) : [
+        ...hanging(indent, colors.dim(`# ${text}`), columns),
+        `${indent}$ ${colors.bold(command)}`,
+      ]
     ),
   ];
 }

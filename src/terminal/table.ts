@@ -1,18 +1,57 @@
 import stringWidth from "fast-string-width";
 
+/** A last column that is narrower than this is hard to read: it goes below. */
+export const LAST_MIN = 24;
+/** Of what goes below. */
+const BELOW = "      ";
+
 /**
- * Rows as aligned columns, two spaces apart. The last column is not padded. Cells must be plain
- * text, but for colours, which take no room.
+ * Rows as aligned columns, two spaces apart, of at most so many `columns`: the last cell goes on in
+ * further lines, and cells for which there is no room stand below their row. Cells must be plain text,
+ * but for colours, which take no room.
  */
-export function table(rows: readonly (readonly string[])[]): string[] {
+export function table(rows: readonly (readonly string[])[], columns = Infinity): string[] {
   const widths: number[] = [];
   for (const row of rows) {
     row.forEach((cell, i) => widths[i] = Math.max(widths[i] ?? 0, width(cell)));
   }
-  return rows.map((row) =>
-    row.map((cell, i) => i === row.length - 1 ? cell : cell + " ".repeat(widths[i] - width(cell)))
-      .join("  ").trimEnd()
+  const last = widths.length - 1;
+  /** Where a column begins. */
+  const at = (column: number) => widths.slice(0, column).reduce((sum, one) => sum + one + 2, 0);
+  const fits = at(last) + Math.min(widths[last] ?? 0, LAST_MIN) <= columns;
+  const beside = fits ? last : widths.findLastIndex((_, i) => i > 0 && at(i) - 2 <= columns);
+  return rows.flatMap((row) => {
+    const padded = row.map((cell, i) => cell + " ".repeat(widths[i] - width(cell)));
+    const head = padded.slice(0, beside).join("  ");
+    if (fits) return hanging(head && `${head}  `, row.slice(beside).join("  "), columns);
+    const below = row.slice(Math.max(beside, 1)).join("  ").trim();
+    return [head.trimEnd(), ...below === "" ? [] : hanging(BELOW, below, columns)];
+  });
+}
+
+/** The text behind `head`, going on in further lines that begin below its first letter. */
+export function hanging(head: string, text: string, columns: number): string[] {
+  const room = columns - width(head);
+  if (room < LAST_MIN && head.trim() !== "" && width(text) > room) {
+    return [head.trimEnd(), ...hanging(BELOW, text, columns)];
+  }
+  return wrap(text, room).map((line, i) =>
+    ((i === 0 ? head : " ".repeat(width(head))) + line).trimEnd()
   );
+}
+
+/** Broken between words; a word that is wider stays whole, so that it can be pasted. */
+function wrap(text: string, columns: number): readonly string[] {
+  if (width(text) <= columns) return [text];
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && width(line) + 1 + width(word) > columns) {
+      lines.push(line);
+      line = word;
+    } else line = line === "" ? word : `${line} ${word}`;
+  }
+  return [...lines, line];
 }
 
 /** Columns that the text takes in a terminal. */

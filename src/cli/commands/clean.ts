@@ -8,6 +8,7 @@ import type { Session } from "../../store/model.ts";
 import { ago, plural } from "../../terminal/format.ts";
 import { plain } from "../../terminal/plain.ts";
 import { table } from "../../terminal/table.ts";
+import { columnsOf } from "../output/streams.ts";
 import type { CommandContext, Done } from "../command_context.ts";
 import { EXIT } from "../exit_codes.ts";
 import { confirmed } from "../output/confirm.ts";
@@ -74,7 +75,7 @@ function tell(context: CommandContext, sessions: readonly Session[]): void {
     plain(session.status),
     ago(Date.parse(session.endedAt ?? session.updatedAt), now),
   ]);
-  for (const line of table(rows)) out.line(line);
+  for (const line of table(rows, columnsOf(out))) out.line(line);
   if (sessions.length > LISTED_MAX) out.line(`… and ${sessions.length - LISTED_MAX} more`);
 }
 

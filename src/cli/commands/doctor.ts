@@ -20,6 +20,7 @@ import { table } from "../../terminal/table.ts";
 import type { CommandContext, Done } from "../command_context.ts";
 import { type DoctorOrder, doctorProbes } from "../doctor_probes/probes.ts";
 import { EXIT } from "../exit_codes.ts";
+import { columnsOf } from "../output/streams.ts";
 import { programOf } from "../../app/names.ts";
 import { serverOption } from "../arguments.ts";
 
@@ -29,7 +30,7 @@ export function command(context: CommandContext, done: Done) {
     .option("--deep", "also send one tiny prompt to the model, which costs a model call")
     .option("--strict", "exit with 1 for warnings too")
     .option("--list", "show the checks and run none")
-    .option("-v, --verbose", "show ids and times")
+    .option("-v, --verbose", "show every check, with its id and time")
     .addOption(serverOption())
     .addOption(
       new Option(
@@ -41,7 +42,8 @@ export function command(context: CommandContext, done: Done) {
     .addHelpText(
       "after",
       `
-It changes nothing: each failure comes with a command to paste.
+It shows what is wrong, and counts the rest. It changes nothing: each failure comes with a command to
+paste.
 
 Examples:
   ralph doctor                      everything, in about a second
@@ -52,13 +54,16 @@ Examples:
     )
     .action(async (checks, options) => {
       const { deep = false, strict = false, list = false, verbose = false, json = false } = options;
-      done(await doctor(context, { ...options, checks, deep, strict, list, verbose, json }));
+      const named = checks.length > 0;
+      done(await doctor(context, { ...options, checks, named, deep, strict, list, verbose, json }));
     });
 }
 
 interface DoctorOptions {
   /** Ids of checks, or names of groups; all when there is none. */
   checks: readonly string[];
+  /** Whether a person has asked for them: then each is shown. */
+  named: boolean;
   server?: string;
   deep: boolean;
   strict: boolean;
@@ -86,7 +91,10 @@ export async function doctor(context: CommandContext, options: DoctorOptions): P
   });
   const { out } = context.output;
   if (options.json) out.line(reportJson(results));
-  else for (const line of reportLines(results, lookOf(context), options.verbose)) out.line(line);
+  else {
+    const detail = options.verbose ? "times" : options.named ? "all" : "wrong";
+    for (const line of reportLines(results, lookOf(context), detail)) out.line(line);
+  }
   return hasFailed(results, options) ? EXIT.failed : EXIT.done;
 }
 
@@ -150,7 +158,10 @@ async function printUnit(
 }
 
 function list({ output }: CommandContext, checks: readonly Check[]): number {
-  for (const line of table(checks.map(({ id, title }) => [id, title]))) output.out.line(line);
+  const { out } = output;
+  for (const line of table(checks.map(({ id, title }) => [id, title]), columnsOf(out))) {
+    out.line(line);
+  }
   return EXIT.done;
 }
 
@@ -179,5 +190,10 @@ function chosen(checks: readonly Check[], names: readonly string[]): readonly Ch
 function lookOf({ output, environment }: CommandContext): Look {
   const locale = environment("LC_ALL") ?? environment("LC_CTYPE") ?? environment("LANG") ?? "";
   const symbols = output.out.isTerminal && /utf-?8/i.test(locale);
-  return { marks: symbols ? MARKS.symbols : MARKS.words, colors: output.out.colors };
+  const { out } = output;
+  return {
+    marks: symbols ? MARKS.symbols : MARKS.words,
+    colors: out.colors,
+    columns: columnsOf(out),
+  };
 }

@@ -10,6 +10,7 @@ import {
 import { ago, count, duration } from "../../terminal/format.ts";
 import { plain } from "../../terminal/plain.ts";
 import { fit, table } from "../../terminal/table.ts";
+import { columnsOf, type Stream } from "../output/streams.ts";
 import type { CommandContext, Done } from "../command_context.ts";
 import { costWords } from "../../terminal/cost.ts";
 import { EXIT } from "../exit_codes.ts";
@@ -67,7 +68,7 @@ function history(
   // The latest is last, next to the prompt.
   for (const { session, iterations, findings } of shown.toReversed()) {
     for (const line of sessionLines(session, { now, colors: out.colors })) out.line(line);
-    for (const line of iterationTable(iterations, out.colors)) out.line(`  ${line}`);
+    for (const line of iterationTable(iterations, out)) out.line(`  ${line}`);
     for (const line of findingLines(findings, out.colors)) out.line(`  ${line}`);
   }
   if (shown.length < found.length) err.line("… older sessions: ralph history --json");
@@ -91,8 +92,9 @@ function sessionLines(
   ];
 }
 
-function iterationTable(iterations: readonly Iteration[], colors: Colors): string[] {
+function iterationTable(iterations: readonly Iteration[], out: Stream): string[] {
   if (iterations.length === 0) return [];
+  const { colors } = out;
   const header = ["#", "STORY", "OUTCOME", "TIME", "TOKENS", "COST", "COMMITS", "OPENCODE", "WHAT"];
   const rows = iterations.map((iteration) => [
     String(iteration.number),
@@ -105,7 +107,7 @@ function iterationTable(iterations: readonly Iteration[], colors: Colors): strin
     plain(iteration.openCodeSessionId ?? "-", 40),
     fit(plain(iteration.detail ?? ""), 60),
   ]);
-  return table([header.map((title) => colors.dim(title)), ...rows]);
+  return table([header.map((title) => colors.dim(title)), ...rows], columnsOf(out) - 2);
 }
 
 /** What was not measured is taken from the machine's clock, unless that was set back meanwhile. */

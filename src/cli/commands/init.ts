@@ -45,7 +45,14 @@ async function init(context: CommandContext, { yes }: { yes: boolean }): Promise
   if (summaries.length > 0) showTasks(context, { root, summaries });
   else out.line("No tasks yet. Begin one: ralph new my-feature");
   out.line("");
-  const none = { deep: false, strict: false, list: false, verbose: false, json: false };
+  const none = {
+    named: false,
+    deep: false,
+    strict: false,
+    list: false,
+    verbose: false,
+    json: false,
+  };
   return await doctor(context, { ...none, checks: ["project"] });
 }
 

@@ -5,6 +5,7 @@ import { findProjectRoot } from "../../task/find.ts";
 import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import { table } from "../../terminal/table.ts";
+import { columnsOf } from "../output/streams.ts";
 import type { CommandContext } from "../command_context.ts";
 import { EXIT } from "../exit_codes.ts";
 import { readSessions } from "../../control/liveness.ts";
@@ -80,7 +81,9 @@ function suggestions(
 
 function suggest({ output: { out } }: CommandContext, suggested: readonly Suggestion[]): void {
   out.line("");
-  for (const line of table(suggested.map(([command, what]) => [`  ${command}`, what]))) {
+  for (
+    const line of table(suggested.map(([command, what]) => [`  ${command}`, what]), columnsOf(out))
+  ) {
     out.line(line);
   }
 }

@@ -17,7 +17,7 @@ import { remarksOf } from "../../task/prd.ts";
 import { readPrd } from "../../task/prd_file.ts";
 import { age, ago, count, plural } from "../../terminal/format.ts";
 import { plain } from "../../terminal/plain.ts";
-import { fit, table, width } from "../../terminal/table.ts";
+import { fit, LAST_MIN, table, width } from "../../terminal/table.ts";
 import { VERSION } from "../../version.ts";
 import type { CommandContext, Done } from "../command_context.ts";
 import { costWords } from "../../terminal/cost.ts";
@@ -25,7 +25,7 @@ import { EXIT } from "../exit_codes.ts";
 import { lastLines } from "../output/log_tail.ts";
 import { nextCommand } from "../../control/next_command.ts";
 import type { Colors } from "../../terminal/colors.ts";
-import type { Stream } from "../output/streams.ts";
+import { columnsOf, type Stream } from "../output/streams.ts";
 import { isAlive, readSessions } from "../../control/liveness.ts";
 import { logOf, type SessionLog } from "../../control/session_log.ts";
 import { type Starting, startingWorkers } from "../../control/starting.ts";
@@ -166,8 +166,6 @@ function statusFieldsForPipe(session: Session): string[] {
   ].map((field) => plain(field));
 }
 
-const WHAT_COLUMNS_MIN = 20;
-
 function statusTable(
   sessions: readonly Session[],
   { now, stream }: { now: number; stream: Stream },
@@ -187,12 +185,23 @@ function statusTable(
     age(Date.parse(session.endedAt ?? session.startedAt), now),
   ]);
   const left = table([header.map((title) => colors.dim(title)), ...rows]);
-  const room = Math.max(stream.width() - Math.max(...left.map(width)) - 2, WHAT_COLUMNS_MIN);
-  const what = sessions.map((session) => plain(session.activity ?? session.detail ?? ""));
+  const room = stream.width() - Math.max(...left.map(width)) - 2;
+  const isBelow = room < LAST_MIN;
+  const what = sessions.map((session) =>
+    fit(plain(session.activity ?? session.detail ?? ""), isBelow ? stream.width() - 6 : room)
+  );
   return table(
-    left.map((line, i) => [line, i === 0 ? colors.dim("WHAT") : fit(what[i - 1], room)]),
+    [
+      [...header, "WHAT"].map((title) => colors.dim(title)),
+      ...rows.map((row, i) => [...row, what[i]]),
+    ],
+    stream.width(),
   );
 }
+
+/** Of names and what they are. */
+const keyTable = (out: Stream, rows: readonly (readonly string[])[]) =>
+  table(rows.map(([key, value]) => [`  ${key}:`.padStart(15), value]), columnsOf(out));
 
 function paint(status: Status, colors: Colors): string {
   const color: Colors["dim"] | undefined = {
@@ -233,7 +242,7 @@ function detail(context: CommandContext, { task, json }: { task: string; json: b
   const alive = isAlive(context, session);
   const log = logOf(context, session);
   const rows = detailRows(session, { now, usage, alive, findings, log });
-  for (const line of table(rows.map(([key, value]) => [`  ${key}:`.padStart(15), value]))) {
+  for (const line of keyTable(out, rows)) {
     out.line(line);
   }
   const lines = log ? logLines(log.path) : [];
@@ -266,7 +275,7 @@ function tellStarting(
     ["task", taskDir],
     ["worker", `process ${pid}`],
   ];
-  for (const line of table(rows.map(([key, value]) => [`  ${key}:`.padStart(15), plain(value)]))) {
+  for (const line of keyTable(out, rows.map(([key, value]) => [key, plain(value)]))) {
     out.line(line);
   }
   out.line();

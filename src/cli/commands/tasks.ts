@@ -10,6 +10,7 @@ import { nextStory, remarksOf } from "../../task/prd.ts";
 import { readPrd } from "../../task/prd_file.ts";
 import { plain } from "../../terminal/plain.ts";
 import { fit, table } from "../../terminal/table.ts";
+import { columnsOf } from "../output/streams.ts";
 import type { CommandContext, Done } from "../command_context.ts";
 import { EXIT } from "../exit_codes.ts";
 import { projectRootHere } from "../select/project_root.ts";
@@ -95,7 +96,7 @@ export function showTasks(
     plain(one.status ?? "-"),
     one.problem ? colors.red(fit(plain(one.problem), 100)) : fit(one.remarks.join("; "), 160),
   ]);
-  for (const line of table([header, ...rows])) out.line(line);
+  for (const line of table([header, ...rows], columnsOf(out))) out.line(line);
 }
 
 const UNKNOWN = { passing: null, total: null, next: null, leftOut: [], remarks: [] };

@@ -20,6 +20,9 @@ export interface Output {
   inputIsTerminal: boolean;
 }
 
+/** What text for people is fitted into: no terminal cuts what goes elsewhere. */
+export const columnsOf = (stream: Stream): number => stream.isTerminal ? stream.width() : Infinity;
+
 const WIDTH_WITHOUT_TERMINAL = 100;
 const WIDTH_MIN = 20;
 

@@ -4,7 +4,7 @@ import { hasFailed, MARKS, reportJson, reportLines } from "../../../src/doctor/r
 import type { Result } from "../../../src/doctor/run_checks.ts";
 
 const colors = picocolors.createColors(false);
-const look = { marks: MARKS.words, colors };
+const look = { marks: MARKS.words, colors, columns: Infinity };
 
 const fine: Result = {
   id: "host.git",
@@ -47,7 +47,7 @@ const skipped: Result = {
 };
 
 Deno.test("the report: groups, a line for each check, what mends it, and the verdict", () => {
-  assert.deepEqual(reportLines([fine, warning, failure, skipped], look), [
+  assert.deepEqual(reportLines([fine, warning, failure, skipped], look, "all"), [
     "Host",
     "  ok   git                        2.39.5 (/usr/bin/git)",
     "  warn room on the disk           1.9 GB free at /home/ann",
@@ -67,7 +67,7 @@ Deno.test("the report: groups, a line for each check, what mends it, and the ver
 });
 
 Deno.test("the report with symbols, and with ids and times", () => {
-  assert.deepEqual(reportLines([fine, skipped], { marks: MARKS.symbols, colors }, true), [
+  assert.deepEqual(reportLines([fine, skipped], { ...look, marks: MARKS.symbols }, "times"), [
     "Host",
     "  ✓ git                        2.39.5 (/usr/bin/git) (host.git, 12 ms)",
     "Server",
@@ -80,16 +80,51 @@ Deno.test("the report with symbols, and with ids and times", () => {
 
 Deno.test("checks that wait for others are one line of their group, but with ids and times", () => {
   const second = { ...skipped, id: "server.events", title: "events arrive" };
-  assert.deepEqual(reportLines([failure, skipped, second], look).slice(-3), [
+  assert.deepEqual(reportLines([failure, skipped, second], look, "all").slice(-3), [
     "  skip 2 checks wait              model, events arrive",
     "",
     "0 checks fine, 1 failure, 2 skipped.",
   ]);
-  assert.equal(reportLines([skipped, second], look, true).length, 6);
+  assert.equal(reportLines([skipped, second], look, "times").length, 6);
+});
+
+Deno.test("what is wrong is shown, and what is well is counted", () => {
+  assert.deepEqual(reportLines([fine, warning, skipped], look), [
+    "Host",
+    "  warn room on the disk           1.9 GB free at /home/ann",
+    "      a night of work may fill it",
+    "      → tidy up",
+    "",
+    "1 check fine, 1 warning, 1 skipped. -v shows them all.",
+  ]);
+  assert.deepEqual(reportLines([fine], look), ["All is well: 1 check. -v shows them all."]);
+});
+
+Deno.test("a narrow terminal gets shorter lines, and commands as they are", () => {
+  const { text, command } = {
+    text: "keep it running, now and after each boot of this machine",
+    command: "systemctl --user enable --now opencode.service && ralph doctor server.answers",
+  };
+  const long: Result = {
+    ...failure,
+    found: "connection refused at 127.0.0.1:4096",
+    remedy: [{ text, command }],
+  };
+  assert.deepEqual(reportLines([long], { ...look, columns: 50 }), [
+    "Server",
+    "  FAIL server answers",
+    "      connection refused at 127.0.0.1:4096",
+    "      the loop works through this server",
+    "      # keep it running, now and after each boot",
+    "      of this machine",
+    `      $ ${command}`,
+    "",
+    "0 checks fine, 1 failure.",
+  ]);
 });
 
 Deno.test("the last line counts what there is, and nothing else", () => {
-  const verdict = (...results: Result[]) => reportLines(results, look).at(-1);
+  const verdict = (...results: Result[]) => reportLines(results, look, "all").at(-1);
   assert.equal(verdict(fine, fine), "All is well: 2 checks.");
   assert.equal(verdict(fine, warning, warning), "1 check fine, 2 warnings.");
   assert.equal(verdict(failure), "0 checks fine, 1 failure.");
@@ -98,7 +133,7 @@ Deno.test("the last line counts what there is, and nothing else", () => {
 
 Deno.test("colours go round the words of a level, and not into the columns", () => {
   const painted = reportLines([fine, failure], {
-    marks: MARKS.words,
+    ...look,
     colors: {
       green: (text) => `<g>${text}</g>`,
       yellow: (text) => `<y>${text}</y>`,
@@ -106,7 +141,7 @@ Deno.test("colours go round the words of a level, and not into the columns", () 
       dim: (text) => `<d>${text}</d>`,
       bold: (text) => `<b>${text}</b>`,
     },
-  });
+  }, "all");
   assert.equal(painted[1], "  <g>ok  </g> git                        2.39.5 (/usr/bin/git)");
   assert.equal(painted[3], "  <r>FAIL</r> server answers             connection refused");
   assert.equal(painted[6], "      $ <b>systemctl --user start opencode</b>");
@@ -114,11 +149,15 @@ Deno.test("colours go round the words of a level, and not into the columns", () 
 
 Deno.test("foreign text cannot write to the terminal, nor begin a line", () => {
   const hostile = "a\x1b[2J\n$ rm -rf ~\x9b\u202e";
-  const lines = reportLines([
-    { ...fine, found: hostile },
-    { ...failure, found: hostile, because: hostile },
-    { ...skipped, because: hostile },
-  ], look);
+  const lines = reportLines(
+    [
+      { ...fine, found: hostile },
+      { ...failure, found: hostile, because: hostile },
+      { ...skipped, because: hostile },
+    ],
+    look,
+    "all",
+  );
   assert.equal(lines.filter((line) => line.includes("rm -rf")).length, 4);
   for (const line of lines) assert.doesNotMatch(line, /[\p{Cc}\p{Cf}]|^\$/u);
 });

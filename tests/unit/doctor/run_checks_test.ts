@@ -253,5 +253,6 @@ Deno.test("a selection has what it needs, in the old order, and nothing else", (
   assert.deepEqual(chosen("server.c"), ["host.a", "host.b", "server.c"]);
   assert.deepEqual(chosen("server"), ["host.a", "host.b", "server.c", "server.e"]);
   assert.deepEqual(chosen("server.e", "host.a"), ["host.a", "server.e"]);
+  assert.deepEqual(chosen("c"), ["host.a", "host.b", "server.c"], "by the end of its id");
   assert.deepEqual(chosen("host"), ["host.a", "host.b", "host.d"]);
 });
