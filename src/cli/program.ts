@@ -48,7 +48,7 @@ export const COMMANDS: Readonly<Record<string, Listing>> = {
     load: async () => (await import("./commands/stop.ts")).command,
   },
   checkpoint: {
-    summary: "pause after this iteration; `ralph run` continues",
+    summary: "pause after this iteration; `ralph run <task>` continues",
     load: async () => (await import("./commands/checkpoint.ts")).command,
   },
   resume: {

@@ -1,4 +1,5 @@
 /** Checks of the machine and of this user on it. */
+import * as path from "node:path";
 import { shellWord } from "../terminal/shell_word.ts";
 import { type Check, fail, ok, skip, warn } from "./check.ts";
 import type { Probes } from "./probes.ts";
@@ -158,7 +159,8 @@ export const hostChecks: readonly Check[] = [
       const { shell, file } = completions;
       if (exists(file)) return ok(`${shell}: ${file}`);
       return skip(
-        `not installed: ${names.ralph} completions ${shell} > ${shellWord(file)}`,
+        `not installed: mkdir -p ${shellWord(path.dirname(file))} && ` +
+          `${names.ralph} completions ${shell} > ${shellWord(file)}`,
       );
     },
   },

@@ -178,8 +178,8 @@ export const projectChecks: readonly Check[] = [
     group: "Project",
     title: "gates can be run",
     needs: ["project.root", "project.settings", "project.tasks"],
-    run: ({ project, program }) =>
-      project ? gatesVerdict(project.gates(), program) : skip(NO_PROJECT),
+    run: ({ project, program, names }) =>
+      project ? gatesVerdict(project.gates(), { program, names }) : skip(NO_PROJECT),
   },
   {
     id: "project.protect",
@@ -208,7 +208,7 @@ export const projectChecks: readonly Check[] = [
 
 function gatesVerdict(
   gates: ReturnType<NonNullable<Probes["project"]>["gates"]>,
-  program: Probes["program"],
+  { program, names }: Pick<Probes, "program" | "names">,
 ): Verdict {
   if (gates.length === 0) {
     return warn("there are none", "the agent's word decides what is done", {
@@ -220,7 +220,7 @@ function gatesVerdict(
     const found = `the gate ${plain(name)} needs ${plain(needs, 80)}, which is not on PATH`;
     return fail(found, "no session starts with it", {
       text: "install it, then see whether it runs",
-      command: "ralph verify",
+      command: `${names.ralph} verify`,
     });
   }
   for (const { name, withheld: [variable] } of gates) {

@@ -1,5 +1,6 @@
 /** One report, as text and as JSON. */
 import { plain } from "../terminal/plain.ts";
+import { forShell } from "../terminal/shell_word.ts";
 import { hanging, width } from "../terminal/table.ts";
 import { plural } from "../terminal/format.ts";
 import { jsonText } from "../terminal/json_text.ts";
@@ -13,6 +14,8 @@ export type Detail = "wrong" | "all" | "times";
 export interface Look {
   /** Of the terminal; commands, which are to be pasted, may be longer. */
   columns: number;
+  /** The user's, by name: its commands are to be pasted there. */
+  shell?: string;
   marks: Readonly<Record<Level, string>>;
   colors: {
     green(text: string): string;
@@ -76,7 +79,7 @@ const padded = (title: string) => title + " ".repeat(Math.max(0, TITLE_COLUMNS -
 
 function resultLines(
   result: Result,
-  { marks, colors, columns }: Look,
+  { marks, colors, columns, shell }: Look,
   detail: Detail,
 ): string[] {
   const paint = {
@@ -103,7 +106,7 @@ function resultLines(
     ...result.remedy.flatMap(({ text, command }) =>
       command === undefined ? hanging(`${indent}→ `, text, columns) : [
         ...hanging(indent, colors.dim(`# ${text}`), columns),
-        `${indent}$ ${colors.bold(command)}`,
+        `${indent}$ ${colors.bold(forShell(command, shell))}`,
       ]
     ),
   ];

@@ -75,8 +75,7 @@ export function nextAction(snapshot: Snapshot): Action {
     return end("stopped", "blocked_on_human", `the agent needs a person: ${last.blocked}`);
   }
   if (request === "checkpoint") {
-    const detail = "paused by a person; `ralph run` goes on with it";
-    return end("checkpointed", "checkpoint", detail);
+    return end("checkpointed", "checkpoint", "paused by a person");
   }
   return spentUp(snapshot) ?? fruitless(past, limits) ?? usedUp(snapshot) ??
     refused(snapshot) ?? iterate(snapshot);

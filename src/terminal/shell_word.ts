@@ -6,6 +6,17 @@ export function shellWord(text: string): string {
   return `'${plain(text).replaceAll("'", `'\\''`)}'`;
 }
 
+/** Groups, `set -a`, `read -s` and `$(…)`: fish has other words for them, or none. */
+const POSIX_ALONE = /(?:^|\s)[({](?:\s|\w)|\bset -a\b|\bread -rs\b|\$\(/;
+
+/** A command for a POSIX shell as the user's own shell runs it; `shell`: its name. */
+export function forShell(command: string, shell: string | undefined): string {
+  if (shell !== "fish") return command;
+  const [, variable] = /^unset (\w+)$/.exec(command) ?? [];
+  if (variable !== undefined) return `set -e ${variable}`;
+  return POSIX_ALONE.test(command) ? `bash -c ${shellWord(command)}` : command;
+}
+
 /** The hint for a file or folder that is not what it should be. */
 export function seeWhatItIs(path: string): { text: string; command: string } {
   return { text: "see what it is", command: `ls -ld ${shellWord(path)}` };

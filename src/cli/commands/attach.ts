@@ -123,7 +123,7 @@ function targetOf(
     if (directory === undefined) throw nowhere(context, asked);
     return { openCodeSessionId: asked, directory, session };
   }
-  if (!session) throw noSessions();
+  if (!session) throw noSessions(context);
   if (session.openCodeSessionId === null) throw noOpenCodeSession(store, session);
   return {
     openCodeSessionId: session.openCodeSessionId,
@@ -202,7 +202,7 @@ function nowhere(context: CommandContext, asked: string): RalphError {
       plain(asked, 60)
     }\`: it is not one of a task, ` +
       `and ${plain(context.cwd(), 200)} is not in a git repository`,
-    [{ text: "go to its project first", command: "cd ~/my-project" }],
+    [{ text: "go to its project first" }],
   );
 }
 

@@ -36,7 +36,8 @@ async function checkpoint(
   else {
     const name = plain(taskName, 80);
     out.line(`\`${name}\` will pause after iteration ${iterations}, unless that ends it.`);
-    out.line(`Wait for that with \`ralph wait\`, go on with \`ralph run ${shellWord(taskName)}\`.`);
+    const word = shellWord(taskName);
+    out.line(`Wait for that with \`ralph wait ${word}\`, go on with \`ralph run ${word}\`.`);
   }
   return EXIT.done;
 }

@@ -18,6 +18,7 @@ import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import { table } from "../../terminal/table.ts";
 import type { CommandContext, Done } from "../command_context.ts";
+import { shellOf } from "../doctor_probes/machine.ts";
 import { type DoctorOrder, doctorProbes } from "../doctor_probes/probes.ts";
 import { EXIT } from "../exit_codes.ts";
 import { columnsOf } from "../output/streams.ts";
@@ -187,7 +188,8 @@ function chosen(checks: readonly Check[], names: readonly string[]): readonly Ch
 }
 
 /** Words where symbols may not be shown, or nobody looks at them. */
-function lookOf({ output, environment }: CommandContext): Look {
+function lookOf(context: CommandContext): Look {
+  const { output, environment } = context;
   const locale = environment("LC_ALL") ?? environment("LC_CTYPE") ?? environment("LANG") ?? "";
   const symbols = output.out.isTerminal && /utf-?8/i.test(locale);
   const { out } = output;
@@ -195,5 +197,6 @@ function lookOf({ output, environment }: CommandContext): Look {
     marks: symbols ? MARKS.symbols : MARKS.words,
     colors: out.colors,
     columns: columnsOf(out),
+    shell: shellOf(context),
   };
 }

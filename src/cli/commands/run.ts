@@ -14,7 +14,6 @@ import {
   requireWritten,
 } from "../../control/preflight.ts";
 import { awaitEnd, readSessions, runningSession } from "../../control/liveness.ts";
-import { nextCommand } from "../../control/next_command.ts";
 import type { SessionStarted, WorkerOrder } from "../../control/protocol.ts";
 import { startWorker } from "../../control/start.ts";
 import { RalphError } from "../../error.ts";
@@ -47,7 +46,7 @@ import { safeOnTerminal } from "../output/streams.ts";
 import { tellProtection } from "../output/protection.ts";
 import { chooseTask } from "../select/choose_task.ts";
 import { taskToRun } from "../select/task_to_run.ts";
-import { endLine } from "./wait.ts";
+import { endLines } from "./wait.ts";
 
 const EXAMPLES = `
 Examples:
@@ -268,9 +267,6 @@ async function verdictOf(
   const { out } = context.output;
   const { status, reason, detail } = end;
   if (json) out.line(jsonText({ ...started, status, reason, detail }));
-  else {
-    out.line(endLine(end));
-    out.line(nextCommand(end));
-  }
+  else for (const line of endLines(end)) out.line(line);
   return exitCodeOfSession(end);
 }

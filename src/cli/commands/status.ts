@@ -12,7 +12,7 @@ import {
   tokensOf,
   type Usage,
 } from "../../store/model.ts";
-import { findTask } from "../../task/find.ts";
+import { findProjectRoot, findTask } from "../../task/find.ts";
 import { remarksOf } from "../../task/prd.ts";
 import { readPrd } from "../../task/prd_file.ts";
 import { age, ago, count, plural } from "../../terminal/format.ts";
@@ -94,7 +94,8 @@ function overview(context: CommandContext, { all, json }: { all: boolean; json: 
   if (json) {
     out.line(jsonText(shown.map(statusFields), 2));
   } else if (shown.length === 0) {
-    err.line("No sessions yet. Start one with `ralph run <task>`.");
+    const isProject = findProjectRoot(context.cwd(), systemTree) !== undefined;
+    err.line(`No sessions yet. ${isProject ? "`ralph tasks`" : "`ralph`"} says what can be begun.`);
   } else if (out.isTerminal) {
     const now = context.clock.now();
     for (const line of statusTable(shown, { now, stream: out })) out.line(line);

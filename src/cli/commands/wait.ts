@@ -1,5 +1,6 @@
 /** `ralph wait [task]`: until the session ends; the exit code says how. */
 import { Command } from "@commander-js/extra-typings";
+import { nextCommand } from "../../control/next_command.ts";
 import { awaitEnd } from "../../control/liveness.ts";
 import { jsonText } from "../../terminal/json_text.ts";
 import { plain } from "../../terminal/plain.ts";
@@ -29,14 +30,16 @@ async function wait(
   const session = await awaitEnd(context, chooseSession(context, task), { timeoutMs });
   const { id, taskName, status, reason, detail } = session;
   if (json) out.line(jsonText({ session: id, task: taskName, status, reason, detail }));
-  else out.line(endLine(session));
+  else for (const line of endLines(session)) out.line(line);
   return exitCodeOfSession(session);
 }
 
-/** How it ended, or that it has not. */
-export function endLine({ taskName, status, detail, iterations }: Session): string {
+/** How it ended, or that it has not, and what can be done now. */
+export function endLines(session: Session): readonly string[] {
+  const { taskName, status, detail, iterations } = session;
   const name = plain(taskName, 80);
-  return status === "running"
+  const how = status === "running"
     ? `\`${name}\` is still running, at iteration ${iterations}`
     : `${name}: ${status}${detail ? `, ${plain(detail, 300)}` : ""}`;
+  return [how, nextCommand(session)];
 }

@@ -53,9 +53,14 @@ export function loginsIn(passwd: string, uid: number): readonly string[] {
   });
 }
 
+/** The name of the user's shell; empty where it is not known. */
+export const shellOf = ({ environment }: Context): string =>
+  path.basename(environment("SHELL") ?? "");
+
 /** Where the shells look for a user's own completions. */
-export function completionsOf({ environment }: Context, home: string) {
-  const shell = path.basename(environment("SHELL") ?? "");
+export function completionsOf(context: Context, home: string) {
+  const { environment } = context;
+  const shell = shellOf(context);
   const data = environment("XDG_DATA_HOME") ?? path.join(home, ".local", "share");
   const config = environment("XDG_CONFIG_HOME") ?? path.join(home, ".config");
   const file = {

@@ -1,6 +1,6 @@
 /** Which session a command means. */
 import { sleep } from "../../clock.ts";
-import { RalphError } from "../../error.ts";
+import { type Hint, RalphError } from "../../error.ts";
 import { isLocked, readSessions } from "../../control/liveness.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
 import type { Session } from "../../store/model.ts";
@@ -58,7 +58,7 @@ export function chooseAmong(
 ): Session {
   if (argument === undefined) {
     const session = store && withoutName(context, store.lastSessions());
-    if (!session) throw noSessions();
+    if (!session) throw noSessions(context);
     return session;
   }
   if (!store) throw nothingRecorded(context, argument);
@@ -66,15 +66,20 @@ export function chooseAmong(
 }
 
 /** Nothing was ever recorded. */
-export function noSessions(): RalphError {
-  return new RalphError("not_found", "no session was ever started", [
-    { text: "see the tasks of this project", command: "ralph tasks" },
-  ]);
+export function noSessions(context: CommandContext): RalphError {
+  return new RalphError("not_found", "no session was ever started", [howToBegin(context)]);
+}
+
+/** Outside of a project there are no tasks to show. */
+function howToBegin(context: CommandContext): Hint {
+  return findProjectRoot(context.cwd(), systemTree) === undefined
+    ? { text: "see how to begin", command: "ralph" }
+    : { text: "see the tasks of this project", command: "ralph tasks" };
 }
 
 /** The same, of the task that was asked for. */
 export function nothingRecorded(context: CommandContext, task: string | undefined): RalphError {
-  return task === undefined ? noSessions() : noSession(context, task, []);
+  return task === undefined ? noSessions(context) : noSession(context, task, []);
 }
 
 /** The latest session of the task in this project, or at this path. */
@@ -149,7 +154,7 @@ function noSession(context: CommandContext, name: string, recorded: readonly str
   const near = didYouMean(name, known);
   return new RalphError("not_found", `there is no task \`${shown}\` here or on record`, [
     ...(near === undefined ? [] : [{ text: `did you mean \`${plain(near, 80)}\`?` }]),
-    ...(known.length === 0 ? [] : [{
+    ...(known.length === 0 ? [howToBegin(context)] : [{
       text: `known tasks: ${known.slice(0, LISTED_MAX).map((one) => plain(one, 80)).join(", ")}${
         known.length > LISTED_MAX ? ", …" : ""
       }`,

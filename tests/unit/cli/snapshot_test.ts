@@ -141,7 +141,7 @@ async function world() {
   store.endSession(session("paused", 1), {
     status: "checkpointed",
     reason: "checkpoint",
-    detail: "paused by a person; `ralph run` goes on with it",
+    detail: "paused by a person",
   });
   const done = session("done", 2);
   store.recordFinalRun(done, {
