@@ -68,7 +68,7 @@ export const COMMANDS: Readonly<Record<string, Listing>> = {
     load: async () => (await import("./commands/init.ts")).command,
   },
   new: {
-    summary: "create tasks/<name>/ with a PRD to fill in",
+    summary: "create tasks/<name>/ with a PRD: asked for, given by options, or to fill in",
     load: async () => (await import("./commands/new.ts")).command,
   },
   doctor: {

@@ -41,3 +41,29 @@ that it is done.
 - [ ] The project's tests pass
 `;
 }
+
+/** What a person has said of a new task. */
+export interface PrdWords {
+  /** What it is about, in one line. */
+  title: string;
+  stories: readonly { title: string; criteria: readonly string[] }[];
+  /** Commands that have to succeed before a story passes: lines for `sh`. */
+  verify: readonly string[];
+}
+
+/** The PRD that says it, as JSON, where a PRD can name its gates. Stories are in order of priority. */
+export function prdOf({ title, stories, verify }: PrdWords): string {
+  const prd = {
+    project: title,
+    ...verify.length > 0 && { verify },
+    userStories: stories.map(({ title, criteria }, i) => ({
+      id: `US-${String(i + 1).padStart(3, "0")}`,
+      title,
+      acceptanceCriteria: criteria,
+      priority: i + 1,
+      passes: false,
+      notes: "",
+    })),
+  };
+  return JSON.stringify(prd, undefined, 2) + "\n";
+}

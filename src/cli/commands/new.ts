@@ -1,11 +1,13 @@
-/** `ralph new <name>`: a new task with a PRD to fill in. */
-import { Command } from "@commander-js/extra-typings";
+/** `ralph new <name>`: a new task, with a PRD of what a person says, or one to fill in. */
+import { Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import * as path from "node:path";
 import { RalphError } from "../../error.ts";
+import { readWhole } from "../../host/files/read_file.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
 import { findProjectRoot, listTasks } from "../../task/find.ts";
 import { checkTaskName } from "../../task/name.ts";
-import { newPrd } from "../../task/new_prd.ts";
+import { newPrd, prdOf, type PrdWords } from "../../task/new_prd.ts";
+import { parsePrd } from "../../task/prd.ts";
 import { jsonText } from "../../terminal/json_text.ts";
 import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
@@ -13,19 +15,84 @@ import type { CommandContext, Done } from "../command_context.ts";
 import { EXIT } from "../exit_codes.ts";
 
 export function command(context: CommandContext, done: Done) {
+  const stories: { title: string; criteria: string[] }[] = [];
+  const verify: string[] = [];
   return new Command("new")
     .argument("<name>", "name of the new task")
+    .addOption(new Option("--title <text>", "what it is about, in one line").argParser(said))
+    .addOption(
+      new Option("--story <title>", "a story, in the order of the work; once for each")
+        .argParser((title: string) => void stories.push({ title: said(title), criteria: [] })),
+    )
+    .addOption(
+      new Option("--criterion <text>", "how one can tell that the story before it is done")
+        .argParser((text: string) => {
+          const story = stories.at(-1);
+          if (!story) {
+            throw new InvalidArgumentError("It belongs behind the --story that it is of.");
+          }
+          story.criteria.push(said(text));
+        }),
+    )
+    .addOption(
+      new Option("--verify <command>", "a command that has to succeed before a story passes")
+        .argParser((command: string) => void verify.push(said(command))),
+    )
     .option("--json", "print one JSON object")
-    .addHelpText("after", "\nExample:\n  ralph new my-feature")
-    .action((name, options) => {
-      done(newTask(context, { name, json: options.json ?? false }));
+    .addHelpText(
+      "after",
+      `
+In a terminal it asks for what the options say. Without one, and without options, the PRD is one to
+fill in.
+
+Examples:
+  ralph new my-feature
+  ralph new sums --title 'Sums of lists' \\
+    --story 'Add the numbers of a list' --criterion 'sum([1, 2, 3]) is 6' \\
+    --story 'Add decimals' --criterion 'sum([0.1, 0.2]) is 0.3' \\
+    --verify 'npm test'`,
+    )
+    .action(async (name, { title, json = false }) => {
+      const isSaid = title !== undefined || stories.length > 0 || verify.length > 0;
+      const words = isSaid ? { title: title ?? name, stories, verify } : undefined;
+      done(await newTask(context, { name, json, words }));
     });
 }
 
-function newTask(
+/** Throws `InvalidArgumentError` for a text without anything to be seen. */
+function said(text: string): string {
+  if (text.trim() === "") throw new InvalidArgumentError("It must not be empty.");
+  return text.trim();
+}
+
+async function newTask(
   context: CommandContext,
-  { name, json }: { name: string; json: boolean },
-): number {
+  { name, json, words }: { name: string; json: boolean; words?: PrdWords },
+): Promise<number> {
+  const { out } = context.output;
+  const folder = placeOf(context, name);
+  if (words?.stories.length === 0) {
+    throw new RalphError("usage", "the first story is missing", [
+      { text: "say what is to be done, with --story", command: "ralph new --help" },
+    ]);
+  }
+  const asked = words ?? (json ? "template" : await askInTerminal(context, folder));
+  if (asked === undefined) throw new RalphError("usage", "nothing was written");
+  const [file, text] = asked === "template" ? ["prd.md", newPrd(name)] : ["prd.json", prdOf(asked)];
+  parsePrd({ path: file, bytes: new TextEncoder().encode(text) });
+  const prd = path.join(folder, file);
+  write(prd, { name, text });
+  if (json) out.line(jsonText({ task: name, taskDir: folder, prd }));
+  else {
+    const first = asked === "template" ? "Write its stories" : "Read it once more";
+    out.line(prd);
+    out.line(`${first}, commit it, then: ralph run ${shellWord(name)}`);
+  }
+  return EXIT.done;
+}
+
+/** The folder that the task gets. Throws `RalphError` where it can have none. */
+function placeOf(context: CommandContext, name: string): string {
   checkTaskName(name);
   const root = findProjectRoot(context.cwd(), systemTree);
   if (root === undefined) {
@@ -44,27 +111,60 @@ function newTask(
     );
   }
   const folder = path.join(root, "tasks", name);
-  const prd = path.join(folder, "prd.md");
+  if (systemTree.kind(folder) !== undefined) throw isThere(name, folder);
+  return folder;
+}
+
+const isThere = (name: string, folder: string) =>
+  new RalphError("conflict", `cannot make the task \`${name}\`: ${folder} exists`, [
+    { text: "see what is in it", command: `ls ${shellWord(folder)}` },
+  ]);
+
+/** Makes the task's folder, and writes its PRD. */
+function write(prd: string, { name, text }: { name: string; text: string }): void {
+  const folder = path.dirname(prd);
+  const tasks = path.dirname(folder);
   try {
-    Deno.mkdirSync(path.dirname(folder), { recursive: true });
+    Deno.mkdirSync(tasks, { recursive: true });
     Deno.mkdirSync(folder);
-    Deno.writeTextFileSync(prd, newPrd(name), { createNew: true });
+    Deno.writeTextFileSync(prd, text, { createNew: true });
   } catch (error) {
-    if (error instanceof Deno.errors.AlreadyExists) {
-      throw new RalphError("conflict", `cannot make the task \`${name}\`: ${folder} exists`, [
-        { text: "see what is in it", command: `ls ${shellWord(folder)}` },
-      ]);
-    }
+    if (error instanceof Deno.errors.AlreadyExists) throw isThere(name, folder);
     const reason = error instanceof Error ? error.message : String(error);
     throw new RalphError("failed", `cannot make the task \`${name}\`: ${plain(reason, 300)}`, [
-      { text: "see who may write there", command: `ls -ld ${shellWord(root)}` },
+      { text: "see who may write there", command: `ls -ld ${shellWord(path.dirname(tasks))}` },
     ]);
   }
-  const { out } = context.output;
-  if (json) out.line(jsonText({ task: name, taskDir: folder, prd }));
-  else {
-    out.line(prd);
-    out.line(`Write its stories, commit it, then: ralph run ${shellWord(name)}`);
+}
+
+/** Undefined when the person gives up; a template where nobody can be asked. */
+async function askInTerminal(
+  context: CommandContext,
+  folder: string,
+): Promise<PrdWords | "template" | undefined> {
+  const { out, inputIsTerminal } = context.output;
+  if (!out.isTerminal || !inputIsTerminal) return "template";
+  const { isCancel, text } = await import("@clack/prompts");
+  const { askPrd } = await import("../output/ask_prd.ts");
+  const gates = await gatesOf(context, path.dirname(path.dirname(folder)));
+  return await askPrd(async (message) => {
+    const answer = await text({ message });
+    return isCancel(answer) ? undefined : (answer ?? "").trim();
+  }, gates);
+}
+
+/** Names of the gates that hold for every task; what is wrong with the settings, `ralph run` says. */
+async function gatesOf(
+  { environment }: CommandContext,
+  projectRoot: string,
+): Promise<readonly string[]> {
+  const { readSettings } = await import("../../settings/read.ts");
+  const order = { projectRoot, environment, variableNames: [], readFile: readWhole, flags: {} };
+  try {
+    const { settings } = await readSettings(order);
+    return settings.verify.map(({ name }) => name);
+  } catch (error) {
+    if (error instanceof RalphError) return [];
+    throw error;
   }
-  return EXIT.done;
 }

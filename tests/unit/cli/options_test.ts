@@ -44,6 +44,11 @@ const UPGRADE_CHECK: Elsewhere = {
   test: "upgrade --check says whether there is a newer release, and changes nothing",
 };
 
+const NEW_BY_OPTIONS: Elsewhere = {
+  file: "unit/cli/commands/new_test.ts",
+  test: "new with options: the PRD says what they say, and has no fault",
+};
+
 /** Every option of every command but `--help`. */
 const OPTIONS: Readonly<Record<string, Readonly<Record<string, Look | Elsewhere>>>> = {
   run: {
@@ -225,6 +230,10 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, Look | Elsewhere>
     async "--json"(home) {
       assert.equal((await json(home, "new", "fresh")).task, "fresh");
     },
+    "--title": NEW_BY_OPTIONS,
+    "--story": NEW_BY_OPTIONS,
+    "--criterion": NEW_BY_OPTIONS,
+    "--verify": NEW_BY_OPTIONS,
   },
   verify: {
     "--json": {
