@@ -1,5 +1,7 @@
 /** What is looked at before a worker is started, so that it is reported at once, and not by the worker. */
 import type { Context } from "../app/context.ts";
+import { modelsOf } from "../app/models.ts";
+import type { Models } from "../doctor/probes.ts";
 import { RalphError } from "../error.ts";
 import { chooseAgent } from "../loop/server/editing_agent.ts";
 import { whyResumable } from "../loop/session/resumable.ts";
@@ -89,38 +91,63 @@ export function requireFreeTree(context: Context, task: Task): void {
   throw treeTaken(task, { task: other.taskName, taskDir: other.taskDir, who });
 }
 
+/** What a session will work with. */
+export interface Chosen {
+  /** Undefined where the server does not tell in time: the loop asks it again. */
+  models?: Models;
+  /** The agent, in words; safe to show. */
+  agent: string;
+}
+
 /**
- * Throws `RalphError`: `not_found` for a model or an agent that the server does not have, `usage`
- * where none is named and its own may not edit, and `OpenCodeError` where it can do nothing at all.
+ * Asks the server in the project. Throws `RalphError`: `not_found` for a model or an agent that the
+ * server does not have, `usage` where none is named and its own may not edit, and `OpenCodeError` where
+ * it can do nothing at all.
  */
 export async function requireChoices(
   client: OpenCode,
   { model, agent }: Pick<Settings, "model" | "agent">,
-): Promise<void> {
-  if (model) {
-    const name = `${model.providerId}/${model.modelId}`;
-    requireKnown("model", name, await client.models());
+): Promise<Chosen> {
+  const name = model && `${model.providerId}/${model.modelId}`;
+  const asked = modelsOf(client, name);
+  if (name !== undefined) {
+    requireKnown("model", name, (await asked).providers.flatMap(({ models }) => models));
   }
-  if (agent) requireKnown("agent", agent, await client.agents());
-  else await requireEditingAgent(client);
+  const [models, words] = await Promise.all([
+    asked.catch(unlessMisconfigured),
+    agent === undefined ? editingAgentWords(client) : namedAgentWords(client, agent),
+  ]);
+  return { models, agent: words };
+}
+
+async function namedAgentWords(client: OpenCode, agent: string): Promise<string> {
+  requireKnown("agent", agent, await client.agents());
+  return plain(agent, 60);
 }
 
 /** A server that does not tell in time is asked again by the loop. */
-async function requireEditingAgent(client: OpenCode): Promise<void> {
-  const asked = await client.agentChoice().catch((error) => {
-    if (!(error instanceof OpenCodeError) || error.problem === "misconfigured") throw error;
-    return undefined;
-  });
-  const choice = asked && chooseAgent(asked);
-  if (choice?.kind !== "none") return;
+function unlessMisconfigured(error: unknown): undefined {
+  if (!(error instanceof OpenCodeError) || error.problem === "misconfigured") throw error;
+}
+
+async function editingAgentWords(client: OpenCode): Promise<string> {
+  const asked = await client.agentChoice().catch(unlessMisconfigured);
+  if (!asked) return NOT_KNOWN;
+  const choice = chooseAgent(asked);
+  if (choice.kind === "default") {
+    return choice.agent === undefined ? NOT_KNOWN : plain(choice.agent, 60);
+  }
   const name = plain(choice.instead, 60);
+  if (choice.kind === "named") {
+    return `${choice.agent}, since the server's default \`${name}\` may not edit files`;
+  }
   throw new RalphError("usage", `the server's default agent \`${name}\` may not edit files`, [
-    {
-      text: `the server has: ${plain(asked?.agents.map((one) => one.name).join(", ") ?? "", 200)}`,
-    },
+    { text: `the server has: ${plain(asked.agents.map((one) => one.name).join(", "), 200)}` },
     { text: "name one that may edit with `--agent`, or as `agent` in ralph.json" },
   ]);
 }
+
+const NOT_KNOWN = "the server's default one";
 
 function requireKnown(what: string, name: string, known: readonly string[]): void {
   if (known.includes(name)) return;

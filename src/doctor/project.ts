@@ -3,7 +3,7 @@ import * as path from "node:path";
 import { plural } from "../terminal/format.ts";
 import { plain } from "../terminal/plain.ts";
 import { shellWord } from "../terminal/shell_word.ts";
-import type { Probes } from "./probes.ts";
+import type { Names, Probes } from "./probes.ts";
 import { RESTART_COMMAND } from "./unit_facts.ts";
 import { type Check, fail, NO_PROJECT, ok, skip, type Verdict, warn } from "./check.ts";
 
@@ -66,9 +66,9 @@ export const projectChecks: readonly Check[] = [
       if (!project) return skip(NO_PROJECT);
       const identity = (await project.git())?.identity;
       if (identity !== undefined) return ok(plain(identity, 80));
-      return warn(
+      return fail(
         "git does not know who commits",
-        "the agent's commits would fail",
+        "no session starts: its commits would fail",
         {
           text: "say who",
           command: `git config --global user.name ${shellWord(names.user)} && ` +
@@ -206,9 +206,10 @@ export const projectChecks: readonly Check[] = [
   },
 ];
 
-function gatesVerdict(
+/** Whether gates can run at all, as far as their commands tell. */
+export function gatesVerdict(
   gates: ReturnType<NonNullable<Probes["project"]>["gates"]>,
-  { program, names }: Pick<Probes, "program" | "names">,
+  { program, names }: Pick<Probes, "program"> & { names: Pick<Names, "ralph"> },
 ): Verdict {
   if (gates.length === 0) {
     return warn("there are none", "the agent's word decides what is done", {

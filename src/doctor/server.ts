@@ -1,6 +1,5 @@
 /** Checks of the OpenCode server, through the same client that the loop uses. */
 import type { OpenCodeError } from "../opencode/error.ts";
-import type { ProjectChoices } from "../opencode/project_choices.ts";
 import { duration, plural } from "../terminal/format.ts";
 import { plain } from "../terminal/plain.ts";
 import { shellWord } from "../terminal/shell_word.ts";
@@ -14,10 +13,11 @@ import {
   type Verdict,
   warn,
 } from "./check.ts";
-import type { Models, Names, Probes } from "./probes.ts";
+import { modelVerdict } from "./model.ts";
+import type { Names, Probes } from "./probes.ts";
 import { newPasswordCommand, tryTurn, unitFacts } from "./service.ts";
 import { INSTALLED, LOG_COMMAND, RESTART_COMMAND, startedLately, UNIT_NAME } from "./unit_facts.ts";
-import { attachCommand, loginCommand, modelsCommand } from "../opencode/commands.ts";
+import { attachCommand } from "../opencode/commands.ts";
 import { isSameVersion, isTestedVersion, testedWords } from "../opencode/versions.ts";
 
 const LOG: Remedy = {
@@ -209,47 +209,7 @@ export const serverChecks: readonly Check[] = [
       const { generation } = health.value;
       const asked = await server.models();
       if ("error" in asked) return failure(asked.error, "without a model no agent works");
-      const { providers } = asked.value;
-      const { chosen, chosenBy } = inProject(asked.value, project?.openCodeChoices());
-      const login: Remedy = { text: "log in to a provider", command: loginCommand(generation) };
-      if (chosen === undefined) {
-        return fail("the server has no model that can be used", "no agent can work", login);
-      }
-      const shown = plain(chosen, 100);
-      const providerId = chosen.slice(0, chosen.indexOf("/"));
-      const provider = providers.find(({ id }) => id === providerId);
-      if (!provider?.models.includes(chosen) && project?.openCodeChoices().hasProviders) {
-        return skip(
-          `${shown} may be of the providers that this project's opencode.json brings: \`ralph run\` looks`,
-        );
-      }
-      if (!provider) {
-        return fail(
-          `${shown}: its provider cannot be used`,
-          "it has no credentials, or is switched off",
-          login,
-          { text: "see which models can be used", command: modelsCommand(generation) },
-        );
-      }
-      if (!provider.models.includes(chosen)) {
-        return fail(`${shown}: the server does not know it`, "every iteration would fail", {
-          text: "see which it knows",
-          command: modelsCommand(generation, providerId),
-        });
-      }
-      const by = {
-        ralph: "ralph's setting",
-        project: "this project's opencode.json",
-        server: "OpenCode's setting",
-        default: "the default",
-      };
-      const found = `${shown} (${by[chosenBy]})`;
-      if (provider.hasCredentials) return ok(found);
-      return warn(
-        `${found}; no credentials`,
-        "only the free models of OpenCode work without, and those are limited",
-        login,
-      );
+      return modelVerdict(asked.value, { generation, ofProject: project?.openCodeChoices() });
     },
   },
   {
@@ -337,16 +297,6 @@ const nameOf = ({ source, path, name }: Probes["serverEnv"]) => source === "file
 function failure(error: OpenCodeError, because: string): Verdict {
   const [first = LOG, ...more] = error.hints;
   return fail(plain(error.message, 300), because, first, ...more);
-}
-
-/** What the loop will use in the project, whose own setting comes before the server's. */
-function inProject(
-  { chosen, chosenBy }: Models,
-  ofProject: ProjectChoices | undefined,
-): { chosen?: string; chosenBy: Models["chosenBy"] | "project" } {
-  return chosenBy === "ralph" || ofProject?.model === undefined
-    ? { chosen, chosenBy }
-    : { chosen: ofProject.model, chosenBy: "project" };
 }
 
 /** A server without a password does what anybody on this machine asks of it, as this user. */

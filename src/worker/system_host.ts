@@ -107,7 +107,7 @@ export function systemHost(
 }
 
 /** The branch that the PRD asks for. Throws `RalphError` when the PRD cannot be read. */
-function branchOf({ prdPath }: Task): string | undefined {
+export function branchOf({ prdPath }: Task): string | undefined {
   const bytes = prdPath && readFileIfAny(prdPath, PRD_BYTES_MAX);
   return bytes ? parsePrd({ path: prdPath, bytes }).branchName : undefined;
 }

@@ -43,6 +43,7 @@ import { EXIT, exitCodeOfSession } from "../exit_codes.ts";
 import { runHere } from "../foreground.ts";
 import { LIMIT_OPTIONS, limitsFrom } from "../limit_options.ts";
 import { safeOnTerminal } from "../output/streams.ts";
+import { tellPlan } from "../output/plan.ts";
 import { tellProtection } from "../output/protection.ts";
 import { chooseTask } from "../select/choose_task.ts";
 import { taskToRun } from "../select/task_to_run.ts";
@@ -134,23 +135,32 @@ export async function runTask(context: CommandContext, options: RunOptions): Pro
 
   // Before the first request that has the server load the project.
   warnOfCode(context, task);
-  if (agenda.stories.some((story) => !story.passes)) {
-    const { server: url, serverOfProject: ofProject } = settings;
-    const client = clientAt(context, { url, ofProject, directory: task.projectRoot });
-    await requireServer(context, client);
-    await requireChoices(client, settings);
-  }
+  const chosen = await choicesOf(context, { task, agenda, settings });
   for (const warning of warnings) context.warn(warning);
   for (const { fault } of openCodeSettings(task.projectRoot, textOf)) {
     if (fault !== undefined) {
       context.warn(`${fault}; OpenCode will not work here once it is restarted`);
     }
   }
+  const { limits = {} } = flags;
+  await tellPlan(context, { task, agenda, settings, limits, chosen, quiet: json });
   const { dir: taskDir, projectRoot } = task;
   const order: WorkerOrder = { taskDir, projectRoot, flags, said, accepted };
   return options.foreground
     ? await runHere(context, order, { json })
     : await runInBackground(context, { task, order, settings, json, agenda });
+}
+
+/** Undefined where no agent works. Throws where the server cannot be used, or lacks what is chosen. */
+async function choicesOf(
+  context: CommandContext,
+  { task, agenda, settings }: { task: Task; agenda: Agenda; settings: Settings },
+) {
+  if (agenda.stories.every((story) => story.passes)) return undefined;
+  const { server: url, serverOfProject: ofProject } = settings;
+  const client = clientAt(context, { url, ofProject, directory: task.projectRoot });
+  const { generation } = await requireServer(context, client);
+  return { ...await requireChoices(client, settings), generation };
 }
 
 /** A prompt that was written for another loop tells the agent what that one does. */

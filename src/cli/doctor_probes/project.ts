@@ -4,6 +4,7 @@ import { gateEnvironmentOf, gatesOfTasks, protectionOf } from "../../app/gates.t
 import { RalphError } from "../../error.ts";
 import { readFileIfAny } from "../../host/files/read_file.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
+import type { Gate } from "../../task/gate.ts";
 import type { Settings } from "../../settings/settings.ts";
 import { listTasks } from "../../task/find.ts";
 import { readPrd } from "../../task/prd_file.ts";
@@ -29,8 +30,13 @@ export function gateFacts(
   root: string,
   settings: Pick<Settings, "verify" | "gateEnv">,
 ) {
-  const { withheld } = gateEnvironmentOf(context, settings.gateEnv);
-  return gatesOfTasks(settings, listTasks(root, systemTree)).map((gate) => {
+  return factsOf(context, gatesOfTasks(settings, listTasks(root, systemTree)), settings.gateEnv);
+}
+
+/** What can be told of gates without running them. */
+export function factsOf(context: Context, gates: readonly Gate[], gateEnv: readonly string[]) {
+  const { withheld } = gateEnvironmentOf(context, gateEnv);
+  return gates.map((gate) => {
     const [program = ""] = "args" in gate.run ? gate.run.args : ["sh"];
     const needs = program.includes("/") ? undefined : program;
     return { name: gate.name, needs, withheld: withheldNames(gate, withheld) };

@@ -1,6 +1,6 @@
 /** The doctor's probes of the OpenCode server: what they make there, they delete again. */
 import { sleep } from "../../clock.ts";
-import type { Asked, Models, Names, ServerProbes } from "../../doctor/probes.ts";
+import type { Asked, Names, ServerProbes } from "../../doctor/probes.ts";
 import { startedLately } from "../../doctor/unit_facts.ts";
 import type { Systemd } from "../../host/system/systemd.ts";
 import type { Health, OpenCode } from "../../opencode/client.ts";
@@ -9,6 +9,7 @@ import { OpenCodeError } from "../../opencode/error.ts";
 import { followEvents } from "../../opencode/events.ts";
 import { once } from "../../once.ts";
 import type { Context } from "../../app/context.ts";
+import { modelsOf } from "../../app/models.ts";
 import { emptyFolder } from "./empty_folder.ts";
 import { hasWorkerIn } from "./store.ts";
 import { tinyTurn } from "./tiny_turn.ts";
@@ -142,16 +143,6 @@ async function roundTrip(
     over.abort();
     await stream.closed;
   }
-}
-
-async function modelsOf(client: OpenCode, ofRalph: string | undefined): Promise<Models> {
-  const [providers, ofServer] = await Promise.all([client.providers(), client.configuredModel()]);
-  const byDefault = providers.find(({ bestModel }) => bestModel !== undefined)?.bestModel;
-  return {
-    chosen: ofRalph ?? ofServer ?? byDefault,
-    chosenBy: ofRalph !== undefined ? "ralph" : ofServer !== undefined ? "server" : "default",
-    providers,
-  };
 }
 
 async function asked<T>(question: () => Promise<T>): Promise<Asked<T>> {

@@ -14,7 +14,7 @@ const EDITING = "build";
 /** Which agent a prompt names. */
 type AgentChoice =
   /** None: the server's default one may edit, as far as is known. */
-  | { kind: "default" }
+  | { kind: "default"; agent?: string }
   /** `build`, in the place of `instead`. */
   | { kind: "named"; agent: string; instead: string }
   /** The default one may not edit, and `build` may not either, or is not there. */
@@ -27,7 +27,7 @@ export function chooseAgent(
   const named = (name: string) => agents.find((agent) => agent.name === name);
   const taken = (byDefault === undefined ? undefined : named(byDefault)) ?? named(EDITING) ??
     agents[0];
-  if (!taken || mayEdit(taken)) return { kind: "default" };
+  if (!taken || mayEdit(taken)) return { kind: "default", agent: taken?.name };
   const instead = taken.name;
   const editing = named(EDITING);
   return editing && mayEdit(editing)

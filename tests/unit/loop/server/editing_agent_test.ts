@@ -15,8 +15,11 @@ const plan = agent("plan", "*");
 const mine = agent("mine", "secrets/**");
 
 const CASES: readonly [string, Parameters<typeof chooseAgent>[0], unknown][] = [
-  ["the usual", { agents: [build, plan] }, { kind: "default" }],
-  ["a default that edits", { agents: [build, mine], byDefault: "mine" }, { kind: "default" }],
+  ["the usual", { agents: [build, plan] }, { kind: "default", agent: "build" }],
+  ["a default that edits", { agents: [build, mine], byDefault: "mine" }, {
+    kind: "default",
+    agent: "mine",
+  }],
   [
     "a default that plans",
     { agents: [plan, build], byDefault: "plan" },
@@ -28,8 +31,11 @@ const CASES: readonly [string, Parameters<typeof chooseAgent>[0], unknown][] = [
     { agents: [plan, agent("build", "*")] },
     { kind: "none", instead: "build" },
   ],
-  ["a default that is not there", { agents: [build], byDefault: "gone" }, { kind: "default" }],
-  ["no agents at all", { agents: [] }, { kind: "default" }],
+  ["a default that is not there", { agents: [build], byDefault: "gone" }, {
+    kind: "default",
+    agent: "build",
+  }],
+  ["no agents at all", { agents: [] }, { kind: "default", agent: undefined }],
 ];
 
 for (const [name, server, choice] of CASES) {
