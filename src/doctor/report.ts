@@ -8,7 +8,7 @@ import { GROUPS, type Level } from "./check.ts";
 import type { Result } from "./run_checks.ts";
 
 /** How much is shown: what is wrong, or all checks, or these with their ids and times too. */
-export type Detail = "wrong" | "all" | "times";
+type Detail = "wrong" | "all" | "times";
 
 /** How the levels are shown. */
 export interface Look {

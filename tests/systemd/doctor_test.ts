@@ -181,7 +181,7 @@ testbedTest("doctor finds its way without a session, as from cron or sudo", asyn
     const before = await m.failures(given);
     assert.deepEqual(
       before,
-      ["host.systemd", "service.installed", "service.enabled"]
+      ["host.systemd", "service.installed", "service.enabled", "project.identity"]
         .filter((id) => before.includes(id)),
     );
     assert(before.includes("host.systemd"), before.join());

@@ -142,8 +142,7 @@ export async function runTask(context: CommandContext, options: RunOptions): Pro
       context.warn(`${fault}; OpenCode will not work here once it is restarted`);
     }
   }
-  const { limits = {} } = flags;
-  await tellPlan(context, { task, agenda, settings, limits, chosen, quiet: json });
+  await tellPlan(context, { task, agenda, settings, flags, chosen, quiet: json });
   const { dir: taskDir, projectRoot } = task;
   const order: WorkerOrder = { taskDir, projectRoot, flags, said, accepted };
   return options.foreground

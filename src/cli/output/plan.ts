@@ -7,9 +7,10 @@ import { RalphError } from "../../error.ts";
 import { modelVerdict } from "../../doctor/model.ts";
 import { gatesVerdict } from "../../doctor/project.ts";
 import { repositoryState } from "../../host/git/repository.ts";
+import { limitsOfContinued } from "../../loop/session/begin.ts";
 import { storedSettings } from "../../loop/session/kept_settings.ts";
 import { whyResumable } from "../../loop/session/resumable.ts";
-import type { Limits, Settings } from "../../settings/settings.ts";
+import type { Limits, Settings, SettingsPart } from "../../settings/settings.ts";
 import type { Session } from "../../store/model.ts";
 import type { Agenda } from "../../task/agenda.ts";
 import { nextStory } from "../../task/prd.ts";
@@ -24,13 +25,13 @@ import type { CommandContext } from "../command_context.ts";
 import { factsOf } from "../doctor_probes/project.ts";
 import { columnsOf } from "./streams.ts";
 
-export interface PlanOrder {
+interface PlanOrder {
   task: Task;
   agenda: Agenda;
   /** As all sources say now. */
   settings: Settings;
   /** Of these, what the command line says. */
-  limits: Partial<Limits>;
+  flags: SettingsPart;
   /** Undefined where no agent works, since all stories pass. */
   chosen?: Chosen & { generation: 1 | 2 };
   /** Only what will go wrong is told. */
@@ -114,13 +115,10 @@ function lastOf(
 }
 
 /** A session that goes on has kept its gates and its limits, but for what the command line says. */
-function settingsOf({ settings, limits }: PlanOrder, last: Last | undefined) {
+function settingsOf({ settings, flags }: PlanOrder, last: Last | undefined) {
   if (!last?.goesOn || last.start === undefined) return settings;
   const kept = storedSettings(last.start, last.session.id);
-  const said = Object.fromEntries(
-    Object.entries(limits).filter(([, value]) => value !== undefined),
-  );
-  return { ...kept, limits: { ...settings.limits, ...kept.limits, ...said } };
+  return { ...kept, limits: limitsOfContinued(kept, flags) };
 }
 
 function storyWords({ stories }: Agenda): string {
@@ -139,7 +137,7 @@ function modelWords(verdict: Verdict | undefined): string {
 const SHOWN_MAX = 4;
 
 /** Each with how it ended when it ran last. */
-export function gatesWords(
+function gatesWords(
   names: readonly string[],
   state: ReadonlyMap<string, boolean>,
 ): string {
@@ -169,7 +167,7 @@ async function branchWords(
 }
 
 /** `last`: whose counts go on. */
-export function limitsWords(
+function limitsWords(
   { iterations, costUsd, tokens, durationMs }: Limits,
   last: { session: Pick<Session, "iterations"> } | undefined,
 ): string {

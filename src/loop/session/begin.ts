@@ -8,7 +8,12 @@ import type { TreeState } from "../../host/git/tree_state.ts";
 import type { OpenCode } from "../../opencode/client.ts";
 import type { Iteration, Lease, Session, SessionStart, WorkerSettings } from "../../store/model.ts";
 import type { Store } from "../../store/store.ts";
-import { DEFAULT_SETTINGS, type Settings, type SettingsPart } from "../../settings/settings.ts";
+import {
+  DEFAULT_SETTINGS,
+  type Limits,
+  type Settings,
+  type SettingsPart,
+} from "../../settings/settings.ts";
 import type { Task } from "../../task/task_files.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import { whyResumable } from "./resumable.ts";
@@ -140,7 +145,7 @@ async function goOn(
     ...now,
     ...kept,
     serverOfProject: now.serverOfProject,
-    limits: { ...DEFAULT_SETTINGS.limits, ...kept.limits, ...saidLimits(flags) },
+    limits: limitsOfContinued(kept, flags),
   };
   const { startTree, warnings } = start?.tree
     ? storedTree(start.tree, previous.id)
@@ -195,8 +200,15 @@ function pastOf(
   };
 }
 
-function saidLimits({ limits = {} }: SettingsPart): SettingsPart["limits"] {
-  return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
+/** What a session that goes on has kept, but for what the command line says. */
+export function limitsOfContinued(
+  kept: Pick<KeptSettings, "limits">,
+  { limits = {} }: SettingsPart,
+): Limits {
+  const said = Object.fromEntries(
+    Object.entries(limits).filter(([, value]) => value !== undefined),
+  );
+  return { ...DEFAULT_SETTINGS.limits, ...kept.limits, ...said };
 }
 
 /** Of a session that an earlier version started. */

@@ -1353,7 +1353,7 @@ cases([
     name: "no author",
     spoiled: withRepository({ identity: undefined }),
     id: "project.identity",
-    level: "warn",
+    level: "fail",
     commands: [/^git config --global user\.name ann && .* user\.email ann@box$/],
   },
   {

@@ -1,0 +1,77 @@
+/** What `ralph run` says before it costs anything: what it will do, and what will go wrong. */
+import assert from "node:assert/strict";
+import { makeWorld, type World } from "../reliability/processes.ts";
+import { bash } from "../support/agent.ts";
+import { call, say } from "../support/scripted_model.ts";
+
+const prd = (more: Record<string, unknown> = {}) =>
+  JSON.stringify({
+    project: "T",
+    userStories: [
+      { id: "US-001", title: "Done", passes: true },
+      { id: "US-002", title: "Next\x1b[2J", passes: false },
+    ],
+    ...more,
+  });
+
+const TWO = "tasks/two/prd.json";
+
+/** `ralph run two` in the foreground, for one iteration in which the agent does nothing. */
+function runOnce({ cli, fake, url }: World, ...options: string[]) {
+  fake.setScript(({ step }) => step === 0 ? call(bash("true")) : say("nothing done"));
+  return cli("run", "two", "-f", "-n", "1", "--server", url, ...options);
+}
+
+const rowsOf = (stdout: string) =>
+  stdout.split("\n").slice(0, stdout.split("\n").findIndex((line) => /session \d+,/.test(line)))
+    .map((line) => line.trim().replace(/\s+/, " "));
+
+Deno.test("a run says story, model, agent, gates, branch and limits before its session begins", async () => {
+  const verify = [["true"], ["test", "-e", "made"]];
+  await using world = await makeWorld({ [TWO]: prd({ verify, branchName: "ralph/two" }) });
+  const first = await runOnce(world, "--max-cost", "2.5", "--max-duration", "3h");
+  assert.deepEqual(rowsOf(first.stdout), [
+    "story US-002 Next\\x1b[2J (1 of 2 stories open)",
+    "model fake/ok (OpenCode's setting)",
+    "agent build",
+    "gates true (not run yet), test -e made (not run yet)",
+    "branch ralph/two (now on main; a new one begins at main)",
+    "limits 1 iteration; $2.5; 3h 0m",
+  ]);
+  const second = await runOnce(world, "--model", "fake/ok", "--agent", "build");
+  assert.deepEqual(rowsOf(second.stdout).slice(1), [
+    "model fake/ok (ralph's setting)",
+    "agent build",
+    "gates true (passed last), test -e made (failed last)",
+    "branch ralph/two",
+    "limits 1 iteration; no limit on cost",
+  ]);
+});
+
+Deno.test("a gate whose program is missing: nothing is started, whoever waits for it", async () => {
+  await using world = await makeWorld({ [TWO]: prd({ verify: [["no-such-program-of-ralph"]] }) });
+  const { cli, url, fake } = world;
+  const { code, stdout, stderr } = await cli("run", "two", "--server", url);
+  assert.deepEqual([code, stdout], [2, ""]);
+  assert.match(
+    stderr,
+    /^error: cannot run `two`: the gate no-such-program-of-ralph needs no-such-program-of-ralph, which is not on PATH\n/,
+  );
+  assert.match(stderr, /^hint: install it, then see whether it runs: ralph verify$/m);
+  assert(fake.ledger.every(({ type }) => type !== "prompt"));
+  assert.match((await cli("status", "two")).stderr, /no session of `two` was ever started/);
+});
+
+Deno.test("what a story's own gate lacks may come of the work: a warning", async () => {
+  const userStories = [{ id: "US-001", title: "A", passes: false, verify: [["to-be-made"]] }];
+  await using world = await makeWorld({ [TWO]: prd({ userStories }) });
+  const { stdout, stderr } = await runOnce(world);
+  assert.match(stdout, /session 1, at most 1 iteration/);
+  assert.match(stderr, /^warning: the gate to-be-made needs to-be-made, which is not on PATH: /m);
+});
+
+Deno.test("with --json a run prints what programs read, and nothing else", async () => {
+  await using world = await makeWorld({ [TWO]: prd() });
+  const { stdout } = await runOnce(world, "--json");
+  assert.equal(JSON.parse(stdout.split("\n")[0]).type, "session_started");
+});
