@@ -54,7 +54,7 @@ export function reportLines(
     if (waiting.length > 1) lines.push(...waitingLines(waiting, look));
   }
   const verdict = verdictLine(results) +
-    (shown.length < results.length ? " -v shows them all." : "");
+    (shown.length < results.length ? " `ralph doctor -v` shows them all." : "");
   return [
     ...lines,
     ...(lines.length > 0 ? [""] : []),

@@ -95,9 +95,11 @@ Deno.test("what is wrong is shown, and what is well is counted", () => {
     "      a night of work may fill it",
     "      → tidy up",
     "",
-    "1 check fine, 1 warning, 1 skipped. -v shows them all.",
+    "1 check fine, 1 warning, 1 skipped. `ralph doctor -v` shows them all.",
   ]);
-  assert.deepEqual(reportLines([fine], look), ["All is well: 1 check. -v shows them all."]);
+  assert.deepEqual(reportLines([fine], look), [
+    "All is well: 1 check. `ralph doctor -v` shows them all.",
+  ]);
 });
 
 Deno.test("a narrow terminal gets shorter lines, and commands as they are", () => {
