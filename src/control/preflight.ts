@@ -6,6 +6,7 @@ import { RalphError } from "../error.ts";
 import { chooseAgent } from "../loop/server/editing_agent.ts";
 import { whyResumable } from "../loop/session/resumable.ts";
 import type { OpenCode } from "../opencode/client.ts";
+import { mayEdit } from "../opencode/agent_rules.ts";
 import { OpenCodeError } from "../opencode/error.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Agenda } from "../task/agenda.ts";
@@ -97,6 +98,8 @@ export interface Chosen {
   models?: Models;
   /** The agent, in words; safe to show. */
   agent: string;
+  /** That the agent which a setting names may do nothing but plan. */
+  mayNotEdit?: boolean;
 }
 
 /**
@@ -115,14 +118,16 @@ export async function requireChoices(
   }
   const [models, words] = await Promise.all([
     asked.catch(unlessMisconfigured),
-    agent === undefined ? editingAgentWords(client) : namedAgentWords(client, agent),
+    agent === undefined ? editingAgentWords(client) : namedAgent(client, agent),
   ]);
-  return { models, agent: words };
+  return { models, ...typeof words === "string" ? { agent: words } : words };
 }
 
-async function namedAgentWords(client: OpenCode, agent: string): Promise<string> {
+async function namedAgent(client: OpenCode, agent: string): Promise<Omit<Chosen, "models">> {
   requireKnown("agent", agent, await client.agents());
-  return plain(agent, 60);
+  const asked = await client.agentChoice().catch(unlessMisconfigured);
+  const found = asked?.agents.find(({ name }) => name === agent);
+  return { agent: plain(agent, 60), mayNotEdit: found !== undefined && !mayEdit(found) };
 }
 
 /** A server that does not tell in time is asked again by the loop. */

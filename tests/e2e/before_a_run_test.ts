@@ -70,6 +70,13 @@ Deno.test("what a story's own gate lacks may come of the work: a warning", async
   assert.match(stderr, /^warning: the gate to-be-made needs to-be-made, which is not on PATH: /m);
 });
 
+Deno.test("an agent that only plans is warned of where a setting names it", async () => {
+  await using world = await makeWorld({ [TWO]: prd() });
+  const { stdout, stderr } = await runOnce(world, "--agent", "plan");
+  assert.match(stdout, /^ {2}agent +plan$/m);
+  assert.match(stderr, /^warning: the agent plan may not edit files: no work can come of it$/m);
+});
+
 Deno.test("with --json a run prints what programs read, and nothing else", async () => {
   await using world = await makeWorld({ [TWO]: prd() });
   const { stdout } = await runOnce(world, "--json");

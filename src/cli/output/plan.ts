@@ -73,6 +73,9 @@ export async function tellPlan(context: CommandContext, order: PlanOrder): Promi
   for (const verdict of [model, ...gates.length > 0 ? [judged(gates)] : []]) {
     warnOf(context, verdict);
   }
+  if (chosen?.mayNotEdit) {
+    context.warn(`the agent ${chosen.agent} may not edit files: no work can come of it`);
+  }
 }
 
 function warnOf(context: CommandContext, verdict: Verdict | undefined): void {
