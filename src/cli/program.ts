@@ -27,6 +27,10 @@ export const COMMANDS: Readonly<Record<string, Listing>> = {
     summary: "show all sessions, or one in detail",
     load: async () => (await import("./commands/status.ts")).command,
   },
+  watch: {
+    summary: "watch all tasks live, and steer them by keys",
+    load: async () => (await import("./commands/watch.ts")).command,
+  },
   history: {
     summary: "show the iterations of a task's sessions, and what came of them",
     load: async () => (await import("./commands/history.ts")).command,

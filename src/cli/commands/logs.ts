@@ -57,7 +57,7 @@ async function followLog(context: CommandContext, first: Session, lines: number)
   if (log.elsewhere !== undefined) err.line(`warning: ${log.elsewhere}`);
   let reader = open(path, "end");
   // Up to where the reader begins: nothing is shown twice, and nothing is left out.
-  for (const line of lastLines(path, lines, reader?.position)) out.line(plain(line));
+  for (const line of lastLines(path, lines, { end: reader?.position })) out.line(plain(line));
   for (;;) {
     const alive = isAlive(context, session);
     for (let lines = reader?.newLines(); lines; lines = reader?.newLines()) {

@@ -8,13 +8,17 @@ import { shellWord } from "../../terminal/shell_word.ts";
 const TAIL_BYTES = 256 * 1024;
 
 /**
- * At most the last `count` lines of a log, up to the byte `end`; none when it is not there. Throws
- * `RalphError` (`state`) when it cannot be read.
+ * At most the last `count` lines of a log, up to the byte `end`, of its last `bytes`; none when it is
+ * not there. Throws `RalphError` (`state`) when it cannot be read.
  */
-export function lastLines(path: string, count: number, end?: number): string[] {
+export function lastLines(
+  path: string,
+  count: number,
+  { end, bytes = TAIL_BYTES }: { end?: number; bytes?: number } = {},
+): string[] {
   try {
     using file = openLog(path);
-    return file ? linesOf(file, { count, size: end ?? file.size }) : [];
+    return file ? linesOf(file, { count, size: end ?? file.size, bytes }) : [];
   } catch (error) {
     throw notReadable(path, error);
   }
@@ -38,8 +42,11 @@ function notReadable(path: string, error: unknown): RalphError {
   ], { cause: error });
 }
 
-function linesOf(file: OpenFile, { count, size }: { count: number; size: number }): string[] {
-  const start = Math.max(0, size - TAIL_BYTES);
+function linesOf(
+  file: OpenFile,
+  { count, size, bytes }: { count: number; size: number; bytes: number },
+): string[] {
+  const start = Math.max(0, size - bytes);
   const lines = new TextDecoder().decode(file.readAt(start, size - start)).split("\n");
   // Cut off in the middle, where the file is longer than what was read.
   if (start > 0) lines.shift();

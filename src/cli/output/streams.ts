@@ -31,6 +31,11 @@ export async function readInput(): Promise<string> {
   return await new Response(Deno.stdin.readable).text();
 }
 
+/** Whether the terminal hands over each key as it is (raw), or makes lines and signals of them. */
+export function setRawInput(raw: boolean): void {
+  Deno.stdin.setRaw(raw);
+}
+
 /**
  * The same stream for work that goes on when nobody reads: what can no longer be written, to a pipe
  * that is closed or a terminal that is gone, is dropped.

@@ -1,0 +1,27 @@
+/** `ralph watch`: a live screen of everything that ralph knows. */
+import { Command } from "@commander-js/extra-typings";
+import { taskArgument } from "../arguments.ts";
+import type { CommandContext, Done } from "../command_context.ts";
+import { chooseSession } from "../select/sessions.ts";
+import { watch } from "../watch/watch.ts";
+
+export function command(context: CommandContext, done: Done) {
+  return new Command("watch")
+    .addArgument(taskArgument("[task]"))
+    .addHelpText(
+      "after",
+      `
+Keys: arrows choose, Tab turns to stories, iterations or output, Enter opens, \`/\` filters, \`?\`
+shows all. \`q\` leaves, and everything goes on running. In a pipe: a line for each change.
+
+Examples:
+  ralph watch
+  ralph watch my-feature
+  ralph watch | grep my-feature`,
+    )
+    .action(async (task) => {
+      done(
+        await watch(context, task === undefined ? undefined : chooseSession(context, task).taskDir),
+      );
+    });
+}

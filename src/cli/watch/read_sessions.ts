@@ -1,0 +1,128 @@
+/** Reads the latest session of each task, and of that only what has changed. */
+import type { Context } from "../../app/context.ts";
+import { pathsOf } from "../../app/store.ts";
+import { isAlive, readSessions } from "../../control/liveness.ts";
+import { RalphError } from "../../error.ts";
+import { storedSettings } from "../../loop/session/kept_settings.ts";
+import type { Session, Usage } from "../../store/model.ts";
+import type { ReadOnlyStore } from "../../store/store.ts";
+import { stampOf } from "./stamp.ts";
+
+/** Sums of ended sessions that are read in one look: a screen of them, so that none is slow. */
+const SUMS_MAX = 50;
+
+export interface SessionFacts {
+  session: Session;
+  /** Whether its worker is at work. */
+  live: boolean;
+  /** What its ended iterations used; absent where that is not known. */
+  usage?: Usage;
+  budgetUsd?: number;
+  /** What the session was when its sums were read. */
+  sumsOf?: string;
+}
+
+/** By the folder of the task. */
+type Facts = Map<string, SessionFacts>;
+
+interface Sessions {
+  facts: ReadonlyMap<string, SessionFacts>;
+  /** Why what is read may be old. */
+  trouble?: string;
+}
+
+/**
+ * Reads the store when a file of the database has changed, or a worker has gone; with `all` also
+ * what changes without a sign. No connection is held open in between: a database that is put in place of
+ * another is seen, and nobody has to wait for who looks. Throws what the store refuses at the first look;
+ * later it is told of.
+ */
+export function sessionReader(context: Context): (options: { all: boolean }) => Sessions {
+  const { database } = pathsOf(context);
+  const facts: Facts = new Map();
+  let troubles: string[] = [];
+  const quiet = { ...context, warn: (text: string) => void troubles.push(text) };
+  let stamp: string | undefined;
+  let isWhole = true;
+
+  return ({ all }) => {
+    const now = stampOf(database, `${database}-wal`);
+    const died = lookAtWorkers(quiet, facts);
+    if (!all && isWhole && now === stamp && !died) return { facts, trouble: troubles.at(0) };
+    const isFirst = stamp === undefined;
+    stamp = now;
+    troubles = [];
+    try {
+      isWhole = readSessions(quiet, {
+        read: (store) => readInto(facts, store, { all }),
+        whenEmpty: true,
+      });
+      lookAtWorkers(quiet, facts);
+    } catch (error) {
+      if (isFirst || !(error instanceof RalphError)) throw error;
+      troubles.push(error.message);
+    }
+    return { facts, trouble: troubles.at(0) };
+  };
+}
+
+/** Returns whether one has gone whose session is on record as running. */
+function lookAtWorkers(context: Context, facts: Facts): boolean {
+  let died = false;
+  for (const one of facts.values()) {
+    if (one.session.status === "running") {
+      one.live = unlessRefused(() => isAlive(context, one.session)) ?? true;
+      died ||= !one.live;
+    } else one.live = false;
+  }
+  return died;
+}
+
+/** Returns whether nothing was left for the next look. */
+function readInto(facts: Facts, store: ReadOnlyStore, { all }: { all: boolean }): boolean {
+  for (const session of changedSessions(facts, store, all)) {
+    const { taskDir } = session;
+    facts.set(taskDir, { live: false, ...facts.get(taskDir), session });
+  }
+  let left = SUMS_MAX;
+  for (const one of facts.values()) {
+    if (one.sumsOf === sumsKey(one.session)) continue;
+    if (one.session.status !== "running" && left-- <= 0) return false;
+    readSums(store, one);
+  }
+  return true;
+}
+
+/** Those that run, those that did when they were read last, and with `all` each task's latest. */
+function changedSessions(facts: Facts, store: ReadOnlyStore, all: boolean): readonly Session[] {
+  const running = store.running();
+  if (all) return [...store.lastSessions(), ...running];
+  const ids = new Set(running.map(({ id }) => id));
+  const ended = [...facts.values()].flatMap(({ session: { id, status } }) =>
+    status === "running" && !ids.has(id) ? store.session(id) ?? [] : []
+  );
+  return [...ended, ...running];
+}
+
+const sumsKey = ({ id, epoch, iterations, status, updatedAt }: Session) =>
+  `${id}/${epoch} ${iterations} ${status} ${updatedAt}`;
+
+function readSums(store: ReadOnlyStore, one: SessionFacts): void {
+  const { session, sumsOf = "" } = one;
+  const { usage, complete } = store.usage(session.id);
+  one.usage = complete ? usage : undefined;
+  one.sumsOf = sumsKey(session);
+  if (one.sumsOf.split(" ")[0] === sumsOf.split(" ")[0]) return;
+  const start = store.sessionStart(session.id);
+  one.budgetUsd = start &&
+    unlessRefused(() => storedSettings(start.settings, session.id).limits.costUsd);
+}
+
+function unlessRefused<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof RalphError) return undefined;
+    throw error;
+  }
+}

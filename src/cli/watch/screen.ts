@@ -1,0 +1,171 @@
+/** The whole screen: what is known and what was chosen in, lines out. Pure. */
+import { plain } from "../../terminal/plain.ts";
+import type { Glyphs } from "./glyphs.ts";
+import { width } from "../../terminal/table.ts";
+import { fitLine, type Line, lineText, type Piece } from "./lines.ts";
+import { type Details, isAtWork, type Model, type TaskView } from "./model.ts";
+import { factLines, healthWords, panelLines } from "./task_panel.ts";
+import { taskRows } from "./task_rows.ts";
+import { chosenTask, KEY_HELP, listed, TASK_COMMANDS, type View } from "./view.ts";
+
+export interface Size {
+  columns: number;
+  rows: number;
+}
+
+interface Shown extends Size {
+  view: View;
+  /** Epoch milliseconds. */
+  now: number;
+  glyphs: Glyphs;
+  /** What a command said that a key has run. */
+  message?: string;
+}
+
+export interface Screen {
+  /** As many as the terminal has rows, none wider than it. */
+  lines: readonly Line[];
+  /** How far its lower part can be scrolled, and how many lines of it fit. */
+  scrollMax: number;
+  page: number;
+}
+
+const SIZE_MIN: Size = { columns: 20, rows: 6 };
+
+export function screen(model: Model, details: Details, shown: Shown): Screen {
+  const { columns, rows, view } = shown;
+  if (columns < SIZE_MIN.columns || rows < SIZE_MIN.rows) {
+    return { lines: filled([[{ text: "too small" }]], { columns, rows }), scrollMax: 0, page: 1 };
+  }
+  const task = chosenTask(model, view);
+  const foot = [...messageLines(model, shown), footLine(shown)];
+  const above = view.helps ? [] : [
+    headLine(model, shown),
+    ...view.whole && task ? [] : listLines(model, task, shown),
+    ...task ? [ruleLine(task, shown)] : [],
+  ];
+  const facts = !view.helps && task && view.shows !== "diff" ? factLines(task, model, shown) : [];
+  const room = Math.max(0, rows - above.length - foot.length);
+  const told = facts.slice(0, Math.max(0, room - 2));
+  const page = Math.max(1, room - told.length);
+  const body = view.helps ? helpLines() : task ? panelLines(task, details, shown) : [];
+  const scrollMax = Math.max(0, body.length - page);
+  const at = firstLine(details, { view, scrollMax, page });
+  const lower = body.slice(at, at + page);
+  const top = [...above, ...told, ...lower].slice(0, rows - foot.length);
+  return {
+    lines: [
+      ...filled(top, { columns, rows: rows - foot.length }),
+      ...filled(foot, {
+        columns,
+        rows: foot.length,
+      }),
+    ],
+    scrollMax,
+    page,
+  };
+}
+
+/** The first line of the lower part that is shown. */
+function firstLine(
+  { iterations }: Details,
+  { view, scrollMax, page }: { view: View; scrollMax: number; page: number },
+): number {
+  if (view.helps) return Math.min(view.scroll, scrollMax);
+  if (view.shows === "output") return Math.max(0, scrollMax - view.scroll);
+  if (view.shows !== "iterations") return Math.min(view.scroll, scrollMax);
+  // Scrolled by itself, so that the chosen one is seen.
+  const at = Math.max(0, iterations.findIndex(({ number }) => number === view.iteration));
+  return Math.max(0, Math.min(scrollMax, at - Math.floor(page / 2)));
+}
+
+function filled(lines: readonly Line[], { columns, rows }: Size): readonly Line[] {
+  return Array.from({ length: rows }, (_, i) => fitLine(lines[i] ?? [], columns));
+}
+
+function headLine({ tasks, health }: Model, { columns, glyphs }: Shown): Line {
+  const atWork = tasks.filter(isAtWork).length;
+  const servers = [...health].map(([url, one]) => healthWords(url, one));
+  const words = [`${atWork} running`, `${tasks.length} in all`, ...servers];
+  const away = [...health.values()].some(({ state }) => state === "away");
+  const title = columns < 40 ? "" : "ralph watch  ";
+  return [
+    { text: title, style: "bold" },
+    { text: words.join(glyphs.between), style: away ? "red" : undefined },
+  ];
+}
+
+/** The list takes what it needs, up to half of the screen. */
+function listLines(model: Model, chosen: TaskView | undefined, shown: Shown): readonly Line[] {
+  const { rows, view } = shown;
+  const tasks = listed(model, view);
+  if (tasks.length === 0) {
+    const text = model.tasks.length === 0
+      ? "No task yet. `ralph new <name>` makes one, `ralph run <task>` works on it."
+      : `No task has \`${plain(view.filter, 40)}\` in its name, project or status; Esc shows all.`;
+    return [[{ text, style: "dim" }]];
+  }
+  const height = Math.min(tasks.length, Math.max(1, Math.floor((rows - 4) / 2)));
+  const at = chosen ? tasks.indexOf(chosen) : 0;
+  const first = Math.max(0, Math.min(tasks.length - height, at - Math.floor(height / 2)));
+  const { title, rows: lines } = taskRows(tasks.slice(first, first + height), {
+    ...shown,
+    chosen,
+  });
+  return [title, ...lines];
+}
+
+const TABS = ["stories", "iterations", "output"] as const;
+
+/** The name of the chosen task, and which of its views is shown, in brackets. */
+function ruleLine(task: TaskView, { columns, glyphs, view }: Shown): Line {
+  const name: Piece[] = [
+    { text: `${glyphs.rule}${glyphs.rule} ` },
+    { text: plain(task.name, 40), style: "bold" },
+  ];
+  const names = view.shows === "diff" ? ["diff"] : TABS;
+  const tabs = names.map((name): Piece =>
+    name === view.shows
+      ? { text: ` [${name}]`, style: "bold" }
+      : { text: columns < 50 ? "" : `  ${name} `, style: "dim" }
+  );
+  const line = [...name, { text: ` ${glyphs.rule}` }, ...tabs, { text: " " }];
+  const left = Math.max(0, columns - width(lineText(line)));
+  return [...line, { text: glyphs.rule.repeat(left) }];
+}
+
+function messageLines({ trouble }: Model, { message, view }: Shown): readonly Line[] {
+  if (view.asks === "filter") return [[{ text: `/${plain(view.filter)}_` }]];
+  if (view.asks) {
+    const { name, asks } = view.asks.command;
+    return [[{ text: `${name}: ${asks}? y / n`, style: "bold" }]];
+  }
+  return [
+    ...trouble === undefined ? [] : [[{ text: plain(trouble), style: "red" as const }]],
+    ...message === undefined ? [] : [[{ text: plain(message), style: "bold" as const }]],
+  ];
+}
+
+/** What of the keys is told at the bottom, the most needed first. */
+function footLine({ columns, view }: Shown): Line {
+  const keys = view.helps ? ["any key: back"] : [
+    "? help",
+    "q leave",
+    ...view.whole ? ["Esc back"] : ["Enter open"],
+    "Tab view",
+    "/ filter",
+    ...TASK_COMMANDS.map(({ key, name }) => `${key} ${name}`),
+    "l log",
+    "d diff",
+  ];
+  const fitting = keys.filter((_, i) => keys.slice(0, i + 1).join("  ").length <= columns);
+  return [{ text: fitting.join("  "), style: "dim" }];
+}
+
+function helpLines(): readonly Line[] {
+  return [
+    [{ text: "Keys of ralph watch", style: "bold" }],
+    [],
+    ...KEY_HELP.map(([keys, what]): Line => [{ text: `  ${keys.padEnd(12)}${what}` }]),
+  ];
+}

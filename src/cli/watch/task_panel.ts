@@ -1,0 +1,157 @@
+/** The chosen task: what it is at, and its stories, its iterations or what it says. */
+import { type Iteration, tokensOf } from "../../store/model.ts";
+import { costWords } from "../../terminal/cost.ts";
+import { ago, count, duration, plural } from "../../terminal/format.ts";
+import { plain } from "../../terminal/plain.ts";
+import { table, width } from "../../terminal/table.ts";
+import { VERSION } from "../../version.ts";
+import type { Glyphs } from "./glyphs.ts";
+import { type Line, type Piece, wrapped } from "./lines.ts";
+import type { Details, Health, Model, StoryState, TaskView } from "./model.ts";
+import { costOf, elapsed, nowWords, silentFor, statusStyle } from "./task_rows.ts";
+import type { View } from "./view.ts";
+
+interface Around {
+  columns: number;
+  now: number;
+  glyphs: Glyphs;
+}
+
+/** What it is at, in a few lines. */
+export function factLines(
+  task: TaskView,
+  { health }: Pick<Model, "health">,
+  { columns, now, glyphs }: Around,
+): readonly Line[] {
+  const { session } = task;
+  const first = [{ text: plain(nowWords(task, now)), style: statusStyle(task) }];
+  const silent = silentFor(task, now);
+  const facts = [
+    ...session
+      ? [`session ${session.id}`, `iteration ${session.iterations}/${session.maxIterations ?? "?"}`]
+      : [],
+    ...session?.status === "running" && session.currentStory
+      ? [`story ${plain(session.currentStory, 40)}`]
+      : [],
+    ...session || task.starting ? [`time ${elapsed(task, now)}`] : [],
+    ...silent === undefined ? [] : [`silent ${silent}`],
+    ...session ? [`cost ${costOf(task, " of ")}`] : [],
+    ...session?.model ? [`model ${plain(session.model, 60)}`] : [],
+    ...session?.status === "running" ? [workerWords(task), serverWords(task, health)] : [],
+    ...task.problem ? [plain(task.problem, 200)] : [],
+  ];
+  const last = task.live && task.last ? [`last: ${plain(task.last.text.trim(), 400)}`] : [];
+  const ended = session && session.status !== "running" && session.detail
+    ? [plain(session.detail, 400)]
+    : [];
+  return [
+    first,
+    ...wrapped(facts, columns, glyphs.between).map((text): Line => [{ text }]),
+    ...[...last, ...ended].map((text): Line => [{ text, style: "dim" }]),
+  ];
+}
+
+function workerWords({ session, live }: TaskView): string {
+  const version = session?.workerVersion === VERSION ? "" : `, ralph ${session?.workerVersion}`;
+  return `worker ${session?.workerPid} ${live ? "alive" : "gone"}${plain(version, 40)}`;
+}
+
+function serverWords({ session }: TaskView, health: Model["health"]): string {
+  const url = session?.serverUrl;
+  return `server ${url ? healthWords(url, health.get(url)) : "unknown"}`;
+}
+
+/** A server's address, and what it said when it was asked last. */
+export function healthWords(url: string, health: Health | undefined): string {
+  const shown = plain(url, 60).replace(/^http:\/\//, "");
+  if (!health || health.state === "asked") return shown;
+  return health.state === "well"
+    ? `${shown} well (${plain(health.version, 20)})`
+    : `${shown} AWAY: ${plain(health.why, 120)}`;
+}
+
+/** The view's lines. */
+export function panelLines(
+  task: TaskView,
+  details: Details,
+  { view, ...around }: Around & { view: View },
+): readonly Line[] {
+  switch (view.shows) {
+    case "stories":
+      return storyLines(task, around);
+    case "iterations":
+      return iterationLines(details.iterations, { view, ...around });
+    case "output":
+      return details.output.length > 0
+        ? details.output.map((text) => [{ text: plain(shortTime(text)) }])
+        : [[{ text: "it has said nothing yet", style: "dim" }]];
+    case "diff":
+      return details.diff.map(diffLine);
+  }
+}
+
+const STORY_STYLES: Readonly<Record<StoryState, Piece["style"]>> = {
+  done: "green",
+  "in hand": "bold",
+  open: undefined,
+  waits: "dim",
+  "left out": "dim",
+};
+
+function storyLines({ stories, problem }: TaskView, { glyphs }: Around): readonly Line[] {
+  if (!stories) return [[{ text: plain(problem ?? "it has no PRD", 400), style: "dim" }]];
+  const ids = Math.max(...stories.map(({ id }) => width(plain(id, 20))), 0);
+  return stories.map(({ id, title, state, why }) => {
+    const label = plain(id, 20);
+    const space = " ".repeat(Math.max(0, ids - width(label)));
+    const more = why === "" ? "" : `  (${plain(why, 120)})`;
+    const text = `${glyphs.story[state]} ${state.padEnd(8)}  ${label}${space}  ${
+      plain(title, 200)
+    }`;
+    return [{ text: `  ${text.trimEnd()}${more}`, style: STORY_STYLES[state] }];
+  });
+}
+
+function iterationLines(
+  iterations: readonly Iteration[],
+  { view, glyphs, now }: Around & { view: View },
+): readonly Line[] {
+  if (iterations.length === 0) return [[{ text: "no iteration yet", style: "dim" }]];
+  const chosen = iterations.find(({ number }) => number === view.iteration) ?? iterations[0];
+  const rows = iterations.map((one) => [
+    `${one === chosen ? glyphs.chosen : " "} ${one.number}`,
+    plain(one.storyId ?? "-", 20),
+    plain(one.outcome ?? "under way"),
+    one.endedAt === null ? ago(Date.parse(one.startedAt), now) : iterationTime(one),
+    one.usage ? `${count(tokensOf(one.usage))} tokens` : "tokens unknown",
+    one.usage ? costWords(one.usage) : "cost unknown",
+    one.commits === null ? "-" : plural(one.commits, "commit"),
+    plain(one.detail ?? "", 300),
+  ]);
+  return table(rows).map((text, i) => [{
+    text,
+    style: iterations[i] === chosen ? "bold" : undefined,
+  }]);
+}
+
+/** What was not measured is not told. */
+function iterationTime({ durationMs }: Iteration): string {
+  return durationMs === null ? "-" : duration(durationMs);
+}
+
+/** A line of the log without its date. */
+function shortTime(line: string): string {
+  return line.replace(/^\d{4}-\d\d-\d\dT(\d\d:\d\d:\d\d)\.\d+Z /, "$1 ");
+}
+
+function diffLine(text: string): Line {
+  const style = /^(\+\+\+|---|diff |index |@@)/.test(text)
+    ? "cyan"
+    : text.startsWith("+")
+    ? "green"
+    : text.startsWith("-")
+    ? "red"
+    : undefined;
+  // A tab would be an escape for `plain`.
+  return [{ text: plain(text.replaceAll("\t", "    "), 1_000), style }];
+}

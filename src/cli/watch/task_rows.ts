@@ -1,0 +1,207 @@
+/** The list of tasks: one line for each, with as many columns as there is room for. */
+import { age, duration, usd } from "../../terminal/format.ts";
+import { costWords } from "../../terminal/cost.ts";
+import { plain } from "../../terminal/plain.ts";
+import { width } from "../../terminal/table.ts";
+import type { Glyphs } from "./glyphs.ts";
+import { type Line, padded, type Piece } from "./lines.ts";
+import { storyCounts, type StoryView, type TaskView } from "./model.ts";
+
+interface Column {
+  title: string;
+  columns: number;
+  align?: "left" | "right";
+  piece: (task: TaskView, now: number) => Piece;
+}
+
+/** Of the columns of what is told in words. */
+const NOW_MIN = 14;
+const NAME_MIN = 8;
+
+/** Title and rows, each `columns` wide at most. */
+export function taskRows(
+  tasks: readonly TaskView[],
+  { columns, now, glyphs, chosen }: {
+    columns: number;
+    now: number;
+    glyphs: Glyphs;
+    chosen: TaskView | undefined;
+  },
+): { title: Line; rows: readonly Line[] } {
+  const shown = columnsFor(tasks, columns, glyphs);
+  const title = shown.map(({ title, columns, align }) => padded(title, columns, align)).join("  ");
+  const rows = tasks.map((task) => {
+    const isChosen = task === chosen;
+    const pieces = shown.flatMap(({ columns, align, piece }, i): Piece[] => {
+      const { text, style } = piece(task, now);
+      const cell = { text: padded(plain(text), columns, align), ...style && { style } };
+      return i === 0 ? [cell] : [{ text: "  " }, cell];
+    });
+    const mark = { text: isChosen ? `${glyphs.chosen} ` : "  " };
+    return isChosen
+      ? [{ text: [mark, ...pieces].map(({ text }) => text).join(""), style: "inverse" as const }]
+      : [mark, ...pieces];
+  });
+  return { title: [{ text: `  ${title}`, style: "dim" }], rows };
+}
+
+/** In the order of the screen; where there is no room the least important are left out. */
+function columnsFor(tasks: readonly TaskView[], columns: number, glyphs: Glyphs): Column[] {
+  const names = Math.max(NAME_MIN, ...tasks.map(({ name }) => width(plain(name))));
+  const nameMax = columns < 80 ? 16 : columns < 120 ? 22 : 32;
+  const bar = columns < 80 ? 8 : columns < 120 ? 10 : 16;
+  const name: Column = {
+    title: "TASK",
+    columns: Math.min(names, nameMax) + 2,
+    piece: (task) => ({ text: `${mark(task, glyphs)} ${task.name}`, style: statusStyle(task) }),
+  };
+  const stories: Column = {
+    title: "STORIES",
+    columns: bar + 6,
+    piece: (task) => ({ text: storyBar(task.stories, bar, glyphs) }),
+  };
+  const now: Column = { title: "NOW", columns: NOW_MIN, piece: nowPiece };
+  const fixed = [name, stories, now].reduce((sum, { columns }) => sum + columns + 2, 0);
+  let left = columns - fixed;
+  const end = OPTIONAL.findIndex((column) => (left -= column.columns + 2) < 0);
+  if (end >= 0) left += OPTIONAL[end].columns + 2;
+  const fitting = OPTIONAL.slice(0, end < 0 ? undefined : end);
+  const wide = fitting.includes(ACTION) ? ACTION : now;
+  const grown = (column: Column) =>
+    column === wide ? { ...column, columns: column.columns + Math.max(0, left) } : column;
+  const [story, ...others] = fitting;
+  return [name, stories, ...story ? [story] : [], now, ...others].map(grown);
+}
+
+const ELAPSED: Column = {
+  title: "TIME",
+  columns: 7,
+  align: "right",
+  piece: (task, now) => ({ text: elapsed(task, now) }),
+};
+
+const SILENT: Column = {
+  title: "SILENT",
+  columns: 6,
+  align: "right",
+  piece: (task, now) => ({ text: silentFor(task, now) ?? "-" }),
+};
+
+const COST: Column = {
+  title: "COST",
+  columns: 15,
+  align: "right",
+  piece: (task) => ({ text: costOf(task, "/") }),
+};
+
+const ACTION: Column = {
+  title: "LAST ACTION",
+  columns: 24,
+  piece: ({ live, last }) => ({ text: live ? last?.text ?? "-" : "-", style: "dim" }),
+};
+
+function mark(task: TaskView, glyphs: Glyphs): string {
+  if (task.starting) return glyphs.session.starting;
+  return task.session ? glyphs.session[task.session.status] ?? "?" : " ";
+}
+
+export function statusStyle(task: TaskView): Piece["style"] {
+  if (task.starting) return "yellow";
+  switch (task.session?.status) {
+    case "running":
+      return task.live ? "green" : "red";
+    case "failed":
+      return "red";
+    case "stopped":
+    case "checkpointed":
+      return "yellow";
+    default:
+      return undefined;
+  }
+}
+
+const STORY: Column = { title: "STORY", columns: 8, piece: storyInHand };
+
+const MODEL: Column = {
+  title: "MODEL",
+  columns: 20,
+  piece: ({ session }) => ({ text: session?.model ?? "-" }),
+};
+
+/** The most needed first: where there is no room for one, the rest goes too. */
+const OPTIONAL: readonly Column[] = [STORY, ELAPSED, SILENT, COST, MODEL, ACTION];
+
+/** A bar with the number of stories that are done of those to be done: `███▓░░· 3/6`. */
+function storyBar(
+  stories: readonly StoryView[] | undefined,
+  columns: number,
+  { bar }: Glyphs,
+): string {
+  if (!stories) return "-";
+  const counts = storyCounts(stories);
+  const order = ["done", "in hand", "open", "left out"] as const;
+  const total = Math.max(1, stories.length);
+  const parts = order.map((state) => ({ state, exact: counts[state] / total * columns }));
+  // What is there shows, and all of it is as long as the bar.
+  const lengths = parts.map(({ exact }) => exact > 0 ? Math.max(1, Math.floor(exact)) : 0);
+  for (let sum = sumOf(lengths); sum !== columns; sum = sumOf(lengths)) {
+    const off = parts.map(({ exact }, i) => lengths[i] === 0 ? 0 : exact - lengths[i]);
+    const i = sum < columns ? off.indexOf(Math.max(...off)) : lengths.indexOf(Math.max(...lengths));
+    lengths[i] += sum < columns ? 1 : -1;
+  }
+  const drawn = order.map((state, i) => bar[state].repeat(lengths[i])).join("");
+  return `${drawn} ${counts.done}/${stories.length - counts["left out"]}`;
+}
+
+const sumOf = (numbers: readonly number[]) => numbers.reduce((sum, one) => sum + one, 0);
+
+function storyInHand({ session, stories }: TaskView): Piece {
+  if (session?.status !== "running") return { text: "-" };
+  return {
+    text: session.currentStory ?? stories?.find(({ state }) => state === "open")?.id ?? "-",
+  };
+}
+
+function nowPiece(task: TaskView, now: number): Piece {
+  return { text: nowWords(task, now), style: statusStyle(task) };
+}
+
+/** What it does, or how and when it ended. */
+export function nowWords(
+  { session, starting, live, problem }: TaskView,
+  now: number,
+): string {
+  if (starting) return `starting: ${starting.doing}`;
+  if (!session) return problem ? `not readable: ${problem}` : "never ran";
+  if (session.status === "running") {
+    return live ? session.activity ?? "begins" : "its worker is gone";
+  }
+  const then = age(Date.parse(session.endedAt ?? session.updatedAt), now);
+  return `${session.status} ${then}${session.reason ? `: ${session.reason}` : ""}`;
+}
+
+/** How long its session has worked, or did. */
+export function elapsed({ session, starting }: TaskView, now: number): string {
+  if (starting) return age(starting.since, now);
+  if (!session) return "-";
+  const began = Date.parse(session.startedAt);
+  if (session.status === "running") return age(began, now);
+  return session.endedAt === null ? "-" : duration(Date.parse(session.endedAt) - began);
+}
+
+/** In steps of ten seconds: what changes each second would be sent each second. */
+const STEP_MS = 10_000;
+
+/** How long ago it last did something that is told of; undefined where it is not at work. */
+export function silentFor({ live, last }: TaskView, now: number): string | undefined {
+  if (!live || !last) return undefined;
+  const ms = now - last.at;
+  return ms < STEP_MS ? "<10s" : age(last.at, last.at + Math.floor(ms / STEP_MS) * STEP_MS);
+}
+
+/** What its ended iterations cost, and what it may cost. */
+export function costOf({ session, usage, budgetUsd }: TaskView, of: string): string {
+  if (!session) return "-";
+  const spent = usage ? costWords(usage) : "unknown";
+  return budgetUsd === undefined ? spent : `${spent}${of}${usd(budgetUsd)}`;
+}
