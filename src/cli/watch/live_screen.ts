@@ -5,7 +5,7 @@ import { type Glyphs, glyphsFor } from "./glyphs.ts";
 import { painted } from "./lines.ts";
 import type { Details, Model } from "./model.ts";
 import { type DetailsReader, detailsReader, diffOf } from "./read_details.ts";
-import { taskReader } from "./read_model.ts";
+import { type Looked, taskReader } from "./read_model.ts";
 import { runCommand } from "./run_command.ts";
 import { type Screen, screen } from "./screen.ts";
 import { type ServerHealth, serverHealth } from "./server_health.ts";
@@ -21,10 +21,12 @@ import {
 } from "./view.ts";
 
 const MESSAGE_MS = 15_000;
+/** After a look that was not whole: keys and the terminal come in between. */
+const AGAIN_MS = 5;
 
 interface Live {
   readonly context: CommandContext;
-  readonly look: () => Pick<Model, "tasks" | "trouble">;
+  readonly look: () => Looked;
   readonly details: DetailsReader;
   readonly servers: ServerHealth;
   readonly glyphs: Glyphs;
@@ -66,7 +68,7 @@ export async function watchOnScreen(
       over.reject(error);
     }
   };
-  look(live);
+  let isWhole = look(live);
   const terminal = openTerminal(out, clock, {
     onKey: (key) => guard(() => onKey(live, key)),
     onDamage() {
@@ -78,13 +80,13 @@ export async function watchOnScreen(
   live.terminal = terminal;
   let cancel = () => {};
   const tick = () => {
-    cancel = clock.after(lookMs, tick);
-    guard(look);
+    guard(() => isWhole = look(live));
     guard(draw);
+    cancel = clock.after(isWhole ? lookMs : AGAIN_MS, tick);
   };
   try {
     draw(live);
-    cancel = clock.after(lookMs, tick);
+    cancel = clock.after(isWhole ? lookMs : AGAIN_MS, tick);
     return await over.promise;
   } finally {
     cancel();
@@ -92,10 +94,12 @@ export async function watchOnScreen(
   }
 }
 
-function look(live: Live): void {
-  const looked = live.look();
+/** Returns whether all was read. */
+function look(live: Live): boolean {
+  const { isWhole, ...looked } = live.look();
   live.servers.ask(looked.tasks);
   live.model = { ...looked, health: live.servers.known };
+  return isWhole;
 }
 
 function draw(live: Live): void {

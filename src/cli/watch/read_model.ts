@@ -16,8 +16,8 @@ import { GONE, stampOf } from "./stamp.ts";
 
 /** Of what changes without a sign: tasks that are new, and what has long ended. */
 const ALL_MS = 10_000;
-/** PRDs of tasks that do not run which are read in one look: a screen of them. */
-const PRDS_MAX = 50;
+/** What is not read in this time is read in the next look: none keeps the screen waiting. */
+const LOOK_MS = 20;
 /** Of a log, for its last line. */
 const LAST_LINES = { count: 20, bytes: 8 * 1024 };
 
@@ -28,7 +28,14 @@ interface Known {
   projectRoot: string;
   prdPath?: string;
   prd?: { stamp: string; read?: Prd; problem?: string };
+  /** Its PRD is to be looked at, though it does not run. */
+  isDue?: boolean;
   log?: { stamp: string; last?: LastAction };
+}
+
+export interface Looked extends Pick<Model, "tasks" | "trouble"> {
+  /** Whether all was read; else it is worth to look again at once. */
+  isWhole: boolean;
 }
 
 /**
@@ -38,7 +45,7 @@ interface Known {
 export function taskReader(
   context: Context,
   root: string | undefined,
-): () => Pick<Model, "tasks" | "trouble"> {
+): () => Looked {
   const { clock } = context;
   const readSessions = sessionReader(context);
   const known = new Map<string, Known>();
@@ -46,30 +53,36 @@ export function taskReader(
   let allReadAt = -Infinity;
 
   return () => {
+    const soon = () => clock.monotonic() + LOOK_MS;
     const all = clock.monotonic() - allReadAt >= ALL_MS;
-    const { facts, trouble } = readSessions({ all });
+    const { facts, trouble, ...sessions } = readSessions({ all, until: soon() });
     for (const { session: { taskDir, taskName: name, projectRoot } } of facts.values()) {
       if (!known.has(taskDir)) keep({ taskDir, name, projectRoot });
     }
     if (all) {
       allReadAt = clock.monotonic();
+      for (const one of known.values()) one.isDue = true;
       for (const { dir, name, projectRoot, prdPath } of root ? listTasks(root, systemTree) : []) {
-        keep({ taskDir: dir, name, projectRoot, prdPath });
+        keep({ taskDir: dir, name, projectRoot, prdPath, isDue: true });
       }
     }
     const starting = startingWorkers(context);
     for (const { task: name, taskDir, projectRoot } of starting) {
       keep({ taskDir, name, projectRoot });
     }
-    let left = PRDS_MAX;
+    let isWhole = sessions.isWhole;
+    const until = soon();
     const tasks = [...known.values()].map((one) => {
       const fact = facts.get(one.taskDir);
       const isRunning = fact?.session.status === "running";
-      if (isRunning || (one.prd === undefined || all) && left-- > 0) readPrdOf(one);
+      if (isRunning || one.isDue) {
+        if (clock.monotonic() <= until) readPrdOf(one);
+        else isWhole = false;
+      }
       if (isRunning) readLastAction(context, one, fact.session);
       return taskView(one, fact, starting.find(({ taskDir }) => taskDir === one.taskDir));
     });
-    return { tasks: inOrder(tasks, root), trouble };
+    return { tasks: inOrder(tasks, root), trouble, isWhole };
   };
 }
 
@@ -90,6 +103,7 @@ function taskView(
 
 /** A PRD that cannot be read, as one that is being written, is read again once it has changed. */
 function readPrdOf(one: Known): void {
+  one.isDue = false;
   const { taskDir, projectRoot } = one;
   let stamp = GONE;
   try {

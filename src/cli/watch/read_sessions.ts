@@ -3,13 +3,10 @@ import type { Context } from "../../app/context.ts";
 import { pathsOf } from "../../app/store.ts";
 import { isAlive, readSessions } from "../../control/liveness.ts";
 import { RalphError } from "../../error.ts";
-import { storedSettings } from "../../loop/session/kept_settings.ts";
+import type { storedSettings } from "../../loop/session/kept_settings.ts";
 import type { Session, Usage } from "../../store/model.ts";
 import type { ReadOnlyStore } from "../../store/store.ts";
 import { stampOf } from "./stamp.ts";
-
-/** Sums of ended sessions that are read in one look: a screen of them, so that none is slow. */
-const SUMS_MAX = 50;
 
 export interface SessionFacts {
   session: Session;
@@ -29,6 +26,14 @@ interface Sessions {
   facts: ReadonlyMap<string, SessionFacts>;
   /** Why what is read may be old. */
   trouble?: string;
+  /** Whether nothing is left for the next look. */
+  isWhole: boolean;
+}
+
+interface LookOptions {
+  all: boolean;
+  /** Monotonic milliseconds, after which what can wait does. */
+  until: number;
 }
 
 /**
@@ -37,24 +42,34 @@ interface Sessions {
  * another is seen, and nobody has to wait for who looks. Throws what the store refuses at the first look;
  * later it is told of.
  */
-export function sessionReader(context: Context): (options: { all: boolean }) => Sessions {
+export function sessionReader(context: Context): (options: LookOptions) => Sessions {
+  const isOver = (until: number) => context.clock.monotonic() > until;
   const { database } = pathsOf(context);
   const facts: Facts = new Map();
   let troubles: string[] = [];
   const quiet = { ...context, warn: (text: string) => void troubles.push(text) };
   let stamp: string | undefined;
   let isWhole = true;
+  let settingsOf: typeof storedSettings | undefined;
+  // It checks them by a large library, for which the first look does not wait.
+  void import("../../loop/session/kept_settings.ts").then(({ storedSettings }) => {
+    settingsOf = storedSettings;
+    for (const one of facts.values()) one.sumsOf = undefined;
+    isWhole = false;
+  });
 
-  return ({ all }) => {
+  return ({ all, until }) => {
     const now = stampOf(database, `${database}-wal`);
     const died = lookAtWorkers(quiet, facts);
-    if (!all && isWhole && now === stamp && !died) return { facts, trouble: troubles.at(0) };
+    if (!all && isWhole && now === stamp && !died) {
+      return { facts, trouble: troubles.at(0), isWhole };
+    }
     const isFirst = stamp === undefined;
     stamp = now;
     troubles = [];
     try {
       isWhole = readSessions(quiet, {
-        read: (store) => readInto(facts, store, { all }),
+        read: (store) => readInto(facts, store, { all, settingsOf, isOver: () => isOver(until) }),
         whenEmpty: true,
       });
       lookAtWorkers(quiet, facts);
@@ -62,7 +77,7 @@ export function sessionReader(context: Context): (options: { all: boolean }) => 
       if (isFirst || !(error instanceof RalphError)) throw error;
       troubles.push(error.message);
     }
-    return { facts, trouble: troubles.at(0) };
+    return { facts, trouble: troubles.at(0), isWhole };
   };
 }
 
@@ -79,16 +94,25 @@ function lookAtWorkers(context: Context, facts: Facts): boolean {
 }
 
 /** Returns whether nothing was left for the next look. */
-function readInto(facts: Facts, store: ReadOnlyStore, { all }: { all: boolean }): boolean {
+function readInto(
+  facts: Facts,
+  store: ReadOnlyStore,
+  { all, settingsOf, isOver }: {
+    all: boolean;
+    settingsOf?: typeof storedSettings;
+    isOver: () => boolean;
+  },
+): boolean {
   for (const session of changedSessions(facts, store, all)) {
     const { taskDir } = session;
     facts.set(taskDir, { live: false, ...facts.get(taskDir), session });
   }
-  let left = SUMS_MAX;
+  let isFirst = true;
   for (const one of facts.values()) {
     if (one.sumsOf === sumsKey(one.session)) continue;
-    if (one.session.status !== "running" && left-- <= 0) return false;
-    readSums(store, one);
+    if (one.session.status !== "running" && !isFirst && isOver()) return false;
+    isFirst = false;
+    readSums(store, one, settingsOf);
   }
   return true;
 }
@@ -107,15 +131,19 @@ function changedSessions(facts: Facts, store: ReadOnlyStore, all: boolean): read
 const sumsKey = ({ id, epoch, iterations, status, updatedAt }: Session) =>
   `${id}/${epoch} ${iterations} ${status} ${updatedAt}`;
 
-function readSums(store: ReadOnlyStore, one: SessionFacts): void {
+function readSums(
+  store: ReadOnlyStore,
+  one: SessionFacts,
+  settingsOf: typeof storedSettings | undefined,
+): void {
   const { session, sumsOf = "" } = one;
   const { usage, complete } = store.usage(session.id);
   one.usage = complete ? usage : undefined;
   one.sumsOf = sumsKey(session);
-  if (one.sumsOf.split(" ")[0] === sumsOf.split(" ")[0]) return;
+  if (!settingsOf || one.sumsOf.split(" ")[0] === sumsOf.split(" ")[0]) return;
   const start = store.sessionStart(session.id);
   one.budgetUsd = start &&
-    unlessRefused(() => storedSettings(start.settings, session.id).limits.costUsd);
+    unlessRefused(() => settingsOf(start.settings, session.id).limits.costUsd);
 }
 
 function unlessRefused<T>(read: () => T): T | undefined {

@@ -1,5 +1,4 @@
 /** Whether the servers of the running sessions answer: asked seldom, and never waited for. */
-import { clientOf } from "../../app/server_client.ts";
 import type { Context } from "../../app/context.ts";
 import { RalphError } from "../../error.ts";
 import type { Session } from "../../store/model.ts";
@@ -25,6 +24,7 @@ export function serverHealth(
 
   async function ask(url: string, session: Session): Promise<void> {
     try {
+      const { clientOf } = await import("../../app/server_client.ts");
       const client = await clientOf({ ...context, warn: () => {} }, session, {
         requestTimeoutMs: ANSWER_MS,
       });

@@ -42,7 +42,8 @@ async function watchInLines(context: CommandContext, root: string | undefined): 
   const servers = serverHealth(context, { onAnswer: () => {}, onBug: bugs.reject });
   let before: Model | undefined;
   for (;;) {
-    const looked = read();
+    const { isWhole, ...looked } = read();
+    if (!isWhole) continue;
     servers.ask(looked.tasks);
     const after: Model = { ...looked, health: new Map(servers.known) };
     const time = new Date(clock.now()).toISOString();
