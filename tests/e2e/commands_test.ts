@@ -30,6 +30,16 @@ Deno.test("each command once: from a new task to a session that is forgotten", a
     assert.equal(result.code, code, `${args.join(" ")}: ${result.stdout}${result.stderr}`);
     return result.stdout + result.stderr;
   }
+  /** What `ralph watch`, which does not end by itself, tells of a task first. */
+  async function watchFor(task: string): Promise<string> {
+    used.add("watch");
+    const child = ralph.start(["watch", task], { cwd: project.root });
+    const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    const { value = "" } = await reader.read();
+    child.kill("SIGTERM");
+    await Promise.all([reader.cancel(), child.stderr.cancel(), child.status]);
+    return value;
+  }
   const agentAsked = (calls: number) =>
     until(() => model.requests.length >= calls, { what: `${calls} calls of the model` });
 
@@ -45,6 +55,7 @@ Deno.test("each command once: from a new task to a session that is forgotten", a
   assert.match(await type(["run", "two", "--server", server.url]), /session 1/);
   await agentAsked(1);
   assert.match(await type(["status", "two"]), /running since/);
+  assert.match(await watchFor("two"), /two\tsession 1 is running/);
   assert.match(await type(["attach", "two"]), /^opencode attach |\/opencode attach /m);
   assert.match(await type(["stop", "two"]), /stopped `two` \(session 1\)/);
 

@@ -26,12 +26,16 @@ interface Options {
   env?: Readonly<Record<string, string>>;
   columns?: number;
   rows?: number;
-  /** What the shell does, with `$@` for `ralph watch`. */
+  /** What the shell does, with `$@` for ralph and its arguments. */
   line?: string;
+  args?: readonly string[];
 }
 
-function watching(world: World, { env, line = "$@", ...size }: Options = {}): Promise<Pty> {
-  return openPty(line.replaceAll("$@", words([...RALPH, "watch"])), {
+function watching(
+  world: World,
+  { env, line = "$@", args = ["watch"], ...size }: Options = {},
+): Promise<Pty> {
+  return openPty(line.replaceAll("$@", words([...RALPH, ...args])), {
     cwd: world.project.root,
     env: { ...environment(world), ...env },
     ...size,
@@ -204,6 +208,10 @@ Deno.test("watch prints a line for each change in a pipe, and refuses a dumb ter
   await reading;
   await child.stderr.cancel();
 
-  await using pty = await watching(world, { env: { TERM: "dumb" }, line: "$@; echo code $?" });
+  await using pty = await watching(world, {
+    args: ["status", "--watch"],
+    env: { TERM: "dumb" },
+    line: "$@; echo code $?",
+  });
   await pty.shows(/cannot draw on this terminal[^]*ralph watch \| cat[^]*code 2/);
 });

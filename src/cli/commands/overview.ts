@@ -26,7 +26,7 @@ export function overview(context: CommandContext): number {
   });
   if (root === undefined) {
     out.line("This folder is in no git repository. ralph works on a project that is one.");
-    const elsewhere: Suggestion = ["ralph status", `what is running: ${namesOf(running)}`];
+    const elsewhere: Suggestion = ["ralph watch", `what is running: ${namesOf(running)}`];
     const begin: Suggestion = ["git init", "make this folder a repository"];
     suggest(context, [...running.length > 0 ? [elsewhere] : [], begin, DOCTOR, ALL]);
     return EXIT.done;
@@ -54,6 +54,7 @@ function suggestions(
   if (session) {
     const name = shellWord(session.taskName);
     return [
+      ["ralph watch", "all of it, live"],
       [`ralph logs ${name} --follow`, "what the agent says and does"],
       [`ralph status ${name}`, "how far it is, and what it cost"],
       [`ralph stop ${name}`, "stop it now"],

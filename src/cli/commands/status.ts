@@ -41,6 +41,7 @@ export function command(context: CommandContext, done: Done) {
   return new Command("status")
     .addArgument(taskArgument("[task]"))
     .option("--all", "show older sessions too")
+    .option("--watch", "the same as `ralph watch`")
     .option("--json", "print everything as JSON")
     .addHelpText(
       "after",
@@ -50,9 +51,11 @@ Examples:
   ralph status my-feature           its latest session in detail
   ralph status --json | jq '.[0]'`,
     )
-    .action((task, options) => {
+    .action(async (task, options) => {
       const { all = false, json = false } = options;
-      done(status(context, { task, all, json }));
+      if (!options.watch) return done(status(context, { task, all, json }));
+      const { watchTask } = await import("./watch.ts");
+      done(await watchTask(context, task));
     });
 }
 

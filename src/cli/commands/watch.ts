@@ -20,8 +20,15 @@ Examples:
   ralph watch | grep my-feature`,
     )
     .action(async (task) => {
-      done(
-        await watch(context, task === undefined ? undefined : chooseSession(context, task).taskDir),
-      );
+      done(await watchTask(context, task));
     });
+}
+
+/** Without a task the first one that is at work is chosen. */
+export async function watchTask(
+  context: CommandContext,
+  task: string | undefined,
+): Promise<number> {
+  const chosen = task === undefined ? undefined : chooseSession(context, task);
+  return await watch(context, chosen?.taskDir);
 }

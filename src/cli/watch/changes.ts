@@ -64,8 +64,7 @@ function storyChanges(
   const counts = storyCounts(after);
   const sum = `${counts.done}/${after.length - counts["left out"]}`;
   return after.flatMap(({ id, state }) => {
-    const earlier = was.get(id);
-    if (state === "done" && earlier !== "done") return [`story ${id} done (${sum})`];
-    return earlier === "done" ? [`story ${id} open again (${sum})`] : [];
+    if ((was.get(id) === "done") === (state === "done")) return [];
+    return [`story ${id} ${state === "done" ? "done" : "open again"} (${sum})`];
   });
 }

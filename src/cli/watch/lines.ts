@@ -19,12 +19,15 @@ export function padded(text: string, columns: number, align: "left" | "right" = 
   return align === "left" ? cut + space : space + cut;
 }
 
+/** UTF-16 units of one column, as of an emoji: what is longer is cut before it is measured. */
+const PER_COLUMN_MAX = 8;
+
 /** The line cut to so many columns, with `…` where something was left out. */
 export function fitLine(line: Line, columns: number): Line {
   let left = columns;
   const fitting: Piece[] = [];
   for (const piece of line) {
-    const text = fit(piece.text, left);
+    const text = fit(piece.text.slice(0, left * PER_COLUMN_MAX), left);
     if (text !== "") fitting.push({ ...piece, text });
     left -= width(text);
     if (text !== piece.text) break;

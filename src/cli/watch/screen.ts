@@ -4,7 +4,7 @@ import type { Glyphs } from "./glyphs.ts";
 import { width } from "../../terminal/table.ts";
 import { fitLine, type Line, lineText, type Piece } from "./lines.ts";
 import { type Details, isAtWork, type Model, type TaskView } from "./model.ts";
-import { factLines, healthWords, panelLines } from "./task_panel.ts";
+import { bodyOf, factLines, healthWords, panelBody } from "./task_panel.ts";
 import { taskRows } from "./task_rows.ts";
 import { chosenTask, KEY_HELP, listed, TASK_COMMANDS, type View } from "./view.ts";
 
@@ -48,10 +48,15 @@ export function screen(model: Model, details: Details, shown: Shown): Screen {
   const room = Math.max(0, rows - above.length - foot.length);
   const told = facts.slice(0, Math.max(0, room - 2));
   const page = Math.max(1, room - told.length);
-  const body = view.helps ? helpLines() : task ? panelLines(task, details, shown) : [];
+  const body = view.helps || !task
+    ? bodyOf(view.helps ? helpLines() : [])
+    : panelBody(task, details, shown);
   const scrollMax = Math.max(0, body.length - page);
   const at = firstLine(details, { view, scrollMax, page });
-  const lower = body.slice(at, at + page);
+  const lower = Array.from(
+    { length: Math.min(page, body.length - at) },
+    (_, i) => body.line(at + i),
+  );
   const top = [...above, ...told, ...lower].slice(0, rows - foot.length);
   return {
     lines: [

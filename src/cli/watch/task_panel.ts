@@ -70,23 +70,33 @@ export function healthWords(url: string, health: Health | undefined): string {
     : `${shown} AWAY: ${plain(health.why, 120)}`;
 }
 
+/** Lines that are made when they are shown: there may be thousands. */
+interface Body {
+  length: number;
+  line: (index: number) => Line;
+}
+
+export function bodyOf(lines: readonly Line[]): Body {
+  return { length: lines.length, line: (index) => lines[index] };
+}
+
 /** The view's lines. */
-export function panelLines(
+export function panelBody(
   task: TaskView,
-  details: Details,
+  { iterations, output, diff }: Details,
   { view, ...around }: Around & { view: View },
-): readonly Line[] {
+): Body {
   switch (view.shows) {
     case "stories":
-      return storyLines(task, around);
+      return bodyOf(storyLines(task, around));
     case "iterations":
-      return iterationLines(details.iterations, { view, ...around });
+      return bodyOf(iterationLines(iterations, { view, ...around }));
     case "output":
-      return details.output.length > 0
-        ? details.output.map((text) => [{ text: plain(shortTime(text)) }])
-        : [[{ text: "it has said nothing yet", style: "dim" }]];
+      return output.length > 0
+        ? { length: output.length, line: (i) => [{ text: plain(shortTime(output[i])) }] }
+        : bodyOf([[{ text: "it has said nothing yet", style: "dim" }]]);
     case "diff":
-      return details.diff.map(diffLine);
+      return { length: diff.length, line: (i) => diffLine(diff[i]) };
   }
 }
 

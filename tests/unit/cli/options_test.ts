@@ -121,6 +121,10 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, Look | Elsewhere>
       assert.equal((await json(home, "status", "--all")).length, 101);
       assert.equal((await json(home, "status")).length, 100);
     },
+    "--watch": {
+      file: "e2e/watch_test.ts",
+      test: "watch prints a line for each change in a pipe, and refuses a dumb terminal",
+    },
     async "--json"(home) {
       await ok(home, "run", "one", "--foreground");
       assert.equal((await json(home, "status"))[0].task, "one");

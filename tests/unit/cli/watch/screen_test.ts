@@ -1,0 +1,305 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { changes } from "../../../../src/cli/watch/changes.ts";
+import { glyphsFor } from "../../../../src/cli/watch/glyphs.ts";
+import { lineText } from "../../../../src/cli/watch/lines.ts";
+import {
+  type Details,
+  type Model,
+  storyViews,
+  type TaskView,
+} from "../../../../src/cli/watch/model.ts";
+import { createPainter } from "../../../../src/cli/watch/paint.ts";
+import { screen } from "../../../../src/cli/watch/screen.ts";
+import { FIRST_VIEW, TASK_COMMANDS, type View } from "../../../../src/cli/watch/view.ts";
+import type { Iteration, Session } from "../../../../src/store/model.ts";
+import { parsePrd } from "../../../../src/task/prd.ts";
+import { UNSEEN } from "../../../../src/terminal/plain.ts";
+import { width } from "../../../../src/terminal/table.ts";
+import { VERSION } from "../../../../src/version.ts";
+
+const NOON = Date.UTC(2026, 10, 20, 12);
+const ago = (ms: number) => new Date(NOON - ms).toISOString();
+const MINUTE = 60_000;
+const UNICODE = glyphsFor((name) => name === "LANG" ? "de_DE.UTF-8" : undefined);
+const URL = "http://127.0.0.1:14096";
+
+const SESSION: Session = {
+  ...{ id: 4, taskName: "checkout", taskDir: "/shop/tasks/checkout", projectRoot: "/shop" },
+  ...{ status: "running", reason: null, detail: null, currentStory: "US-003", epoch: 1 },
+  ...{ activity: "agent working", activitySince: ago(MINUTE), iterations: 3, maxIterations: 10 },
+  ...{ model: "anthropic/claude", agent: null, serverUrl: URL, serverPort: 14096 },
+  ...{ openCodeSessionId: "ses_1", workerPid: 4711, workerVersion: VERSION, workerBoot: null },
+  ...{ workerUnit: null, workerStartedAt: ago(12 * MINUTE), logPath: null, said: null },
+  ...{
+    accepted: false,
+    earlier: null,
+    startedAt: ago(12 * MINUTE),
+    updatedAt: ago(0),
+    endedAt: null,
+  },
+};
+
+const PRD = `# Checkout
+### US-001: The cart
+- [x] done
+### US-002: The address
+- [x] done
+### US-003: Pay by card
+- [ ] open
+### US-004: A receipt
+**Depends on:** US-003
+- [ ] open
+### US-005: Vouchers
+- [ ] open
+### US-006: Gift wrap
+**Status:** Cancelled
+- [ ] open
+`;
+const prd = parsePrd({ path: "/shop/prd.md", bytes: new TextEncoder().encode(PRD) });
+
+const USAGE = {
+  ...{ inputTokens: 8_000, outputTokens: 400, reasoningTokens: 0, cacheReadTokens: 0 },
+  ...{ cacheWriteTokens: 0, costUsd: 1.25, derivedCostUsd: 0, modelCalls: 9, unpricedCalls: 0 },
+};
+
+const RUNNING: TaskView = {
+  ...{ taskDir: SESSION.taskDir, name: "checkout", projectRoot: "/shop", session: SESSION },
+  ...{ live: true, usage: USAGE, budgetUsd: 5, stories: storyViews(prd, "US-003") },
+  last: { at: NOON - 95_000, text: "bash   npm test" },
+};
+const STOPPED: TaskView = {
+  ...{ taskDir: "/shop/tasks/search", name: "search", projectRoot: "/shop", live: false },
+  session: {
+    ...{ ...SESSION, id: 3, taskName: "search", taskDir: "/shop/tasks/search", status: "stopped" },
+    ...{ reason: "no_progress", detail: "three iterations changed nothing", activity: null },
+    ...{ startedAt: ago(190 * MINUTE), endedAt: ago(180 * MINUTE) },
+  },
+  stories: storyViews(prd, null),
+};
+const NEW: TaskView = {
+  ...{ taskDir: "/shop/tasks/new", name: "new", projectRoot: "/shop", live: false },
+  problem: "cannot read the PRD tasks/new/prd.json: line 3",
+};
+const MODEL: Model = {
+  tasks: [RUNNING, STOPPED, NEW],
+  health: new Map([[URL, { state: "well", version: "1.18.33" }]]),
+};
+const ITERATION: Iteration = {
+  ...{ sessionId: 4, number: 3, storyId: "US-003", storyTitle: "Pay by card", openCodeTitle: "t" },
+  ...{ openCodeSessionId: null, outcome: null, detail: null, storiesPassed: [], headBefore: null },
+  ...{ headAfter: null, commits: null, filesChanged: null, usage: null, blocked: null },
+  ...{ failure: null, failureKey: null, retryAt: null, counts: true, abortConfirmed: null },
+  ...{ startedAt: ago(4 * MINUTE), promptedAt: null, durationMs: null, endedAt: null },
+};
+const DETAILS: Details = {
+  iterations: [
+    ITERATION,
+    {
+      ...{ ...ITERATION, number: 2, storyId: "US-002", outcome: "advanced", usage: USAGE },
+      ...{ commits: 1, durationMs: 185_000, endedAt: ago(5 * MINUTE), detail: "US-002 passes" },
+    },
+  ],
+  output: Array.from({ length: 60 }, (_, i) => `2026-11-20T11:58:${10 + i % 50}.123Z   line ${i}`),
+  diff: ["iteration 2: aaaa..bbbb", "+++ b/x", "+\tnew", "-old"],
+};
+
+function shown(
+  view: Partial<View> = {},
+  { columns = 100, rows = 24, model = MODEL, message = undefined as string | undefined } = {},
+) {
+  const { lines, ...rest } = screen(model, DETAILS, {
+    ...{ columns, rows, now: NOON, glyphs: UNICODE, message },
+    view: { ...FIRST_VIEW, ...view },
+  });
+  return { ...rest, text: lines.map(lineText).map((line) => line.trimEnd()).join("\n") };
+}
+
+Deno.test("the screen has all tasks, and of the chosen one what it is at", () => {
+  const { text } = shown();
+  assert.equal(
+    text.replaceAll(/─+$/gm, "─").trimEnd(),
+    `ralph watch  1 running · 3 in all · 127.0.0.1:14096 well (1.18.33)
+  TASK        STORIES           STORY     NOW                          TIME  SILENT             COST
+▸ ● checkout  ███▓▓░░░·· 2/5    US-003    agent working                 12m      1m      $1.25/$5.00
+  ■ search    ███░░░░░·· 2/5    -         stopped 3h: no_progress    10m 0s       -          unknown
+    new       -                 -         not readable: cannot re…        -       -                -
+── checkout ─ [stories]  iterations   output  ─
+agent working
+session 4 · iteration 3/10 · story US-003 · time 12m · silent 1m · cost $1.25 of $5.00
+model anthropic/claude · worker 4711 alive · server 127.0.0.1:14096 well (1.18.33)
+last: bash   npm test
+  ✓ done      US-001  The cart
+  ✓ done      US-002  The address
+  ▶ in hand   US-003  Pay by card
+  ◌ waits     US-004  A receipt  (for US-003)
+  ○ open      US-005  Vouchers
+  – left out  US-006  (its status is Cancelled)
+
+
+
+
+
+
+
+? help  q leave  Enter open  Tab view  / filter  a attach  s stop  c checkpoint  r run  l log`,
+  );
+  const narrow = shown({}, { columns: 60 }).text;
+  assert.match(narrow, /^▸ ● checkout {2}███▓░░░· 2\/5 {4}US-003 {4}agent working$/m);
+  assert.match(narrow, /silent 1m/);
+  assert.match(shown({}, { columns: 180 }).text, /anthropic\/claude +bash {3}npm test/);
+});
+
+Deno.test("each view, question and message has its place", () => {
+  const views: readonly (readonly [Partial<View>, RegExp])[] = [
+    [
+      { shows: "iterations" },
+      /▸ 3 {2}US-003 {2}under way {2}4m ago[^]* 2 {2}US-002 {2}advanced {3}3m 5s {3}8,400 tokens/,
+    ],
+    [{ shows: "iterations", iteration: 2 }, /▸ 2 {2}US-002/],
+    [{ shows: "output" }, /11:58:19 {3}line 59\n\? help/],
+    [{ shows: "output", scroll: 10 }, /line 49\n\? help/],
+    [{ shows: "diff", whole: true }, /\[diff\][^]*\n\+ {4}new\n-old/],
+    [{ whole: true }, /^ralph watch.*\n── checkout/],
+    [{ helps: true }, /^Keys of ralph watch/],
+    [{ asks: "filter", filter: "che" }, /\n\/che_\n\? help/],
+    [{ filter: "xyz" }, /No task has `xyz`/],
+    [{ asks: { command: TASK_COMMANDS[1] } }, /\nstop: abort .*\? y \/ n\n/],
+    [{ task: STOPPED.taskDir }, /▸ ■ search[^]*three iterations changed nothing/],
+    [{ task: NEW.taskDir }, /cannot read the PRD tasks\/new\/prd\.json: line 3/],
+  ];
+  for (const [view, what] of views) assert.match(shown(view).text, what);
+  assert.match(shown({}, { message: "stopped `x`" }).text, /\nstopped `x`\n\? help/);
+  const trouble = { ...MODEL, trouble: "the database is locked" };
+  assert.match(shown({}, { model: trouble }).text, /\nthe database is locked\n\? help/);
+  const away = new Map([[URL, { state: "away", why: "connection refused" } as const]]);
+  assert.match(shown({}, { model: { ...MODEL, health: away } }).text, /AWAY: connection refused/);
+  const none = { tasks: [], health: new Map() };
+  assert.match(shown({}, { model: none }).text, /No task yet\. `ralph new <name>` makes one/);
+  assert.match(shown({}, { columns: 12, rows: 3 }).text, /^too small/);
+});
+
+Deno.test("whatever is foreign, and however small the terminal, no line breaks out", () => {
+  const foreign = fc.string({ unit: "binary", maxLength: 60 });
+  const session = fc.record({
+    activity: foreign,
+    currentStory: foreign,
+    model: foreign,
+    taskName: foreign,
+  });
+  fc.assert(
+    fc.property(
+      ...[
+        session,
+        foreign,
+        foreign,
+        fc.integer({ min: 1, max: 220 }),
+        fc.integer({ min: 1, max: 70 }),
+      ] as const,
+      fc.constantFrom("stories", "iterations", "output", "diff"),
+      fc.boolean(),
+      (session, name, text, columns, rows, shows, whole) => {
+        const task: TaskView = {
+          ...{ ...RUNNING, name, problem: text, session: { ...SESSION, ...session } },
+          last: { at: NOON, text },
+          stories: [{ id: name, title: text, state: "waits", why: text }],
+        };
+        const { lines } = screen({ ...MODEL, tasks: [task], trouble: text }, {
+          ...{ diff: [text], output: [text] },
+          iterations: [{ ...ITERATION, storyId: name, detail: text }],
+        }, {
+          ...{ columns, rows, now: NOON, glyphs: UNICODE, message: text },
+          view: { ...FIRST_VIEW, shows, whole, filter: "" },
+        });
+        assert.equal(lines.length, rows);
+        for (const line of lines.map(lineText)) {
+          assert(width(line) <= columns, JSON.stringify(line));
+          // An emoji keeps its joiners.
+          assert.doesNotMatch(line.replaceAll(/[\u200d\ufe0f\u20e3]/g, ""), UNSEEN);
+        }
+      },
+    ),
+    { numRuns: 40 },
+  );
+});
+
+Deno.test("a bar is as long as it says, and shows each state that there is", () => {
+  fc.assert(fc.property(
+    fc.array(fc.constantFrom("done", "in hand", "open", "waits", "left out"), {
+      minLength: 1,
+      maxLength: 90,
+    }),
+    (states) => {
+      const stories = states.map((
+        state,
+        i,
+      ) => ({ id: `${i}`, title: "", state, why: "" } as const));
+      const { lines } = screen({ ...MODEL, tasks: [{ ...RUNNING, stories }] }, DETAILS, {
+        ...{ columns: 100, rows: 24, now: NOON, glyphs: UNICODE, view: FIRST_VIEW },
+      });
+      const [, bar] = /checkout {2}([█▓░·]+) /.exec(lineText(lines[2])) ?? [];
+      assert.equal(bar?.length, 10);
+      for (const state of ["done", "in hand", "open", "left out"] as const) {
+        const shown = stories.some((one) =>
+          one.state === state || one.state === "waits" && state === "open"
+        );
+        assert.equal(bar.includes(UNICODE.bar[state]), shown, bar);
+      }
+    },
+  ));
+});
+
+Deno.test("only what differs is sent, as one update", () => {
+  let sent = "";
+  const { show, forget } = createPainter((text) => sent += text);
+  const after = (lines: readonly string[]) => {
+    sent = "";
+    show(lines, 4);
+    return sent;
+  };
+  const all = "\x1b[?2026h\x1b[2J\x1b[1;1Ha\x1b[K\x1b[2;1Hfull\x1b[?2026l";
+  assert.equal(after(["a", "full"]), all);
+  assert.equal(after(["a", "full"]), "");
+  assert.equal(after(["b", "full"]), "\x1b[?2026h\x1b[1;1Hb\x1b[K\x1b[?2026l");
+  forget();
+  assert.equal(after(["a", "full"]), all);
+  assert(after(["a", "full", ""]).includes("\x1b[2J"), "another size");
+});
+
+Deno.test("changes between two looks are told once each", () => {
+  const at = (task: Partial<TaskView>, session: Partial<Session> = {}): Model => ({
+    ...MODEL,
+    tasks: [{ ...RUNNING, ...task, session: { ...SESSION, ...session } }],
+  });
+  const told = (before: Model | undefined, after: Model) =>
+    changes(before, after).map(({ what }) => what);
+  assert.deepEqual(told(undefined, MODEL), [
+    "session 4 is running",
+    "iteration 3/10, US-003",
+    "agent working",
+    "server 127.0.0.1:14096 well (1.18.33)",
+  ]);
+  assert.deepEqual(told(MODEL, MODEL), []);
+  const passed = storyViews({
+    ...prd,
+    stories: prd.stories.map((story) => ({ ...story, passes: story.id !== "US-005" })),
+  }, null);
+  assert.deepEqual(
+    told(at({}), at({ stories: passed }, { iterations: 4, activity: "running gates" })),
+    [
+      "story US-003 done (4/5)",
+      "story US-004 done (4/5)",
+      "iteration 4/10, US-003",
+      "running gates",
+    ],
+  );
+  assert.deepEqual(told(at({ stories: passed }), at({})), [
+    "story US-003 open again (2/5)",
+    "story US-004 open again (2/5)",
+  ]);
+  assert.deepEqual(told(at({}), at({ live: false })), ["its worker is gone"]);
+  const end = { status: "failed", reason: "worker_died", detail: "without a word" } as const;
+  assert.deepEqual(told(at({}), at({ live: false }, end)), ["failed: worker_died: without a word"]);
+  assert.deepEqual(told(undefined, { ...MODEL, tasks: [STOPPED], health: new Map() }), []);
+  assert.deepEqual(told(MODEL, { ...MODEL, trouble: "locked" }), ["locked"]);
+});
