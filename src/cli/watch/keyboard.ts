@@ -1,69 +1,69 @@
 /** Keys as they are pressed, in a terminal whose input is raw. */
-import { closeSync, constants, openSync, readSync } from "node:fs";
 import type { Clock } from "../../clock.ts";
 import { keyReader } from "./key_names.ts";
 
-/** Soon enough for who types, and 0.1 % of a core. */
-const LOOK_MS = 30;
+/** What of a sequence has not come by then does not come: it was the Escape key. */
+const LATE_MS = 50;
 const BYTES_MAX = 1024;
-const NEWLINE = "\n".charCodeAt(0);
 
 interface Keyboard {
   start(): void;
+  /** Nothing is read from then on, when it is called by `onKey`. */
   stop(): void;
   /** Resolves once Enter was pressed, where the terminal makes lines of its input. */
   line(): Promise<void>;
-  close(): void;
 }
 
 /**
- * Keys are read from a descriptor of our own that does not block: a read that waits could not be
- * called off, and would take the first key from a program that the terminal is handed to.
+ * A read that waits cannot be called off, and would take the first key from a program that the terminal
+ * is handed to. So none is begun before what the keys of the one before ask for is done.
  */
 export function openKeyboard(
   clock: Clock,
   { onKey, onGone }: { onKey: (key: string) => void; onGone: () => void },
 ): Keyboard {
   const keys = keyReader();
-  const keyboard = openSync("/dev/tty", constants.O_RDONLY | constants.O_NONBLOCK);
+  // Of our own: what the standard input is set to, as not to block, does not count.
+  const file = Deno.openSync("/dev/tty", { read: true });
   let isOn = false;
-  let cancel = () => {};
+  let isReading = false;
+  let cancelLate = () => {};
 
-  function look(): void {
-    cancel = clock.after(LOOK_MS, look);
-    const bytes = pressed(keyboard);
-    if (bytes === "gone") return onGone();
-    const names = bytes === undefined ? keys.late() : keys.read(bytes);
-    for (const name of names) if (isOn) onKey(name);
+  const press = (names: readonly string[]) => names.forEach((name) => isOn && onKey(name));
+
+  async function readOn(): Promise<void> {
+    if (isReading) return;
+    isReading = true;
+    while (isOn) {
+      const bytes = await read(file);
+      if (bytes === undefined) return onGone();
+      cancelLate();
+      cancelLate = clock.after(LATE_MS, () => press(keys.late()));
+      press(keys.read(bytes));
+    }
+    isReading = false;
   }
 
   return {
     start() {
       isOn = true;
-      look();
+      void readOn();
     },
     stop() {
       isOn = false;
-      cancel();
+      cancelLate();
     },
-    async line() {
-      for (;;) {
-        const bytes = pressed(keyboard);
-        if (bytes === "gone" || bytes?.includes(NEWLINE)) return;
-        await new Promise<void>((resolve) => clock.after(LOOK_MS, resolve));
-      }
-    },
-    close: () => closeSync(keyboard),
+    line: async () => void await read(file),
   };
 }
 
-/** Undefined when nothing was; `gone`: the terminal is. */
-function pressed(keyboard: number): Uint8Array | undefined | "gone" {
+/** Undefined when the terminal is gone. */
+async function read(file: Deno.FsFile): Promise<Uint8Array | undefined> {
   const bytes = new Uint8Array(BYTES_MAX);
   try {
-    const count = readSync(keyboard, bytes, 0, BYTES_MAX, null);
-    return count === 0 ? "gone" : bytes.subarray(0, count);
-  } catch (error) {
-    return (error as { code?: string }).code === "EAGAIN" ? undefined : "gone";
+    const count = await file.read(bytes);
+    return count === null || count === 0 ? undefined : bytes.subarray(0, count);
+  } catch {
+    return undefined;
   }
 }

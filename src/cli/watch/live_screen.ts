@@ -21,6 +21,9 @@ import {
 } from "./view.ts";
 
 const MESSAGE_MS = 15_000;
+/** Looks take a hundredth of the time: with many tasks, or on a busy machine, there are fewer. */
+const LOOK_SHARE = 100;
+const LOOK_MS_MAX = 3_000;
 /** After a look that was not whole: keys and the terminal come in between. */
 const AGAIN_MS = 5;
 
@@ -40,7 +43,7 @@ interface Live {
   message?: { text: string; until: number };
 }
 
-/** `lookMs`: the time between two looks. Returns the exit code. */
+/** `lookMs`: the least time between two looks. Returns the exit code. */
 export async function watchOnScreen(
   context: CommandContext,
   { root, taskDir, lookMs }: { root: string | undefined; taskDir?: string; lookMs: number },
@@ -69,6 +72,7 @@ export async function watchOnScreen(
     }
   };
   let isWhole = look(live);
+  let tookMs = 0;
   const terminal = openTerminal(out, clock, {
     onKey: (key) => guard(() => onKey(live, key)),
     onDamage() {
@@ -79,14 +83,18 @@ export async function watchOnScreen(
   });
   live.terminal = terminal;
   let cancel = () => {};
+  const nextMs = () =>
+    isWhole ? Math.max(lookMs, Math.min(tookMs * LOOK_SHARE, LOOK_MS_MAX)) : AGAIN_MS;
   const tick = () => {
+    const began = clock.monotonic();
     guard(() => isWhole = look(live));
     guard(draw);
-    cancel = clock.after(isWhole ? lookMs : AGAIN_MS, tick);
+    tookMs = clock.monotonic() - began;
+    cancel = clock.after(nextMs(), tick);
   };
   try {
     draw(live);
-    cancel = clock.after(isWhole ? lookMs : AGAIN_MS, tick);
+    cancel = clock.after(nextMs(), tick);
     return await over.promise;
   } finally {
     cancel();

@@ -16,6 +16,8 @@ import { GONE, stampOf } from "./stamp.ts";
 
 /** Of what changes without a sign: tasks that are new, and what has long ended. */
 const ALL_MS = 10_000;
+/** A worker waits for longer before it says so. */
+const STARTING_MS = 3_000;
 /** What is not read in this time is read in the next look: none keeps the screen waiting. */
 const LOOK_MS = 20;
 /** Of a log, for its last line. */
@@ -51,6 +53,8 @@ export function taskReader(
   const known = new Map<string, Known>();
   const keep = (one: Known) => known.set(one.taskDir, { ...known.get(one.taskDir), ...one });
   let allReadAt = -Infinity;
+  let starting: readonly Starting[] = [];
+  let startingReadAt = -Infinity;
 
   return () => {
     const soon = () => clock.monotonic() + LOOK_MS;
@@ -66,7 +70,10 @@ export function taskReader(
         keep({ taskDir: dir, name, projectRoot, prdPath, isDue: true });
       }
     }
-    const starting = startingWorkers(context);
+    if (clock.monotonic() - startingReadAt >= STARTING_MS) {
+      startingReadAt = clock.monotonic();
+      starting = startingWorkers(context);
+    }
     for (const { task: name, taskDir, projectRoot } of starting) {
       keep({ taskDir, name, projectRoot });
     }
@@ -76,10 +83,12 @@ export function taskReader(
       const fact = facts.get(one.taskDir);
       const isRunning = fact?.session.status === "running";
       if (isRunning || one.isDue) {
-        if (clock.monotonic() <= until) readPrdOf(one);
-        else isWhole = false;
+        if (clock.monotonic() > until) isWhole = false;
+        else {
+          readPrdOf(one);
+          if (isRunning) readLastAction(context, one, fact.session);
+        }
       }
-      if (isRunning) readLastAction(context, one, fact.session);
       return taskView(one, fact, starting.find(({ taskDir }) => taskDir === one.taskDir));
     });
     return { tasks: inOrder(tasks, root), trouble, isWhole };

@@ -60,10 +60,8 @@ export function sessionReader(context: Context): (options: LookOptions) => Sessi
 
   return ({ all, until }) => {
     const now = stampOf(database, `${database}-wal`);
-    const died = lookAtWorkers(quiet, facts);
-    if (!all && isWhole && now === stamp && !died) {
-      return { facts, trouble: troubles.at(0), isWhole };
-    }
+    const mustRead = all || !isWhole || now !== stamp;
+    if (!mustRead && allLive(quiet, facts)) return { facts, trouble: troubles.at(0), isWhole };
     const isFirst = stamp === undefined;
     stamp = now;
     troubles = [];
@@ -72,7 +70,6 @@ export function sessionReader(context: Context): (options: LookOptions) => Sessi
         read: (store) => readInto(facts, store, { all, settingsOf, isOver: () => isOver(until) }),
         whenEmpty: true,
       });
-      lookAtWorkers(quiet, facts);
     } catch (error) {
       if (isFirst || !(error instanceof RalphError)) throw error;
       troubles.push(error.message);
@@ -81,16 +78,11 @@ export function sessionReader(context: Context): (options: LookOptions) => Sessi
   };
 }
 
-/** Returns whether one has gone whose session is on record as running. */
-function lookAtWorkers(context: Context, facts: Facts): boolean {
-  let died = false;
-  for (const one of facts.values()) {
-    if (one.session.status === "running") {
-      one.live = unlessRefused(() => isAlive(context, one.session)) ?? true;
-      died ||= !one.live;
-    } else one.live = false;
-  }
-  return died;
+/** Whether each session that is on record as running has its worker. */
+function allLive(context: Context, facts: Facts): boolean {
+  return [...facts.values()].every(({ session }) =>
+    session.status !== "running" || (unlessRefused(() => isAlive(context, session)) ?? true)
+  );
 }
 
 /** Returns whether nothing was left for the next look. */
@@ -105,12 +97,13 @@ function readInto(
 ): boolean {
   for (const session of changedSessions(facts, store, all)) {
     const { taskDir } = session;
-    facts.set(taskDir, { live: false, ...facts.get(taskDir), session });
+    // What is read as running has its worker: others were marked before.
+    facts.set(taskDir, { ...facts.get(taskDir), session, live: session.status === "running" });
   }
   let isFirst = true;
   for (const one of facts.values()) {
     if (one.sumsOf === sumsKey(one.session)) continue;
-    if (one.session.status !== "running" && !isFirst && isOver()) return false;
+    if (!isFirst && isOver()) return false;
     isFirst = false;
     readSums(store, one, settingsOf);
   }

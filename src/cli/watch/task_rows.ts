@@ -180,23 +180,26 @@ export function nowWords(
   return `${session.status} ${then}${session.reason ? `: ${session.reason}` : ""}`;
 }
 
-/** How long its session has worked, or did. */
-export function elapsed({ session, starting }: TaskView, now: number): string {
-  if (starting) return age(starting.since, now);
-  if (!session) return "-";
-  const began = Date.parse(session.startedAt);
-  if (session.status === "running") return age(began, now);
-  return session.endedAt === null ? "-" : duration(Date.parse(session.endedAt) - began);
-}
-
 /** In steps of ten seconds: what changes each second would be sent each second. */
 const STEP_MS = 10_000;
 
+/** How long its session has worked, or did. */
+export function elapsed({ session, starting }: TaskView, now: number): string {
+  if (starting) return inSteps(starting.since, now);
+  if (!session) return "-";
+  const began = Date.parse(session.startedAt);
+  if (session.status === "running") return inSteps(began, now);
+  return session.endedAt === null ? "-" : duration(Date.parse(session.endedAt) - began);
+}
+
 /** How long ago it last did something that is told of; undefined where it is not at work. */
 export function silentFor({ live, last }: TaskView, now: number): string | undefined {
-  if (!live || !last) return undefined;
-  const ms = now - last.at;
-  return ms < STEP_MS ? "<10s" : age(last.at, last.at + Math.floor(ms / STEP_MS) * STEP_MS);
+  return live && last ? inSteps(last.at, now) : undefined;
+}
+
+function inSteps(then: number, now: number): string {
+  const ms = Math.floor((now - then) / STEP_MS) * STEP_MS;
+  return ms === 0 ? "<10s" : age(then, then + ms);
 }
 
 /** What its ended iterations cost, and what it may cost. */

@@ -99,7 +99,6 @@ export function openTerminal(stream: Stream, clock: Clock, handlers: Handlers): 
     close() {
       leave();
       stopListening();
-      keyboard.close();
     },
   };
 }
