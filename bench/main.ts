@@ -1,11 +1,12 @@
 /**
  * Speed and size, each side by side with what it is compared to, in one run: `deno task bench`, or
  * `deno task bench start` for one of them. `RALPH_BINARY=dist/ralph` measures the binary in `loop`,
- * `stop` and `doctor`; `start` and `store` always do, and compile an empty program: see "The
- * binary" in docs/contributing.md for where that cannot download its runtime.
+ * `stop` and `doctor`; `start`, `store` and `watch` always do, and the first two compile an
+ * empty program: see "The binary" in docs/contributing.md for where that cannot download its runtime.
  *
  *   start   the binary's start against an empty program compiled the same way
  *   store   the commands that read, with much on record
+ *   watch   the live screen's first paint, and what it costs while thirty sessions work
  *   loop    the loop's iterations against a bare script that does the same turns; memory
  *   stop    how long `ralph stop` takes in each state, on both versions of OpenCode
  *   tree    what many files, and many tests in one file, cost in each iteration
@@ -20,10 +21,12 @@ import { benchStart } from "./start.ts";
 import { benchStop } from "./stop.ts";
 import { benchStore } from "./store.ts";
 import { benchTree } from "./tree.ts";
+import { benchWatch } from "./watch.ts";
 
 const BENCHES = {
   start: benchStart,
   store: benchStore,
+  watch: benchWatch,
   loop: benchLoop,
   stop: benchStop,
   tree: benchTree,
@@ -33,6 +36,7 @@ const BENCHES = {
 const USUAL = {
   starts: 40,
   sessions: 10_000,
+  seconds: 60,
   rounds: 3,
   stories: 20,
   stops: 10,
@@ -45,6 +49,7 @@ const USUAL = {
 const LEAST: typeof USUAL = {
   starts: 1,
   sessions: 10, // one of each task
+  seconds: 5,
   rounds: 1,
   stories: 2,
   stops: 1,

@@ -44,7 +44,7 @@ export async function benchWatch(
     }
     await using pty = await openPty(`exec '${binary}' watch`, options);
     // What is loaded and compiled at the start is none of what it goes on to cost.
-    await pty.shows(/AWAY/);
+    await pty.shows(/not well/);
     await new Promise((resolve) => setTimeout(resolve, seconds * 250));
     const stop = work(sessions);
     const before = { cpu: cpuMs(pty.pid), sent: pty.sent.length };

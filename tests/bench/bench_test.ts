@@ -40,7 +40,7 @@ function assertFigures(printed: string, heading: string, names: readonly string[
 }
 
 Deno.test({
-  name: "bench start and store measure the binary beside an empty program",
+  name: "bench start, store and watch measure the binary",
   // .ci/denort.mjs has a runtime for nothing else.
   ignore: Deno.build.target !== "x86_64-unknown-linux-gnu",
   async fn() {
@@ -52,7 +52,10 @@ Deno.test({
       RALPH_BINARY: `${folder.path}/ralph`,
     };
     await run([...deno, "task", "compile", folder.path], env);
-    const printed = await run([...deno, "task", "bench", "start", "store", "--smallest"], env);
+    const printed = await run(
+      [...deno, "task", "bench", "start", "store", "watch", "--smallest"],
+      env,
+    );
     assertFigures(printed, "start,", ["empty", "--help", "--version", "status", "size"]);
     assertFigures(printed, "store, 10 sessions, 100 iterations", [
       "empty",
@@ -62,6 +65,8 @@ Deno.test({
       "completion",
       "history",
     ]);
+    const figures = ["--help", "first paint", "CPU", "sent"];
+    assertFigures(printed, "watch, 30 sessions at work", figures);
   },
 });
 

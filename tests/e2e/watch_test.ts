@@ -85,13 +85,13 @@ Deno.test("watch shows what is at work, and its keys do what the commands do", a
   await pty.shows(/▸ ● three/);
   await pty.type("sy");
   await pty.shows(/stopped `three` \(session 1\)/);
-  await pty.shows(/■ three .* stopped \d+s: user_stop/);
+  await pty.shows(/■ three .* stopped \d+s ago: /);
   await pty.type("r");
   await pty.shows(/● three .* agent working/);
   assert.equal((await world.row("three")).id, 2);
 
   await end((await world.row("three")).workerPid);
-  await pty.shows(/✗ three .* failed \d+s: worker_died/);
+  await pty.shows(/✗ three .* failed \d+s ago: /);
   await pty.type("q");
   await assertPutBack(pty);
 });

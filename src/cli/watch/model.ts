@@ -45,7 +45,7 @@ export interface TaskView {
 export type Health =
   | { state: "asked" }
   | { state: "well"; version: string }
-  | { state: "away"; why: string };
+  | { state: "not well"; why: string };
 
 export interface Model {
   /** In the order in which they are shown. */

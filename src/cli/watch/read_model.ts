@@ -58,6 +58,7 @@ export function taskReader(
 
   return () => {
     const soon = () => clock.monotonic() + LOOK_MS;
+    const isFirst = allReadAt === -Infinity;
     const all = clock.monotonic() - allReadAt >= ALL_MS;
     const { facts, trouble, ...sessions } = readSessions({ all, until: soon() });
     for (const { session: { taskDir, taskName: name, projectRoot } } of facts.values()) {
@@ -78,7 +79,8 @@ export function taskReader(
       keep({ taskDir, name, projectRoot });
     }
     let isWhole = sessions.isWhole;
-    const until = soon();
+    // What was never read takes the longest: the screen is there before.
+    const until = isFirst ? -Infinity : soon();
     const tasks = [...known.values()].map((one) => {
       const fact = facts.get(one.taskDir);
       const isRunning = fact?.session.status === "running";

@@ -92,11 +92,11 @@ function headLine({ tasks, health }: Model, { columns, glyphs }: Shown): Line {
   const atWork = tasks.filter(isAtWork).length;
   const servers = [...health].map(([url, one]) => healthWords(url, one));
   const words = [`${atWork} running`, `${tasks.length} in all`, ...servers];
-  const away = [...health.values()].some(({ state }) => state === "away");
+  const isTrouble = [...health.values()].some(({ state }) => state === "not well");
   const title = columns < 40 ? "" : "ralph watch  ";
   return [
     { text: title, style: "bold" },
-    { text: words.join(glyphs.between), style: away ? "red" : undefined },
+    { text: words.join(glyphs.between), style: isTrouble ? "red" : undefined },
   ];
 }
 

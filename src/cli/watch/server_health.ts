@@ -1,12 +1,13 @@
 /** Whether the servers of the running sessions answer: asked seldom, and never waited for. */
 import type { Context } from "../../app/context.ts";
+import { OpenCodeError } from "../../opencode/error.ts";
 import { RalphError } from "../../error.ts";
 import type { Session } from "../../store/model.ts";
 import type { Health, TaskView } from "./model.ts";
 
 const ASK_MS = 15_000;
-/** Later is as good as away for who looks; the next time it may answer. */
-const ANSWER_MS = 2_000;
+/** On a busy machine an answer takes longer: a server is not told of as silent before the second. */
+const ATTEMPTS_MS = [2_000, 8_000];
 
 export interface ServerHealth {
   readonly known: ReadonlyMap<string, Health>;
@@ -22,17 +23,25 @@ export function serverHealth(
   const known = new Map<string, Health>();
   const askedAt = new Map<string, number>();
 
+  async function versionOf(session: Session): Promise<string> {
+    const { clientOf } = await import("../../app/server_client.ts");
+    const client = await clientOf({ ...context, warn: () => {} }, session);
+    for (const timeoutMs of ATTEMPTS_MS.slice(0, -1)) {
+      try {
+        return (await client.health({ timeoutMs })).version;
+      } catch (error) {
+        if (!(error instanceof OpenCodeError && error.problem === "timeout")) throw error;
+      }
+    }
+    return (await client.health({ timeoutMs: ATTEMPTS_MS.at(-1) })).version;
+  }
+
   async function ask(url: string, session: Session): Promise<void> {
     try {
-      const { clientOf } = await import("../../app/server_client.ts");
-      const client = await clientOf({ ...context, warn: () => {} }, session, {
-        requestTimeoutMs: ANSWER_MS,
-      });
-      const { version } = await client.health({ timeoutMs: ANSWER_MS });
-      known.set(url, { state: "well", version });
+      known.set(url, { state: "well", version: await versionOf(session) });
     } catch (error) {
       if (!(error instanceof RalphError)) throw error;
-      known.set(url, { state: "away", why: error.message });
+      known.set(url, { state: "not well", why: error.message });
     }
     onAnswer();
   }

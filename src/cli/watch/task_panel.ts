@@ -67,7 +67,7 @@ export function healthWords(url: string, health: Health | undefined): string {
   if (!health || health.state === "asked") return shown;
   return health.state === "well"
     ? `${shown} well (${plain(health.version, 20)})`
-    : `${shown} AWAY: ${plain(health.why, 120)}`;
+    : `${shown} not well: ${plain(health.why, 120)}`;
 }
 
 /** Lines that are made when they are shown: there may be thousands. */

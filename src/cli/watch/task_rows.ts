@@ -1,5 +1,5 @@
 /** The list of tasks: one line for each, with as many columns as there is room for. */
-import { age, duration, usd } from "../../terminal/format.ts";
+import { age, ago, duration, usd } from "../../terminal/format.ts";
 import { costWords } from "../../terminal/cost.ts";
 import { plain } from "../../terminal/plain.ts";
 import { width } from "../../terminal/table.ts";
@@ -176,8 +176,9 @@ export function nowWords(
   if (session.status === "running") {
     return live ? session.activity ?? "begins" : "its worker is gone";
   }
-  const then = age(Date.parse(session.endedAt ?? session.updatedAt), now);
-  return `${session.status} ${then}${session.reason ? `: ${session.reason}` : ""}`;
+  const { status, reason, endedAt, updatedAt } = session;
+  const how = status === "completed" || reason === null ? "" : `: ${reason}`;
+  return `${status} ${ago(Date.parse(endedAt ?? updatedAt), now)}${how}`;
 }
 
 /** In steps of ten seconds: what changes each second would be sent each second. */

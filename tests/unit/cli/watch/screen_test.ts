@@ -122,7 +122,7 @@ Deno.test("the screen has all tasks, and of the chosen one what it is at", () =>
     `ralph watch  1 running · 3 in all · 127.0.0.1:14096 well (1.18.33)
   TASK        STORIES           STORY     NOW                          TIME  SILENT             COST
 ▸ ● checkout  ███▓▓░░░·· 2/5    US-003    agent working                 12m      1m      $1.25/$5.00
-  ■ search    ███░░░░░·· 2/5    -         stopped 3h: no_progress    10m 0s       -          unknown
+  ■ search    ███░░░░░·· 2/5    -         stopped 3h ago: no_prog…   10m 0s       -          unknown
     new       -                 -         not readable: cannot re…        -       -                -
 ── checkout ─ [stories]  iterations   output  ─
 agent working
@@ -172,8 +172,11 @@ Deno.test("each view, question and message has its place", () => {
   assert.match(shown({}, { message: "stopped `x`" }).text, /\nstopped `x`\n\? help/);
   const trouble = { ...MODEL, trouble: "the database is locked" };
   assert.match(shown({}, { model: trouble }).text, /\nthe database is locked\n\? help/);
-  const away = new Map([[URL, { state: "away", why: "connection refused" } as const]]);
-  assert.match(shown({}, { model: { ...MODEL, health: away } }).text, /AWAY: connection refused/);
+  const away = new Map([[URL, { state: "not well", why: "connection refused" } as const]]);
+  assert.match(
+    shown({}, { model: { ...MODEL, health: away } }).text,
+    /not well: connection refused/,
+  );
   const none = { tasks: [], health: new Map() };
   assert.match(shown({}, { model: none }).text, /No task yet\. `ralph new <name>` makes one/);
   assert.match(shown({}, { columns: 12, rows: 3 }).text, /^too small/);
