@@ -23,6 +23,7 @@ export const LONG: readonly string[] = [
   "e2e/errors_test.ts",
   "e2e/hostile_repository_test.ts",
   "e2e/interrupted_run_test.ts",
+  "e2e/npm_test.ts",
   "e2e/opencode2_test.ts",
   "e2e/questions_test.ts",
   "e2e/run_test.ts",

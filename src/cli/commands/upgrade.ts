@@ -7,7 +7,7 @@ import { NO_SECRETS } from "../../no_secrets.ts";
 import { RELEASES } from "../../settings/variables.ts";
 import { jsonText } from "../../terminal/json_text.ts";
 import { plain } from "../../terminal/plain.ts";
-import { VERSION } from "../../version.ts";
+import { NPM_PACKAGE, VERSION } from "../../version.ts";
 import type { CommandContext, Done } from "../command_context.ts";
 import { EXIT } from "../exit_codes.ts";
 
@@ -83,7 +83,7 @@ async function upgrade(
 /** Releases are numbers with points between them. */
 const { compare } = new Intl.Collator("en", { numeric: true });
 
-/** The folder of this program. Throws where `install.sh` did not put it there. */
+/** The folder of this program. Throws `RalphError` (`usage`) where it is not `install.sh`'s to fill. */
 function ownFolder(): string {
   if (!Deno.build.standalone) {
     throw new RalphError("usage", "this ralph runs from its source, which is upgraded by git", [
@@ -91,6 +91,11 @@ function ownFolder(): string {
     ]);
   }
   const program = Deno.realPathSync(Deno.execPath());
+  if (program.includes("/node_modules/")) {
+    throw new RalphError("usage", "this ralph was installed by npm, which also upgrades it", [
+      { text: "for all projects", command: `npm install --global ${NPM_PACKAGE}@latest` },
+    ]);
+  }
   if (path.basename(program) === "ralph") return path.dirname(program);
   throw new RalphError(
     "usage",
