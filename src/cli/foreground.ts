@@ -1,14 +1,14 @@
 /** The loop in this process and this terminal: `ralph run --foreground`. */
 import type { WorkerOrder } from "../control/protocol.ts";
 import { type EndingSignal, onEndingSignal } from "../host/process/signals.ts";
-import type { Emit } from "../loop/event.ts";
+import { type Emit, isForLiveView } from "../loop/event.ts";
 import { SHUTDOWN } from "../loop/shutdown.ts";
-import { jsonText } from "../terminal/json_text.ts";
 import { eventLines } from "../worker/narration.ts";
 import { systemHost } from "../worker/system_host.ts";
 import { StoppedBefore, work } from "../worker/worker.ts";
 import type { CommandContext } from "./command_context.ts";
 import { exitCodeOfSession, exitCodeOfSignal } from "./exit_codes.ts";
+import { eventJson } from "./output/event_json.ts";
 import { liveView } from "./output/live_view.ts";
 import { unread } from "./output/streams.ts";
 
@@ -19,7 +19,7 @@ import { unread } from "./output/streams.ts";
 export async function runHere(
   context: CommandContext,
   order: WorkerOrder,
-  { json }: { json: boolean },
+  { json, verbose }: { json: boolean; verbose: boolean },
 ): Promise<number> {
   // As in the background: the agent may remove the folder that the user stands in.
   Deno.chdir("/");
@@ -33,8 +33,9 @@ export async function runHere(
   });
   const live = !json && out.isTerminal ? liveView(out, context.clock) : undefined;
   const emit: Emit = live?.show ?? ((event) => {
-    if (json) out.line(jsonText(event));
-    else for (const line of eventLines(event, out.colors)) out.line(line);
+    if (json) {
+      if (verbose || !isForLiveView(event)) out.line(eventJson(event, context.clock));
+    } else for (const line of eventLines(event, out.colors)) out.line(line);
   });
   try {
     const end = await work(systemHost(context), order, { signal: stop.signal, emit });

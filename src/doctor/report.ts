@@ -3,7 +3,7 @@ import { plain } from "../terminal/plain.ts";
 import { forShell } from "../terminal/shell_word.ts";
 import { hanging, width } from "../terminal/table.ts";
 import { plural } from "../terminal/format.ts";
-import { jsonText } from "../terminal/json_text.ts";
+import { commandJson } from "../terminal/json_text.ts";
 import { GROUPS, type Level } from "./check.ts";
 import type { Result } from "./run_checks.ts";
 
@@ -124,7 +124,7 @@ function verdictLine(results: readonly Result[]): string {
   return parts.length === 0 ? `All is well: ${fine}.` : `${fine} fine, ${parts.join(", ")}.`;
 }
 
-/** The same for programs. `schema` counts up when a field changes its meaning. */
+/** The same for programs. */
 export function reportJson(results: readonly Result[]): string {
   const checks = results.map((result) => ({
     id: result.id,
@@ -136,7 +136,7 @@ export function reportJson(results: readonly Result[]): string {
     remedy: "remedy" in result ? result.remedy : [],
     ms: Math.round(result.ms),
   }));
-  return jsonText({ schema: 1, ok: !hasFailed(results, { strict: false }), checks }, 2);
+  return commandJson({ ok: !hasFailed(results, { strict: false }), checks }, 2);
 }
 
 /** Whether the exit code is 1: a failure, or with `strict` a warning. */

@@ -86,5 +86,11 @@ export type LoopEvent =
     left: readonly string[];
   };
 
+/** Whether it is gone with the next one: several come in each second of an agent that writes. */
+export function isForLiveView(event: LoopEvent): boolean {
+  return event.type === "writing" || event.type === "used" ||
+    event.type === "tool" && event.status === "running";
+}
+
 /** Takes the events as they come. Must not throw: telling never stops the work. */
 export type Emit = (event: LoopEvent) => void;

@@ -25,6 +25,7 @@ Deno.test("upgrade --check says whether there is a newer release, and changes no
   await page.release(NEWER);
   assert.equal(await check(), `${NEWER} is there, and this is ${VERSION}: ralph upgrade\n`);
   assert.deepEqual(JSON.parse(await check("--json")), {
+    schema: 1,
     current: VERSION,
     latest: NEWER,
     newer: true,

@@ -9,6 +9,7 @@ import { systemClock } from "../../src/host/system/clock.ts";
 import type { NewSession, WorkerSettings } from "../../src/store/model.ts";
 import type { Store } from "../../src/store/store.ts";
 import { temporaryFolder } from "../support/folder.ts";
+import { checkPrinted } from "../support/printed_json.ts";
 import { makeProject, type Project } from "../support/project.ts";
 
 const MAIN = new URL("../../main.ts", import.meta.url).href;
@@ -94,7 +95,10 @@ export async function makeHome({ data }: { data?: string } = {}): Promise<Home> 
       Object.assign(written, { out: "", err: "" });
       const began = performance.now();
       const code = await execute(args, context);
-      return { code, stdout: written.out, stderr: written.err, tookMs: performance.now() - began };
+      const tookMs = performance.now() - began;
+      const result = { code, stdout: written.out, stderr: written.err, tookMs };
+      checkPrinted(args, result);
+      return result;
     },
     open: (options) => openUserStore(context, options),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

@@ -1,6 +1,7 @@
 /** The program under test: from the source, or the binary that RALPH_BINARY names. */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { checkPrinted } from "./printed_json.ts";
 
 const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
 
@@ -57,7 +58,9 @@ export async function makeRalph(): Promise<Ralph> {
   const run = async (args: readonly string[], options: RalphOptions): Promise<RalphResult> => {
     const { code, stdout, stderr } = await command(args, options).output();
     const decoder = new TextDecoder();
-    return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+    const result = { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+    checkPrinted(args, result);
+    return result;
   };
   return Object.assign(run, {
     home,

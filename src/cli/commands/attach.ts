@@ -16,6 +16,7 @@ import type { ReadOnlyStore } from "../../store/store.ts";
 import { DEFAULT_SERVER_URL, serverUrl } from "../../settings/server_url.ts";
 import { findProjectRoot } from "../../task/find.ts";
 import { ago } from "../../terminal/format.ts";
+import { commandJson } from "../../terminal/json_text.ts";
 import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import { clientAt, isServerOfProject } from "../../app/server_client.ts";
@@ -33,6 +34,7 @@ export function command(context: CommandContext, done: Done) {
     .addArgument(taskArgument("[task]"))
     .option("--session <id>", "open this OpenCode session")
     .addOption(serverOption("the session's own, or"))
+    .option("--json", "print one JSON object with what would be opened, and open nothing")
     .addHelpText(
       "after",
       `
@@ -50,6 +52,7 @@ interface AttachOptions {
   task?: string;
   session?: string;
   server?: string;
+  json?: boolean;
 }
 
 interface Target {
@@ -90,6 +93,12 @@ async function attach(context: CommandContext, options: AttachOptions): Promise<
       sessionId: openCodeSessionId,
     });
     const { out, inputIsTerminal } = context.output;
+    if (options.json) {
+      const command = [program ?? "opencode", ...args];
+      const { directory } = found;
+      out.line(commandJson({ openCodeSessionId, directory, serverUrl: url, command }));
+      return EXIT.done;
+    }
     if (!out.isTerminal || !inputIsTerminal) {
       out.line([program ?? "opencode", ...args].map(shellWord).join(" "));
       return EXIT.done;

@@ -2,7 +2,7 @@
 import { Command } from "@commander-js/extra-typings";
 import { reread } from "../../control/liveness.ts";
 import { askToPause } from "../../control/requests.ts";
-import { jsonText } from "../../terminal/json_text.ts";
+import { commandJson } from "../../terminal/json_text.ts";
 import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import { taskArgument } from "../arguments.ts";
@@ -32,7 +32,7 @@ async function checkpoint(
   }
   const { out } = context.output;
   const { id, taskName, iterations } = session;
-  if (json) out.line(jsonText({ session: id, task: taskName, asked: true }));
+  if (json) out.line(commandJson({ session: id, task: taskName, asked: true }));
   else {
     const name = plain(taskName, 80);
     out.line(`\`${name}\` will pause after iteration ${iterations}, unless that ends it.`);

@@ -16,7 +16,7 @@ import { readSessions } from "../../control/liveness.ts";
 import { logOf } from "../../control/session_log.ts";
 import { chooseSession } from "../select/sessions.ts";
 import { openUserStore } from "../../app/store.ts";
-import { jsonText } from "../../terminal/json_text.ts";
+import { commandJson } from "../../terminal/json_text.ts";
 import { taskArgument } from "../arguments.ts";
 
 export function command(context: CommandContext, done: Done) {
@@ -49,7 +49,7 @@ async function clean(
   const forgotten = agreed ? forget(context, sessions) : 0;
   if (json) {
     const found = sessions.map((session) => ({ id: session.id, task: session.taskName }));
-    out.line(jsonText({ found, forgotten, dryRun }));
+    out.line(commandJson({ found, forgotten, dryRun }));
   } else if (agreed) out.line(`forgot ${plural(forgotten, "session")}`);
   else if (sessions.length > 0) err.line("nothing was changed");
   return EXIT.done;

@@ -14,6 +14,7 @@ import { readSettings } from "../../settings/read.ts";
 import { DEFAULT_SERVER_URL, serverUrl } from "../../settings/server_url.ts";
 import { findProjectRoot } from "../../task/find.ts";
 import { didYouMean } from "../../task/did_you_mean.ts";
+import { commandJson } from "../../terminal/json_text.ts";
 import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import { table } from "../../terminal/table.ts";
@@ -81,7 +82,7 @@ const DEEP_MS = 90_000;
 export async function doctor(context: CommandContext, options: DoctorOptions): Promise<number> {
   if (options.printUnit !== undefined) return printUnit(context, options, options.printUnit);
   const checks = allChecks({ deep: options.deep });
-  if (options.list) return list(context, checks);
+  if (options.list) return list(context, checks, options);
   const wanted = chosen(checks, options.checks);
 
   const order = await orderOf(context, options);
@@ -158,8 +159,21 @@ async function printUnit(
   return EXIT.done;
 }
 
-function list({ output }: CommandContext, checks: readonly Check[]): number {
+function list(
+  { output }: CommandContext,
+  checks: readonly Check[],
+  { json }: { json: boolean },
+): number {
   const { out } = output;
+  if (json) {
+    const listed = checks.map(({ id, group, title }) => ({
+      id,
+      group: group.toLowerCase(),
+      title,
+    }));
+    out.line(commandJson({ checks: listed }, 2));
+    return EXIT.done;
+  }
   for (const line of table(checks.map(({ id, title }) => [id, title]), columnsOf(out))) {
     out.line(line);
   }

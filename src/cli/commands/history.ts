@@ -16,7 +16,7 @@ import { costWords } from "../../terminal/cost.ts";
 import { EXIT } from "../exit_codes.ts";
 import type { Colors } from "../../terminal/colors.ts";
 import { readSessions } from "../../control/liveness.ts";
-import { jsonText } from "../../terminal/json_text.ts";
+import { commandJson } from "../../terminal/json_text.ts";
 import { chooseAmong, nothingRecorded } from "../select/sessions.ts";
 import { statusFields } from "./status.ts";
 import { taskArgument } from "../arguments.ts";
@@ -61,7 +61,7 @@ function history(
       iterations,
       ...findings,
     }));
-    out.line(jsonText(objects, 2));
+    out.line(commandJson(objects, 2));
     return EXIT.done;
   }
   const now = context.clock.now();

@@ -8,7 +8,7 @@ import { findProjectRoot, listTasks } from "../../task/find.ts";
 import { checkTaskName } from "../../task/name.ts";
 import { newPrd, prdOf, type PrdWords } from "../../task/new_prd.ts";
 import { parsePrd } from "../../task/prd.ts";
-import { jsonText } from "../../terminal/json_text.ts";
+import { commandJson } from "../../terminal/json_text.ts";
 import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import type { CommandContext, Done } from "../command_context.ts";
@@ -82,7 +82,7 @@ async function newTask(
   parsePrd({ path: file, bytes: new TextEncoder().encode(text) });
   const prd = path.join(folder, file);
   write(prd, { name, text });
-  if (json) out.line(jsonText({ task: name, taskDir: folder, prd }));
+  if (json) out.line(commandJson({ task: name, taskDir: folder, prd }));
   else {
     const first = asked === "template" ? "Write its stories" : "Read it once more";
     out.line(prd);

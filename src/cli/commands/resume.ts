@@ -58,7 +58,7 @@ async function resume(
   if (interrupted.length === 0) err.line("Nothing was running when the machine went down.");
   let worst: number = EXIT.done;
   for (const { taskDir, taskName, projectRoot } of interrupted) {
-    const options = { flags: {}, accept: false, printPrompt: false, json };
+    const options = { flags: {}, accept: false, printPrompt: false, json, verbose: false };
     try {
       const task = findTask(taskDir, { cwd: taskDir, tree: systemTree, projectRoot });
       await runTask(context, { ...options, task, foreground: false });

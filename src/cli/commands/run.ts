@@ -33,7 +33,6 @@ import { parseModel } from "../../settings/values.ts";
 import type { Agenda } from "../../task/agenda.ts";
 import type { Task } from "../../task/task_files.ts";
 import { nextStory } from "../../task/prd.ts";
-import { jsonText } from "../../terminal/json_text.ts";
 import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import { eventLines } from "../../worker/narration.ts";
@@ -42,6 +41,7 @@ import type { CommandContext, Done } from "../command_context.ts";
 import { EXIT, exitCodeOfSession } from "../exit_codes.ts";
 import { runHere } from "../foreground.ts";
 import { LIMIT_OPTIONS, limitsFrom } from "../limit_options.ts";
+import { eventJson } from "../output/event_json.ts";
 import { safeOnTerminal } from "../output/streams.ts";
 import { tellPlan } from "../output/plan.ts";
 import { tellProtection } from "../output/protection.ts";
@@ -80,13 +80,29 @@ export function command(context: CommandContext, done: Done) {
     .option("--print-prompt", "show the agent's next prompt, and start nothing")
     .option("-f, --foreground", "run the loop here and show what it does; Ctrl-C stops it")
     .option("--json", "print one JSON object; with --foreground, one for each event")
+    .option(
+      "-v, --verbose",
+      "with --foreground --json, also events for a live view: each bit of text",
+    )
     .optionsGroup("Limits:")
     .addHelpText("after", EXAMPLES)
     .action(async (task, options) => {
       const { foreground = false, json = false, accept = false, printPrompt = false } = options;
+      const { verbose = false } = options;
       const { server, model, agent, baseBranch, say } = options;
       const flags = { server, model, agent, baseBranch, limits: limitsFrom(options) };
-      done(await runTask(context, { task, flags, foreground, json, say, accept, printPrompt }));
+      done(
+        await runTask(context, {
+          task,
+          flags,
+          foreground,
+          json,
+          verbose,
+          say,
+          accept,
+          printPrompt,
+        }),
+      );
     });
   for (const option of LIMIT_OPTIONS) run.addOption(option);
   return run;
@@ -98,6 +114,8 @@ interface RunOptions {
   flags: SettingsPart;
   foreground: boolean;
   json: boolean;
+  /** Tell programs what only a live view shows, too. */
+  verbose: boolean;
   /** A person's answer to what blocked the agent. */
   say?: string;
   /** Take the work as done without evidence. */
@@ -146,7 +164,7 @@ export async function runTask(context: CommandContext, options: RunOptions): Pro
   const { dir: taskDir, projectRoot } = task;
   const order: WorkerOrder = { taskDir, projectRoot, flags, said, accepted };
   return options.foreground
-    ? await runHere(context, order, { json })
+    ? await runHere(context, order, options)
     : await runInBackground(context, { task, order, settings, json, agenda });
 }
 
@@ -212,12 +230,14 @@ function printPrompt(
 }
 
 function tellNothingToDo(
-  { output: { out } }: CommandContext,
+  { output: { out }, clock }: CommandContext,
   { task, done, json }: { task: Task; done: string; json: boolean },
 ): number {
   const { name } = task;
   out.line(
-    json ? jsonText({ type: "nothing_to_do", task: name, detail: done }) : `${name}: ${done}`,
+    json
+      ? eventJson({ type: "nothing_to_do", task: name, detail: done }, clock)
+      : `${name}: ${done}`,
   );
   return EXIT.done;
 }
@@ -251,7 +271,7 @@ async function runInBackground(
     return await verdictOf(context, started, json);
   }
   if (json) {
-    out.line(jsonText(started));
+    out.line(eventJson(started, context.clock));
     return EXIT.done;
   }
   out.line(`  look     ralph status ${name}`);
@@ -275,7 +295,7 @@ async function verdictOf(
   const end = await awaitEnd(context, session, {});
   const { out } = context.output;
   const { status, reason, detail } = end;
-  if (json) out.line(jsonText({ ...started, status, reason, detail }));
+  if (json) out.line(eventJson({ ...started, status, reason, detail }, context.clock));
   else for (const line of endLines(end)) out.line(line);
   return exitCodeOfSession(end);
 }

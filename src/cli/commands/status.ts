@@ -34,7 +34,7 @@ import { chooseAmong } from "../select/sessions.ts";
 import { chooseStarting } from "../select/starting.ts";
 import { hintLines } from "../output/errors.ts";
 import { whyNotRecorded } from "../../app/store.ts";
-import { jsonText } from "../../terminal/json_text.ts";
+import { commandJson } from "../../terminal/json_text.ts";
 import { taskArgument } from "../arguments.ts";
 
 export function command(context: CommandContext, done: Done) {
@@ -95,7 +95,7 @@ function overview(context: CommandContext, { all, json }: { all: boolean; json: 
     err.line(`\`${plain(task, 80)}\` has not begun yet: ${plain(doing, 200)} (process ${pid})`);
   }
   if (json) {
-    out.line(jsonText(shown.map(statusFields), 2));
+    out.line(commandJson(shown.map(statusFields), 2));
   } else if (shown.length === 0) {
     const isProject = findProjectRoot(context.cwd(), systemTree) !== undefined;
     err.line(`No sessions yet. ${isProject ? "`ralph tasks`" : "`ralph`"} says what can be begun.`);
@@ -236,7 +236,7 @@ function detail(context: CommandContext, { task, json }: { task: string; json: b
   if (json) {
     const remarks = prdRemarks(session);
     const fields = { ...statusFields(session), usage: usage ?? null, ...findings, remarks };
-    out.line(jsonText(fields, 2));
+    out.line(commandJson(fields, 2));
     return EXIT.done;
   }
   const now = context.clock.now();
@@ -267,7 +267,7 @@ function tellStarting(
   const startedAt = new Date(since).toISOString();
   if (json) {
     const fields = { task, taskDir, projectRoot, status: "starting", activity: doing };
-    out.line(jsonText({ ...fields, workerPid: pid, startedAt }, 2));
+    out.line(commandJson({ ...fields, workerPid: pid, startedAt }, 2));
     return EXIT.done;
   }
   out.line(

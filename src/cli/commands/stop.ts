@@ -2,7 +2,7 @@
 import { Command } from "@commander-js/extra-typings";
 import { stopStarting } from "../../control/starting.ts";
 import { stopSession } from "../../control/stop.ts";
-import { jsonText } from "../../terminal/json_text.ts";
+import { commandJson } from "../../terminal/json_text.ts";
 import { plain } from "../../terminal/plain.ts";
 import { taskArgument } from "../arguments.ts";
 import type { CommandContext, Done } from "../command_context.ts";
@@ -39,7 +39,7 @@ async function stop(
     await stopStarting(context, starting, { force });
     const { out } = context.output;
     const { task: name, taskDir, pid } = starting;
-    if (json) out.line(jsonText({ task: name, taskDir, was: "starting", workerPid: pid }));
+    if (json) out.line(commandJson({ task: name, taskDir, was: "starting", workerPid: pid }));
     else out.line(`stopped \`${plain(name, 80)}\` before its session had begun (process ${pid})`);
     return EXIT.done;
   }

@@ -15,7 +15,7 @@ import type { CommandContext, Done } from "../command_context.ts";
 import { EXIT } from "../exit_codes.ts";
 import { projectRootHere } from "../select/project_root.ts";
 import { readSessions } from "../../control/liveness.ts";
-import { jsonText } from "../../terminal/json_text.ts";
+import { commandJson } from "../../terminal/json_text.ts";
 
 export function command(context: CommandContext, done: Done) {
   return new Command("tasks")
@@ -46,7 +46,7 @@ function tasks(context: CommandContext, { json }: { json: boolean }): number {
   const { out, err } = context.output;
   const root = projectRootHere(context);
   const summaries = taskSummaries(context, root);
-  if (json) out.line(jsonText(summaries, 2));
+  if (json) out.line(commandJson(summaries, 2));
   else if (summaries.length > 0) showTasks(context, { root, summaries });
   else {err.line(
       `No tasks here. Looked in: ${LOOKED_IN}. A PRD in another place runs by its path, \`ralph run <path>\`; ` +

@@ -5,7 +5,7 @@ import { type Hint, RalphError } from "../../error.ts";
 import { environment } from "../../host/system/environment.ts";
 import { NO_SECRETS } from "../../no_secrets.ts";
 import { RELEASES } from "../../settings/variables.ts";
-import { jsonText } from "../../terminal/json_text.ts";
+import { commandJson } from "../../terminal/json_text.ts";
 import { plain } from "../../terminal/plain.ts";
 import { NPM_PACKAGE, VERSION } from "../../version.ts";
 import type { CommandContext, Done } from "../command_context.ts";
@@ -44,7 +44,7 @@ async function checkRelease(
   const { out } = context.output;
   const latest = await newest(context);
   const isNewer = compare(latest, VERSION) > 0;
-  if (json) out.line(jsonText({ current: VERSION, latest, newer: isNewer }));
+  if (json) out.line(commandJson({ current: VERSION, latest, newer: isNewer }));
   else if (isNewer) out.line(`${latest} is there, and this is ${VERSION}: ralph upgrade`);
   else out.line(notOlder(latest));
   return EXIT.done;

@@ -9,7 +9,7 @@ import { type EndingSignal, onEndingSignal } from "../../host/process/signals.ts
 import { portOf } from "../../host/system/port.ts";
 import { readSettings } from "../../settings/read.ts";
 import { listTasks } from "../../task/find.ts";
-import { jsonText } from "../../terminal/json_text.ts";
+import { commandJson } from "../../terminal/json_text.ts";
 import { usefulEnd } from "../../verify/gates/gate_output.ts";
 import { gateLacks } from "../../verify/gates/gate_lacks.ts";
 import { type GateResult, runGates } from "../../verify/gates/gates.ts";
@@ -83,7 +83,7 @@ async function verify(
     });
     if (!results) return signalled === "SIGINT" ? EXIT.interrupted : EXIT.terminated;
     const shown = results.map((result) => shownOf(result, environment.withheld));
-    if (json) out.line(jsonText(shown, 2));
+    if (json) out.line(commandJson(shown, 2));
     else {
       for (const one of shown) for (const line of linesOf(one, context)) out.line(line);
       await tellProtection(context, { root, tasks, settings });

@@ -1,5 +1,5 @@
 import { sqliteVersion } from "../../store/inspect.ts";
-import { jsonText } from "../../terminal/json_text.ts";
+import { commandJson } from "../../terminal/json_text.ts";
 import { VERSION } from "../../version.ts";
 import type { CommandContext } from "../command_context.ts";
 import { EXIT } from "../exit_codes.ts";
@@ -10,7 +10,7 @@ export function showVersion(
   { json }: { json: boolean },
 ): number {
   const [deno, sqlite] = [Deno.version.deno, sqliteVersion()];
-  if (json) out.line(jsonText({ ralph: VERSION, deno, sqlite, target: Deno.build.target }));
+  if (json) out.line(commandJson({ ralph: VERSION, deno, sqlite, target: Deno.build.target }));
   else out.line(`ralph ${VERSION} (Deno ${deno}, SQLite ${sqlite})`);
   return EXIT.done;
 }

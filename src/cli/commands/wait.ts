@@ -2,7 +2,7 @@
 import { Command } from "@commander-js/extra-typings";
 import { nextCommand } from "../../control/next_command.ts";
 import { awaitEnd } from "../../control/liveness.ts";
-import { jsonText } from "../../terminal/json_text.ts";
+import { commandJson } from "../../terminal/json_text.ts";
 import { plain } from "../../terminal/plain.ts";
 import { integer, taskArgument } from "../arguments.ts";
 import type { CommandContext, Done } from "../command_context.ts";
@@ -29,7 +29,7 @@ async function wait(
   const { out } = context.output;
   const session = await awaitEnd(context, chooseSession(context, task), { timeoutMs });
   const { id, taskName, status, reason, detail } = session;
-  if (json) out.line(jsonText({ session: id, task: taskName, status, reason, detail }));
+  if (json) out.line(commandJson({ session: id, task: taskName, status, reason, detail }));
   else for (const line of endLines(session)) out.line(line);
   return exitCodeOfSession(session);
 }

@@ -3,7 +3,7 @@ import { CommanderError } from "@commander-js/extra-typings";
 import { RalphError } from "../../error.ts";
 import { bugText } from "../../terminal/bug_text.ts";
 import type { Colors } from "../../terminal/colors.ts";
-import { jsonText } from "../../terminal/json_text.ts";
+import { commandJson } from "../../terminal/json_text.ts";
 import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import { EXIT, exitCodeOf } from "../exit_codes.ts";
@@ -53,5 +53,5 @@ const safeLines = (text: string) => text.split("\n").map((line) => plain(line)).
 /** The same for programs, as one line. */
 function errorJson(error: RalphError, code: number): string {
   const { kind, message, hints } = error;
-  return jsonText({ error: { kind, code, message, hints } }) + "\n";
+  return commandJson({ error: { kind, code, message, hints } }) + "\n";
 }

@@ -7,7 +7,7 @@ import type { AgentProcess } from "../../host/process/agent_processes.ts";
 import type { CommandContext } from "../command_context.ts";
 import type { Processes, Stopped } from "../../control/stop.ts";
 import type { TurnEnd } from "../../control/leftover_turn.ts";
-import { jsonText } from "../../terminal/json_text.ts";
+import { commandJson } from "../../terminal/json_text.ts";
 
 /** Tells how a worker that was running came to its end. */
 export function tellStopped(context: CommandContext, stopped: Stopped, json: boolean): void {
@@ -15,7 +15,7 @@ export function tellStopped(context: CommandContext, stopped: Stopped, json: boo
   const { session, worker, turn, processes, notStored, tookMs } = stopped;
   const { id, taskName, status, reason, detail } = session;
   if (json) {
-    out.line(jsonText({
+    out.line(commandJson({
       session: id,
       task: taskName,
       status,
@@ -71,7 +71,7 @@ export function tellNotRunning(
       ...turn && { turn: turn.turn },
       ...processes && inJson(processes),
     };
-    out.line(jsonText({ ...running, ...more }));
+    out.line(commandJson({ ...running, ...more }));
     return;
   }
   const endedAt = ago(Date.parse(session.endedAt ?? session.updatedAt), context.clock.now());

@@ -97,13 +97,13 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, Look | Elsewhere>
     },
     async "--json"(home) {
       const lines = (await ok(home, "run", "one", "--foreground", "--json")).trim().split("\n");
-      assert.deepEqual(lines.map((line) => JSON.parse(line).type), [
-        "session_started",
-        "protected",
-        "writing",
-        "gate",
-        "session_ended",
-      ]);
+      const seen = ["session_started", "protected", "gate", "session_ended"];
+      assert.deepEqual(lines.map((line) => JSON.parse(line).type), seen);
+    },
+    async "--verbose"(home) {
+      const args = ["run", "one", "--foreground", "--json", "--verbose"];
+      const lines = (await ok(home, ...args)).trim().split("\n");
+      assert(lines.some((line) => JSON.parse(line).type === "writing"));
     },
   },
   status: {
@@ -161,6 +161,10 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, Look | Elsewhere>
       );
       assert.equal(code, 6);
       assert.match(stderr, /cannot reach OpenCode at http:\/\/127\.0\.0\.1:4097/);
+    },
+    "--json": {
+      file: "e2e/commands_test.ts",
+      test: "each command once: from a new task to a session that is forgotten",
     },
   },
   wait: {
@@ -301,6 +305,7 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, Look | Elsewhere>
     },
     async "--json"(home) {
       assert.deepEqual(await json(home, "clean", "--yes"), {
+        schema: 1,
         found: [],
         forgotten: 0,
         dryRun: false,

@@ -12,6 +12,7 @@ import { takeLock } from "../../../src/host/lock/lock.ts";
 import { makePrivateFolder, taskKey } from "../../../src/host/files/paths.ts";
 import type { Usage, WorkerSettings } from "../../../src/store/model.ts";
 import { temporaryFolder } from "../../support/folder.ts";
+import { checkPrinted } from "../../support/printed_json.ts";
 import { assertSnapshot } from "../../support/snapshot.ts";
 
 const NOON = Date.UTC(2026, 10, 20, 12);
@@ -186,6 +187,7 @@ async function world() {
   async function transcript(args: readonly string[], { terminal = false } = {}): Promise<string> {
     written.out = written.err = "";
     const code = await execute(args, context(terminal));
+    checkPrinted(args, { stdout: written.out, stderr: written.err });
     const shown = args.map((arg) => /^[\w./=-]+$/.test(arg) ? arg : JSON.stringify(arg)).join(" ");
     const text = `$ ralph ${shown}${terminal ? "  # in a terminal" : ""}\nexit: ${code}\n` +
       (written.out && `--- stdout\n${written.out}`) + (written.err && `--- stderr\n${written.err}`);

@@ -35,6 +35,7 @@ Deno.test("verify runs the gates as they are now, shows what they print, and cha
   assert.equal(red, 1);
   assert.equal(typeof durationMs, "number");
   assert.deepEqual(gate, {
+    schema: 1,
     name: "no-such-program",
     passed: false,
     why: "there is no program `no-such-program` on PATH",
