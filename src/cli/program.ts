@@ -91,12 +91,16 @@ export const COMMANDS: Readonly<Record<string, Listing>> = {
     summary: "print the script that completes commands, options and task names in a shell",
     load: async () => (await import("./commands/completions.ts")).command,
   },
+  man: {
+    summary: "print the manual as a man page",
+    load: async () => (await import("./commands/man.ts")).command,
+  },
   __complete: { load: async () => (await import("./commands/complete.ts")).command },
   __worker: { load: async () => (await import("./commands/worker.ts")).command },
   __copy: { load: async () => (await import("./commands/copy.ts")).command },
 };
 
-const EXIT_CODES = "Exit codes:\n" +
+const EXIT_CODES = "\nExit codes:\n" +
   MEANINGS.map(([code, meaning]) => `  ${String(code).padEnd(4)} ${meaning}`).join("\n");
 
 const EXAMPLES = `
@@ -110,14 +114,12 @@ Examples:
 
 ${OTHER_NAMES}
 
-systemd runs the OpenCode server: systemctl --user status opencode
-
-${EXIT_CODES}`;
+systemd runs the OpenCode server: systemctl --user status opencode`;
 
 /**
  * Builds the tree for a command line. `done` gets the exit code of the command that is run. Only the
- * commands that `args` name are whole: of the others there is what the help and the shells list. Throws
- * `RalphError` (`usage`) where the first word is no command.
+ * commands that `args` name are whole, and for `man` all: of the others there is what the help and
+ * the shells list. Throws `RalphError` (`usage`) where the first word is no command.
  */
 export async function program(
   context: CommandContext,
@@ -145,6 +147,7 @@ export async function program(
     .enablePositionalOptions() // so that `__complete` gets its words as they are
     .allowExcessArguments(false)
     .addHelpText("after", EXAMPLES)
+    .addHelpText("after", EXIT_CODES)
     .action(async (options) => {
       if (!options.version) {
         const { overview } = await import("./commands/overview.ts");
@@ -158,7 +161,8 @@ export async function program(
     ralph.option("--json", "print them as one JSON object");
   }
   for (const [name, { summary, load }] of Object.entries(COMMANDS)) {
-    const command = args.includes(name) ? (await load())(context, done, ralph) : new Command(name);
+    const isWhole = args.includes(name) || args[0] === "man";
+    const command = isWhole ? (await load())(context, done, ralph) : new Command(name);
     if (summary !== undefined) command.description(summary);
     command.copyInheritedSettings(ralph).allowExcessArguments(false);
     ralph.addCommand(command, { hidden: summary === undefined });

@@ -50,6 +50,7 @@ Deno.test("each command once: from a new task to a session that is forgotten", a
   await project.write("ralph.json", JSON.stringify({ verify: [["true"]] }));
   assert.match(await type(["verify", "two"]), /gate true/);
   assert.match(await type(["completions", "bash"]), /complete -F _ralph ralph/);
+  assert.match(await type(["man"]), /^\.TH RALPH 1 /);
   assert.match(await type(["__complete", "--", "run", "t"]), /^two/m);
 
   assert.match(await type(["run", "two", "--server", server.url]), /session 1/);

@@ -82,7 +82,7 @@ export function command(context: CommandContext, done: Done) {
     .option("--json", "print one JSON object; with --foreground, one for each event")
     .option(
       "-v, --verbose",
-      "with --foreground --json, also events for a live view: each bit of text",
+      "with --foreground --json, also each bit of text, as it is written",
     )
     .optionsGroup("Limits:")
     .addHelpText("after", EXAMPLES)
