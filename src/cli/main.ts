@@ -1,8 +1,9 @@
 /** The command line from its arguments to an exit code: the one place where errors end. */
-import { CommanderError } from "@commander-js/extra-typings";
+import { CommanderError, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { currentFolder } from "../host/files/paths.ts";
 import { systemClock } from "../host/system/clock.ts";
 import { environment, keepLoopbackOffProxies } from "../host/system/environment.ts";
+import { AmbiguousTask } from "../task/ambiguous_task.ts";
 import { type CommandContext, commandContext } from "./command_context.ts";
 import { EXIT } from "./exit_codes.ts";
 import { systemOutput } from "./output/streams.ts";
@@ -30,8 +31,8 @@ export async function execute(typed: readonly string[], context: CommandContext)
   const args = meant(typed);
   let code: number = EXIT.done;
   try {
-    const ralph = await program(context, (result) => code = result, args);
-    await ralph.parseAsync(args, { from: "user" });
+    const make = () => program(context, (result) => code = result, args);
+    await withTaskPicked(context, { args, make });
     return code;
   } catch (error) {
     const onlyHelp = error instanceof CommanderError && error.exitCode === 0;
@@ -45,5 +46,22 @@ export async function execute(typed: readonly string[], context: CommandContext)
     });
     output.err.write(text);
     return exitCode;
+  }
+}
+
+/** Runs the command; a task that can mean several is asked for, where somebody can be. */
+async function withTaskPicked(
+  { output: { out, inputIsTerminal } }: CommandContext,
+  { args, make }: { args: readonly string[]; make: () => Promise<CommandUnknownOpts> },
+): Promise<void> {
+  try {
+    await (await make()).parseAsync(args, { from: "user" });
+  } catch (error) {
+    const canAsk = out.isTerminal && inputIsTerminal && !args.includes("--json");
+    if (!(error instanceof AmbiguousTask) || !canAsk) throw error;
+    const { pickTask, takeFor } = await import("./select/pick_task.ts");
+    const ralph = await make();
+    takeFor(error, await pickTask(error), ralph);
+    await ralph.parseAsync(args, { from: "user" });
   }
 }

@@ -24,7 +24,7 @@ export const COMMANDS: Readonly<Record<string, Listing>> = {
     load: async () => (await import("./commands/run.ts")).command,
   },
   status: {
-    summary: "show all sessions, or one in detail",
+    summary: "show how each task is, or one in detail",
     load: async () => (await import("./commands/status.ts")).command,
   },
   watch: {

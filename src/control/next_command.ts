@@ -15,6 +15,29 @@ export function nextCommand(session: Session): string {
   return commandAfter(session, session.taskName);
 }
 
+/** What one would type first of all that `nextCommand` names. `called`: the task's name, or its path. */
+export function nextStep(session: Session, called: string): string {
+  const name = shellWord(called);
+  const [run, history] = [`ralph run ${name}`, `ralph history ${name}`];
+  const { status, reason } = session;
+  if (status === "running") return `ralph logs ${name} --follow`;
+  if (status !== "completed" && whyResumable(session)) return run;
+  switch (reason) {
+    case "unproven":
+      return `${run} --accept`;
+    case "blocked_on_human":
+      return `${run} --say '…'`;
+    case "gates_fail":
+    case "not_delivered":
+    case "no_progress":
+    case "provider_error":
+      return history;
+    case "budget":
+      return run;
+  }
+  return status === "completed" || status === "failed" ? history : run;
+}
+
 /** After a session that has ended. */
 export function commandAfter(
   { status, reason }: { status: Status; reason: Reason | null },

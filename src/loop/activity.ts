@@ -65,6 +65,13 @@ export function waitingForGit(what: string): Activity {
   return { kind: "waiting_for_git", text: `waiting for git: ${what}` };
 }
 
+/** Whether an activity, by its text, waits for something: of a session that is on record. */
+export function isWaiting(text: string): boolean {
+  return /^(rate limited until|provider fails,|nothing heard of|waiting for (server|git):)/.test(
+    text,
+  );
+}
+
 /** `14:02 UTC`, the next full minute; with its date when that is not today's. Epoch milliseconds. */
 export function timeWords(at: number, now: number): string {
   const [day, time] = new Date(Math.ceil(Math.min(at, TIME_MAX) / 60_000) * 60_000).toISOString()

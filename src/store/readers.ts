@@ -112,6 +112,25 @@ export function startReaders({ one }: Pick<Statements, "one">) {
       });
       return Number(row?.ran_before_ms ?? 0);
     },
+
+    workedMs(sessionId: number): number | undefined {
+      const row = one(
+        `SELECT ran_before_ms + max(0, round((julianday(worker_seen_at)
+          - julianday(worker_started_at)) * 86400000)) AS worked
+          FROM sessions WHERE id = @sessionId`,
+        { sessionId },
+      );
+      return row?.worked == null ? undefined : Number(row.worked);
+    },
+
+    maxCostUsd(sessionId: number): number | undefined {
+      const row = one(
+        `SELECT json_extract(settings, '$.limits.costUsd') AS usd FROM session_starts
+          WHERE session_id = @sessionId AND json_valid(settings)`,
+        { sessionId },
+      );
+      return typeof row?.usd === "number" ? row.usd : undefined;
+    },
   };
 }
 

@@ -86,6 +86,13 @@ export interface ReadOnlyStore {
   sessionStart(sessionId: number): SessionStart | undefined;
   /** How long the earlier workers of a session worked, in milliseconds. */
   ranBeforeMs(sessionId: number): number;
+  /**
+   * How long all workers of a session have worked up to the last write, in milliseconds; undefined for
+   * one of an earlier version.
+   */
+  workedMs(sessionId: number): number | undefined;
+  /** A session's limit on what it costs, in US dollars; undefined where it has none. */
+  maxCostUsd(sessionId: number): number | undefined;
   close(): void;
 }
 

@@ -3,6 +3,7 @@ import * as path from "node:path";
 import { type Hint, RalphError } from "../error.ts";
 import { plain } from "../terminal/plain.ts";
 import { shellWord } from "../terminal/shell_word.ts";
+import { AmbiguousTask } from "./ambiguous_task.ts";
 import { checkTaskName, isPlainWord } from "./name.ts";
 import {
   inspect,
@@ -104,13 +105,11 @@ function findByName(name: string, { cwd, tree }: FindOptions): Task {
 }
 
 function severalOf(name: string, tasks: readonly Task[]): RalphError {
-  return new RalphError(
-    "usage",
-    `\`${plain(name)}\` can mean ${tasks.length} tasks; name one by its path`,
-    tasks.slice(0, LISTED_MAX).map(({ dir, projectRoot }) => ({
-      text: plain(path.relative(projectRoot, dir) || ".", SHOWN_MAX),
-    })),
-  );
+  const candidates = tasks.map(({ dir, projectRoot }) => {
+    const place = path.relative(projectRoot, dir);
+    return { path: place.includes("/") ? place : `./${place}` };
+  });
+  return new AmbiguousTask(`\`${plain(name)}\``, candidates, name);
 }
 
 function findByPath(argument: string, { cwd, tree, projectRoot }: FindOptions): Task {

@@ -49,3 +49,28 @@ export function usd(amount: number | null | undefined): string {
   if (amount === null || amount === undefined) return "cost unknown";
   return `$${amount.toFixed(amount < 1 ? 4 : 2)}`;
 }
+
+const two = (value: number) => String(value).padStart(2, "0");
+
+/** The time of day here: `14:02:11`. */
+function localTime(at: number): string {
+  const date = new Date(at);
+  if (Number.isNaN(date.getTime())) return "unknown";
+  return [date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(":");
+}
+
+/** A day here: `2026-11-20`. */
+function localDay(at: number): string {
+  const date = new Date(at);
+  if (Number.isNaN(date.getTime())) return "unknown";
+  return [date.getFullYear(), date.getMonth() + 1, date.getDate()].map(two).join("-");
+}
+
+/** A moment with the zone that it is told in: `2026-11-20 14:02:11 +01:00`. */
+export function localMoment(at: number): string {
+  const date = new Date(at);
+  if (Number.isNaN(date.getTime())) return "unknown";
+  const ahead = -date.getTimezoneOffset();
+  const zone = [Math.floor(Math.abs(ahead) / 60), Math.abs(ahead) % 60].map(two).join(":");
+  return `${localDay(at)} ${localTime(at)} ${ahead < 0 ? "-" : "+"}${zone}`;
+}

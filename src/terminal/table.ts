@@ -40,18 +40,60 @@ export function hanging(head: string, text: string, columns: number): string[] {
   );
 }
 
-/** Broken between words; a word that is wider stays whole, so that it can be pasted. */
-function wrap(text: string, columns: number): readonly string[] {
+/**
+ * The text in lines of so many columns, broken at blanks. What can be pasted stays whole: a command in
+ * backticks, and a word that is wider than the line.
+ */
+export function wrap(text: string, columns: number): string[] {
   if (width(text) <= columns) return [text];
   const lines: string[] = [];
   let line = "";
-  for (const word of text.split(" ")) {
+  for (const [word] of text.matchAll(/(?:`[^`]*`|[^\s`]|`)+/g)) {
     if (line !== "" && width(line) + 1 + width(word) > columns) {
       lines.push(line);
       line = word;
     } else line = line === "" ? word : `${line} ${word}`;
   }
   return [...lines, line];
+}
+
+export interface Column<Row> {
+  title: string;
+  /** As plain text. */
+  cell: (row: Row) => string;
+  /** Colours the text once it is cut. */
+  paint?: (text: string, row: Row) => string;
+  /** It may be cut to so many columns. */
+  min?: number;
+}
+
+/**
+ * The rows under a header, in the first of these layouts that fits so many columns, or else in the
+ * last. What of the width is left goes to the columns that were cut, the first one first.
+ */
+export function fittedTable<Row>(
+  rows: readonly Row[],
+  layouts: readonly (readonly Column<Row>[])[],
+  { columns, paintTitle }: { columns: number; paintTitle: (title: string) => string },
+): string[] {
+  const natural = ({ title, cell }: Column<Row>) =>
+    Math.max(width(title), ...rows.map((row) => width(cell(row))));
+  const least = (column: Column<Row>) => Math.min(natural(column), column.min ?? Infinity);
+  const needed = (layout: readonly Column<Row>[]) =>
+    layout.reduce((sum, column) => sum + least(column) + 2, -2);
+  const layout = layouts.find((one) => needed(one) <= columns) ?? layouts[layouts.length - 1];
+  let left = Math.max(0, columns - needed(layout));
+  const widths = layout.map((column) => {
+    const more = Math.min(natural(column) - least(column), left);
+    left -= more;
+    return least(column) + more;
+  });
+  return table([
+    layout.map(({ title }, i) => paintTitle(fit(title, widths[i]))),
+    ...rows.map((row) =>
+      layout.map(({ cell, paint = (text) => text }, i) => paint(fit(cell(row), widths[i]), row))
+    ),
+  ]);
 }
 
 /** Columns that the text takes in a terminal. */

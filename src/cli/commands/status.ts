@@ -1,38 +1,37 @@
-/** `ralph status`: what is running, and how the rest ended; one session in detail. */
+/** `ralph status`: how the tasks are, one line each; one in detail; or all sessions. */
 import { Command } from "@commander-js/extra-typings";
-import * as path from "node:path";
 import { RalphError } from "../../error.ts";
-import { whyNotLogged } from "../../host/files/log_file.ts";
-import { readFileIfAny } from "../../host/files/read_file.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
-import {
-  type Findings,
-  type Session,
-  type Status,
-  tokensOf,
-  type Usage,
-} from "../../store/model.ts";
-import { findProjectRoot, findTask } from "../../task/find.ts";
+import { findProjectRoot } from "../../task/find.ts";
+import type { Session } from "../../store/model.ts";
+import type { ReadOnlyStore } from "../../store/store.ts";
 import { remarksOf } from "../../task/prd.ts";
-import { readPrd } from "../../task/prd_file.ts";
-import { age, ago, count, plural } from "../../terminal/format.ts";
+import { ago, duration, localMoment } from "../../terminal/format.ts";
 import { plain } from "../../terminal/plain.ts";
-import { fit, LAST_MIN, table, width } from "../../terminal/table.ts";
-import { VERSION } from "../../version.ts";
+import { fit, wrap } from "../../terminal/table.ts";
 import type { CommandContext, Done } from "../command_context.ts";
-import { costWords } from "../../terminal/cost.ts";
+import { shortCost } from "../../terminal/cost.ts";
 import { EXIT } from "../exit_codes.ts";
 import { lastLines } from "../output/log_tail.ts";
-import { nextCommand } from "../../control/next_command.ts";
-import type { Colors } from "../../terminal/colors.ts";
-import { columnsOf, type Stream } from "../output/streams.ts";
+import { nextCommand, nextStep } from "../../control/next_command.ts";
+import { columnsOf } from "../output/streams.ts";
 import { isAlive, readSessions } from "../../control/liveness.ts";
-import { logOf, type SessionLog } from "../../control/session_log.ts";
+import { logOf } from "../../control/session_log.ts";
+import { prdOf, storyCount } from "../../control/session_prd.ts";
 import { type Starting, startingWorkers } from "../../control/starting.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
-import { chooseAmong } from "../select/sessions.ts";
+import { callNames } from "../select/call_names.ts";
+import { chooseAmong, nothingRecorded } from "../select/sessions.ts";
 import { chooseStarting } from "../select/starting.ts";
 import { hintLines } from "../output/errors.ts";
+import { detailRows, rowLines } from "../output/session_detail.ts";
+import {
+  sessionTable,
+  stateColor,
+  storyWords,
+  type TaskRow,
+  taskTable,
+} from "../output/status_tables.ts";
 import { whyNotRecorded } from "../../app/store.ts";
 import { commandJson } from "../../terminal/json_text.ts";
 import { taskArgument } from "../arguments.ts";
@@ -40,37 +39,50 @@ import { taskArgument } from "../arguments.ts";
 export function command(context: CommandContext, done: Done) {
   return new Command("status")
     .addArgument(taskArgument("[task]"))
-    .option("--all", "show older sessions too")
+    .option("--sessions", "one line for each session, in place of each task's latest")
+    .option("--all", "show older ones too")
     .option("--watch", "the same as `ralph watch`")
     .option("--json", "print everything as JSON")
     .addHelpText(
       "after",
       `
 Examples:
-  ralph status                      one line for each session
+  ralph status                      one line for each task
   ralph status my-feature           its latest session in detail
+  ralph status --sessions           one line for each session
   ralph status --json | jq '.[0]'`,
     )
     .action(async (task, options) => {
-      const { all = false, json = false } = options;
-      if (!options.watch) return done(status(context, { task, all, json }));
+      const { sessions = false, all = false, json = false } = options;
+      if (!options.watch) return done(status(context, { task, sessions, all, json }));
       const { watchTask } = await import("./watch.ts");
       done(await watchTask(context, task));
     });
 }
 
-/** As many ended sessions as fit a screen; programs get more. `--all` shows all. */
+/** As many as fit a screen; programs get more. `--all` shows all. */
 const SHOWN_MAX = 20;
 const SHOWN_MAX_PIPE = 100;
 const ALL = 1_000_000;
 const LOG_LINES = 10;
-const NONE: Findings = { gates: [], claims: [], notes: [] };
 
-function status(
-  context: CommandContext,
-  { task, all, json }: { task?: string; all: boolean; json: boolean },
-): number {
-  return task === undefined ? overview(context, { all, json }) : detail(context, { task, json });
+interface Wanted {
+  task?: string;
+  sessions: boolean;
+  all: boolean;
+  json: boolean;
+}
+
+function status(context: CommandContext, { task, sessions, all, json }: Wanted): number {
+  if (task !== undefined && !sessions) return detail(context, { task, json });
+  const { out, err } = context.output;
+  for (const { task, doing, pid } of startingWorkers(context)) {
+    err.line(`\`${plain(task, 80)}\` has not begun yet: ${plain(doing, 200)} (process ${pid})`);
+  }
+  const limit = all ? ALL : json || !out.isTerminal ? SHOWN_MAX_PIPE : SHOWN_MAX;
+  return sessions
+    ? sessionOverview(context, { task, limit, json })
+    : taskOverview(context, { limit, json });
 }
 
 /** A worker that cannot record what it does cannot tell of that either. */
@@ -82,30 +94,127 @@ function warnIfNotRecorded(context: CommandContext, sessions: readonly Session[]
   for (const line of hintLines(refusal, err.colors)) err.line(line);
 }
 
-function overview(context: CommandContext, { all, json }: { all: boolean; json: boolean }): number {
+/** Each task by its latest session, those that run first. */
+function taskOverview(
+  context: CommandContext,
+  { limit, json }: { limit: number; json: boolean },
+): number {
   const { out, err } = context.output;
-  const limit = all ? ALL : json || !out.isTerminal ? SHOWN_MAX_PIPE : SHOWN_MAX;
-  const sessions = readSessions(context, {
-    read: (store) => store.sessions({ limit: limit + 1 }),
-    whenEmpty: [],
+  const { rows, more } = readSessions<{ rows: readonly TaskRow[]; more: boolean }>(context, {
+    read(store) {
+      const all = store.lastSessions().toSorted((a, b) =>
+        Number(isRunning(b)) - Number(isRunning(a))
+      );
+      const shown = all.slice(0, Math.max(limit, all.findLastIndex(isRunning) + 1));
+      const called = callNames(context, all);
+      return {
+        rows: shown.map((session) => factsOf(context, { store, session, ...called(session) })),
+        more: shown.length < all.length,
+      };
+    },
+    whenEmpty: { rows: [], more: false },
   });
+  warnIfNotRecorded(context, rows.map(({ session }) => session));
+  if (json) {
+    out.line(commandJson(rows.map(taskFields), 2));
+  } else if (rows.length === 0) {
+    sayNothingYet(context);
+  } else if (out.isTerminal) {
+    const screen = { columns: out.width(), colors: out.colors };
+    for (const line of taskTable(rows, screen)) out.line(line);
+  } else {
+    for (const row of rows) out.line(taskFieldsForPipe(row).join("\t"));
+  }
+  if (more) err.line("there are more tasks: ralph status --all");
+  return EXIT.done;
+}
+
+/** What a line tells of a task by its latest session. */
+function factsOf(
+  { clock }: CommandContext,
+  { store, session, label, argument }: {
+    store: ReadOnlyStore;
+    session: Session;
+    label: string;
+    argument: string;
+  },
+): TaskRow {
+  const { usage, complete } = store.usage(session.id);
+  const worked = store.workedMs(session.id);
+  // It works since its last write, too.
+  const since = isRunning(session) ? clock.now() - Date.parse(session.updatedAt) : 0;
+  const stories = storyCount(prdOf(session));
+  const reopened = session.status === "completed" && stories && stories.passing < stories.total;
+  return {
+    session,
+    label,
+    stories,
+    workedMs: worked === undefined ? undefined : worked + Math.max(0, since || 0),
+    usage: complete ? usage : undefined,
+    maxCostUsd: store.maxCostUsd(session.id),
+    next: reopened ? `ralph run ${shellWord(argument)}` : nextStep(session, argument),
+  };
+}
+
+/** What `--json` tells of a task: its latest session, and how far it is. */
+function taskFields({ session, stories, workedMs, usage, maxCostUsd, next }: TaskRow) {
+  return {
+    ...statusFields(session),
+    stories: stories ?? null,
+    workedMs: workedMs ?? null,
+    maxCostUsd: maxCostUsd ?? null,
+    usage: usage ?? null,
+    next,
+  };
+}
+
+/** Tab-separated, nothing cut: what `--sessions` has, then stories, time, cost and the next command. */
+function taskFieldsForPipe(row: TaskRow): string[] {
+  const { session, workedMs, usage, maxCostUsd, next } = row;
+  return [
+    ...statusFieldsForPipe(session),
+    storyWords(row),
+    workedMs === undefined ? "-" : duration(workedMs),
+    shortCost(usage, maxCostUsd),
+    plain(next),
+  ];
+}
+
+function sayNothingYet({ cwd, output: { err } }: CommandContext): void {
+  const isProject = findProjectRoot(cwd(), systemTree) !== undefined;
+  err.line(`No sessions yet. ${isProject ? "`ralph tasks`" : "`ralph`"} says what can be begun.`);
+}
+
+/** Each session, or each of a task, those that run first. */
+function sessionOverview(
+  context: CommandContext,
+  { task, limit, json }: { task?: string; limit: number; json: boolean },
+): number {
+  const { out, err } = context.output;
+  const found = readSessions(context, {
+    read: (store) =>
+      task === undefined
+        ? store.sessions({ limit: limit + 1 })
+        : store.sessionsOf(chooseAmong(context, store, task).taskDir, { limit: limit + 1 }),
+    whenEmpty: undefined,
+  });
+  if (!found && task !== undefined) throw nothingRecorded(context, task);
+  const sessions = found ?? [];
   const shown = sessions.slice(0, Math.max(limit, sessions.findLastIndex(isRunning) + 1));
   warnIfNotRecorded(context, shown);
-  for (const { task, doing, pid } of startingWorkers(context)) {
-    err.line(`\`${plain(task, 80)}\` has not begun yet: ${plain(doing, 200)} (process ${pid})`);
-  }
   if (json) {
     out.line(commandJson(shown.map(statusFields), 2));
   } else if (shown.length === 0) {
-    const isProject = findProjectRoot(context.cwd(), systemTree) !== undefined;
-    err.line(`No sessions yet. ${isProject ? "`ralph tasks`" : "`ralph`"} says what can be begun.`);
+    sayNothingYet(context);
   } else if (out.isTerminal) {
-    const now = context.clock.now();
-    for (const line of statusTable(shown, { now, stream: out })) out.line(line);
+    const screen = { now: context.clock.now(), columns: out.width(), colors: out.colors };
+    for (const line of sessionTable(shown, screen)) out.line(line);
   } else {
     for (const session of shown) out.line(statusFieldsForPipe(session).join("\t"));
   }
-  if (shown.length < sessions.length) err.line("there are older ones: ralph status --all");
+  if (shown.length < sessions.length) {
+    err.line("there are older ones: ralph status --sessions --all");
+  }
   return EXIT.done;
 }
 
@@ -170,90 +279,42 @@ function statusFieldsForPipe(session: Session): string[] {
   ].map((field) => plain(field));
 }
 
-function statusTable(
-  sessions: readonly Session[],
-  { now, stream }: { now: number; stream: Stream },
-): string[] {
-  const { colors } = stream;
-  // Tasks of one name in several projects would look the same.
-  const severalProjects = new Set(sessions.map(({ projectRoot }) => projectRoot)).size > 1;
-  const project = (text: string) => severalProjects ? [text] : [];
-  const header = [...project("PROJECT"), "TASK", "STATUS", "ITERATION", "STORY", "PORT", "AGE"];
-  const rows = sessions.map((session) => [
-    ...project(plain(path.basename(session.projectRoot), 30)),
-    plain(session.taskName, 40),
-    paint(session.status, colors),
-    `${session.iterations}/${session.maxIterations ?? "?"}`,
-    plain(session.currentStory ?? "-", 20),
-    isRunning(session) ? String(session.serverPort ?? "-") : "-",
-    age(Date.parse(session.endedAt ?? session.startedAt), now),
-  ]);
-  const left = table([header.map((title) => colors.dim(title)), ...rows]);
-  const room = stream.width() - Math.max(...left.map(width)) - 2;
-  const isBelow = room < LAST_MIN;
-  const what = sessions.map((session) =>
-    fit(plain(session.activity ?? session.detail ?? ""), isBelow ? stream.width() - 6 : room)
-  );
-  return table(
-    [
-      [...header, "WHAT"].map((title) => colors.dim(title)),
-      ...rows.map((row, i) => [...row, what[i]]),
-    ],
-    stream.width(),
-  );
-}
-
-/** Of names and what they are. */
-const keyTable = (out: Stream, rows: readonly (readonly string[])[]) =>
-  table(rows.map(([key, value]) => [`  ${key}:`.padStart(15), value]), columnsOf(out));
-
-function paint(status: Status, colors: Colors): string {
-  const color: Colors["dim"] | undefined = {
-    running: colors.green,
-    checkpointed: colors.yellow,
-    completed: colors.dim,
-    stopped: colors.yellow,
-    failed: colors.red,
-  }[status];
-  // One that another ralph wrote is shown as it is.
-  return color === undefined ? plain(status) : color(status);
-}
-
 function detail(context: CommandContext, { task, json }: { task: string; json: boolean }): number {
   const { out } = context.output;
   const starting = chooseStarting(context, task);
   if (starting) return tellStarting(context, starting, { json });
-  const { session, used, findings } = readSessions(context, {
+  const found = readSessions(context, {
     read(store) {
       const session = chooseAmong(context, store, task);
-      const { id } = session;
-      return { session, used: store.usage(id), findings: store.findings(id) };
+      const called = callNames(context, store.lastSessions())(session);
+      const facts = factsOf(context, { store, session, ...called });
+      return { facts, findings: store.findings(session.id) };
     },
     whenEmpty: undefined,
-  }) ?? { session: chooseAmong(context, undefined, task), used: undefined, findings: NONE };
-  const usage = used?.complete ? used.usage : undefined;
+  });
+  if (!found) throw nothingRecorded(context, task);
+  const { facts, findings } = found;
+  const { session } = facts;
+  const prd = prdOf(session);
+  const remarks = prd ? remarksOf(prd) : [];
   warnIfNotRecorded(context, [session]);
   if (json) {
-    const remarks = prdRemarks(session);
-    const fields = { ...statusFields(session), usage: usage ?? null, ...findings, remarks };
-    out.line(commandJson(fields, 2));
+    out.line(commandJson({ ...taskFields(facts), ...findings, remarks }, 2));
     return EXIT.done;
   }
-  const now = context.clock.now();
   const { colors } = out;
-  const mark = isRunning(session) ? colors.green("●") : colors.dim("○");
-  out.line(`${mark} ${colors.bold(plain(session.taskName))} - session ${session.id}`);
   const alive = isAlive(context, session);
   const log = logOf(context, session);
-  const rows = detailRows(session, { now, usage, alive, findings, log });
-  for (const line of keyTable(out, rows)) {
-    out.line(line);
-  }
+  const columns = columnsOf(out);
+  const mark = stateColor(session, colors)(isRunning(session) ? "●" : "○");
+  out.line(`${mark} ${colors.bold(plain(facts.label))} - session ${session.id}`);
+  const rows = detailRows({ ...facts, now: context.clock.now(), alive, findings, log, remarks });
+  for (const line of rowLines(rows, columns)) out.line(line);
   const lines = log ? logLines(log.path) : [];
   if (lines.length > 0) out.line();
-  for (const line of lines) out.line(fit(plain(line), out.isTerminal ? out.width() : 400));
+  for (const line of lines) out.line(fit(plain(line), out.isTerminal ? columns : 400));
   out.line();
-  out.line(nextCommand(session));
+  for (const line of wrap(nextCommand(session), columns)) out.line(line);
   return EXIT.done;
 }
 
@@ -275,82 +336,14 @@ function tellStarting(
   );
   const rows = [
     ["now", doing],
-    ["since", `${startedAt} (${ago(since, context.clock.now())})`],
+    ["since", `${localMoment(since)} (${ago(since, context.clock.now())})`],
     ["task", taskDir],
     ["worker", `process ${pid}`],
-  ];
-  for (const line of keyTable(out, rows.map(([key, value]) => [key, plain(value)]))) {
-    out.line(line);
-  }
+  ].map(([key, value]) => [key, plain(value)] as const);
+  for (const line of rowLines(rows, columnsOf(out))) out.line(line);
   out.line();
   out.line(`ralph stop ${shellWord(task)}`);
   return EXIT.done;
-}
-
-function detailRows(
-  session: Session,
-  { now, usage, alive, findings, log }: {
-    now: number;
-    usage?: Usage;
-    alive: boolean;
-    findings: Findings;
-    log?: SessionLog;
-  },
-): [string, string][] {
-  const since = (time: string) => `${time} (${ago(Date.parse(time), now)})`;
-  const running = isRunning(session);
-  const rows: [string, string | null][] = [
-    ["status", running ? `running since ${since(session.startedAt)}` : session.status],
-    ["reason", [session.reason, session.detail].filter(Boolean).join(": ") || null],
-    ["ended", session.endedAt && since(session.endedAt)],
-    [
-      "now",
-      session.activity &&
-      `${session.activity}${session.activitySince ? ` since ${since(session.activitySince)}` : ""}`,
-    ],
-    ["task", session.taskDir],
-    ["PRD", prdRemarks(session).join("; ") || null],
-    ["story", session.currentStory],
-    ["iterations", `${session.iterations} of ${session.maxIterations ?? "unknown"}`],
-    [
-      "used",
-      usage
-        ? `${count(tokensOf(usage))} tokens, ${plural(usage.modelCalls, "model call")}, ${
-          costWords(usage)
-        }`
-        : "tokens unknown, cost unknown",
-    ],
-    ["gates", gateWords(findings)],
-    ["claims", claimWords(findings)],
-    ["tests", findings.notes.findLast(({ about }) => about === "tests")?.text ?? null],
-    ["git", gitWords(session, findings)],
-    ["answer", session.said],
-    ["server", running ? session.serverUrl : `- (last: ${session.serverUrl ?? "unknown"})`],
-    ["model", session.model],
-    ["agent", session.agent],
-    ["worker", running ? workerWords(session, alive) : null],
-    ["OpenCode", session.openCodeSessionId],
-    ["log", log ? logWords(log, { alive }) : null],
-  ];
-  return rows.flatMap(([key, value]) => value === null ? [] : [[key, plain(value)]]);
-}
-
-/** What its PRD has that a person has to know; nothing when it cannot be read. */
-function prdRemarks({ taskDir, projectRoot }: Session): readonly string[] {
-  try {
-    const { prdPath } = findTask(taskDir, { cwd: taskDir, tree: systemTree, projectRoot });
-    return prdPath === undefined ? [] : remarksOf(readPrd(readFileIfAny, prdPath));
-  } catch (error) {
-    if (error instanceof RalphError) return [];
-    throw error;
-  }
-}
-
-/** As a unit of systemd it outlives every logout; it stays the ralph that it was at its start. */
-function workerWords({ workerPid, workerUnit, workerVersion }: Session, alive: boolean): string {
-  const how = workerUnit === null ? "detached" : `unit ${workerUnit}`;
-  const version = workerVersion === VERSION ? "" : `, ralph ${workerVersion ?? "unknown"}`;
-  return `process ${workerPid}, ${how}${version}${alive ? "" : ", gone"}`;
 }
 
 /** The last lines of the log, or why there are none. */
@@ -361,32 +354,4 @@ function logLines(path: string): readonly string[] {
     if (error instanceof RalphError) return [error.message];
     throw error;
   }
-}
-
-/** Only a worker that lives would write into it. */
-function logWords({ path, elsewhere }: SessionLog, { alive }: { alive: boolean }): string {
-  if (elsewhere !== undefined) return elsewhere;
-  const problem = alive ? whyNotLogged(path) : undefined;
-  return problem === undefined ? path : `${path} (lines may be missing: ${problem})`;
-}
-
-/** Each gate as it was when it ran last. */
-function gateWords({ gates }: Findings): string | null {
-  const last = [...new Map(gates.map((one) => [one.gate, one])).values()];
-  if (last.length === 0) return null;
-  return last.map(({ gate, passed, why }) => passed ? `${gate} passes` : `${gate} fails (${why})`)
-    .join("; ");
-}
-
-/** What was not where it belongs after the last iteration. */
-function gitWords({ iterations }: Session, { notes }: Findings): string | null {
-  const last = notes.filter(({ about, iteration }) => about === "git" && iteration === iterations);
-  return last.map(({ text }) => text).join("; ") || null;
-}
-
-function claimWords({ claims }: Findings): string | null {
-  const fallen = claims.filter(({ held }) => held === false);
-  if (fallen.length === 0) return null;
-  const which = fallen.map(({ storyId, iteration }) => `${storyId} (iteration ${iteration})`);
-  return `taken back: ${which.join(", ")}`;
 }

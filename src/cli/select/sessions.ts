@@ -5,6 +5,7 @@ import { isLocked, readSessions } from "../../control/liveness.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
 import type { Session } from "../../store/model.ts";
 import type { ReadOnlyStore } from "../../store/store.ts";
+import { AmbiguousTask } from "../../task/ambiguous_task.ts";
 import { findProjectRoot, findTask, listTasks } from "../../task/find.ts";
 import type { Task } from "../../task/task_files.ts";
 import { didYouMean } from "../../task/did_you_mean.ts";
@@ -106,7 +107,7 @@ function byName(context: CommandContext, store: ReadOnlyStore, name: string): Se
   const all = store.lastSessions();
   const named = all.filter((session) => session.taskName === name);
   if (named.length === 1) return named[0];
-  if (named.length > 1) throw ambiguous(context, `\`${plain(name, 80)}\``, named);
+  if (named.length > 1) throw ambiguous(context, name, named);
   throw noSession(context, name, all.map((session) => session.taskName));
 }
 
@@ -116,29 +117,24 @@ function withoutName(context: CommandContext, all: readonly Session[]): Session 
   for (const sessions of [here, all]) {
     const running = sessions.filter((session) => session.status === "running");
     if (running.length === 1) return running[0];
-    if (running.length > 1) throw ambiguous(context, "a command without a task", running);
+    if (running.length > 1) throw ambiguous(context, undefined, running);
   }
   return here.at(0) ?? all.at(0);
 }
 
-/** The error for what can mean several tasks. `what` is safe to show. */
+/** The error for what can mean several tasks; `argument`: what was typed, if anything was. */
 export function ambiguous(
   context: CommandContext,
-  what: string,
+  argument: string | undefined,
   sessions: readonly Session[],
 ): RalphError {
   const now = context.clock.now();
-  return new RalphError(
-    "usage",
-    `${what} can mean ${sessions.length} tasks; name one by its path`,
-    [
-      ...sessions.slice(0, LISTED_MAX).map((session) => ({
-        text: `${plain(session.taskDir, 200)} (${plain(session.status)}, ${
-          ago(Date.parse(session.updatedAt), now)
-        })`,
-      })),
-    ],
-  );
+  const candidates = sessions.map(({ taskDir, status, updatedAt }) => ({
+    path: taskDir,
+    about: `${plain(status)}, ${ago(Date.parse(updatedAt), now)}`,
+  }));
+  const what = argument === undefined ? "a command without a task" : `\`${plain(argument, 80)}\``;
+  return new AmbiguousTask(what, candidates, argument);
 }
 
 function noSession(context: CommandContext, name: string, recorded: readonly string[]): RalphError {

@@ -3,7 +3,6 @@ import { RalphError } from "../../error.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
 import { findTask } from "../../task/find.ts";
 import type { Task } from "../../task/task_files.ts";
-import { plain } from "../../terminal/plain.ts";
 import type { CommandContext } from "../command_context.ts";
 import { ambiguous } from "./sessions.ts";
 
@@ -22,7 +21,7 @@ export function taskToRun(context: CommandContext, argument: string): Task {
       whenEmpty: [],
     });
     if (elsewhere.length === 0) throw error;
-    if (elsewhere.length > 1) throw ambiguous(context, `\`${plain(argument, 80)}\``, elsewhere);
+    if (elsewhere.length > 1) throw ambiguous(context, argument, elsewhere);
     const [{ taskDir, projectRoot }] = elsewhere;
     return findTask(taskDir, { ...at, projectRoot });
   }

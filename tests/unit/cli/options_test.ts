@@ -118,8 +118,17 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, Look | Elsewhere>
         });
       }
       store.close();
-      assert.equal((await json(home, "status", "--all")).length, 101);
-      assert.equal((await json(home, "status")).length, 100);
+      assert.equal((await json(home, "status", "--sessions", "--all")).length, 101);
+      assert.equal((await json(home, "status", "--sessions")).length, 100);
+    },
+    async "--sessions"(home) {
+      await ok(home, "run", "one", "--foreground");
+      await ok(home, "run", "one", "--foreground");
+      const ids = async (...args: string[]) =>
+        (await json(home, "status", ...args)).map(({ id }: { id: number }) => id);
+      assert.deepEqual(await ids(), [2]);
+      assert.deepEqual(await ids("--sessions"), [2, 1]);
+      assert.deepEqual(await ids("one", "--sessions"), [2, 1]);
     },
     "--watch": {
       file: "e2e/watch_test.ts",

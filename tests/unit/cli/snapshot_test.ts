@@ -2,6 +2,7 @@
  * The text of every command in its main states: arguments, exit code, stdout and stderr. Hermetic:
  * its own folders, a clock that stands still, sessions made for it.
  */
+import assert from "node:assert/strict";
 import * as path from "node:path";
 import picocolors from "picocolors";
 import { commandContext } from "../../../src/cli/command_context.ts";
@@ -11,9 +12,13 @@ import { openUserStore } from "../../../src/app/store.ts";
 import { takeLock } from "../../../src/host/lock/lock.ts";
 import { makePrivateFolder, taskKey } from "../../../src/host/files/paths.ts";
 import type { Usage, WorkerSettings } from "../../../src/store/model.ts";
+import { width } from "../../../src/terminal/table.ts";
 import { temporaryFolder } from "../../support/folder.ts";
 import { checkPrinted } from "../../support/printed_json.ts";
 import { assertSnapshot } from "../../support/snapshot.ts";
+
+// Times are told as they are here, which must be the same everywhere.
+Deno.env.set("TZ", "Europe/Berlin");
 
 const NOON = Date.UTC(2026, 10, 20, 12);
 const MINUTE = 60_000;
@@ -69,18 +74,19 @@ async function world() {
   const project = path.join(folder.path, "project");
   let now = NOON;
   const written = { out: "", err: "" };
-  const stream = (name: keyof typeof written, isTerminal: boolean): Stream => ({
+  const stream = (name: keyof typeof written, columns?: number): Stream => ({
     write: (text) => written[name] += text,
     line: (text = "") => written[name] += `${text}\n`,
-    isTerminal,
-    width: () => 100,
+    isTerminal: columns !== undefined,
+    width: () => columns ?? 100,
     colors: picocolors.createColors(false),
   });
-  const context = (isTerminal: boolean) =>
+  /** `columns`: of a terminal. */
+  const context = (columns?: number) =>
     commandContext({
       output: {
-        out: stream("out", isTerminal),
-        err: stream("err", isTerminal),
+        out: stream("out", columns),
+        err: stream("err", columns),
         inputIsTerminal: false,
       },
       clock: { now: () => now, monotonic: () => now, after: () => () => {} },
@@ -99,7 +105,7 @@ async function world() {
   Deno.mkdirSync(dir("broken"));
   Deno.writeTextFileSync(path.join(dir("broken"), "prd.json"), '{"userStories": [}');
 
-  const store = openUserStore(context(false));
+  const store = openUserStore(context());
   const worker: WorkerSettings = {
     maxIterations: 10,
     serverUrl: "http://127.0.0.1:14096",
@@ -112,7 +118,11 @@ async function world() {
     const lease = store.startSession(
       { taskName: name, taskDir: dir(name), projectRoot: project },
       { ...worker, model: name === "done" ? "anthropic/large" : undefined },
-      { settings: "{}", tree: null, choices: null },
+      {
+        settings: name === "done" ? '{"limits":{"costUsd":5}}' : "{}",
+        tree: null,
+        choices: null,
+      },
     );
     for (let number = 1; number <= iterations; number++) {
       store.beginIteration(lease, {
@@ -184,12 +194,14 @@ async function world() {
   });
 
   /** What the command prints, with this run's folders by name. */
-  async function transcript(args: readonly string[], { terminal = false } = {}): Promise<string> {
+  async function transcript(args: readonly string[], columns?: number): Promise<string> {
     written.out = written.err = "";
-    const code = await execute(args, context(terminal));
+    const code = await execute(args, context(columns));
     checkPrinted(args, { stdout: written.out, stderr: written.err });
     const shown = args.map((arg) => /^[\w./=-]+$/.test(arg) ? arg : JSON.stringify(arg)).join(" ");
-    const text = `$ ralph ${shown}${terminal ? "  # in a terminal" : ""}\nexit: ${code}\n` +
+    const where = columns === undefined ? "" : `  # in a terminal of ${columns} columns`;
+    if (columns !== undefined) assertFits(written.out, columns);
+    const text = `$ ralph ${shown}${where}\nexit: ${code}\n` +
       (written.out && `--- stdout\n${written.out}`) + (written.err && `--- stderr\n${written.err}`);
     return text.replaceAll(project, "<project>").replaceAll(home, "<home>")
       .replaceAll(folder.path, "<folder>").replaceAll(key, "<key>");
@@ -203,7 +215,14 @@ async function world() {
   };
 }
 
-type Case = readonly string[] | { terminal: readonly string[] };
+/** In a terminal no line is broken by the terminal itself, but for paths. */
+function assertFits(text: string, columns: number): void {
+  for (const line of text.split("\n")) {
+    if (!/[\w.-]+\/[\w.-]+\//.test(line)) assert(width(line) <= columns, `${columns}: ${line}`);
+  }
+}
+
+type Case = readonly string[] | { terminal: readonly string[]; columns?: number };
 
 const SNAPSHOTS: Record<string, readonly Case[]> = {
   help: [
@@ -214,9 +233,16 @@ const SNAPSHOTS: Record<string, readonly Case[]> = {
   ],
   status: [
     { terminal: ["status"] },
+    { terminal: ["status"], columns: 60 },
+    { terminal: ["status"], columns: 160 },
     ["status"],
+    { terminal: ["status", "--sessions"] },
+    { terminal: ["status", "--sessions"], columns: 60 },
+    ["status", "--sessions"],
+    ["status", "busy", "--sessions"],
     ["status", "--json"],
     { terminal: ["status", "busy"] },
+    { terminal: ["status", "lost"], columns: 60 },
     ["status", "paused"],
     ["status", "done"],
     ["status", "halted"],
@@ -226,7 +252,7 @@ const SNAPSHOTS: Record<string, readonly Case[]> = {
     ["status", "fresch"],
     ["status", "nowhere"],
   ],
-  history: [{ terminal: ["history", "done"] }, ["history", "lost"], ["history", "busy", "--json"]],
+  history: [["history", "done"], ["history", "lost"], ["history", "busy", "--json"]],
   logs: [["logs", "busy"], ["logs", "busy", "-n", "1"], ["logs", "done"]],
   ended: [
     ["stop", "done"],
@@ -259,8 +285,11 @@ for (const [name, cases] of Object.entries(SNAPSHOTS)) {
     using here = await world();
     const transcripts: string[] = [];
     for (const one of cases) {
-      const [args, terminal] = "terminal" in one ? [one.terminal, true] : [one, false];
-      transcripts.push(await here.transcript(args, { terminal }));
+      transcripts.push(
+        "terminal" in one
+          ? await here.transcript(one.terminal, one.columns ?? 100)
+          : await here.transcript(one),
+      );
     }
     assertSnapshot(
       transcripts.join("\n"),

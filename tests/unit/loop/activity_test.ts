@@ -1,5 +1,13 @@
 import assert from "node:assert/strict";
-import { activityOf, onChange, silence, timeWords } from "../../../src/loop/activity.ts";
+import {
+  activityOf,
+  isWaiting,
+  onChange,
+  silence,
+  timeWords,
+  waitingForGit,
+  waitingForServer,
+} from "../../../src/loop/activity.ts";
 
 const NOW = Date.UTC(2026, 0, 1, 14, 0, 30);
 const MINUTE = 60_000;
@@ -47,4 +55,19 @@ Deno.test("an activity is told when it changes, and a silence once", () => {
   report({ kind: "working", text: "agent working" });
   report({ kind: "silent", text: "quiet", until: 7 });
   assert.deepEqual(told, [1, 2, 1, 5, undefined, 7]);
+});
+
+Deno.test("what waits is told from what works by its text, as it is on record", () => {
+  const retry = (message: string) =>
+    activityOf({ type: "retry", message, attempt: 2, nextAt: 60_000 }, 0);
+  const waits = [
+    retry("Rate limit exceeded"),
+    retry("Overloaded"),
+    silence({ quietMs: 300_000, silenceMs: 900_000, now: 0 }),
+    waitingForServer("it does not answer"),
+    waitingForGit("it looks at the branch"),
+  ];
+  for (const activity of waits) assert(activity && isWaiting(activity.text), activity?.text);
+  const works = [activityOf({ type: "busy" }, 0).text, "running gate waiting for server: x"];
+  for (const text of works) assert(!isWaiting(text), text);
 });

@@ -380,9 +380,15 @@ Deno.test("a session that goes on keeps its start, what was said, and how long i
   store.setActivity(first, "working");
   now += 3_600_000;
   assert(store.markWorkerDied({ id: first.sessionId, epoch: 1 }, "gone"));
-  const later = { settings: '{"limits":{"iterations":20}}', tree: null, choices: "{}" };
+  assert.equal(store.workedMs(first.sessionId), 60_000, "and not until it was found");
+  const later = {
+    settings: '{"limits":{"iterations":20,"costUsd":2.5}}',
+    tree: null,
+    choices: "{}",
+  };
   const second = store.continueSession(first.sessionId, worker, later);
   assert.equal(store.ranBeforeMs(first.sessionId), 60_000, "up to its last word");
+  assert.equal(store.maxCostUsd(first.sessionId), 2.5);
   assert.deepEqual(store.sessionStart(first.sessionId), { ...later, tree: start.tree });
   assert.equal(store.session(first.sessionId)?.said, "yes");
   now += 30_000;
@@ -394,6 +400,7 @@ Deno.test("a session that goes on keeps its start, what was said, and how long i
     start,
   );
   assert.equal(store.ranBeforeMs(first.sessionId), 90_000);
+  assert.equal(store.workedMs(first.sessionId), 90_000);
   const session = store.session(first.sessionId);
   assert.deepEqual([session?.said, session?.accepted], ["no", true]);
   store.setStartTree(third, '{"changed":[1]}');
@@ -463,6 +470,7 @@ Deno.test("sessions of the first schema stay readable, and can go on", () => {
   assert.deepEqual([iteration.failure, iteration.blocked], [null, null]);
   assert.equal(store.sessionStart(1), undefined);
   assert.equal(store.ranBeforeMs(1), 0);
+  assert.deepEqual([store.workedMs(1), store.maxCostUsd(1)], [undefined, undefined]);
   store.continueSession(1, worker, start);
   assert.deepEqual(store.sessionStart(1), start);
   assert.equal(store.ranBeforeMs(1), 0, "not known, so not made up");

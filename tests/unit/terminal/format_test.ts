@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { age, count, duration, plural, usd } from "../../../src/terminal/format.ts";
+import { bar } from "../../../src/terminal/bar.ts";
+import { shortCost } from "../../../src/terminal/cost.ts";
+import { wrap } from "../../../src/terminal/table.ts";
 import { redraw } from "../../../src/terminal/live.ts";
-import { fit, table, width } from "../../../src/terminal/table.ts";
+import { fit, fittedTable, table, width } from "../../../src/terminal/table.ts";
 
 Deno.test("durations", () => {
   const cases: [number, string][] = [
@@ -67,4 +70,57 @@ Deno.test("a block is erased line by line and drawn anew below what stays", () =
     "\x1b[?2026h\r\x1b[2K\x1b[1A\x1b[2Kkept\none\ntwo\x1b[?2026l",
   );
   assert.equal(redraw({ drawn: 0, above: [], block: [] }), "\x1b[?2026h\x1b[?2026l");
+});
+
+Deno.test("a bar is full only when all is done, and empty only when nothing is", () => {
+  const cases: [number, number, string][] = [
+    [0, 3, "░░░░░"],
+    [1, 100, "█░░░░"],
+    [2, 3, "███░░"],
+    [99, 100, "████░"],
+    [3, 3, "█████"],
+    [0, 0, ""],
+  ];
+  for (const [done, total, expected] of cases) assert.equal(bar(done, total, 5), expected);
+});
+
+Deno.test("a cost in little room says what of it is derived or unknown", () => {
+  const spent = (costUsd: number, derivedCostUsd = 0, unpricedCalls = 0) => ({
+    costUsd,
+    derivedCostUsd,
+    unpricedCalls,
+  });
+  assert.equal(shortCost(spent(0)), "$0.00");
+  assert.equal(shortCost(spent(0.001), 5), "<$0.01 of $5.00");
+  assert.equal(shortCost(spent(1.25, 0.25)), "~$1.50");
+  assert.equal(shortCost(spent(1.25, 0.25, 1)), "≥$1.50");
+  assert.equal(shortCost(spent(0, 0, 1), 2), "unknown of $2.00");
+  assert.equal(shortCost(undefined), "unknown");
+});
+
+Deno.test("text is broken at blanks, by the columns that it takes, and what can be pasted stays whole", () => {
+  assert.deepEqual(wrap("one two three", 7), ["one two", "three"]);
+  assert.deepEqual(wrap("作業 作業 作業", 9), ["作業 作業", "作業"]);
+  assert.deepEqual(wrap("do it with `ralph run a b`, then", 16), [
+    "do it with",
+    "`ralph run a b`,",
+    "then",
+  ]);
+  assert.deepEqual(wrap("a `b", 20), ["a `b"]);
+  assert.deepEqual(wrap("/a/long/path/that/stays", 5), ["/a/long/path/that/stays"]);
+  assert.deepEqual(wrap("", 5), [""]);
+});
+
+Deno.test("a table takes the first layout that fits, and gives what is left to what was cut", () => {
+  const name = { title: "NAME", cell: (row: string) => row, min: 4 };
+  const size = { title: "SIZE", cell: (row: string) => String(width(row)) };
+  const rows = ["short", "🚀🚀🚀🚀🚀"];
+  const at = (columns: number) =>
+    fittedTable(rows, [[name, size], [name]], { columns, paintTitle: String });
+  assert.deepEqual(at(40), ["NAME        SIZE", "short       5", "🚀🚀🚀🚀🚀  10"]);
+  assert.deepEqual(at(12), ["NAME   SIZE", "short  5", "🚀🚀…  10"]);
+  assert.deepEqual(at(9), ["NAME", "short", "🚀🚀🚀🚀…"]);
+  for (const columns of [4, 9, 10, 12, 40]) {
+    for (const line of at(columns)) assert(width(line) <= columns, `${columns}: ${line}`);
+  }
 });

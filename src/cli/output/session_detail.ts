@@ -1,0 +1,129 @@
+/** `ralph status <task>` for people: what one session is, and how it is. Values in, lines out. */
+import * as path from "node:path";
+import { whyNotLogged } from "../../host/files/log_file.ts";
+import type { SessionLog } from "../../control/session_log.ts";
+import { type Findings, type Session, tokensOf } from "../../store/model.ts";
+import { costWords } from "../../terminal/cost.ts";
+import { ago, count, localMoment, plural, usd } from "../../terminal/format.ts";
+import { plain } from "../../terminal/plain.ts";
+import { width, wrap } from "../../terminal/table.ts";
+import { VERSION } from "../../version.ts";
+import { barWords, stateWords, type TaskRow, timeWords } from "./status_tables.ts";
+
+interface Detail extends TaskRow {
+  now: number;
+  /** Its worker lives. */
+  alive: boolean;
+  findings: Findings;
+  log?: SessionLog;
+  /** Of its PRD. */
+  remarks: readonly string[];
+}
+
+type Row = readonly [key: string, value: string];
+
+/** What there is to say of a session, by key. */
+export function detailRows(facts: Detail): readonly Row[] {
+  const { session, now, alive, findings, log, remarks, stories } = facts;
+  const since = (time: string) =>
+    `${localMoment(Date.parse(time))} (${ago(Date.parse(time), now)})`;
+  const running = session.status === "running";
+  const rows: [string, string | null][] = [
+    [
+      "status",
+      running ? `${stateWords(session)} since ${since(session.startedAt)}` : session.status,
+    ],
+    ["reason", [session.reason, session.detail].filter(Boolean).join(": ") || null],
+    ["ended", session.endedAt && since(session.endedAt)],
+    [
+      "now",
+      session.activity &&
+      `${session.activity}${session.activitySince ? ` since ${since(session.activitySince)}` : ""}`,
+    ],
+    ["stories", stories ? `${barWords({ stories })} pass` : null],
+    ["story", session.currentStory],
+    ["iterations", `${session.iterations} of ${session.maxIterations ?? "unknown"}`],
+    ["time", timeWords(facts)],
+    ["cost", costRow(facts)],
+    ["tokens", tokenRow(facts)],
+    ["task", placeWords(session)],
+    ["PRD", remarks.join("; ") || null],
+    ["gates", gateWords(findings)],
+    ["claims", claimWords(findings)],
+    ["tests", findings.notes.findLast(({ about }) => about === "tests")?.text ?? null],
+    ["git", gitWords(session, findings)],
+    ["answer", session.said],
+    ["server", running ? session.serverUrl : `- (last: ${session.serverUrl ?? "unknown"})`],
+    ["model", session.model],
+    ["agent", session.agent],
+    ["worker", running ? workerWords(session, alive) : null],
+    ["OpenCode", session.openCodeSessionId],
+    ["log", log ? logWords(log, { alive }) : null],
+  ];
+  return rows.flatMap(([key, value]) => value === null ? [] : [[key, plain(value)]]);
+}
+
+const KEY_COLUMNS = 15;
+
+/** Rows with their keys aligned; values go on under themselves where they do not fit. */
+export function rowLines(rows: readonly Row[], columns: number): string[] {
+  return rows.flatMap(([key, value]) =>
+    wrap(value, Math.max(columns - KEY_COLUMNS - 2, 10)).map((line, i) => {
+      const left = i === 0 ? `${key}:` : "";
+      return `${" ".repeat(Math.max(KEY_COLUMNS - width(left), 0))}${left}  ${line}`.trimEnd();
+    })
+  );
+}
+
+/** What was spent, and of how much. */
+function costRow({ usage, maxCostUsd, session }: Detail): string {
+  const spent = usage ? costWords(usage) : "unknown";
+  const limit = maxCostUsd === undefined ? "" : ` of ${usd(maxCostUsd)}`;
+  const more = session.status === "running" ? ", without the iteration under way" : "";
+  return `${spent}${limit}${more}`;
+}
+
+function tokenRow({ usage }: Detail): string {
+  if (!usage) return "unknown";
+  return `${count(tokensOf(usage))}, ${plural(usage.modelCalls, "model call")}`;
+}
+
+function placeWords({ taskDir, projectRoot }: Session): string {
+  const place = path.relative(projectRoot, taskDir);
+  return place === "" || place.startsWith("..") ? taskDir : `${place} in ${projectRoot}`;
+}
+
+/** As a unit of systemd it outlives every logout; it stays the ralph that it was at its start. */
+function workerWords({ workerPid, workerUnit, workerVersion }: Session, alive: boolean): string {
+  const how = workerUnit === null ? "detached" : `unit ${workerUnit}`;
+  const version = workerVersion === VERSION ? "" : `, ralph ${workerVersion ?? "unknown"}`;
+  return `process ${workerPid}, ${how}${version}${alive ? "" : ", gone"}`;
+}
+
+/** Only a worker that lives would write into it. */
+function logWords({ path, elsewhere }: SessionLog, { alive }: { alive: boolean }): string {
+  if (elsewhere !== undefined) return elsewhere;
+  const problem = alive ? whyNotLogged(path) : undefined;
+  return problem === undefined ? path : `${path} (lines may be missing: ${problem})`;
+}
+
+/** Each gate as it was when it ran last. */
+function gateWords({ gates }: Findings): string | null {
+  const last = [...new Map(gates.map((one) => [one.gate, one])).values()];
+  if (last.length === 0) return null;
+  return last.map(({ gate, passed, why }) => passed ? `${gate} passes` : `${gate} fails (${why})`)
+    .join("; ");
+}
+
+/** What was not where it belongs after the last iteration. */
+function gitWords({ iterations }: Session, { notes }: Findings): string | null {
+  const last = notes.filter(({ about, iteration }) => about === "git" && iteration === iterations);
+  return last.map(({ text }) => text).join("; ") || null;
+}
+
+function claimWords({ claims }: Findings): string | null {
+  const fallen = claims.filter(({ held }) => held === false);
+  if (fallen.length === 0) return null;
+  const which = fallen.map(({ storyId, iteration }) => `${storyId} (iteration ${iteration})`);
+  return `taken back: ${which.join(", ")}`;
+}
