@@ -22,6 +22,7 @@ import { type Starting, startingWorkers } from "../../control/starting.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import { callNames } from "../select/call_names.ts";
 import { chooseAmong, nothingRecorded } from "../select/sessions.ts";
+import { workedUntil } from "../select/worked.ts";
 import { chooseStarting } from "../select/starting.ts";
 import { hintLines } from "../output/errors.ts";
 import { detailRows, rowLines } from "../output/session_detail.ts";
@@ -140,16 +141,13 @@ function factsOf(
   },
 ): TaskRow {
   const { usage, complete } = store.usage(session.id);
-  const worked = store.workedMs(session.id);
-  // It works since its last write, too.
-  const since = isRunning(session) ? clock.now() - Date.parse(session.updatedAt) : 0;
   const stories = storyCount(prdOf(session));
   const reopened = session.status === "completed" && stories && stories.passing < stories.total;
   return {
     session,
     label,
     stories,
-    workedMs: worked === undefined ? undefined : worked + Math.max(0, since || 0),
+    workedMs: workedUntil(clock.now(), { session, store }),
     usage: complete ? usage : undefined,
     maxCostUsd: store.maxCostUsd(session.id),
     next: reopened ? `ralph run ${shellWord(argument)}` : nextStep(session, argument),

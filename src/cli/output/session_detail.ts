@@ -78,7 +78,7 @@ export function rowLines(rows: readonly Row[], columns: number): string[] {
 /** What was spent, and of how much. */
 function costRow({ usage, maxCostUsd, session }: Detail): string {
   const spent = usage ? costWords(usage) : "unknown";
-  const limit = maxCostUsd === undefined ? "" : ` of ${usd(maxCostUsd)}`;
+  const limit = maxCostUsd === undefined ? "" : ` (limit ${usd(maxCostUsd)})`;
   const more = session.status === "running" ? ", without the iteration under way" : "";
   return `${spent}${limit}${more}`;
 }

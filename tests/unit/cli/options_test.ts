@@ -140,6 +140,26 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, Look | Elsewhere>
     },
   },
   history: {
+    async "--verbose"(home) {
+      const store = home.open();
+      const { sessionId, epoch } = store.startSession(home.task, WORKER, START);
+      const lease = { sessionId, epoch };
+      store.beginIteration(lease, {
+        number: 1,
+        storyId: "US-001",
+        storyTitle: "Only",
+        openCodeTitle: "one 1",
+        headBefore: "a".repeat(40),
+      });
+      store.setOpenCodeSession(lease, 1, "ses_shown");
+      store.endSession(lease, { status: "stopped", reason: "user_stop", detail: "by a test" });
+      store.close();
+      assert.doesNotMatch(await ok(home, "history"), /ses_shown/);
+      assert.match(
+        await ok(home, "history", "-v"),
+        /1: OpenCode session ses_shown, at aaaaaaaaaaaa/,
+      );
+    },
     async "--json"(home) {
       await ok(home, "run", "one", "--foreground");
       assert.equal((await json(home, "history"))[0].task, "one");

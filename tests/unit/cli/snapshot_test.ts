@@ -252,7 +252,13 @@ const SNAPSHOTS: Record<string, readonly Case[]> = {
     ["status", "fresch"],
     ["status", "nowhere"],
   ],
-  history: [["history", "done"], ["history", "lost"], ["history", "busy", "--json"]],
+  history: [
+    { terminal: ["history", "done"] },
+    { terminal: ["history", "done", "-v"], columns: 60 },
+    { terminal: ["history", "lost"], columns: 160 },
+    ["history", "lost"],
+    ["history", "busy", "--json"],
+  ],
   logs: [["logs", "busy"], ["logs", "busy", "-n", "1"], ["logs", "done"]],
   ended: [
     ["stop", "done"],

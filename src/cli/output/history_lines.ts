@@ -1,0 +1,210 @@
+/** `ralph history`: a session with its iterations, the newest first. Values in, lines out. */
+import {
+  type Claim,
+  type Findings,
+  type GateRecord,
+  type Iteration,
+  type Session,
+  tokensOf,
+  type Usage,
+} from "../../store/model.ts";
+import type { Colors } from "../../terminal/colors.ts";
+import { costWords, shortCost } from "../../terminal/cost.ts";
+import { ago, count, duration, localMoment, plural, usd } from "../../terminal/format.ts";
+import { plain } from "../../terminal/plain.ts";
+import { type Column, fittedTable, width } from "../../terminal/table.ts";
+import { wrap } from "../../terminal/table.ts";
+import { paintRound, type Round, roundOf, roundWords } from "./round.ts";
+
+export interface Told {
+  session: Session;
+  iterations: readonly Iteration[];
+  findings: Findings;
+  /** Of the iterations that have ended; undefined when it is not known of all. */
+  usage?: Usage;
+  maxCostUsd?: number;
+  /** How long the session has worked. */
+  workedMs?: number;
+}
+
+interface Screen {
+  now: number;
+  /** Infinity: nothing is cut or broken, and outcomes are words without signs. */
+  columns: number;
+  colors: Colors;
+  /** With ids, and with what the table may cut. */
+  verbose: boolean;
+}
+
+interface Row {
+  iteration: Iteration;
+  round: Round;
+}
+
+/** The lines of one session. */
+export function sessionLines(told: Told, screen: Screen): string[] {
+  const { session, iterations, findings } = told;
+  const { colors, columns } = screen;
+  const rows = iterations.toReversed().map((iteration) => ({
+    iteration,
+    round: roundOf(iteration, claimsOf(findings, iteration)),
+  }));
+  const inside = { ...screen, columns: columns - 2 };
+  return [
+    ...titleLines(session, screen),
+    ...wrap(startWords(session, screen), columns - 2).map((line) => colors.dim(`  ${line}`)),
+    ...wrap(`in all: ${totalWords([told])}`, columns - 2).map((line) => `  ${line}`),
+    ...rows.length === 0 ? [] : iterationTable(rows, inside).map((line) => `  ${line}`),
+    ...findingLines(told, inside).map((line) => `  ${line}`),
+  ];
+}
+
+/** What sessions came to: iterations, time, cost, commits. */
+export function totalWords(sessions: readonly Told[]): string {
+  const iterations = sessions.flatMap((one) => one.iterations);
+  const times = sessions.map(({ workedMs }) => workedMs);
+  const workedMs = times.every((ms) => ms !== undefined)
+    ? duration(times.reduce((sum, ms) => sum + ms, 0))
+    : "time unknown";
+  const usages = sessions.map(({ usage }) => usage);
+  const known = usages.every((usage) => usage !== undefined);
+  const sum = (of: keyof Usage) => usages.reduce((all, usage) => all + (usage?.[of] ?? 0), 0);
+  const cost = {
+    costUsd: sum("costUsd"),
+    derivedCostUsd: sum("derivedCostUsd"),
+    unpricedCalls: sum("unpricedCalls"),
+  };
+  const [limit] = sessions.length === 1 ? sessions.map(({ maxCostUsd }) => maxCostUsd) : [];
+  const commits = iterations.reduce((all, one) => all + (one.commits ?? 0), 0);
+  return [
+    plural(iterations.length, "iteration"),
+    workedMs,
+    (known ? costWords(cost) : "cost unknown") +
+    (limit === undefined ? "" : ` (limit ${usd(limit)})`),
+    known ? `${count(usages.reduce((all, usage) => all + tokensOf(usage), 0))} tokens` : undefined,
+    plural(commits, "commit"),
+  ].filter((one) => one !== undefined).join(", ");
+}
+
+function titleLines(session: Session, { columns, colors }: Screen): string[] {
+  const state = plain(session.status, 20);
+  const head = `${colors.bold(`session ${session.id}`)}  ${plain(session.taskName, 80)}  ${state}`;
+  const why = session.detail ?? session.activity;
+  if (!why) return [head];
+  const shown = plain(why, 300);
+  const one = `${head}: ${shown}`;
+  return width(one) <= columns
+    ? [one]
+    : [`${head}:`, ...wrap(shown, columns - 2).map((line) => `  ${line}`)];
+}
+
+function startWords(session: Session, { now }: Screen): string {
+  const at = Date.parse(session.startedAt);
+  return `started ${localMoment(at)} (${ago(at, now)}), ` +
+    `${session.iterations} of ${session.maxIterations ?? "unknown"} iterations`;
+}
+
+const WHAT_MIN = 8;
+
+function iterationTable(rows: readonly Row[], { columns, colors }: Screen): string[] {
+  const isPiped = columns === Infinity;
+  const number: Column<Row> = { title: "#", cell: ({ iteration }) => String(iteration.number) };
+  const story: Column<Row> = {
+    title: "STORY",
+    cell: ({ iteration }) => plain(iteration.storyId ?? "-", 20),
+  };
+  const outcome: Column<Row> = {
+    title: "OUTCOME",
+    cell: ({ round }) => isPiped ? round.word : roundWords(round),
+    paint: (text, { round }) => paintRound(text, round, colors),
+  };
+  const time: Column<Row> = { title: "TIME", cell: ({ iteration }) => iterationTime(iteration) };
+  const tokens: Column<Row> = {
+    title: "TOKENS",
+    cell: ({ iteration: { usage } }) => usage ? count(tokensOf(usage)) : "unknown",
+  };
+  const cost: Column<Row> = {
+    title: "COST",
+    cell: ({ iteration: { usage, outcome } }) =>
+      usage === null && outcome === null ? "-" : shortCost(usage ?? undefined),
+  };
+  const commits: Column<Row> = {
+    title: "COMMITS",
+    cell: ({ iteration }) => iteration.commits === null ? "-" : String(iteration.commits),
+  };
+  const what: Column<Row> = {
+    title: "WHAT",
+    cell: ({ iteration }) => plain(iteration.detail ?? ""),
+    min: WHAT_MIN,
+  };
+  const layouts = [
+    [number, story, outcome, time, tokens, cost, commits, what],
+    [number, story, outcome, time, cost, commits, what],
+    [number, story, outcome, time, cost, commits],
+    [number, story, outcome, time, cost],
+    [number, story, outcome],
+  ];
+  return fittedTable(rows, layouts, { columns, paintTitle: colors.dim });
+}
+
+/** What was not measured is taken from the machine's clock, unless that was set back meanwhile. */
+function iterationTime({ startedAt, endedAt, durationMs }: Iteration): string {
+  if (endedAt === null) return "-";
+  const ms = durationMs ?? Date.parse(endedAt) - Date.parse(startedAt);
+  return ms < 0 ? "clock moved" : duration(ms);
+}
+
+/** What was found out, by iteration: gates, claims that do not hold, what was put right. */
+function findingLines(
+  { iterations, findings: { gates, claims, notes } }: Told,
+  { columns, colors, verbose }: Screen,
+): string[] {
+  const runs = Map.groupBy(gates, ({ iteration, final }) => `${iteration} ${final}`);
+  const whole = iterations.flatMap((one) =>
+    [idWords(one), plain(one.detail ?? "")].filter((text) => text !== "")
+      .map((text) => ({ iteration: one.number, text }))
+  );
+  const lines = [
+    ...verbose ? whole : [],
+    ...[...runs.values()].map((run) => ({
+      iteration: run[0].iteration,
+      text: `${runName(run[0])}: ${run.map(gateWords).join("; ")}`,
+    })),
+    ...claims.filter(({ held }) => held !== true).map(({ iteration, storyId, held, why }) => ({
+      iteration,
+      text: `${plain(storyId, 60)} was claimed and ${held === null ? "not judged" : "taken back"}` +
+        `: ${plain(why ?? "", 300)}`,
+    })),
+    ...notes.map(({ iteration, text }) => ({ iteration, text: plain(text, 500) })),
+  ];
+  return lines.toSorted((a, b) => b.iteration - a.iteration).flatMap(({ iteration, text }) => {
+    const key = `${iteration}:`;
+    const [first, ...rest] = wrap(text, columns - key.length - 1);
+    return [
+      `${colors.dim(key)} ${first}`,
+      ...rest.map((line) => " ".repeat(key.length + 1) + line),
+    ];
+  });
+}
+
+function idWords({ openCodeSessionId, headBefore, headAfter }: Iteration): string {
+  const commit = (id: string | null) => id === null ? "unknown" : plain(id.slice(0, 12));
+  const moved = headBefore !== headAfter && headAfter !== null;
+  return [
+    `OpenCode session ${plain(openCodeSessionId ?? "-", 60)}`,
+    moved ? `commits ${commit(headBefore)}..${commit(headAfter)}` : `at ${commit(headBefore)}`,
+  ].join(", ");
+}
+
+function runName({ iteration, final }: { iteration: number; final: boolean }): string {
+  if (iteration === 0) return "all gates, before the first turn";
+  return final ? "all gates" : "gates";
+}
+
+function gateWords({ gate, passed, why, durationMs }: GateRecord): string {
+  return `${gate} ${passed ? "passes" : `fails: ${plain(why, 200)}`} (${duration(durationMs)})`;
+}
+
+function claimsOf({ claims }: Findings, { number }: Iteration): readonly Claim[] {
+  return claims.filter(({ iteration }) => iteration === number);
+}
