@@ -38,6 +38,8 @@ export type LoopEvent =
     status: "running" | "completed" | "error";
     /** It failed since a rule of the user's own settings denies it. */
     refused: boolean;
+    /** Of a command that has ended; absent where OpenCode does not say. */
+    exitCode?: number;
     subagent: boolean;
   }
   /** A piece of the agent's answer, complete. */

@@ -175,6 +175,8 @@ export type AgentEvent =
     error?: string;
     /** A rule of the user's own settings refused it. */
     refused: boolean;
+    /** Of a command that has ended; absent where the server does not say. */
+    exitCode?: number;
   }
   | { type: "permission"; request: PermissionRequest }
   | { type: "question"; request: QuestionRequest };

@@ -53,14 +53,14 @@ export function usd(amount: number | null | undefined): string {
 const two = (value: number) => String(value).padStart(2, "0");
 
 /** The time of day here: `14:02:11`. */
-function localTime(at: number): string {
+export function localTime(at: number): string {
   const date = new Date(at);
   if (Number.isNaN(date.getTime())) return "unknown";
   return [date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(":");
 }
 
 /** A day here: `2026-11-20`. */
-function localDay(at: number): string {
+export function localDay(at: number): string {
   const date = new Date(at);
   if (Number.isNaN(date.getTime())) return "unknown";
   return [date.getFullYear(), date.getMonth() + 1, date.getDate()].map(two).join("-");

@@ -33,8 +33,8 @@ export function eventLines(event: LoopEvent, colors: Colors): string[] {
       return [colors.yellow(`  ${plain(event.text, 1_000)}`)];
     case "tool": {
       if (event.status === "running") return [];
-      const how = event.refused ? "refused by your rules" : "failed";
-      const failed = event.status === "error" ? colors.red(` ${how}`) : "";
+      const how = toolFailure(event);
+      const failed = how === undefined ? "" : colors.red(` ✗ ${how}`);
       return [`${indent(event)}${toolLine(event, colors)}${failed}`];
     }
     case "text":
@@ -169,6 +169,13 @@ export function toolLine(
   colors: Colors,
 ): string {
   return `${colors.cyan(plain(tool, 40).padEnd(6))} ${plain(title, TITLE_MAX)}`.trimEnd();
+}
+
+/** How a tool call failed; undefined when it did not. A command that fails is a call that is completed. */
+function toolFailure({ status, refused, exitCode }: Of<"tool">): string | undefined {
+  if (refused) return "refused by your rules";
+  if (exitCode !== undefined && exitCode !== 0) return `exit code ${exitCode}`;
+  return status === "error" ? "failed" : undefined;
 }
 
 function warning(text: string, colors: Colors): string {

@@ -24,6 +24,20 @@ export function lastLines(
   }
 }
 
+/** All lines up to the byte `end`, after those of the file before it. Throws as `lastLines` does. */
+export function allLines(path: string, end?: number): string[] {
+  return [...wholeFile(`${path}.1`), ...wholeFile(path, end)];
+}
+
+function wholeFile(path: string, end?: number): string[] {
+  try {
+    using file = openLog(path);
+    return file ? linesOf(file, { count: Infinity, size: end ?? file.size, bytes: Infinity }) : [];
+  } catch (error) {
+    throw notReadable(path, error);
+  }
+}
+
 /** Undefined when it is not there. Throws as `lastLines` does. */
 export function openLog(path: string): OpenFile | undefined {
   try {

@@ -29,6 +29,7 @@ export function narrator(
           title: toolTitle(event, projectRoot),
           status: event.status,
           refused: event.refused,
+          ...event.exitCode !== undefined && { exitCode: event.exitCode },
           subagent: event.sessionId !== sessionId,
         });
         return;

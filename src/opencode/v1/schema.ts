@@ -301,6 +301,7 @@ const toolPart = z.object({
     title: z.string().nullish(),
     input: z.record(z.string(), z.unknown()).nullish(),
     error: z.string().nullish(),
+    metadata: z.object({ exit: z.number().nullish().catch(undefined) }).nullish().catch(undefined),
   }),
 });
 
@@ -452,6 +453,7 @@ function createPartDecoder() {
       const { part, delta } = eventProperties.part.parse(properties);
       if (part.type === "tool") {
         const { sessionID, callID, tool, state } = toolPart.parse(part);
+        const exit = state.metadata?.exit;
         return {
           type: "tool",
           sessionId: sessionID,
@@ -462,6 +464,7 @@ function createPartDecoder() {
           input: state.input ?? {},
           error: state.error ?? undefined,
           refused: isRefusal(state.error),
+          ...typeof exit === "number" && { exitCode: exit },
         };
       }
       if (part.type !== "text" && part.type !== "reasoning") return undefined;

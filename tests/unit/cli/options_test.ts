@@ -177,6 +177,37 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, Look | Elsewhere>
       assert.equal((await lines("--lines", "1")).length, 2);
       assert((await lines()).length > 3);
     },
+    async "--session"(home) {
+      await ok(home, "run", "one", "--foreground");
+      await ok(home, "run", "one", "--foreground");
+      assert.match(await ok(home, "logs", "one", "--session", "1"), /one {2}session 1,/);
+      assert.match(await ok(home, "logs", "--session", "2"), /one {2}session 2,/);
+      assert.equal((await home.ralph("logs", "one", "--session", "3")).code, 4);
+    },
+    async "--iteration"(home) {
+      await ok(home, "run", "one", "--foreground");
+      const { stdout, stderr } = await home.ralph("logs", "one", "--iteration", "1");
+      assert.deepEqual([stdout, stderr], ["", "no line of the log of session 1 is asked for\n"]);
+    },
+    async "--since"(home) {
+      await ok(home, "run", "one", "--foreground");
+      assert.match(await ok(home, "logs", "one", "--since", "1h"), /completed: /);
+      assert.equal(await ok(home, "logs", "one", "--since", "2999-01-01"), "");
+    },
+    async "--grep"(home) {
+      await ok(home, "run", "one", "--foreground");
+      assert.match(
+        await ok(home, "logs", "one", "--grep", "^COMPLETED|^completed"),
+        /^\S+ completed: .*\n$/,
+      );
+    },
+    async "--json"(home) {
+      await ok(home, "run", "one", "--foreground");
+      const lines = (await ok(home, "logs", "one", "--json")).trim().split("\n");
+      const objects = lines.map((line) => JSON.parse(line));
+      assert.deepEqual(Object.keys(objects[0]), ["session", "iteration", "at", "text", "exitCode"]);
+      assert(objects.some(({ text, session }) => session === 1 && text.startsWith("completed: ")));
+    },
   },
   attach: {
     "--session": {

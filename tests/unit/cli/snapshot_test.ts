@@ -56,6 +56,13 @@ const findings = [
   },
 ];
 
+const LOG = `2026-11-19T12:07:00.000Z iteration 1/10  US-001 Story 1  (2 of 2 stories open)
+2026-11-20T12:07:30.000Z   bash   deno test ✗ exit code 1
+2026-11-20T12:07:40.000Z   a text that is long enough to be broken in a terminal that is narrow: \x1b[31m
+2026-11-20T12:08:00.000Z iteration 2/10  US-002 Story 2  (1 of 2 stories open)
+2026-11-20T12:08:10.000Z   bash   deno test
+`;
+
 const PRD = `# PRD
 
 ### US-001: First
@@ -181,7 +188,7 @@ async function world() {
   const key = taskKey({ name: "busy", dir: dir("busy") });
   const log = path.join(home, `.local/state/ralph/logs/${key}/session-${busy.sessionId}.log`);
   Deno.mkdirSync(path.dirname(log), { recursive: true });
-  Deno.writeTextFileSync(log, "12:00 iteration 1\n12:01 iteration 2\n12:02   bash   deno test\n");
+  Deno.writeTextFileSync(log, LOG);
   store.setLogPath(busy, log);
   store.close();
   now += 3 * MINUTE;
@@ -259,7 +266,19 @@ const SNAPSHOTS: Record<string, readonly Case[]> = {
     ["history", "lost"],
     ["history", "busy", "--json"],
   ],
-  logs: [["logs", "busy"], ["logs", "busy", "-n", "1"], ["logs", "done"]],
+  logs: [
+    ["logs", "busy"],
+    ["logs", "busy", "-n", "1"],
+    ["logs", "done"],
+    { terminal: ["logs", "busy"], columns: 60 },
+    ["logs", "busy", "--iteration", "2"],
+    ["logs", "busy", "--since", "13:07:35"],
+    ["logs", "--session", "5", "--grep", "EXIT CODE"],
+    ["logs", "--session", "5", "--grep", "exit code", "--json"],
+    ["logs", "busy", "--session", "1"],
+    ["logs", "busy", "--grep", "("],
+    ["logs", "busy", "--since", "soon"],
+  ],
   ended: [
     ["stop", "done"],
     ["stop", "done", "--json"],

@@ -111,6 +111,20 @@ Deno.test("tool parts tell the call, its state and its input", () => {
   });
 });
 
+Deno.test("a command's exit code is in its part, as a number or not at all", () => {
+  const exitCode = (metadata: unknown) => {
+    const state = { status: "completed", input: {}, metadata, time: { start: 1, end: 2 } };
+    const part = { ...ids, type: "tool", callID: "call_1", tool: "bash", state };
+    const event = decode({ type: "message.part.updated", properties: { part } });
+    return event?.type === "tool" ? event.exitCode : "no tool";
+  };
+  assert.equal(exitCode({ output: "x", exit: 2 }), 2);
+  assert.equal(exitCode({ exit: 0 }), 0);
+  for (const none of [undefined, null, {}, { exit: null }, { exit: "2" }, "x"]) {
+    assert.equal(exitCode(none), undefined);
+  }
+});
+
 Deno.test("status, idle, errors and sessions", () => {
   const status = (status: object) =>
     decode({ type: "session.status", properties: { sessionID: SESSION, status } });

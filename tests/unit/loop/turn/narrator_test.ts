@@ -39,6 +39,12 @@ const text = (part: Partial<Extract<AgentEvent, { type: "text" }>>): AgentEvent 
   ...part,
 });
 
+Deno.test("a command that has ended is told with its exit code, where the server says it", () => {
+  const ended = { ...tool("completed", { command: "false" }), exitCode: 1 } as AgentEvent;
+  const [event] = told([ended]);
+  assert.equal(event.type === "tool" && event.exitCode, 1);
+});
+
 Deno.test("each state of a tool call is told once, with what says most about it", () => {
   const input = { command: "deno test", description: "Run the tests" };
   const events = told([
