@@ -3,7 +3,7 @@ import type { Colors } from "../../terminal/colors.ts";
 import { localDay, localTime } from "../../terminal/format.ts";
 import { plain } from "../../terminal/plain.ts";
 import { width } from "../../terminal/table.ts";
-import { wrap } from "../../terminal/wrap.ts";
+import { wrap } from "../../terminal/table.ts";
 
 export interface LogEntry {
   /** Epoch milliseconds; undefined before the first line that has a time. */
