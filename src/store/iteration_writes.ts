@@ -25,10 +25,18 @@ export function iterationWrites(writing: Writing) {
       });
     },
 
-    setOpenCodeSession(lease: Lease, number: number, openCodeSessionId: string): void {
+    setOpenCodeSession(
+      lease: Lease,
+      number: number,
+      openCodeSessionId: string,
+      { prompt }: { prompt?: string } = {},
+    ): void {
       atomically(() => {
         updateSession(lease, { opencode_session_id: openCodeSessionId });
         updateIteration(lease, number, { opencode_session_id: openCodeSessionId });
+        if (prompt === undefined) return;
+        const columns = { session_id: lease.sessionId, iteration: number, text: prompt };
+        change(insertInto("prompts", columns), columns);
       });
     },
 

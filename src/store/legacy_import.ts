@@ -27,7 +27,7 @@ export function hasEarlierSessions(database: DatabaseSync): boolean {
   return !database.prepare(
     `SELECT 1 FROM sqlite_schema AS t
       WHERE t.type = 'table' AND (lower(t.name) IN ('migrations', 'iterations', 'answers',
-          'session_starts', 'gate_results', 'claims', 'session_notes')
+          'session_starts', 'gate_results', 'claims', 'session_notes', 'prompts')
         OR EXISTS (SELECT 1 FROM pragma_foreign_key_list(t.name) AS f
           WHERE lower(f."table") = 'sessions'))`,
   ).get();

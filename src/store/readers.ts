@@ -1,5 +1,13 @@
 /** What is read of sessions and iterations. Documented where the store is: `store.ts`. */
-import type { Findings, Iteration, Note, Session, SessionStart, Usage } from "./model.ts";
+import type {
+  AnswerRecord,
+  Findings,
+  Iteration,
+  Note,
+  Session,
+  SessionStart,
+  Usage,
+} from "./model.ts";
 import { iterationOf, sessionOf, startOf, text, usageOf, words } from "./rows.ts";
 import type { Row, Statements } from "./statements.ts";
 
@@ -176,6 +184,26 @@ export function iterationReaders({ one, many }: Pick<Statements, "one" | "many">
           text: words(row.text),
         })),
       };
+    },
+
+    prompt(sessionId: number, iteration: number): string | undefined {
+      const row = one(
+        "SELECT text FROM prompts WHERE session_id = @sessionId AND iteration = @iteration",
+        { sessionId, iteration },
+      );
+      return row && words(row.text);
+    },
+
+    answers(sessionId: number, iteration: number): readonly AnswerRecord[] {
+      return many(
+        `SELECT asked, answer, answered_at FROM answers
+          WHERE session_id = @sessionId AND iteration = @iteration ORDER BY position`,
+        { sessionId, iteration },
+      ).map((row) => ({
+        asked: words(row.asked),
+        answer: words(row.answer),
+        at: Date.parse(words(row.answered_at)),
+      }));
     },
 
     iterations(sessionId: number): readonly Iteration[] {

@@ -80,6 +80,10 @@ export interface ReadOnlyStore {
   showAsDied(sessionId: number, detail: string): void;
   iterations(sessionId: number): readonly Iteration[];
   findings(sessionId: number): Findings;
+  /** The prompt of an iteration; undefined for one that got none, or by an earlier version. */
+  prompt(sessionId: number, iteration: number): string | undefined;
+  /** What the agent asked in an iteration, and what it was told, in order. */
+  answers(sessionId: number, iteration: number): readonly AnswerRecord[];
   /** What a session's ended iterations have used, as far as it is known. */
   usage(sessionId: number): { usage: Usage; complete: boolean };
   /** What a session began with; undefined for one that an earlier version started. */
@@ -138,8 +142,16 @@ export interface Store extends ReadOnlyStore {
 
   /** Writes down the iteration that is about to be made, before anything is done for it. */
   beginIteration(lease: Lease, iteration: NewIteration): void;
-  /** Binds the OpenCode session to the iteration, before it gets its prompt. */
-  setOpenCodeSession(lease: Lease, number: number, openCodeSessionId: string): void;
+  /**
+   * Binds the OpenCode session to the iteration, before it gets its prompt. `prompt`: what that will
+   * be; it is written once.
+   */
+  setOpenCodeSession(
+    lease: Lease,
+    number: number,
+    openCodeSessionId: string,
+    written?: { prompt?: string },
+  ): void;
   /** The server took the prompt. */
   setPrompted(lease: Lease, number: number): void;
   /** Writes down what an agent asked and is answered. */

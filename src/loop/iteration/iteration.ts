@@ -129,10 +129,12 @@ async function runTurn(
     if (!(error instanceof OpenCodeError)) throw error;
     return notSent(error);
   }
-  await recorder.write((store) => store.setOpenCodeSession(lease, number, sessionId));
+  const text = buildPrompt(promptFacts(tools, order));
+  await recorder.write((store) =>
+    store.setOpenCodeSession(lease, number, sessionId, { prompt: text })
+  );
   emit({ type: "opencode_session", id: sessionId });
 
-  const text = buildPrompt(promptFacts(tools, order));
   const report = await followTurn(tools, order, {
     number,
     sessionId,

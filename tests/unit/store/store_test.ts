@@ -57,7 +57,7 @@ Deno.test("a session goes from its start through an iteration to its end", () =>
     headBefore: "aaa",
   });
   assert.equal(store.session(lease.sessionId)?.activity, "prompting");
-  store.setOpenCodeSession(lease, 1, "ses_1");
+  store.setOpenCodeSession(lease, 1, "ses_1", { prompt: "do it\n" });
   store.setPrompted(lease, 1);
   store.addAnswer(lease, 1, { asked: "may I?", answer: "once", at: NOW });
   store.endIteration(lease, {
@@ -76,6 +76,11 @@ Deno.test("a session goes from its start through an iteration to its end", () =>
   assert.equal(session?.iterations, 1);
   assert.equal(session?.openCodeSessionId, "ses_1");
   assert.equal(session?.endedAt, "2026-11-20T12:00:00.000Z");
+  assert.equal(store.prompt(lease.sessionId, 1), "do it\n");
+  assert.equal(store.prompt(lease.sessionId, 2), undefined);
+  assert.deepEqual(store.answers(lease.sessionId, 1), [
+    { asked: "may I?", answer: "once", at: NOW },
+  ]);
   const [iteration] = store.iterations(lease.sessionId);
   assert.deepEqual(iteration.usage, usage);
   assert.deepEqual(iteration.storiesPassed, ["US-001"]);
