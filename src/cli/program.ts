@@ -35,6 +35,10 @@ export const COMMANDS: Readonly<Record<string, Listing>> = {
     summary: "show the iterations of a task's sessions, and what came of them",
     load: async () => (await import("./commands/history.ts")).command,
   },
+  show: {
+    summary: "show one iteration whole: prompt, log, gates, commits, claims",
+    load: async () => (await import("./commands/show.ts")).command,
+  },
   logs: {
     summary: "show what the worker and the agent said",
     load: async () => (await import("./commands/logs.ts")).command,

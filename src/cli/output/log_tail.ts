@@ -1,4 +1,4 @@
-/** The end of a log, without reading the rest of it. */
+/** A session's log: its end, without reading the rest of it, or all of it. */
 import { dirname } from "node:path";
 import { RalphError } from "../../error.ts";
 import { requireTaskFolder } from "../../host/files/paths.ts";
@@ -24,6 +24,9 @@ export function lastLines(
   }
 }
 
+/** A log has two files of 8 MiB at most (log_file.ts): what is longer is another's. */
+const FILE_BYTES_MAX = 16 * 1024 ** 2;
+
 /** All lines up to the byte `end`, after those of the file before it. Throws as `lastLines` does. */
 export function allLines(path: string, end?: number): string[] {
   return [...wholeFile(`${path}.1`), ...wholeFile(path, end)];
@@ -32,7 +35,9 @@ export function allLines(path: string, end?: number): string[] {
 function wholeFile(path: string, end?: number): string[] {
   try {
     using file = openLog(path);
-    return file ? linesOf(file, { count: Infinity, size: end ?? file.size, bytes: Infinity }) : [];
+    return file
+      ? linesOf(file, { count: Infinity, size: end ?? file.size, bytes: FILE_BYTES_MAX })
+      : [];
   } catch (error) {
     throw notReadable(path, error);
   }

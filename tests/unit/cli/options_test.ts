@@ -165,6 +165,29 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, Look | Elsewhere>
       assert.equal((await json(home, "history"))[0].task, "one");
     },
   },
+  show: {
+    async "--session"(home) {
+      oneIteration(home);
+      oneIteration(home);
+      assert.match(await ok(home, "show", "one"), /iteration 1 of session 2, one/);
+      assert.match(await ok(home, "show", "--session", "1"), /iteration 1 of session 1, one/);
+      assert.match(await ok(home, "show", "one", "1", "--session", "1"), /of session 1, one/);
+      const { code, stderr } = await home.ralph("show", "one", "2", "--session", "1");
+      assert.equal(code, 4);
+      assert.match(stderr, /session 1 has no iteration 2 on record; its last one is 1/);
+    },
+    async "--json"(home) {
+      oneIteration(home);
+      const shown = await json(home, "show", "one");
+      assert.equal(shown.prompt, "do it");
+      assert.equal(shown.standing, "taken back");
+      assert.deepEqual(shown.answers, [{
+        asked: "may I?",
+        answer: "once",
+        at: "1970-01-01T00:00:00.000Z",
+      }]);
+    },
+  },
   logs: {
     "--follow": {
       file: "e2e/sessions_test.ts",
@@ -443,6 +466,21 @@ async function json(home: Home, ...args: string[]): Promise<any> {
 async function lastSession(home: Home, ...args: string[]) {
   await ok(home, "run", "one", "--foreground", ...args);
   return (await json(home, "history"))[0];
+}
+
+/** An ended session with an iteration whose claim was taken back. */
+function oneIteration(home: Home): void {
+  using stack = new DisposableStack();
+  const store = home.open();
+  stack.defer(() => store.close());
+  const lease = store.startSession(home.task, WORKER, START);
+  const openCodeTitle = `t ${lease.sessionId}`;
+  store.beginIteration(lease, { number: 1, storyId: "US-1", storyTitle: "A", openCodeTitle });
+  store.setOpenCodeSession(lease, 1, "ses_1", { prompt: "do it" });
+  store.addAnswer(lease, 1, { asked: "may I?", answer: "once", at: 0 });
+  const claims = [{ storyId: "US-1", held: false, why: "a gate fails" }];
+  store.endIteration(lease, { number: 1, outcome: "worked", storiesPassed: [], claims });
+  store.endSession(lease, { status: "stopped", reason: "user_stop", detail: "by a test" });
 }
 
 /** A session whose worker is this process, as it seems. */

@@ -139,7 +139,8 @@ async function world() {
         openCodeTitle: `${name} ${number}`,
         headBefore: "a".repeat(40),
       });
-      store.setOpenCodeSession(lease, number, `ses_${name}_${number}`);
+      const prompt = `Do story ${number}.\n\nWell: \x1b[31m\u202e.\n`;
+      store.setOpenCodeSession(lease, number, `ses_${name}_${number}`, { prompt });
       store.setPrompted(lease, number);
       if (name === "busy" && number === iterations) break;
       now += MINUTE;
@@ -234,7 +235,19 @@ type Case = readonly string[] | { terminal: readonly string[]; columns?: number 
 const SNAPSHOTS: Record<string, readonly Case[]> = {
   help: [
     ["--help"],
-    ...["run", "status", "history", "logs", "attach", "wait", "stop", "checkpoint", "tasks", "new"]
+    ...[
+      "run",
+      "status",
+      "history",
+      "show",
+      "logs",
+      "attach",
+      "wait",
+      "stop",
+      "checkpoint",
+      "tasks",
+      "new",
+    ]
       .map((command) => [command, "--help"]),
     ["clean", "--help"],
   ],
@@ -278,6 +291,16 @@ const SNAPSHOTS: Record<string, readonly Case[]> = {
     ["logs", "busy", "--session", "1"],
     ["logs", "busy", "--grep", "("],
     ["logs", "busy", "--since", "soon"],
+  ],
+  show: [
+    { terminal: ["show", "done", "1"] },
+    ["show", "done"],
+    ["show", "busy", "2"],
+    ["show", "lost", "3", "--json"],
+    ["show", "busy", "7"],
+    ["show", "--session", "99"],
+    ["show", "done", "--session", "1"],
+    ["show", "fresh"],
   ],
   ended: [
     ["stop", "done"],

@@ -1,0 +1,173 @@
+/** One iteration whole, as lines for a terminal. Values in, strings out. */
+import type { Commit } from "../../host/git/commits.ts";
+import { standingOf } from "../../report/standing.ts";
+import { tookWords } from "../../report/took.ts";
+import {
+  type AnswerRecord,
+  type Findings,
+  type Iteration,
+  type Session,
+  tokensOf,
+  type Usage,
+} from "../../store/model.ts";
+import type { Colors } from "../../terminal/colors.ts";
+import { costWords } from "../../terminal/cost.ts";
+import { ago, count, duration, plural } from "../../terminal/format.ts";
+import { plain } from "../../terminal/plain.ts";
+import { table } from "../../terminal/table.ts";
+
+export interface IterationRecord extends Findings {
+  session: Session;
+  iteration: Iteration;
+  /** Undefined: it got none, or an earlier version wrote none down. */
+  prompt?: string;
+  answers: readonly AnswerRecord[];
+  /** None: there is no log, or no more of this iteration in it. */
+  log: readonly string[];
+  /** Undefined: git cannot say which. */
+  commits?: { commits: readonly Commit[]; leftOut: number };
+}
+
+const FILES_MAX = 40;
+
+export function iterationView(
+  record: IterationRecord,
+  { now, colors }: { now: number; colors: Colors },
+): string[] {
+  const { prompt, log, gates, commits, claims, answers, notes } = record;
+  const section = (title: string, lines: readonly string[]) =>
+    lines.length === 0 ? [] : ["", colors.bold(title), ...lines.map((line) => `  ${line}`)];
+  return [
+    ...headLines(record, { now, colors }),
+    ...section("Prompt", prompt === undefined ? ["not on record"] : textLines(prompt)),
+    ...section("Log", log.length === 0 ? ["none of it is left"] : log.map(logLine)),
+    ...section("Gates", gates.flatMap((gate) => gateLines(gate, colors))),
+    ...section("Commits", commitLines(record.iteration, commits, colors)),
+    ...section("Claims", claims.map((claim) => claimLine(claim, colors))),
+    ...section(
+      "Asked",
+      answers.flatMap(({ asked, answer }) => [
+        `asked: ${plain(asked, 1_000)}`,
+        `answered: ${plain(answer, 1_000)}`,
+      ]),
+    ),
+    ...section("Notes", notes.map(({ text }) => plain(text, 2_000))),
+  ];
+}
+
+function headLines(
+  { session, iteration, claims }: IterationRecord,
+  { now, colors }: { now: number; colors: Colors },
+): string[] {
+  const isOpen = session.status === "running";
+  const { sign, word, tone } = standingOf(iteration, { claims, isOpen });
+  const paint = { good: colors.green, partly: colors.yellow, bad: colors.red, open: colors.dim };
+  const { usage } = iteration;
+  const rows: [string, string | null][] = [
+    ["story", [iteration.storyId, iteration.storyTitle].filter(Boolean).join(" ") || null],
+    ["outcome", outcomeWords(iteration, word)],
+    ["needs", iteration.blocked],
+    ["began", `${iteration.startedAt} (${ago(Date.parse(iteration.startedAt), now)})`],
+    ["time", iteration.endedAt === null ? null : tookWords(iteration)],
+    ["tokens", usage ? tokenWords(usage) : "unknown"],
+    ["cost", usage ? costWords(usage) : "unknown"],
+    ["counts", iteration.counts ? null : "no: the provider refused it, which costs no iteration"],
+    ["changed", changeWords(iteration)],
+    ["OpenCode", iteration.openCodeSessionId],
+  ];
+  const shown = rows.flatMap(([key, value]) => value === null ? [] : [[key, plain(value)]]);
+  return [
+    `${paint[tone](`${sign} ${word}`)}  ` +
+    colors.bold(`iteration ${iteration.number} of session ${session.id}`) +
+    `, ${plain(session.taskName, 80)}`,
+    ...table(shown.map(([key, value]) => [`  ${key}:`.padStart(12), value])),
+  ];
+}
+
+/** As it was recorded; a story that passed then may have been taken back since. */
+function outcomeWords({ outcome, detail }: Iteration, standing: string): string | null {
+  const words = [outcome, detail].filter(Boolean).join(": ");
+  const isLater = outcome === "advanced" && standing === "taken back";
+  return isLater ? `${words}; taken back since` : words || null;
+}
+
+function tokenWords(usage: Usage): string {
+  const kinds = [
+    `${count(usage.inputTokens)} in`,
+    `${count(usage.outputTokens)} out`,
+    `${count(usage.reasoningTokens)} reasoning`,
+    `${count(usage.cacheReadTokens)} read from the cache`,
+    `${count(usage.cacheWriteTokens)} written to it`,
+  ];
+  return `${count(tokensOf(usage))} (${kinds.join(", ")}), ${
+    plural(usage.modelCalls, "model call")
+  }`;
+}
+
+function changeWords({ filesChanged, headBefore, headAfter }: Iteration): string | null {
+  const heads = [headBefore, headAfter].map((head) => head?.slice(0, 12) ?? "unknown");
+  const files = filesChanged === null ? "files unknown" : plural(filesChanged, "file");
+  return headAfter === null ? null : `${files}, ${heads.join("..")}`;
+}
+
+/** In lines of its own, each safe to print. */
+function textLines(text: string): string[] {
+  return text.trimEnd().split("\n").map((line) => plain(line));
+}
+
+/** The day is that of the head. */
+function logLine(line: string): string {
+  return plain(line.replace(/^\d{4}-\d\d-\d\dT(\d\d:\d\d:\d\d)\.\d{3}Z /, "$1 "));
+}
+
+function gateLines(
+  { gate, passed, why, output, durationMs, final }: Findings["gates"][number],
+  colors: Colors,
+): string[] {
+  const sign = passed ? colors.green("✓") : colors.red("✗");
+  const what = final ? " (all gates, at the end)" : "";
+  return [
+    `${sign} ${plain(gate)}: ${plain(why, 300)} (${duration(durationMs)})${what}`,
+    ...output.trim() === "" ? [] : textLines(output).map((line) => `    ${line}`),
+  ];
+}
+
+function claimLine(
+  { storyId, held, why }: Findings["claims"][number],
+  colors: Colors,
+): string {
+  const because = why === null ? "" : `: ${plain(why, 1_000)}`;
+  const story = plain(storyId, 60);
+  if (held === true) return `${colors.green("✓")} ${story} holds${because}`;
+  if (held === false) return `${colors.red("✗")} ${story} was taken back${because}`;
+  return `${colors.yellow("•")} ${story} was not judged${because}`;
+}
+
+function commitLines(
+  { commits: made, endedAt }: Iteration,
+  found: IterationRecord["commits"],
+  colors: Colors,
+): string[] {
+  if (found === undefined) {
+    if (endedAt === null || made === 0) return [];
+    if (made === null) return ["unknown: git could not say"];
+    return [`${plural(made, "commit")} on record, and git does not show which`];
+  }
+  const leftOut = found.leftOut > 0 ? [`… ${plural(found.leftOut, "older commit")}`] : [];
+  return [...leftOut, ...found.commits.flatMap((commit) => oneCommit(commit, colors))];
+}
+
+function oneCommit({ id, subject, author, files, isMerge }: Commit, colors: Colors): string[] {
+  const shown = files.slice(0, FILES_MAX).map(({ path, added, deleted }) => [
+    "   ",
+    added === null ? "binary" : `+${added}`,
+    deleted === null ? "" : `-${deleted}`,
+    plain(path, 200),
+  ]);
+  return [
+    `${colors.yellow(id.slice(0, 12))} ${plain(subject, 200)}  ${colors.dim(plain(author, 60))}`,
+    ...table(shown),
+    ...isMerge ? ["    a merge"] : [],
+    ...files.length > FILES_MAX ? [`    … and ${plural(files.length - FILES_MAX, "file")}`] : [],
+  ];
+}
