@@ -43,6 +43,10 @@ export const COMMANDS: Readonly<Record<string, Listing>> = {
     summary: "show what the worker and the agent said",
     load: async () => (await import("./commands/logs.ts")).command,
   },
+  report: {
+    summary: "write a report of a task's sessions, as one HTML file",
+    load: async () => (await import("./commands/report.ts")).command,
+  },
   attach: {
     summary: "open the task's latest OpenCode session in OpenCode's own terminal",
     load: async () => (await import("./commands/attach.ts")).command,

@@ -1,7 +1,7 @@
 /** How a round stands: what came of it, and whether that still holds. Pure. */
 import type { Claim, Iteration } from "../store/model.ts";
 
-interface Standing {
+export interface Standing {
   sign: "✓" | "•" | "✗" | "…";
   /** In words: the sign never stands alone. */
   word: string;
@@ -40,3 +40,13 @@ export function standingOf(
 }
 
 const TAKEN_BACK: Standing = { sign: "✗", word: "taken back", tone: "bad" };
+
+/** The outcome as it was recorded; a story that passed then may have been taken back since. */
+export function outcomeWords(
+  { outcome, detail }: Pick<Iteration, "outcome" | "detail">,
+  standing: string,
+): string | null {
+  const words = [outcome, detail].filter(Boolean).join(": ");
+  const isLater = outcome === "advanced" && standing === TAKEN_BACK.word;
+  return isLater ? `${words}; taken back since` : words || null;
+}

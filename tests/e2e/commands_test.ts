@@ -71,6 +71,7 @@ Deno.test("each command once: from a new task to a session that is forgotten", a
   assert.match(await type(["logs", "two"]), /completed: all 2 stories pass/);
   assert.match(await type(["history", "two"]), /US-002/);
   assert.match(await type(["show", "two"]), /US-002 holds/);
+  assert.match(await type(["report", "two"]), /reports\/two-.*\.html$/m);
   assert.match(await type(["resume", "--interrupted"]), /Nothing was running/);
   assert.match(await type(["clean", "--yes"]), /forgot 2 sessions/);
   assert.match(await type(["upgrade", "--check"]), /is the newest release/);

@@ -45,6 +45,8 @@ export interface Home extends AsyncDisposable {
   readonly state: string;
   /** The task of the project whose stories all pass. */
   readonly task: NewSession;
+  /** The environment of its commands. */
+  readonly variables: Record<string, string>;
   /** Runs a command in this process. */
   ralph(...args: string[]): Promise<Result>;
   /** Opens the store as a worker does. */
@@ -83,6 +85,7 @@ export async function makeHome({ data }: { data?: string } = {}): Promise<Home> 
   const owned = stack.move();
   return {
     project,
+    variables,
     data: dataFolder,
     database,
     state: join(folder.path, ".local/state/ralph"),

@@ -3,7 +3,6 @@ import { Argument, Command } from "@commander-js/extra-typings";
 import { readSessions } from "../../control/liveness.ts";
 import { logOf } from "../../control/session_log.ts";
 import { RalphError } from "../../error.ts";
-import { commitsBetween } from "../../host/git/commits.ts";
 import { standingOf } from "../../report/standing.ts";
 import type { Iteration, Session } from "../../store/model.ts";
 import type { ReadOnlyStore } from "../../store/store.ts";
@@ -16,6 +15,7 @@ import { EXIT } from "../exit_codes.ts";
 import { iterationLog } from "../output/iteration_log.ts";
 import { type IterationRecord, iterationView } from "../output/iteration_view.ts";
 import { allLines } from "../output/log_tail.ts";
+import { commitsOf } from "../output/commits_on_record.ts";
 import { chooseAmong, nothingRecorded } from "../select/sessions.ts";
 import { statusFields } from "./status.ts";
 
@@ -61,7 +61,7 @@ async function show(
   const record: IterationRecord = {
     ...found,
     log: log ? iterationLog(allLines(log.path), found.iteration.number) : [],
-    commits: await commitsOf(context, found),
+    commits: await commitsOf(found.session.projectRoot, found.iteration, context.clock),
   };
   if (json) out.line(commandJson(jsonFields(record), 2));
   else {
@@ -124,17 +124,6 @@ function noIteration(
   return new RalphError("not_found", `session ${id} has ${what} on record${others}`, [
     { text: "see what is on record", command: `ralph history ${shellWord(taskName)}` },
   ]);
-}
-
-/** Undefined where it is not known from where to where the branch went, or git cannot say. */
-async function commitsOf(
-  { clock }: CommandContext,
-  { session, iteration }: { session: Session; iteration: Iteration },
-): Promise<IterationRecord["commits"]> {
-  const { headBefore, headAfter, commits } = iteration;
-  if (headAfter === null || commits === null) return undefined;
-  const range = { from: headBefore ?? undefined, to: headAfter };
-  return await commitsBetween(session.projectRoot, range, { clock });
 }
 
 /** What `--json` tells. Fields are only ever added. */

@@ -1,6 +1,6 @@
 /** One iteration whole, as lines for a terminal. Values in, strings out. */
 import type { Commit } from "../../host/git/commits.ts";
-import { standingOf } from "../../report/standing.ts";
+import { outcomeWords, standingOf } from "../../report/standing.ts";
 import { tookWords } from "../../report/took.ts";
 import {
   type AnswerRecord,
@@ -82,13 +82,6 @@ function headLines(
     `, ${plain(session.taskName, 80)}`,
     ...table(shown.map(([key, value]) => [`  ${key}:`.padStart(12), value])),
   ];
-}
-
-/** As it was recorded; a story that passed then may have been taken back since. */
-function outcomeWords({ outcome, detail }: Iteration, standing: string): string | null {
-  const words = [outcome, detail].filter(Boolean).join(": ");
-  const isLater = outcome === "advanced" && standing === "taken back";
-  return isLater ? `${words}; taken back since` : words || null;
 }
 
 function tokenWords(usage: Usage): string {

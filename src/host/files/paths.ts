@@ -16,6 +16,8 @@ export interface Paths {
   logs: string;
   /** What a session's workers must remember beside the database, by task. */
   kept: string;
+  /** The reports that nobody asked for elsewhere, by task. */
+  reports: string;
   /** With nothing in it: what the doctor asks the server about, in place of a project. */
   empty: string;
 }
@@ -44,6 +46,7 @@ export function pathsFrom(environment: (name: string) => string | undefined): Pa
     signals: path.join(data, "signals"),
     logs: path.join(state, "logs"),
     kept: path.join(state, "kept"),
+    reports: path.join(state, "reports"),
     empty: path.join(state, "empty"),
   };
 }

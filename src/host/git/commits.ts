@@ -18,7 +18,7 @@ export interface Commit {
   isMerge: boolean;
 }
 
-interface FileChange {
+export interface FileChange {
   path: string;
   /** Lines; null: git takes it for binary. */
   added: number | null;
@@ -121,3 +121,28 @@ async function filesOf(
 }
 
 const lines = (text: string) => text === "-" ? null : Number(text);
+
+/**
+ * What commits changed, as patches by their ids; files of more than 512 KiB only by their names. Those
+ * that git cannot tell are left out. Not safe to print.
+ */
+export async function patchesOf(
+  root: string,
+  ids: readonly string[],
+  options: Options,
+): Promise<ReadonlyMap<string, string>> {
+  const found = new Map<string, string>();
+  const asked = ids.filter((id) => ID.test(id));
+  if (asked.length === 0) return found;
+  const args = ["diff-tree", "--stdin", "--root", "-r", "-p", "--no-color", "--no-renames"];
+  const plainly = ["--no-ext-diff", "--no-textconv", "--submodule=short"];
+  const printed = await gitText(root, [...args, ...plainly], {
+    ...options,
+    config: [...NO_LARGE_FILES, ["core.quotePath", "false"]],
+    input: asked.map((id) => `${id}\n`).join(""),
+  });
+  // No line of a patch is an id alone: it begins with what kind of line it is.
+  const [, ...parts] = (printed ?? "").split(/^([0-9a-f]{40,64})\n/m);
+  for (let i = 0; i + 1 < parts.length; i += 2) found.set(parts[i], parts[i + 1]);
+  return found;
+}

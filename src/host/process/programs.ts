@@ -1,5 +1,6 @@
 /** Programs that ralph hands the terminal to. */
 import * as path from "node:path";
+import { type Clock, sleep } from "../../clock.ts";
 import { onEndingSignal } from "./signals.ts";
 
 /** Where `program` is: on PATH, or in one of `folders`; undefined when it is nowhere. */
@@ -35,6 +36,27 @@ export async function handTerminalTo(
   } finally {
     stopListening();
   }
+}
+
+/**
+ * Starts a program of the desktop, without this terminal, and leaves it running: a browser may stay for
+ * as long as its window. Its exit code, or undefined when it still runs after `waitMs`.
+ */
+export async function startApart(
+  [program, ...args]: readonly string[],
+  { clock, waitMs }: { clock: Clock; waitMs: number },
+): Promise<number | undefined> {
+  const streams = { stdin: "null", stdout: "null", stderr: "null" } as const;
+  const child = new Deno.Command(program, { args, ...streams, detached: true }).spawn();
+  const over = new AbortController();
+  const ended = child.status.then(({ code }) => {
+    over.abort();
+    return code;
+  });
+  const stillRuns = sleep(clock, waitMs, over.signal).then(() => undefined);
+  const code = await Promise.race([ended, stillRuns]);
+  child.unref();
+  return code;
 }
 
 function isExecutable(file: string): boolean {

@@ -232,6 +232,22 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, Look | Elsewhere>
       assert(objects.some(({ text, session }) => session === 1 && text.startsWith("completed: ")));
     },
   },
+  report: {
+    async "--output"(home) {
+      oneIteration(home);
+      const file = join(home.state, "a.html");
+      Deno.mkdirSync(home.state, { recursive: true });
+      assert.equal((await ok(home, "report", "one", "--output", file)).trim(), file);
+    },
+    "--open": {
+      file: "unit/cli/commands/report_test.ts",
+      test: "--open hands the file to the desktop's program",
+    },
+    "--force": {
+      file: "unit/cli/commands/report_test.ts",
+      test: "what is no report of ralph's stays",
+    },
+  },
   attach: {
     "--session": {
       file: "e2e/sessions_test.ts",

@@ -240,6 +240,7 @@ const SNAPSHOTS: Record<string, readonly Case[]> = {
       "status",
       "history",
       "show",
+      "report",
       "logs",
       "attach",
       "wait",

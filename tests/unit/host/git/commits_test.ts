@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import * as path from "node:path";
-import { commitsBetween } from "../../../../src/host/git/commits.ts";
+import { commitsBetween, patchesOf } from "../../../../src/host/git/commits.ts";
 import { systemClock as clock } from "../../../../src/host/system/clock.ts";
 import { makeProject } from "../../../support/project.ts";
 
@@ -36,6 +36,10 @@ Deno.test("the commits between two states have their messages and what they chan
     ],
   });
   assert.deepEqual(two.files, [{ path: "b.bin", added: null, deleted: null }]);
+  const patches = await patchesOf(project.root, [to, first], { clock });
+  assert.deepEqual([...patches.keys()], [to, first]);
+  assert.match(patches.get(first) ?? "", /^diff --git [\s\S]*^-2\n\+3\n\+4$/m);
+  assert.match(patches.get(to) ?? "", /^deleted file mode/m);
 });
 
 Deno.test("the first commit and merges are told, and many are cut to the newest", async () => {
@@ -80,6 +84,7 @@ Deno.test("what git does not have, or is no commit id, is unknown", async () => 
   assert.deepEqual(await between(to, to), { commits: [], leftOut: 0 });
   assert.equal(await between("a".repeat(40), to), undefined);
   assert.equal(await between(to, "--output=/tmp/x"), undefined);
+  assert.equal((await patchesOf(project.root, ["HEAD"], { clock })).size, 0);
   assert.equal(await commitsBetween("/nowhere", { to }, { clock }), undefined);
 });
 
@@ -105,5 +110,7 @@ Deno.test("nothing that the repository names is run, and a large file is only na
     { path: "a.txt", added: 1, deleted: 0 },
     { path: "large.txt", added: null, deleted: null },
   ]);
+  const patch = (await patchesOf(project.root, [to], { clock })).get(to) ?? "";
+  assert.match(patch, /\+a\n[\s\S]*Binary files/);
   await assert.rejects(Deno.stat(mark), Deno.errors.NotFound);
 });
