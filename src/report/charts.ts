@@ -107,7 +107,7 @@ function runningTime(spans: Spans) {
     place = begin + room * (to - from) / all;
     return [begin, place];
   });
-  return scaleUtc(spans.flatMap(({ from, to }) => [from, to]), places);
+  return scaleUtc(spans.flatMap(({ from, to }) => [from, to]), places).clamp(true);
 }
 
 /** A moment can be seen, too. */

@@ -61,7 +61,8 @@ async function show(
   const record: IterationRecord = {
     ...found,
     log: log ? iterationLog(allLines(log.path), found.iteration.number) : [],
-    commits: await commitsOf(found.session.projectRoot, found.iteration, context.clock),
+    commits: (await commitsOf(found.session.projectRoot, [found.iteration], context.clock))
+      .get(found.iteration),
   };
   if (json) out.line(commandJson(jsonFields(record), 2));
   else {

@@ -1,11 +1,14 @@
 /** What git says of the sessions of a report. */
 import type { Clock } from "../../clock.ts";
-import { type Commit, commitsBetween, patchesOf } from "../../host/git/commits.ts";
-import type { FoundCommits, SessionRecord } from "../../report/model.ts";
+import {
+  type Commit,
+  commitsOfSteps,
+  patchesOf,
+  type StepCommits,
+} from "../../host/git/commits.ts";
+import type { SessionRecord } from "../../report/model.ts";
 import type { Iteration } from "../../store/model.ts";
 
-/** How many gits are asked at once. */
-const AT_ONCE = 4;
 /** Of one commit, in lines and files: more nobody reads in a report. */
 const PATCH_LINES_MAX = 3_000;
 const PATCH_FILES_MAX = 200;
@@ -19,19 +22,15 @@ export async function withCommits(
   sessions: readonly Recorded[],
   clock: Clock,
 ): Promise<SessionRecord[]> {
-  const found = new Map<Iteration, FoundCommits>();
-  const asked = sessions.flatMap(({ session, iterations }) =>
-    iterations.map((iteration) => ({ root: session.projectRoot, iteration }))
-  );
-  for (let i = 0; i < asked.length; i += AT_ONCE) {
-    await Promise.all(
-      asked.slice(i, i + AT_ONCE).map(async ({ root, iteration }) => {
-        const commits = await commitsOf(root, iteration, clock);
-        if (commits) found.set(iteration, commits);
-      }),
-    );
+  const found = new Map<Iteration, StepCommits>();
+  const roots = new Map<Iteration, string>();
+  for (const { session, iterations } of sessions) {
+    const commits = await commitsOf(session.projectRoot, iterations, clock);
+    for (const [iteration, one] of commits) {
+      found.set(iteration, one);
+      roots.set(iteration, session.projectRoot);
+    }
   }
-  const roots = new Map(asked.map(({ root, iteration }) => [iteration, root]));
   const patches = await patchesFor(found, roots, clock);
   return sessions.map((record) => ({
     ...record,
@@ -44,18 +43,43 @@ export async function withCommits(
   }));
 }
 
-/** Undefined where it is not known from where to where the branch went, or git cannot say. */
+/**
+ * The commits of iterations; none of one of which it is not known from where to where the branch went,
+ * or of which git cannot say.
+ */
 export async function commitsOf(
   root: string,
-  { headBefore, headAfter, commits }: Iteration,
+  iterations: readonly Iteration[],
   clock: Clock,
-): Promise<{ commits: readonly Commit[]; leftOut: number } | undefined> {
-  if (headAfter === null || commits === null) return undefined;
-  return await commitsBetween(root, { from: headBefore ?? undefined, to: headAfter }, { clock });
+): Promise<ReadonlyMap<Iteration, StepCommits>> {
+  const found = new Map<Iteration, StepCommits>();
+  for (const chain of chainsOf(iterations)) {
+    const heads = chain.map(({ headAfter }) => headAfter ?? "");
+    const steps = await commitsOfSteps(root, [chain[0].headBefore ?? undefined, ...heads], {
+      clock,
+    });
+    chain.forEach((iteration, i) => {
+      const step = steps[i];
+      if (step) found.set(iteration, step);
+    });
+  }
+  return found;
+}
+
+/** Iterations that are known, each of which began where the one before had ended. */
+function chainsOf(iterations: readonly Iteration[]): Iteration[][] {
+  const chains: Iteration[][] = [];
+  for (const iteration of iterations) {
+    if (iteration.headAfter === null || iteration.commits === null) continue;
+    const last = chains.at(-1);
+    if (last?.at(-1)?.headAfter === iteration.headBefore) last?.push(iteration);
+    else chains.push([iteration]);
+  }
+  return chains;
 }
 
 async function patchesFor(
-  found: ReadonlyMap<Iteration, FoundCommits>,
+  found: ReadonlyMap<Iteration, StepCommits>,
   roots: ReadonlyMap<Iteration, string>,
   clock: Clock,
 ): Promise<ReadonlyMap<string, string>> {

@@ -1,5 +1,5 @@
 /** One iteration whole, as lines for a terminal. Values in, strings out. */
-import type { Commit } from "../../host/git/commits.ts";
+import type { Commit, StepCommits } from "../../host/git/commits.ts";
 import { outcomeWords, standingOf } from "../../report/standing.ts";
 import { tookWords } from "../../report/took.ts";
 import {
@@ -25,7 +25,7 @@ export interface IterationRecord extends Findings {
   /** None: there is no log, or no more of this iteration in it. */
   log: readonly string[];
   /** Undefined: git cannot say which. */
-  commits?: { commits: readonly Commit[]; leftOut: number };
+  commits?: StepCommits;
 }
 
 const FILES_MAX = 40;

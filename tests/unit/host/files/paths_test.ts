@@ -10,6 +10,7 @@ Deno.test("paths follow the XDG variables, ignore relative ones, and need a home
     signals: "/h/.local/share/ralph/signals",
     logs: "/h/.local/state/ralph/logs",
     kept: "/h/.local/state/ralph/kept",
+    reports: "/h/.local/state/ralph/reports",
     empty: "/h/.local/state/ralph/empty",
   });
   assert.deepEqual(from({ HOME: "/h", XDG_DATA_HOME: "/d", XDG_STATE_HOME: "relative" }), {
@@ -18,6 +19,7 @@ Deno.test("paths follow the XDG variables, ignore relative ones, and need a home
     signals: "/d/ralph/signals",
     logs: "/h/.local/state/ralph/logs",
     kept: "/h/.local/state/ralph/kept",
+    reports: "/h/.local/state/ralph/reports",
     empty: "/h/.local/state/ralph/empty",
   });
   assert.throws(

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import * as path from "node:path";
-import { commitsBetween, patchesOf } from "../../../../src/host/git/commits.ts";
+import { commitsOfSteps, patchesOf } from "../../../../src/host/git/commits.ts";
 import { systemClock as clock } from "../../../../src/host/system/clock.ts";
 import { makeProject } from "../../../support/project.ts";
 
@@ -18,7 +18,7 @@ Deno.test("the commits between two states have their messages and what they chan
   await project.git("commit", "--quiet", "-m", "second");
   const to = await project.git("rev-parse", "HEAD");
 
-  const found = await commitsBetween(project.root, { from, to }, { clock });
+  const [found] = await commitsOfSteps(project.root, [from, to], { clock });
   assert.equal(found?.leftOut, 0);
   const [one, two] = found?.commits ?? [];
   assert.match(one.committedAt, /^\d{4}-\d\d-\d\dT/);
@@ -45,7 +45,7 @@ Deno.test("the commits between two states have their messages and what they chan
 Deno.test("the first commit and merges are told, and many are cut to the newest", async () => {
   await using project = await makeProject({ files: { "a.txt": "a" } });
   const first = await project.git("rev-parse", "HEAD");
-  const all = await commitsBetween(project.root, { to: first }, { clock });
+  const [all] = await commitsOfSteps(project.root, [undefined, first], { clock });
   assert.deepEqual(all?.commits.map(({ files }) => files), [[{
     path: "a.txt",
     added: 1,
@@ -56,7 +56,7 @@ Deno.test("the first commit and merges are told, and many are cut to the newest"
   await project.git("switch", "--quiet", "main");
   await project.git("merge", "--quiet", "--no-ff", "-m", "merged", "other");
   const merge = await project.git("rev-parse", "HEAD");
-  const merged = await commitsBetween(project.root, { from: first, to: merge }, { clock });
+  const [merged] = await commitsOfSteps(project.root, [first, merge], { clock });
   assert.deepEqual(merged?.commits.map(({ subject, isMerge }) => [subject, isMerge]), [
     ["aside", false],
     ["merged", true],
@@ -71,21 +71,50 @@ Deno.test("the first commit and merges are told, and many are cut to the newest"
   const sh = `git fast-import --quiet < ../import && git rev-parse main`;
   const { stdout } = await new Deno.Command("sh", { args: ["-c", sh], cwd: project.root }).output();
   const to = new TextDecoder().decode(stdout).trim();
-  const many = await commitsBetween(project.root, { from: merge, to }, { clock });
+  const [many] = await commitsOfSteps(project.root, [merge, to], { clock });
   assert.equal(many?.leftOut, 5);
   assert.deepEqual([many?.commits[0].subject, many?.commits.at(-1)?.subject], ["c5", "c104"]);
+});
+
+Deno.test("each step has what none before it has, also where the branch was led back", async () => {
+  await using project = await makeProject();
+  const heads = [await project.git("rev-parse", "HEAD")];
+  const step = async (...commits: string[]) => {
+    for (const name of commits) {
+      await project.git("commit", "--quiet", "--allow-empty", "-m", name);
+    }
+    heads.push(await project.git("rev-parse", "HEAD"));
+  };
+  await step("a", "b");
+  await step();
+  await step("c");
+  await project.git("reset", "--quiet", "--hard", heads[1]);
+  await step();
+  await step("d");
+  const [first, ...later] = heads;
+  const told = async (...gone: number[]) => {
+    const asked = later.map((head, i) => gone.includes(i) ? "e".repeat(40) : head);
+    const steps = await commitsOfSteps(project.root, [first, ...asked], { clock });
+    return steps.map((one) => one?.commits.map(({ subject }) => subject).join(" "));
+  };
+  assert.deepEqual(await told(), ["a b", "", "c", "", "d"]);
+  assert.deepEqual(await told(2), ["a b", "", undefined, undefined, "d"]);
+  assert.deepEqual(await told(0, 1, 2, 3, 4), later.map(() => undefined));
+  const steps = await commitsOfSteps(project.root, ["e".repeat(40), ...later], { clock });
+  assert.deepEqual(steps.map((one) => one?.commits.length), [undefined, 0, 1, 0, 1]);
 });
 
 Deno.test("what git does not have, or is no commit id, is unknown", async () => {
   await using project = await makeProject();
   const to = await project.git("rev-parse", "HEAD");
-  const between = (from: string, to: string) =>
-    commitsBetween(project.root, { from, to }, { clock });
+  const between = async (from: string, to: string, root = project.root) =>
+    (await commitsOfSteps(root, [from, to], { clock }))[0];
   assert.deepEqual(await between(to, to), { commits: [], leftOut: 0 });
   assert.equal(await between("a".repeat(40), to), undefined);
   assert.equal(await between(to, "--output=/tmp/x"), undefined);
+  assert.equal(await between(to, await project.git("rev-parse", "HEAD^{tree}")), undefined);
+  assert.equal(await between("a".repeat(40), to, "/nowhere"), undefined);
   assert.equal((await patchesOf(project.root, ["HEAD"], { clock })).size, 0);
-  assert.equal(await commitsBetween("/nowhere", { to }, { clock }), undefined);
 });
 
 Deno.test("nothing that the repository names is run, and a large file is only named", async () => {
@@ -105,7 +134,7 @@ Deno.test("nothing that the repository names is run, and a large file is only na
   await project.git("-c", "core.fsmonitor=false", "commit", "--quiet", "-m", "work");
   const to = await project.git("rev-parse", "HEAD");
   await Deno.remove(mark).catch(() => {});
-  const found = await commitsBetween(project.root, { from, to }, { clock });
+  const [found] = await commitsOfSteps(project.root, [from, to], { clock });
   assert.deepEqual(found?.commits[0].files, [
     { path: "a.txt", added: 1, deleted: 0 },
     { path: "large.txt", added: null, deleted: null },
