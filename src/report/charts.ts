@@ -87,7 +87,7 @@ type Spans = BurnDown["spans"];
 function inOrder(spans: Spans): Spans {
   let end = -Infinity;
   return spans.map(({ from, to }) => {
-    const begin = Math.max(from, end);
+    const begin = Math.max(from, end + 1);
     end = Math.max(to, begin + 1_000);
     return { from: begin, to: end };
   });
@@ -122,31 +122,29 @@ function span(from: number, to: number): Html {
 }
 
 const DAY_MS = 24 * 3_600_000;
-/** Of a label, with the room around it. */
-const LABEL_WIDTH = 88;
+/** Of one letter of a label, about. */
+const LETTER = 7;
 
-/** Times of day in one session, and when each of several began. */
+/** Times of day in one session, and when each of several began: as many as have room. */
 function timeAxis(x: ReturnType<typeof runningTime>, spans: Spans): Html[] {
   const lengthMs = spans[spans.length - 1].to - spans[0].from;
   const isOne = spans.length === 1 && lengthMs <= DAY_MS;
   const times = isOne ? x.ticks(4) : spans.map(({ from }) => new Date(from));
-  let last = -Infinity;
-  return times.filter((time) => {
-    if (x(time) - last < LABEL_WIDTH) return false;
-    last = x(time);
-    return true;
-  }).map((time) => {
+  let end = -Infinity;
+  return times.flatMap((time) => {
     const iso = time.toISOString();
     const ofDay = lengthMs > 5 * 60_000 ? iso.slice(11, 16) : iso.slice(11, 19);
     const words = isOne ? ofDay : iso.slice(5, 16).replace("T", " ");
-    const place = x(time);
-    const anchor = place > RIGHT - LABEL_WIDTH / 2
-      ? "end"
-      : place < LEFT + LABEL_WIDTH / 2
-      ? "start"
-      : "middle";
-    return markup`<text x="${at(place)}" y="${BOTTOM + 18}" text-anchor="${anchor}">${words}</text>
-`;
+    const width = words.length * LETTER;
+    const begin = Math.min(Math.max(x(time) - width / 2, LEFT), RIGHT - width);
+    if (begin < end + 2 * LETTER) return [];
+    end = begin + width;
+    return [
+      markup`<text x="${at(begin + width / 2)}" y="${
+        BOTTOM + 18
+      }" text-anchor="middle">${words}</text>
+`,
+    ];
   });
 }
 

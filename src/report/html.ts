@@ -184,7 +184,7 @@ ${
 const NO_BURN_DOWN =
   "How many stories were open is not known: the PRD has none, or cannot be read now.";
 
-const SIGNS = markup`<p class="quiet">Under each bar: <span class="good">✓</span> a story passes;
+const SIGNS = markup`<p class="quiet">Signs and colours: <span class="good">✓</span> a story passes;
 <span class="partly">•</span> work that made none pass, or some of it taken back; <span class="bad">✗</span>
 a failure, or what was claimed was taken back.</p>
 `;

@@ -18,5 +18,7 @@ export function tookMs({ startedAt, endedAt, durationMs }: Times): number | unde
 export function tookWords(times: Times): string {
   const ms = tookMs(times);
   if (ms !== undefined) return duration(ms);
-  return times.endedAt === null ? "-" : "clock moved";
+  if (times.endedAt === null) return "-";
+  const isTime = Number.isFinite(Date.parse(times.startedAt) + Date.parse(times.endedAt));
+  return isTime ? "clock moved" : "unknown";
 }

@@ -243,7 +243,12 @@ Deno.test("whatever bytes of the database are wrong, commands answer or refuse i
     bytes[at] ^= i % 2 ? 0xff : 0x10;
     Deno.writeFileSync(home.database, bytes);
     const damaged = !isSound(home.database);
-    for (const args of [["status", "--json"], ["history", "one"], ["clean", "--yes"]]) {
+    for (
+      const args of [["status", "--json"], ["history", "one"], ["report", "one"], [
+        "clean",
+        "--yes",
+      ]]
+    ) {
       const what = `byte ${at}, ${args.join(" ")}`;
       const { code, stderr } = await home.ralph(...args);
       codes.add(code);
@@ -271,6 +276,10 @@ Deno.test("values that this ralph does not know are shown as they are", async ()
     assert.match(stdout, /paused_by_moon/, args.join(" "));
   }
   assert.match((await home.ralph("history", "one")).stdout, /levitated/);
+  assert.match((await home.ralph("show", "one")).stdout, /✗ levitated/);
+  const report = Deno.readTextFileSync((await home.ralph("report", "one")).stdout.trim());
+  assert.match(report, /✗ levitated/);
+  assert.match(report, /paused_by_moon/);
   const { stdout } = await home.ralph("status", "one", "--json");
   const { status, reason, earlier } = JSON.parse(stdout);
   assert.deepEqual([status, reason, earlier], ["paused_by_moon", "eclipse", "{half"]);

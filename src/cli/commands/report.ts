@@ -57,8 +57,11 @@ async function report(
 ): Promise<number> {
   const found = readSessions(context, {
     read(store) {
-      const { taskDir } = chooseAmong(context, store, task);
-      return store.sessionsOf(taskDir, { limit: ALL }).toReversed().map((session) => ({
+      const last = chooseAmong(context, store, task);
+      // In a damaged database the list may lack it.
+      const earlier = store.sessionsOf(last.taskDir, { limit: ALL })
+        .filter(({ id }) => id !== last.id).toReversed();
+      return [...earlier, last].map((session) => ({
         session,
         iterations: store.iterations(session.id),
         findings: store.findings(session.id),

@@ -45,4 +45,5 @@ Deno.test("how long it took is measured, else taken from the clock, unless that 
   assert.deepEqual(at("12:01:00", null), [60_000, "1m 0s"]);
   assert.deepEqual(at("11:00:00", null), [undefined, "clock moved"]);
   assert.deepEqual(at(null, null), [undefined, "-"]);
+  assert.deepEqual(at("noon", null), [undefined, "unknown"]);
 });
