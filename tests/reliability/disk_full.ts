@@ -20,7 +20,7 @@ const WRITES: readonly ((store: Store, lease: Lease) => void)[] = [
       storyTitle: "Only",
       openCodeTitle: "title",
     }),
-  (store, lease) => store.setOpenCodeSession(lease, 1, "ses_1"),
+  (store, lease) => store.setOpenCodeSession(lease, 1, "ses_1", { prompt: "p".repeat(9_000) }),
   (store, lease) => store.setPrompted(lease, 1),
   (store, lease) => store.addAnswer(lease, 1, { asked: "a".repeat(500), answer: "b", at: 0 }),
   (store, lease) =>

@@ -86,6 +86,8 @@ Deno.test("a session goes from its start through an iteration to its end", () =>
   assert.deepEqual(iteration.storiesPassed, ["US-001"]);
   assert.equal(iteration.headBefore, "aaa");
   assert.equal(iteration.outcome, "advanced");
+  assert(store.forget(lease.sessionId));
+  assert.equal(store.prompt(lease.sessionId, 1), undefined, "a prompt goes with its session");
   store.close();
 });
 
