@@ -29,12 +29,19 @@ export const NO_SECRETS: readonly string[] = [
   "NODE_EXTRA_CA_CERTS PIP_CERT REQUESTS_CA_BUNDLE SSL_CERT_DIR SSL_CERT_FILE",
 ].join(" ").split(" ");
 
+/** Where a desktop is: to show something on it, or to be asked for a password. */
+export const OF_DESKTOP: readonly string[] = [
+  "DBUS_SESSION_BUS_ADDRESS",
+  "DISPLAY",
+  "WAYLAND_DISPLAY",
+  "XAUTHORITY",
+];
+
 /** Of git, to sign commits: where keys are asked for or kept, never a key itself. */
 export const OF_SIGNING: readonly string[] = [
-  "EMAIL GNUPGHOME GPG_AGENT_INFO GPG_TTY SSH_AGENT_PID SSH_AUTH_SOCK",
-  // where the key's password is asked for
-  "DBUS_SESSION_BUS_ADDRESS DISPLAY WAYLAND_DISPLAY XAUTHORITY",
-].join(" ").split(" ");
+  ..."EMAIL GNUPGHOME GPG_AGENT_INFO GPG_TTY SSH_AGENT_PID SSH_AUTH_SOCK".split(" "),
+  ...OF_DESKTOP,
+];
 
 /** ralph's own and the server's, with its password: never handed on, whatever a setting says. */
 const OURS = /^(?:RALPH|OPENCODE)_/;

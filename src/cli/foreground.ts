@@ -14,12 +14,12 @@ import { unread } from "./output/streams.ts";
 
 /**
  * Runs the loop and shows what it does; the first Ctrl-C stops it. A terminal that goes away ends the
- * worker alone: the session can go on. Returns the exit code.
+ * worker alone: the session can go on. `bell`: rings the terminal's at its end. Returns the exit code.
  */
 export async function runHere(
   context: CommandContext,
   order: WorkerOrder,
-  { json, verbose }: { json: boolean; verbose: boolean },
+  { json, verbose, bell }: { json: boolean; verbose: boolean; bell: boolean },
 ): Promise<number> {
   // As in the background: the agent may remove the folder that the user stands in.
   Deno.chdir("/");
@@ -32,11 +32,15 @@ export async function runHere(
     err.line("stopping: what is at work is being ended; again to end at once");
   });
   const live = !json && out.isTerminal ? liveView(out, context.clock) : undefined;
-  const emit: Emit = live?.show ?? ((event) => {
+  const show: Emit = live?.show ?? ((event) => {
     if (json) {
       if (verbose || !isForLiveView(event)) out.line(eventJson(event, context.clock));
     } else for (const line of eventLines(event, out.colors)) out.line(line);
   });
+  const emit: Emit = (event) => {
+    show(event);
+    if (bell && event.type === "session_ended" && err.isTerminal) err.write("\x07");
+  };
   try {
     const end = await work(systemHost(context), order, { signal: stop.signal, emit });
     const bySignal = end.reason === "user_stop" || end.reason === "worker_ended";

@@ -15,6 +15,7 @@ import { shellWord } from "../terminal/shell_word.ts";
 import type { Proof } from "../verify/verification.ts";
 import { type Activity, activityOf, activityTeller } from "./activity.ts";
 import type { Ended, LoopTools, SeenTree, SessionContext } from "./context.ts";
+import type { LoopEvent } from "./event.ts";
 import { type Action, nextAction, type Past, type Snapshot } from "./decide.ts";
 import { tellVerdict } from "./iteration/finish.ts";
 import { runIteration } from "./iteration/iteration.ts";
@@ -67,22 +68,31 @@ export async function runLoop(
   throwCrash(signal);
   if (!signal.aborted) await tellLeft(tools, order.task);
   await recorder.write((store) => store.endSession(order.lease, end));
-  const { sessionId } = order.lease;
+  const durationMs = clock.monotonic() - startedAt;
+  emit(sessionEnded(store, order, { end, durationMs, left: rounds.left }));
+  return end;
+}
+
+/** What is told of a session that has ended. */
+export function sessionEnded(
+  store: Pick<LoopTools["store"], "usage" | "findings" | "session">,
+  { lease: { sessionId }, task }: Pick<SessionContext, "lease" | "task">,
+  { end, durationMs, left }: { end: SessionEnd; durationMs: number; left: readonly string[] },
+): Extract<LoopEvent, { type: "session_ended" }> {
   const { usage, complete } = store.usage(sessionId);
   const { gates, claims } = store.findings(sessionId);
-  emit({
+  return {
     type: "session_ended",
     session: sessionId,
-    task: order.task.name,
+    task: task.name,
     ...end,
     iterations: store.session(sessionId)?.iterations ?? 0,
     usage: complete ? usage : null,
-    durationMs: clock.monotonic() - startedAt,
+    durationMs,
     gates: [...new Map(gates.map(({ gate, passed }) => [gate, { name: gate, passed }])).values()],
-    left: rounds.left,
+    left,
     claimsTakenBack: claims.filter(({ held }) => held === false).length,
-  });
-  return end;
+  };
 }
 
 /** Names what commands of agents have left running: only a person ends it. */

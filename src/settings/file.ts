@@ -32,9 +32,10 @@ export function readSettingsFile(file: PrdFile & { isOwn: boolean }): SettingsPa
   const checked = settingsSchema.safeParse(JSON.parse(new TextDecoder().decode(file.bytes)));
   if (!checked.success) throw firstFault(source, root, checked.error.issues);
   refuseAbsoluteGlobs(source, root, checked.data.protect);
-  if (!file.isOwn && checked.data.outside) {
-    const { start } = nodeAt(root, ["outside"]) ?? root;
-    throw prdError(source, start, "`outside` counts only in your own settings, `config.json`");
+  for (const name of ["outside", "hooksFrom"] as const) {
+    if (file.isOwn || !checked.data[name]) continue;
+    const { start } = nodeAt(root, [name]) ?? root;
+    throw prdError(source, start, `\`${name}\` counts only in your own settings, \`config.json\``);
   }
   const refuseServer: Refuse = (reason, hints) =>
     prdError(source, (nodeAt(root, ["server"]) ?? root).start, reason, hints);
@@ -69,6 +70,11 @@ function partOf(
     commit,
     finish,
     baseBranch,
+    onEnd,
+    onBlocked,
+    onIteration,
+    notify,
+    hooksFrom,
     limits = {},
   }: SettingsFile,
   { folder, refuseServer }: { folder: string; refuseServer: Refuse },
@@ -84,6 +90,11 @@ function partOf(
     commit,
     finish,
     baseBranch,
+    onEnd: given(onEnd, (command) => commandIn(folder, command)),
+    onBlocked: given(onBlocked, (command) => commandIn(folder, command)),
+    onIteration: given(onIteration, (command) => commandIn(folder, command)),
+    notify,
+    hooksFrom,
     limits: {
       iterations: limits.iterations,
       costUsd: limits.costUsd,
@@ -105,6 +116,11 @@ function partOf(
 
 function given<T, R>(value: T | undefined, use: (value: T) => R): R | undefined {
   return value === undefined ? undefined : use(value);
+}
+
+/** A program with a `/` in its name is looked for from the folder of the file that names it. */
+function commandIn(folder: string, [program, ...args]: readonly string[]): readonly string[] {
+  return [program.includes("/") ? path.resolve(folder, program) : program, ...args];
 }
 
 /** The schema lets through what `parseModel` can read, and nothing else. */

@@ -2,7 +2,7 @@
 import type { Gate } from "../task/gate.ts";
 import { MINUTE_MS, type SettingsPart } from "./settings.ts";
 
-type Json = string | number | readonly unknown[] | Readonly<Record<string, unknown>>;
+type Json = string | number | boolean | readonly unknown[] | Readonly<Record<string, unknown>>;
 
 /** Where a setting comes from; what nobody says is the default. */
 export type SettingSource =

@@ -5,7 +5,13 @@ import { plain } from "../terminal/plain.ts";
 import { seeWhatItIs, shellWord } from "../terminal/shell_word.ts";
 import { flatSettings, type SettingSource } from "./flat.ts";
 import { DEFAULT_SERVER_URL, serverUrl } from "./server_url.ts";
-import { mergeSettings, type Settings, SETTINGS_BYTES_MAX, type SettingsPart } from "./settings.ts";
+import {
+  HOOK_SETTINGS,
+  mergeSettings,
+  type Settings,
+  SETTINGS_BYTES_MAX,
+  type SettingsPart,
+} from "./settings.ts";
 import { readVariables, unknownVariables } from "./variables.ts";
 
 type ReadFile = (path: string, maxBytes: number) => Uint8Array | undefined;
@@ -36,9 +42,12 @@ export async function readSettings(
   warnings: readonly string[];
 }> {
   const server = flags.server === undefined ? undefined : serverUrl(flags.server);
+  const ofConfig = await readPart("config.json", configPath(environment), readFile);
+  const ofProject = await readPart("ralph.json", projectSettingsPath(projectRoot), readFile);
+  const mayHook = ofConfig.some(({ part }) => part.hooksFrom?.includes(projectRoot));
   const parts: readonly SourcedPart[] = [
-    ...await readPart("config.json", configPath(environment), readFile),
-    ...await readPart("ralph.json", projectSettingsPath(projectRoot), readFile),
+    ...ofConfig,
+    ...mayHook ? ofProject : ofProject.map(withoutHooks),
     ...readVariables(environment).map((part) => ({ from: "variable", part } as const)),
     { from: "flag", part: { ...flags, server } },
   ];
@@ -51,8 +60,28 @@ export async function readSettings(
         Object.keys(flatSettings(part)).map((name) => [name, from])
       ),
     ),
-    warnings: unknownVariables(variableNames),
+    warnings: [
+      ...unknownVariables(variableNames),
+      ...mayHook ? [] : ofProject.flatMap(({ part }) => hooksNotRun(part, projectRoot)),
+    ],
   };
+}
+
+/** A repository has nothing run by being worked in, but its gates. */
+function withoutHooks({ from, part }: SourcedPart): SourcedPart {
+  const without = Object.fromEntries(HOOK_SETTINGS.map((name) => [name, undefined]));
+  return { from, part: { ...part, ...without } };
+}
+
+function hooksNotRun(part: SettingsPart, projectRoot: string): readonly string[] {
+  const named = HOOK_SETTINGS.filter((name) => part[name] !== undefined);
+  if (named.length === 0) return [];
+  const allowed = `"hooksFrom": ${JSON.stringify([projectRoot])}`;
+  return [
+    `${named.map((name) => `\`${name}\``).join(", ")} of ralph.json ` +
+    `${named.length === 1 ? "does" : "do"} not count: they belong into your own config.json, ` +
+    `where \`${plain(allowed, 300)}\` allows them for this project`,
+  ];
 }
 
 interface SourcedPart {

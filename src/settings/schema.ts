@@ -20,6 +20,11 @@ const glob = text("a glob").superRefine((value, context) => {
   if (problem !== undefined) context.addIssue({ code: "custom", message: problem });
 });
 
+const argumentList = z.array(z.string("an argument"), "a list of a program and its arguments")
+  .min(1, "a list of a program and its arguments");
+
+const absolutePath = text("an absolute path", /^\/[^\p{Cc}]*$/u);
+
 const count = z.int(WANTED.count).min(1, WANTED.count);
 
 const minutesMax = DURATION_MS_MAX / MINUTE_MS;
@@ -122,7 +127,7 @@ export const settingsSchema = z.strictObject({
     description: "A template in place of ralph's own prompt; relative to the folder of this file.",
     examples: ["prompts/story.md"],
   }),
-  outside: z.array(text("an absolute path", /^\/[^\p{Cc}]*$/u), "a list of folders").optional()
+  outside: z.array(absolutePath, "a list of folders").optional()
     .meta({
       description:
         "Folders outside of the project that a task may be in, or lead to by a link. Only in your own settings.",
@@ -165,6 +170,30 @@ export const settingsSchema = z.strictObject({
   baseBranch: text("the name of a branch", BRANCH_NAME).optional().meta({
     description: "What a task's branch is created from. The current branch when absent.",
     examples: ["main"],
+  }),
+  onEnd: argumentList.optional().meta({
+    description:
+      "A command that is told of each session's end. Only in your own settings, unless hooksFrom allows it.",
+    examples: [["curl", "-d", "@-", "https://ntfy.sh/my-topic"]],
+  }),
+  onBlocked: argumentList.optional().meta({
+    description: "The same for a session that ended since the agent needs a person.",
+    examples: [["/home/me/bin/wake-me"]],
+  }),
+  onIteration: argumentList.optional().meta({
+    description: "The same for the end of each iteration.",
+    examples: [["/home/me/bin/count"]],
+  }),
+  notify: z.boolean("true or false").optional().meta({
+    description: "Whether a session's end is shown on the desktop, and rings the terminal's bell.",
+    default: DEFAULT_SETTINGS.notify,
+    examples: [true],
+  }),
+  hooksFrom: z.array(absolutePath, "a list of folders").optional().meta({
+    description:
+      "Projects whose ralph.json may name such commands, too. Only in your own settings.",
+    default: [],
+    examples: [["/home/me/work/shop"]],
   }),
   limits: limitsSchema.optional().meta({
     description: "When a session, a turn or a wait ends.",

@@ -61,8 +61,19 @@ export interface Settings {
   readonly finish: "commit" | "tree";
   /** What a task's branch is created from; absent: the current branch. */
   readonly baseBranch?: string;
+  /** Commands that are told of what happens, as argument lists; absent: nobody is told. */
+  readonly onEnd?: readonly string[];
+  readonly onBlocked?: readonly string[];
+  readonly onIteration?: readonly string[];
+  /** Whether a session's end is shown on the desktop, and rings the terminal's bell. */
+  readonly notify: boolean;
+  /** Absolute paths, of the user's own settings: projects whose `ralph.json` may name such commands. */
+  readonly hooksFrom: readonly string[];
   readonly limits: Limits;
 }
+
+/** The settings that have something run on the user's behalf, beside the work. */
+export const HOOK_SETTINGS = ["onEnd", "onBlocked", "onIteration", "notify"] as const;
 
 /** What one source says. An undefined value says nothing. */
 export type SettingsPart =
@@ -89,6 +100,8 @@ export const DEFAULT_SETTINGS: Settings = {
   tests: "counted",
   commit: "ralph",
   finish: "commit",
+  notify: false,
+  hooksFrom: [],
   limits: {
     iterations: 10,
     // A story that needs more than an hour of work is too large for one context.

@@ -67,12 +67,26 @@ export function readVariables(
 /** Where `install.sh`, and so `ralph upgrade`, looks for releases. */
 export const RELEASES = "RALPH_RELEASES";
 
+/** What the commands that are told of something get: they may run ralph themselves. */
+export const HOOK_VARIABLES = [
+  "RALPH_HOOK",
+  "RALPH_MESSAGE",
+  "RALPH_TASK",
+  "RALPH_PROJECT",
+  "RALPH_SESSION",
+  "RALPH_STATUS",
+  "RALPH_REASON",
+  "RALPH_OUTCOME",
+  "RALPH_ITERATION",
+  "RALPH_DETAIL",
+] as const;
+
 /**
  * What to say about the variables that look like settings and are none. `names` are those of the
  * whole environment.
  */
 export function unknownVariables(names: readonly string[]): readonly string[] {
-  const known = [...Object.keys(VARIABLES), RELEASES];
+  const known: string[] = [...Object.keys(VARIABLES), RELEASES, ...HOOK_VARIABLES];
   return names.filter((name) => name.startsWith("RALPH_") && !known.includes(name)).map((name) => {
     const near = didYouMean(name, known);
     return `the variable ${plain(name, 80)} is no setting${near ? `: did you mean ${near}?` : ""}`;

@@ -13,7 +13,7 @@ interface Place {
 
 /** The run of all gates. Documented where the store is: `store.ts`. */
 export function findingWrites(writing: Writing) {
-  const { change, atomically, times, updateSession } = writing;
+  const { one, change, atomically, times, updateSession } = writing;
   return {
     recordNotes(
       lease: Lease,
@@ -24,6 +24,22 @@ export function findingWrites(writing: Writing) {
         insertFindings(writing, { sessionId: lease.sessionId, iteration }, {
           gates: [],
           notes,
+          final: false,
+        });
+      });
+    },
+
+    recordHookFailure({ sessionId, epoch }: Lease, text: string): void {
+      atomically(() => {
+        const row = one(
+          `SELECT (SELECT coalesce(max(number), 0) FROM iterations WHERE session_id = @sessionId)
+            AS iteration FROM sessions WHERE id = @sessionId AND epoch = @epoch`,
+          { sessionId, epoch },
+        );
+        if (!row) return;
+        insertFindings(writing, { sessionId, iteration: Number(row.iteration) }, {
+          gates: [],
+          notes: [{ about: "hook", text }],
           final: false,
         });
       });

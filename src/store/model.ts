@@ -203,7 +203,7 @@ export interface Claim {
 
 /** Something that the loop found and that people should know. */
 export interface Note {
-  about: "prd" | "protected" | "tests" | "git" | "refused" | "left";
+  about: "prd" | "protected" | "tests" | "git" | "refused" | "left" | "hook";
   text: string;
 }
 

@@ -163,6 +163,11 @@ export interface Store extends ReadOnlyStore {
     lease: Lease,
     found: { iteration: number; notes: readonly Note[] },
   ): void;
+  /**
+   * A command that was to tell of something has failed: after the session's end, too. Nothing where a
+   * later worker has gone on with it.
+   */
+  recordHookFailure(lease: Lease, text: string): void;
   /** What the run of all gates showed at the end. */
   recordFinalRun(lease: Lease, run: FinalRun): void;
 

@@ -29,6 +29,9 @@ export function failureText({ notes, takenBack, results, testsCount }: {
       case "left":
         return `Mind that ${text}. A check fails where one holds what it needs, such as a port: then ` +
           "end it, and leave none behind.";
+      // Told to a person alone.
+      case "hook":
+        return "";
     }
   });
   const claims = takenBack.map(({ storyId, why }) =>

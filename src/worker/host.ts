@@ -12,6 +12,7 @@ import type { OpenCode } from "../opencode/client.ts";
 import type { Settings, SettingsPart } from "../settings/settings.ts";
 import type { Store } from "../store/store.ts";
 import type { Task } from "../task/task_files.ts";
+import type { HookCall } from "./hook_calls.ts";
 import type { GateEnvironment } from "../verify/gates/gate_environment.ts";
 import type { PrdFiles } from "../verify/prd/prd_files.ts";
 
@@ -87,6 +88,14 @@ export interface WorkerHost {
   readonly leftRunning: LoopTools["leftRunning"];
   /** Runs gates where the agent of this server works. */
   runGate(server: string): typeof runBounded;
+  /**
+   * Runs a command that is told of something, in `root`, for 30 s at most; `handOn`: the setting
+   * `gateEnv`. Resolves with why it failed, not safe to print; undefined when it did not.
+   */
+  runHook(
+    call: HookCall,
+    where: { root: string; handOn: readonly string[] },
+  ): Promise<string | undefined>;
   /** Why they do not see the same files as that agent, in words; undefined when they do. */
   whyOutsideSandbox(server: string): Promise<string | undefined>;
   /** All variables that a gate gets; `handOn`: the setting `gateEnv`. */

@@ -18,6 +18,7 @@ import { prepareBranch } from "../host/git/branch.ts";
 import { deliveryGit } from "../host/git/deliver.ts";
 import { treeChange, treeState } from "../host/git/tree_state.ts";
 import { leftProcesses } from "../host/process/agent_processes.ts";
+import { runHook } from "../host/process/hook_process.ts";
 import { processWords } from "../host/process/process_words.ts";
 import {
   type EnterSandbox,
@@ -27,6 +28,7 @@ import {
 } from "../host/process/server_sandbox.ts";
 import { thisBoot } from "../host/system/boot.ts";
 import { portOf } from "../host/system/port.ts";
+import { OF_DESKTOP } from "../no_secrets.ts";
 import { readSettings } from "../settings/read.ts";
 import { findTask } from "../task/find.ts";
 import { ownPlaces, type Task, taskFile } from "../task/task_files.ts";
@@ -101,6 +103,11 @@ export function systemHost(
     readText: textInside,
     leftRunning: async (root) => (await leftProcesses(root, clock))?.map(processWords),
     runGate: (server) => runInSandbox(wayInto(server)),
+    runHook({ command, variables, input }, { root, handOn }) {
+      const names = [...handOn, ...OF_DESKTOP];
+      const env = { ...gateEnvironmentOf(context, names, variableNames).variables, ...variables };
+      return runHook(command, { cwd: root, env, input, clock });
+    },
     whyOutsideSandbox: (server) => whyOutsideSandbox(portOf(server), clock),
     gateEnvironment: (handOn) => gateEnvironmentOf(context, handOn, variableNames),
   };

@@ -1,11 +1,12 @@
 /** The worker: the process that runs a session's loop, from the task's lock to the session's end. */
 import { sleep } from "../clock.ts";
+import { once } from "../once.ts";
 import { RalphError } from "../error.ts";
 import { linkedController } from "../abort_signal.ts";
 import { type LogFile, whyNotLogged } from "../host/files/log_file.ts";
 import type { Addressee } from "../host/files/signal_files.ts";
 import type { Emit } from "../loop/event.ts";
-import { reasonOf, runLoop, type SessionEnd } from "../loop/loop.ts";
+import { reasonOf, runLoop, type SessionEnd, sessionEnded } from "../loop/loop.ts";
 import { readAgenda } from "../loop/iteration/backlog.ts";
 import { Crash } from "../loop/shutdown.ts";
 import { beginSession, type Begun } from "../loop/session/begin.ts";
@@ -24,6 +25,7 @@ import { plain } from "../terminal/plain.ts";
 import { bugText } from "../terminal/bug_text.ts";
 import { allGates } from "../verify/claims.ts";
 import { compose, isOfFileSystem, KEPT_FOR_THE_NEXT } from "./compose.ts";
+import { createHooks, type Hooks } from "./hooks.ts";
 import type { WorkerHost } from "./host.ts";
 import { eventLines } from "./narration.ts";
 import { lockNote } from "../control/lock_note.ts";
@@ -54,7 +56,7 @@ export async function work(
   { signal, emit }: WorkOptions,
 ): Promise<SessionEnd> {
   const task = host.findTask(order);
-  const lock = await host.takeLock(task);
+  const lock = releasedOnce(await host.takeLock(task));
   try {
     const store = await whileOthersWrite(host, () => host.openStore());
     try {
@@ -67,6 +69,11 @@ export async function work(
   }
 }
 
+/** So that it can be given up before the worker itself ends. */
+function releasedOnce(lock: Lock): Lock {
+  return { ...lock, release: once(() => lock.release()) };
+}
+
 /** What a worker has once it has its lock. */
 interface Locked {
   task: Task;
@@ -77,9 +84,60 @@ interface Locked {
 
 async function workWith(
   host: WorkerHost,
-  { task, order, store, lock }: Locked,
+  locked: Locked,
   { signal, emit }: WorkOptions,
 ): Promise<SessionEnd> {
+  const { clock } = host;
+  const { task, store, lock } = locked;
+  const { log, warnings, ...ready } = await begin(host, locked, { signal, emit });
+  const { begun, client } = ready;
+  const beganAt = clock.monotonic();
+  const tell = logged(host, log, emit);
+  const hooks = hooksOf(host, { task, begun, store, emit: tell });
+  try {
+    store.setLogPath(begun.lease, log.path);
+    const notLogged = whyNotLogged(log.path);
+    const notWritten = notLogged && `the log cannot be written: ${notLogged}`;
+    const told = [
+      await host.whyOutsideSandbox(begun.settings.server),
+      ...warnings,
+      notWritten,
+      ...begun.warnings,
+    ].filter((one) => one !== undefined);
+    return await workOn(host, { ...ready, task, store, warnings: told }, {
+      log,
+      signal,
+      emit(event) {
+        tell(event);
+        hooks.see(event);
+      },
+    });
+  } catch (error) {
+    const time = new Date(clock.now()).toISOString();
+    for (const line of lastWords(error)) log.write(`${time} ${line}`);
+    const end = endOf(error);
+    if (end) {
+      // Whoever finds the worker gone records that.
+      await finishNow({ store, client, clock }, begun.lease, end).then(() => {
+        const durationMs = clock.monotonic() - beganAt;
+        hooks.see(sessionEnded(store, { ...begun, task }, { end, durationMs, left: [] }));
+      }, () => {});
+    }
+    throw error;
+  } finally {
+    // Nobody waits for a message: not `ralph stop`, and not the task's next session.
+    lock.release();
+    await hooks.ended();
+    log.close();
+  }
+}
+
+/** Brings the session about. `warnings`: what a person should know, where that is known. */
+async function begin(
+  host: WorkerHost,
+  { task, order, store, lock }: Locked,
+  { signal, emit }: WorkOptions,
+) {
   const { clock } = host;
   const waitFor = gitBeforeSession(host, { task, lock, signal, emit });
   const notCopied = whyNotCopied(store);
@@ -112,34 +170,30 @@ async function workWith(
     ));
   lock.note("");
   const log = host.openLog(task, begun.lease.sessionId);
-  try {
-    store.setLogPath(begun.lease, log.path);
-    const notLogged = whyNotLogged(log.path);
-    const warnings = [
-      await host.whyOutsideSandbox(settings.server),
-      notCopied,
-      notLogged && `the log cannot be written: ${notLogged}`,
-      branched,
-      ...begun.warnings,
-    ].filter((one) => one !== undefined);
-    const tell = logged(host, log, emit);
-    return await workOn(host, { task, begun, template, store, client, warnings }, {
-      log,
-      signal,
-      emit: tell,
-    });
-  } catch (error) {
-    const time = new Date(clock.now()).toISOString();
-    for (const line of lastWords(error)) log.write(`${time} ${line}`);
-    const end = endOf(error);
-    if (end) {
-      // Whoever finds the worker gone records that.
-      await finishNow({ store, client, clock }, begun.lease, end).catch(() => {});
-    }
-    throw error;
-  } finally {
-    log.close();
-  }
+  return { begun, client, template, log, warnings: [notCopied, branched] };
+}
+
+/** What fails is told, and recorded if that can be done at once: it stops no work. */
+function hooksOf(
+  host: WorkerHost,
+  { task, begun, store, emit }: Pick<Ready, "task" | "begun" | "store"> & { emit: Emit },
+): Hooks {
+  const { lease, settings } = begun;
+  const { name, projectRoot } = task;
+  return createHooks({
+    about: { task: name, projectRoot, session: lease.sessionId },
+    settings,
+    os: Deno.build.os,
+    run: (call) => host.runHook(call, { root: projectRoot, handOn: settings.gateEnv }),
+    onFailure(text) {
+      emit({ type: "note", about: "hook", text });
+      try {
+        store.recordHookFailure(lease, text);
+      } catch (error) {
+        if (!(error instanceof StoreError)) throw error;
+      }
+    },
+  });
 }
 
 /**

@@ -366,6 +366,7 @@ function hostOf(place: Place): WorkerHost {
     prdFiles: mortalFiles(place.files, life),
     readText: textEndsIfAny,
     leftRunning: () => Promise.resolve([]),
+    runHook: () => Promise.resolve(undefined),
     ...outside,
     branchOf: () => undefined,
     whyOutsideSandbox: () => Promise.resolve(undefined),

@@ -82,6 +82,7 @@ function hostOf(
     deliveryGit: () => withoutGit,
     readText: () => undefined,
     leftRunning: () => Promise.resolve([]),
+    runHook: () => Promise.resolve(undefined),
     runGate: () => project.runGate,
     whyOutsideSandbox: () => Promise.resolve(undefined),
     gateEnvironment: () => ({ variables: {}, withheld: [] }),

@@ -164,7 +164,7 @@ export async function runTask(context: CommandContext, options: RunOptions): Pro
   const { dir: taskDir, projectRoot } = task;
   const order: WorkerOrder = { taskDir, projectRoot, flags, said, accepted };
   return options.foreground
-    ? await runHere(context, order, options)
+    ? await runHere(context, order, { ...options, bell: settings.notify })
     : await runInBackground(context, { task, order, settings, json, agenda });
 }
 

@@ -52,6 +52,7 @@ export function detailRows(facts: Detail): readonly Row[] {
     ["claims", claimWords(findings)],
     ["tests", findings.notes.findLast(({ about }) => about === "tests")?.text ?? null],
     ["git", gitWords(session, findings)],
+    ["hooks", hookWords(findings)],
     ["answer", session.said],
     ["server", running ? session.serverUrl : `- (last: ${session.serverUrl ?? "unknown"})`],
     ["model", session.model],
@@ -126,4 +127,11 @@ function claimWords({ claims }: Findings): string | null {
   if (fallen.length === 0) return null;
   const which = fallen.map(({ storyId, iteration }) => `${storyId} (iteration ${iteration})`);
   return `taken back: ${which.join(", ")}`;
+}
+
+/** The last command that was to tell a person of something, and could not. */
+function hookWords({ notes }: Findings): string | null {
+  const failed = notes.filter(({ about }) => about === "hook");
+  const times = failed.length > 1 ? ` (and ${failed.length - 1} before)` : "";
+  return failed.length === 0 ? null : `${failed.at(-1)?.text}${times}`;
 }

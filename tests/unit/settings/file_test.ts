@@ -31,6 +31,7 @@ Deno.test("ralph.json: everything that can be said", () => {
   "gateEnv": ["DATABASE_URL", "AWS_*"],
   "protect": ["tests/**"], "tests": "trusted", "commit": "agent",
   "finish": "tree", "baseBranch": "release/1.0",
+  "onEnd": ["bin/told", "a b"], "onBlocked": ["told"], "onIteration": ["/abs/told"], "notify": true,
   "limits": {
     "iterations": 4, "costUsd": 0.5, "tokens": 1e6, "durationMinutes": 480, "turnMinutes": 0.5,
     "silenceMinutes": 2, "modelCalls": 5, "gateMinutes": 0.000001, "noProgress": 6, "errors": 7,
@@ -54,6 +55,11 @@ Deno.test("ralph.json: everything that can be said", () => {
     commit: "agent",
     finish: "tree",
     baseBranch: "release/1.0",
+    onEnd: ["/p/bin/told", "a b"],
+    onBlocked: ["told"],
+    onIteration: ["/abs/told"],
+    notify: true,
+    hooksFrom: [],
     limits: {
       iterations: 4,
       costUsd: 0.5,
@@ -239,6 +245,14 @@ Deno.test("outside: folders that only the user's own settings name, the prompt o
   ]);
   assert.equal(readSettingsFile(file('{"prompt": "/etc/a.md"}')).outside, undefined);
   assert.match(fault('{"outside": ["/"]}').message, /:1:13: `outside` counts only in your own /);
+});
+
+Deno.test("hooksFrom: only of the user's own settings", () => {
+  const own = readSettingsFile({ ...file('{"hooksFrom": ["/p"]}'), isOwn: true });
+  assert.deepEqual(own.hooksFrom, ["/p"]);
+  assert.match(fault('{"hooksFrom": ["/p"]}').message, /:1:15: `hooksFrom` counts only in your/);
+  assert.match(fault('{"onEnd": "told"}').message, /`onEnd` must be a list of a program and its/);
+  assert.match(fault('{"onEnd": []}').message, /`onEnd` must be a list of a program and its/);
 });
 
 Deno.test("ralph.json: columns count characters, and foreign text is made plain", () => {

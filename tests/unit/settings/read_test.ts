@@ -108,6 +108,27 @@ Deno.test("which servers the user names", async () => {
   assert.equal(await names("http://127.0.0.1:5", { [CONFIG]: "{" }), false);
 });
 
+Deno.test("what ralph.json has run beside the work counts only where the user allows it", async () => {
+  const hooks = { onEnd: ["a"], onBlocked: ["b"], onIteration: ["c"], notify: true };
+  const files = { "/p/ralph.json": JSON.stringify({ ...hooks, agent: "r" }) };
+  const refused = await readIn({ files });
+  assert.deepEqual(refused.settings, { ...DEFAULT_SETTINGS, agent: "r" });
+  assert.deepEqual(refused.sources, { agent: "ralph.json" });
+  assert.match(refused.warnings[0], /^`onEnd`, .*`notify` of ralph\.json do not count/);
+  const other = await readIn({ files: { ...files, [CONFIG]: '{"hooksFrom": ["/other"]}' } });
+  assert.equal(other.settings.onEnd, undefined);
+  const allowed = await readIn({ files: { ...files, [CONFIG]: '{"hooksFrom": ["/p"]}' } });
+  assert.deepEqual(allowed.settings, {
+    ...DEFAULT_SETTINGS,
+    ...hooks,
+    agent: "r",
+    hooksFrom: ["/p"],
+  });
+  assert.deepEqual(allowed.warnings, []);
+  const own = await readIn({ files: { ...files, [CONFIG]: '{"onEnd": ["mine"]}' } });
+  assert.deepEqual(own.settings.onEnd, ["mine"]);
+});
+
 Deno.test("a prompt is looked for beside the file that names it", async () => {
   const files = { [CONFIG]: '{"prompt": "mine.md"}' };
   assert.equal((await readIn({ files })).settings.prompt, "/home/me/.config/ralph/mine.md");

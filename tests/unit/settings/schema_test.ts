@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readSettingsFile } from "../../../src/settings/file.ts";
 import { limitsSchema, settingsSchema } from "../../../src/settings/schema.ts";
 import { DEFAULT_SETTINGS, mergeSettings } from "../../../src/settings/settings.ts";
-import { VARIABLES } from "../../../src/settings/variables.ts";
+import { HOOK_VARIABLES, VARIABLES } from "../../../src/settings/variables.ts";
 import { publishedSchema, schemaText } from "../../../tools/schema.ts";
 
 const doc = (name: string) =>
@@ -83,7 +83,17 @@ Deno.test("docs/settings.md names every setting and variable, and its examples a
   }
   const mentioned = text.match(/\bRALPH_[A-Z_]+/g) ?? [];
   for (const name of mentioned) assert(name in VARIABLES, name);
-  const examples = [...text.matchAll(/^```json\n(.*?)^```/gms)];
-  assert(examples.length > 0);
-  for (const [, json] of examples) read(JSON.parse(json));
+});
+
+Deno.test("the settings that the docs show as examples are right", () => {
+  for (const page of ["settings.md", "hooks.md"]) {
+    const examples = [...doc(page).matchAll(/^```json\n(.*?)^```/gms)];
+    assert(examples.length > 0, page);
+    for (const [, json] of examples) read(JSON.parse(json));
+  }
+});
+
+Deno.test("docs/hooks.md names every variable that a command gets", () => {
+  const text = doc("hooks.md");
+  for (const name of HOOK_VARIABLES) assert(text.includes(`\`${name}\``), name);
 });
