@@ -55,6 +55,10 @@ export const COMMANDS: Readonly<Record<string, Listing>> = {
     summary: "wait until the session ends; the exit code says how",
     load: async () => (await import("./commands/wait.ts")).command,
   },
+  say: {
+    summary: "tell the agent something: the turn at work, or the next prompt",
+    load: async () => (await import("./commands/say.ts")).command,
+  },
   stop: {
     summary: "stop now: abort the agent's turn, and end the worker",
     load: async () => (await import("./commands/stop.ts")).command,

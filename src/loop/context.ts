@@ -20,7 +20,16 @@ export interface LoopTools {
   turns: Turns;
   recorder: Recorder;
   /** For reading: what is written goes through `recorder`. */
-  store: Pick<Store, "session" | "usage" | "findings" | "sessionOfOpenCode" | "requireLease">;
+  store: Pick<
+    Store,
+    | "session"
+    | "usage"
+    | "findings"
+    | "sessionOfOpenCode"
+    | "requireLease"
+    | "waitingWords"
+    | "wordsTold"
+  >;
   tree: {
     /** What was not written since `known` is not read again. */
     state(root: string, known?: TreeState, signal?: AbortSignal): Promise<TreeState | undefined>;

@@ -10,6 +10,8 @@ import { freeIterations, type Refusal, refusalsInRow, refusedMs } from "./provid
 export interface Snapshot {
   /** What a person asked for since the last look; `shutdown`: the worker has to go. */
   request?: "stop" | "checkpoint" | "shutdown";
+  /** A person said something that no agent was told yet. */
+  wordsWait?: boolean;
   stories: readonly Story[];
   /** Taken out of the work by a person: told of at the end. */
   leftOut?: readonly LeftOut[];
@@ -71,7 +73,7 @@ export function nextAction(snapshot: Snapshot): Action {
   }
   if (ended) return ended;
   const last = past.at(-1);
-  if (last?.blocked !== undefined) {
+  if (last?.blocked !== undefined && !snapshot.wordsWait) {
     return end("stopped", "blocked_on_human", `the agent needs a person: ${last.blocked}`);
   }
   if (request === "checkpoint") {

@@ -1,5 +1,5 @@
 /** What the loop tells about itself while it works: for the screen, the log and `--json`. */
-import type { Note, Outcome, Reason, Status, Usage } from "../store/model.ts";
+import type { Note, Outcome, Reason, Status, Told, Usage } from "../store/model.ts";
 import type { SettingChange } from "./session/setting_changes.ts";
 import type { Protection } from "../verify/protected/find_protected.ts";
 
@@ -58,6 +58,8 @@ export type LoopEvent =
   | { type: "claim"; story: string; held: boolean | null; why: string | null }
   /** Something that the loop found: in the PRD, of protected files, of tests, of git. */
   | { type: "note"; about: Note["about"]; text: string }
+  /** What a person said, as it is told: to the turn at work, or with a prompt. */
+  | { type: "said"; text: string; to: Told["how"] }
   /** What the agent asked while nobody was there, and what it was told. */
   | { type: "answered"; asked: string; answer: string }
   | {

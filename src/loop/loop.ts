@@ -203,6 +203,7 @@ class Rounds {
   #next({ stories, leftOut }: Agenda): Action {
     return nextAction({
       request: requestOf(this.#order, this.#signal),
+      wordsWait: this.#tools.store.waitingWords(this.#order.task.dir).length > 0,
       stories,
       leftOut,
       past: this.#past,

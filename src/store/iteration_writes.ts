@@ -1,11 +1,13 @@
 /** What is written of an iteration. Documented where the store is: `store.ts`. */
 import { insertClaims, insertFindings } from "./finding_writes.ts";
 import { type Columns, insertInto, type Writing } from "./leased_writes.ts";
+import { wordWrites } from "./word_writes.ts";
 import type { AnswerRecord, IterationEnd, Lease, NewIteration, Usage } from "./model.ts";
 
 /** An iteration from before anything is done for it to its outcome. */
 export function iterationWrites(writing: Writing) {
   const { change, atomically, times, updateSession, updateIteration } = writing;
+  const { releaseWords } = wordWrites(writing);
   return {
     beginIteration(lease: Lease, iteration: NewIteration): void {
       atomically(() => {
@@ -69,6 +71,7 @@ export function iterationWrites(writing: Writing) {
         const at = { sessionId: lease.sessionId, iteration: end.number };
         insertFindings(writing, at, { gates, notes, final: false });
         insertClaims(writing, at, claims);
+        releaseWords(lease, end);
       });
     },
   };

@@ -215,6 +215,25 @@ export interface Findings {
   notes: readonly (Note & { iteration: number })[];
 }
 
+/** Whom a person's words were told to: a turn at work, or an agent with its prompt. */
+export interface Told {
+  session: number;
+  iteration: number;
+  how: "turn" | "prompt";
+  at: string;
+}
+
+/** Something that a person said to the loop. */
+export interface Word {
+  id: number;
+  text: string;
+  saidAt: string;
+  /** For a prompt alone. */
+  forPrompt: boolean;
+  /** Null while it waits. */
+  told: Told | null;
+}
+
 /** An iteration that is about to be made. */
 export interface NewIteration {
   number: number;
@@ -268,6 +287,8 @@ export interface IterationEnd {
   refusal?: { until: number; free: boolean };
   /** Whether the turn was seen to end; undefined where no abort was needed. */
   abortConfirmed?: boolean;
+  /** Words that were handed over in mid-turn, and that the agent did not come to. */
+  unanswered?: readonly number[];
   gates?: readonly GateRecord[];
   claims?: readonly Claim[];
   notes?: readonly Note[];

@@ -7,8 +7,9 @@ import type {
   Session,
   SessionStart,
   Usage,
+  Word,
 } from "./model.ts";
-import { iterationOf, sessionOf, startOf, text, usageOf, words } from "./rows.ts";
+import { iterationOf, sessionOf, startOf, text, usageOf, wordOf, words } from "./rows.ts";
 import type { Row, Statements } from "./statements.ts";
 
 const SESSION = `SELECT s.*, (SELECT coalesce(max(i.number), s.iterations_before)
@@ -210,6 +211,24 @@ export function iterationReaders({ one, many }: Pick<Statements, "one" | "many">
       return many("SELECT * FROM iterations WHERE session_id = @sessionId ORDER BY number", {
         sessionId,
       }).map(iterationOf);
+    },
+  };
+}
+
+/** What a person said. */
+export function wordReaders({ many }: Pick<Statements, "many">) {
+  return {
+    waitingWords: (taskDir: string): readonly Word[] =>
+      many("SELECT * FROM words WHERE task_dir = @taskDir AND session_id IS NULL ORDER BY id", {
+        taskDir,
+      }).map(wordOf),
+
+    wordsTold(sessionId: number, iteration?: number): readonly Word[] {
+      return many(
+        `SELECT * FROM words WHERE session_id = @sessionId
+          AND iteration = coalesce(@iteration, iteration) ORDER BY id`,
+        { sessionId, iteration: iteration ?? null },
+      ).map(wordOf);
     },
   };
 }

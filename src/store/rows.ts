@@ -3,7 +3,17 @@
  * was damaged or edited, becomes something of that type: one row must not hide the others.
  */
 import type { SQLOutputValue } from "node:sqlite";
-import type { Iteration, Outcome, Reason, Session, SessionStart, Status, Usage } from "./model.ts";
+import type {
+  Iteration,
+  Outcome,
+  Reason,
+  Session,
+  SessionStart,
+  Status,
+  Told,
+  Usage,
+  Word,
+} from "./model.ts";
 import type { Row } from "./statements.ts";
 
 /** In UTF-16 units. ralph writes none that is longer, and to show one takes seconds. */
@@ -115,4 +125,20 @@ export function startOf({ settings, tree, choices }: Row): SessionStart {
   // Whole, however long: half of it would be none.
   const uncut = (value: SQLOutputValue) => value === null ? null : String(value);
   return { settings: String(settings), tree: uncut(tree), choices: uncut(choices) };
+}
+
+export function wordOf(row: Row): Word {
+  const { session_id, iteration, how, told_at } = row;
+  return {
+    id: Number(row.id),
+    text: words(row.text),
+    saidAt: words(row.said_at),
+    forPrompt: row.for_prompt === 1,
+    told: session_id === null ? null : {
+      session: Number(session_id),
+      iteration: whole(iteration),
+      how: words(how) as Told["how"],
+      at: words(told_at),
+    },
+  };
 }

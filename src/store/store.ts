@@ -13,7 +13,7 @@ import { findingWrites } from "./finding_writes.ts";
 import { damageOf, structuralDamageOf } from "./integrity.ts";
 import { iterationWrites } from "./iteration_writes.ts";
 import { type KeptHash, keptHashes } from "./kept_hashes.ts";
-import { leasedWrites, type Times } from "./leased_writes.ts";
+import { leasedWrites, type Times, type Writing } from "./leased_writes.ts";
 import { migrate, type Migration, refuseUnusable, schemaVersion } from "./migrations.ts";
 import type {
   AnswerRecord,
@@ -28,14 +28,17 @@ import type {
   Session,
   SessionEnd,
   SessionStart,
+  Told,
   Usage,
+  Word,
   WorkerSettings,
 } from "./model.ts";
-import { iterationReaders, sessionReaders, startReaders } from "./readers.ts";
+import { iterationReaders, sessionReaders, startReaders, wordReaders } from "./readers.ts";
 import { sessionWrites } from "./session_writes.ts";
 import { startWrites } from "./start_writes.ts";
 import { statements } from "./statements.ts";
 import { damaged, databaseError } from "./store_error.ts";
+import { wordWrites } from "./word_writes.ts";
 
 export { LostSession } from "./leased_writes.ts";
 
@@ -84,6 +87,10 @@ export interface ReadOnlyStore {
   prompt(sessionId: number, iteration: number): string | undefined;
   /** What the agent asked in an iteration, and what it was told, in order. */
   answers(sessionId: number, iteration: number): readonly AnswerRecord[];
+  /** What a person said to a task, given the real path of its folder, and nobody was told yet. */
+  waitingWords(taskDir: string): readonly Word[];
+  /** What was told in a session, or in one of its iterations. */
+  wordsTold(sessionId: number, iteration?: number): readonly Word[];
   /** What a session's ended iterations have used, as far as it is known. */
   usage(sessionId: number): { usage: Usage; complete: boolean };
   /** What a session began with; undefined for one that an earlier version started. */
@@ -156,7 +163,22 @@ export interface Store extends ReadOnlyStore {
   setPrompted(lease: Lease, number: number): void;
   /** Writes down what an agent asked and is answered. */
   addAnswer(lease: Lease, number: number, answer: AnswerRecord): void;
-  /** Outcome, usage and findings of an iteration, all at once. */
+  /**
+   * Writes down what a person says. Returns its id. Throws `RalphError` (`conflict`) when as much waits
+   * as has room in a prompt, 12,000 characters.
+   */
+  addWord(word: { taskDir: string; text: string; forPrompt: boolean }): number;
+  /** Writes down that the words that wait are told, before they are. Each comes once. */
+  takeWords(
+    lease: Lease,
+    to: { taskDir: string; iteration: number; how: Told["how"] },
+  ): readonly Word[];
+  /** One that could not be told waits again. */
+  giveBackWord(lease: Lease, id: number): void;
+  /**
+   * Outcome, usage and findings of an iteration, all at once. The words that it had wait again when its
+   * turn broke off.
+   */
   endIteration(lease: Lease, end: IterationEnd): void;
   /** What was found beside that, after an iteration. */
   recordNotes(
@@ -203,10 +225,12 @@ export function openStore(options: StoreOptions): Store {
     ...sessionReaders(run),
     ...iterationReaders(run),
     ...startReaders(run),
+    ...wordReaders(run),
     ...startWrites(writing),
     ...sessionWrites(writing, { requireSame }),
     ...iterationWrites(writing),
     ...findingWrites(writing),
+    ...wordsOfPerson(writing),
     ...keptHashes(writing),
     requireSame,
     keepDailyCopy: () =>
@@ -237,8 +261,15 @@ export function openStoreReadOnly(
     ...sessionReaders(run),
     ...iterationReaders(run),
     ...startReaders(run),
+    ...wordReaders(run),
     close: () => database.close(),
   };
+}
+
+/** All but what an iteration's end does by itself. */
+function wordsOfPerson(writing: Writing) {
+  const { addWord, takeWords, giveBackWord } = wordWrites(writing);
+  return { addWord, takeWords, giveBackWord };
 }
 
 function timesOf({ now, monotonic = now }: StoreOptions): Times {

@@ -39,6 +39,10 @@ export function eventLines(event: LoopEvent, colors: Colors): string[] {
     }
     case "text":
       return event.text.trim().split("\n").map((line) => `${indent(event)}${plain(line, 2_000)}`);
+    case "said": {
+      const whom = event.to === "turn" ? "the turn at work" : "the agent, with its prompt";
+      return [colors.yellow(`  a person says to ${whom}: ${plain(event.text, 1_000)}`)];
+    }
     case "answered":
       return [
         colors.yellow(`  asked: ${plain(event.asked, TITLE_MAX)}`),

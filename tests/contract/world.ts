@@ -8,6 +8,7 @@ import { createClient } from "../../src/opencode/connect.ts";
 import type { Activity } from "../../src/loop/activity.ts";
 import { type TurnLimits, turnLimits } from "../../src/loop/limits.ts";
 import { createTurns, type Turns } from "../../src/loop/turn/turn.ts";
+import type { Steers } from "../../src/loop/turn/steering.ts";
 import type { TurnReport } from "../../src/loop/turn/turn_end.ts";
 import { sleep } from "../../src/clock.ts";
 import { systemClock } from "../../src/host/system/clock.ts";
@@ -47,6 +48,8 @@ export interface TurnRequest {
   readonly onActivity?: (activity: Activity, stop: () => void) => void;
   /** Called right after the server has taken the prompt. */
   readonly onSent?: (stop: () => void) => void;
+  /** What a person says meanwhile. */
+  readonly steers?: Omit<Steers, "send" | "giveBack" | "earlier">;
   /** In place of the server, such as a proxy in front of it. */
   readonly url?: string;
   readonly directory?: string;
@@ -205,6 +208,12 @@ async function runTurn(
     sessionId,
     limits: { ...LIMITS, ...request.limits },
     signal: stopping.signal,
+    steers: request.steers && {
+      earlier: [],
+      giveBack() {},
+      send: (text) => client.prompt(sessionId, { text, model, agent }),
+      ...request.steers,
+    },
     async send() {
       await client.prompt(sessionId, { text, model, agent });
       setTimeout(() => request.onSent?.(stop));

@@ -60,6 +60,7 @@ Deno.test("each command once: from a new task to a session that is forgotten", a
   assert.match(await type(["attach", "two"]), /^opencode attach |\/opencode attach /m);
   const target = JSON.parse(await type(["attach", "two", "--json"]));
   assert.deepEqual(target.command.slice(1, 3), ["attach", server.url]);
+  assert.match(await type(["say", "two", "--next", "mind the tests"]), /with its next prompt/);
   assert.match(await type(["stop", "two"]), /stopped `two` \(session 1\)/);
 
   model.setScript(tickingAgent());

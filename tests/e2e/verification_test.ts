@@ -238,7 +238,7 @@ Deno.test("an agent that needs a person ends the session; the answer is in the n
   const { prompt } = here.model.requests.at(-1) ?? { prompt: "" };
   assert.match(
     prompt,
-    /# What a person answered\n\nit is in \.env: \{\{id\}\} \$\(touch pwned\)\n/,
+    /# What a person says\n\nit is in \.env: \{\{id\}\} \$\(touch pwned\)\n/,
   );
   assert.equal((await here.status()).said, "it is in .env: {{id}} $(touch pwned)");
 });
@@ -333,7 +333,7 @@ Deno.test("--print-prompt shows the next prompt, template and all, and starts no
   );
   const { code, stdout } = await here.run("run", "t", "--print-prompt", "--say", "go on");
   assert.equal(code, 0);
-  assert.equal(stdout, "Do US-001: Only.\n- `true`\n\n# What a person answered\n\ngo on\n");
+  assert.equal(stdout, "Do US-001: Only.\n- `true`\n\n# What a person says\n\ngo on\n");
   await here.project.write("tasks/t/prompt.md", "{{stroy}}");
   const wrong = await here.loop();
   assert.equal(wrong.code, 2);

@@ -25,7 +25,7 @@ export async function askModel(turn: TurnContext, message: Message): Promise<Ans
   await turn.pause(world.timings.callMs);
   const reply = await turn.during(world.script({
     model: request.model.modelID,
-    prompt: request.text,
+    prompt: turn.prompt,
     step: outputs.length,
     tools: offeredTools(turn),
     toolOutputs: [...outputs],

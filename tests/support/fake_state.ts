@@ -120,6 +120,8 @@ export interface Life {
 export interface RunningTurn {
   /** False when the turn has not begun, and the abort is lost. */
   abort(): boolean;
+  /** A prompt to a session at work: its agent's next step has it (1.1.53, 1.18.33, measured). */
+  steer(text: string): void;
   /** When it is over, however it ended. */
   readonly done: Promise<void>;
 }

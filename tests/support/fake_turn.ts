@@ -47,6 +47,7 @@ export function startTurn(world: TurnWorld, life: Life, request: TurnRequest): R
   const turn = createTurnContext(world, life, request);
   const { old, sessionID, directory, rootSessionId } = turn;
   const children = new Set<RunningTurn>();
+  const steered: string[] = [];
   const isSubagent = rootSessionId !== sessionID;
   let begun = isSubagent;
   let message: Message | undefined;
@@ -57,10 +58,7 @@ export function startTurn(world: TurnWorld, life: Life, request: TurnRequest): R
       return;
     }
     await turn.pause(timings.promptMs);
-    const prompt = turn.addMessage("user");
-    const part: TextPart = { ...turn.partOf(prompt), type: "text", text: request.text };
-    prompt.parts.push(part);
-    turn.tell("message.part.updated", { part });
+    addPrompt(request.text);
     await turn.pause(timings.startMs);
     begun = true;
     world.note({ type: "turn_began", sessionId: sessionID });
@@ -74,8 +72,27 @@ export function startTurn(world: TurnWorld, life: Life, request: TurnRequest): R
       if (!old) turn.fail(unknownError(`ProviderModelNotFoundError: ${said}`));
       return;
     }
-    while (await modelCall());
+    let steps = true;
+    while (steps) {
+      const goesOn = await modelCall();
+      steps = takeUp() || goesOn;
+    }
     turn.setStatus();
+  }
+
+  function addPrompt(text: string): void {
+    const prompt = turn.addMessage("user");
+    const part: TextPart = { ...turn.partOf(prompt), type: "text", text };
+    prompt.parts.push(part);
+    turn.tell("message.part.updated", { part });
+  }
+
+  /** What came in mid-turn. */
+  function takeUp(): boolean {
+    if (steered.length === 0) return false;
+    turn.prompt = steered.splice(0).join("\n");
+    turn.outputs.length = 0;
+    return true;
   }
 
   /** One message of the agent. True when another is to follow. */
@@ -214,6 +231,10 @@ export function startTurn(world: TurnWorld, life: Life, request: TurnRequest): R
     abort() {
       if (begun) turn.cut("aborted");
       return begun;
+    },
+    steer(text) {
+      addPrompt(text);
+      steered.push(text);
     },
   };
   life.turns.set(sessionID, running);

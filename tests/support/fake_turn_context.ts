@@ -73,7 +73,9 @@ export interface TurnContext {
   readonly directory: string;
   readonly rootSessionId: string;
   readonly instance: Instance;
-  /** What the tools have returned so far. */
+  /** The newest message of the user's. */
+  prompt: string;
+  /** What the tools have returned since then. */
   readonly outputs: string[];
   /** Settles with somebody's leave or answer; set while the turn waits for it. */
   asking?: Promise<unknown>;
@@ -127,6 +129,7 @@ export function createTurnContext(
     directory,
     rootSessionId: request.rootSessionId ?? sessionID,
     instance,
+    prompt: request.text,
     outputs: [],
     closePart: () => {},
     signal: aborting.signal,

@@ -150,14 +150,15 @@ export function createFakeV1(host: FakeHost): FakeGeneration {
     else start();
   }
 
-  /** A prompt to a session at work waits for the turn to end. */
   function prompt(session: Session, body: string): void {
     const { parts, model = { providerID: "fake", modelID: "ok" }, agent = "build" } = JSON.parse(
       body,
     );
     const text = parts.map((part: { text: string }) => part.text).join("\n");
     note({ type: "prompt", sessionId: session.info.id, text });
-    startNext({ session, text, model, agent });
+    const running = life.turns.get(session.info.id);
+    if (running) running.steer(text);
+    else startNext({ session, text, model, agent });
   }
 
   function reply(pending: Instance["permissions"], { id, body }: RoutedRequest): Response {

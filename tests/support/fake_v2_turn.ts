@@ -180,7 +180,7 @@ async function workOff(turn: TurnContext): Promise<void> {
       const message = `Model unavailable: ${model.providerID}/${model.id}`;
       throw new Failure({ type: "provider.no-route", message });
     }
-    while (await step(turn, first.text));
+    while (await step(turn, first.text) && session.inbox.length === 0);
   }
 }
 

@@ -44,6 +44,7 @@ function history(
             session,
             iterations: store.iterations(session.id),
             findings: store.findings(session.id),
+            words: store.wordsTold(session.id),
             usage: complete ? usage : undefined,
             maxCostUsd: store.maxCostUsd(session.id),
             workedMs: workedUntil(now, { session, store }),
@@ -55,13 +56,14 @@ function history(
   if (!found) throw nothingRecorded(context, task);
   const shown = found.slice(0, limit);
   if (json) {
-    const objects = shown.map(({ session, iterations, findings, ...more }) => ({
+    const objects = shown.map(({ session, iterations, findings, words, ...more }) => ({
       ...statusFields(session),
       usage: more.usage ?? null,
       maxCostUsd: more.maxCostUsd ?? null,
       workedMs: more.workedMs ?? null,
       iterations,
       ...findings,
+      words,
     }));
     out.line(commandJson(objects, 2));
     return EXIT.done;

@@ -216,11 +216,12 @@ function printPrompt(
   const left = readSessions(context, {
     read(store) {
       const session = store.lastSession(task.dir);
-      if (!session || !whyResumable(session)) return {};
+      const words = store.waitingWords(task.dir);
+      if (!session || !whyResumable(session)) return { words };
       const failure = store.iterations(session.id).at(-1)?.failure ?? undefined;
-      return { failure, said: session.said ?? undefined };
+      return { failure, words, said: session.said ?? undefined };
     },
-    whenEmpty: {},
+    whenEmpty: { words: [] },
   });
   const order = { task, story, agenda, settings, template, ...left, ...said && { said } };
   const { out } = context.output;

@@ -286,18 +286,19 @@ function detail(context: CommandContext, { task, json }: { task: string; json: b
       const session = chooseAmong(context, store, task);
       const called = callNames(context, store.lastSessions())(session);
       const facts = factsOf(context, { store, session, ...called });
-      return { facts, findings: store.findings(session.id) };
+      const words = [...store.wordsTold(session.id), ...store.waitingWords(session.taskDir)];
+      return { facts, findings: store.findings(session.id), words };
     },
     whenEmpty: undefined,
   });
   if (!found) throw nothingRecorded(context, task);
-  const { facts, findings } = found;
+  const { facts, findings, words } = found;
   const { session } = facts;
   const prd = prdOf(session);
   const remarks = prd ? remarksOf(prd) : [];
   warnIfNotRecorded(context, [session]);
   if (json) {
-    out.line(commandJson({ ...taskFields(facts), ...findings, remarks }, 2));
+    out.line(commandJson({ ...taskFields(facts), ...findings, words, remarks }, 2));
     return EXIT.done;
   }
   const { colors } = out;
@@ -306,7 +307,8 @@ function detail(context: CommandContext, { task, json }: { task: string; json: b
   const columns = columnsOf(out);
   const mark = stateColor(session, colors)(isRunning(session) ? "●" : "○");
   out.line(`${mark} ${colors.bold(plain(facts.label))} - session ${session.id}`);
-  const rows = detailRows({ ...facts, now: context.clock.now(), alive, findings, log, remarks });
+  const now = context.clock.now();
+  const rows = detailRows({ ...facts, now, alive, findings, words, log, remarks });
   for (const line of rowLines(rows, columns)) out.line(line);
   const lines = log ? logLines(log.path) : [];
   if (lines.length > 0) out.line();

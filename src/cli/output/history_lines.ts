@@ -7,6 +7,7 @@ import {
   type Session,
   tokensOf,
   type Usage,
+  type Word,
 } from "../../store/model.ts";
 import type { Colors } from "../../terminal/colors.ts";
 import { costWords, shortCost } from "../../terminal/cost.ts";
@@ -20,6 +21,8 @@ export interface Told {
   session: Session;
   iterations: readonly Iteration[];
   findings: Findings;
+  /** What a person said. */
+  words: readonly Word[];
   /** Of the iterations that have ended; undefined when it is not known of all. */
   usage?: Usage;
   maxCostUsd?: number;
@@ -156,7 +159,7 @@ function iterationTime({ startedAt, endedAt, durationMs }: Iteration): string {
 
 /** What was found out, by iteration: gates, claims that do not hold, what was put right. */
 function findingLines(
-  { iterations, findings: { gates, claims, notes } }: Told,
+  { iterations, findings: { gates, claims, notes }, words }: Told,
   { columns, colors, verbose }: Screen,
 ): string[] {
   const runs = Map.groupBy(gates, ({ iteration, final }) => `${iteration} ${final}`);
@@ -176,6 +179,11 @@ function findingLines(
         `: ${plain(why ?? "", 300)}`,
     })),
     ...notes.map(({ iteration, text }) => ({ iteration, text: plain(text, 500) })),
+    ...words.map(({ text, told }) => ({
+      iteration: told?.iteration ?? 0,
+      text: `a person said${told?.how === "turn" ? " to the turn at work" : ""}: ` +
+        plain(text, 500),
+    })),
   ];
   return lines.toSorted((a, b) => b.iteration - a.iteration).flatMap(({ iteration, text }) => {
     const key = `${iteration}:`;

@@ -2,7 +2,7 @@
 import * as path from "node:path";
 import { whyNotLogged } from "../../host/files/log_file.ts";
 import type { SessionLog } from "../../control/session_log.ts";
-import { type Findings, type Session, tokensOf } from "../../store/model.ts";
+import { type Findings, type Session, tokensOf, type Word } from "../../store/model.ts";
 import { costWords } from "../../terminal/cost.ts";
 import { ago, count, localMoment, plural, usd } from "../../terminal/format.ts";
 import { plain } from "../../terminal/plain.ts";
@@ -15,6 +15,7 @@ interface Detail extends TaskRow {
   /** Its worker lives. */
   alive: boolean;
   findings: Findings;
+  words: readonly Word[];
   log?: SessionLog;
   /** Of its PRD. */
   remarks: readonly string[];
@@ -24,7 +25,7 @@ type Row = readonly [key: string, value: string];
 
 /** What there is to say of a session, by key. */
 export function detailRows(facts: Detail): readonly Row[] {
-  const { session, now, alive, findings, log, remarks, stories } = facts;
+  const { session, now, alive, findings, words, log, remarks, stories } = facts;
   const since = (time: string) =>
     `${localMoment(Date.parse(time))} (${ago(Date.parse(time), now)})`;
   const running = session.status === "running";
@@ -54,6 +55,7 @@ export function detailRows(facts: Detail): readonly Row[] {
     ["git", gitWords(session, findings)],
     ["hooks", hookWords(findings)],
     ["answer", session.said],
+    ["said", saidWords(words)],
     ["server", running ? session.serverUrl : `- (last: ${session.serverUrl ?? "unknown"})`],
     ["model", session.model],
     ["agent", session.agent],
@@ -134,4 +136,17 @@ function hookWords({ notes }: Findings): string | null {
   const failed = notes.filter(({ about }) => about === "hook");
   const times = failed.length > 1 ? ` (and ${failed.length - 1} before)` : "";
   return failed.length === 0 ? null : `${failed.at(-1)?.text}${times}`;
+}
+
+const SAID_MAX = 3;
+
+/** What a person said in the session, and what waits for a prompt. */
+function saidWords(words: readonly Word[]): string | null {
+  const shown = words.slice(-SAID_MAX).map(({ text, told }) =>
+    `${told === null ? "waits for the next prompt" : `iteration ${told.iteration}`}: ${
+      plain(text, 200)
+    }`
+  );
+  const before = words.length - shown.length;
+  return [...before > 0 ? [`${before} before`] : [], ...shown].join("; ") || null;
 }

@@ -5,6 +5,7 @@ import { type Note, tokensOf } from "../../store/model.ts";
 import type { Story } from "../../task/prd.ts";
 import { plain } from "../../terminal/plain.ts";
 import type { Emit } from "../event.ts";
+import { UNTOLD } from "./follow_turn.ts";
 import { blockedWords } from "./final_text.ts";
 import type { Ended, LoopTools, SeenTree, SessionContext } from "../context.ts";
 import { isShuttingDown } from "../shutdown.ts";
@@ -97,11 +98,12 @@ export async function finishIteration(
       failureKey,
       blocked,
       refusal,
-      abortConfirmed: "confirmed" in report.end ? report.end.confirmed : undefined,
+      ...endOfTurn(report),
       headAfter: left.after?.head,
     })
   );
   tellVerdict(verdict, emit);
+  if (report.unanswered?.length) emit({ type: "warning", text: UNTOLD });
   emit({
     type: "iteration_ended",
     number,
@@ -122,6 +124,11 @@ export async function finishIteration(
     delivered,
   };
 }
+
+const endOfTurn = ({ end, unanswered }: TurnReport) => ({
+  unanswered,
+  abortConfirmed: "confirmed" in end ? end.confirmed : undefined,
+});
 
 /** Looks at what the turn left, judges it, and brings what holds to where it belongs. */
 async function findOut(

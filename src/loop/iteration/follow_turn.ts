@@ -3,6 +3,9 @@ import { ignoreServerFailure } from "../../opencode/error.ts";
 import { StoreError } from "../../store/database.ts";
 import { activityTeller } from "../activity.ts";
 import type { LoopTools, SessionContext } from "../context.ts";
+import type { Word } from "../../store/model.ts";
+import { steerText } from "../words.ts";
+import type { Steers } from "../turn/steering.ts";
 import { narrator } from "../turn/narrator.ts";
 import { endOrphanedTurns, orphanWarning } from "../turn/orphaned_turns.ts";
 import type { TurnOptions } from "../turn/turn.ts";
@@ -12,9 +15,13 @@ import type { TurnReport } from "../turn/turn_end.ts";
 export function followTurn(
   tools: LoopTools,
   { lease, task, backlog }: SessionContext,
-  { number, ...options }:
-    & Omit<TurnOptions, "onEvent" | "onActivity" | "onAnswer" | "beforeAbort">
-    & { number: number },
+  { number, say, ...options }:
+    & Omit<TurnOptions, "onEvent" | "onActivity" | "onAnswer" | "beforeAbort" | "steers">
+    & {
+      number: number;
+      /** Hands words over to the turn at work; absent: they wait for the next prompt. */
+      say?: (text: string) => Promise<void>;
+    },
 ): Promise<TurnReport> {
   const { turns, store, recorder, emit } = tools;
   const narrate = narrator({
@@ -24,6 +31,7 @@ export function followTurn(
   });
   return turns.run({
     ...options,
+    steers: steersOf(tools, { lease, task }, { number, say }),
     async onAnswer({ asked, reply: answer, at }) {
       await recorder.write((store) => store.addAnswer(lease, number, { asked, answer, at }));
       emit({ type: "answered", asked, answer });
@@ -53,3 +61,42 @@ export function followTurn(
     },
   });
 }
+
+/** What a person says while the turn is at work. What cannot be written down now waits. */
+function steersOf(
+  { recorder, store, emit }: LoopTools,
+  { lease, task }: Pick<SessionContext, "lease" | "task">,
+  { number, say }: { number: number; say?: (text: string) => Promise<void> },
+): Steers {
+  const steerOf = (word: Word) => ({ id: word.id, text: steerText(word) });
+  if (!say) {
+    const told = store.wordsTold(lease.sessionId, number).filter((word) =>
+      word.told?.how === "turn"
+    );
+    return {
+      earlier: told.map(steerOf),
+      take: () => [],
+      giveBack() {},
+      send: () => Promise.resolve(),
+    };
+  }
+  return {
+    earlier: [],
+    take() {
+      let words: readonly Word[] = [];
+      const to = { taskDir: task.dir, iteration: number, how: "turn" } as const;
+      recorder.note((store) => words = store.takeWords(lease, to));
+      for (const { text } of words) emit({ type: "said", text, to: "turn" });
+      return words.map(steerOf);
+    },
+    giveBack({ id }, why) {
+      recorder.note((store) => store.giveBackWord(lease, id));
+      emit({ type: "warning", text: `${UNTOLD}: ${why}` });
+    },
+    send: say,
+  };
+}
+
+/** Told where words wait that were to be told in mid-turn. */
+export const UNTOLD =
+  "the agent did not come to what a person said, and gets it with its next prompt";

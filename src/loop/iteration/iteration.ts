@@ -6,6 +6,7 @@ import type { Clock } from "../../clock.ts";
 import type { TreeState } from "../../host/git/tree_state.ts";
 import { OpenCodeError } from "../../opencode/error.ts";
 import { allowedFolders, type Settings } from "../../settings/settings.ts";
+import type { Word } from "../../store/model.ts";
 import type { Agenda } from "../../task/agenda.ts";
 import type { Story } from "../../task/prd.ts";
 import { progressPath } from "../../task/task_files.ts";
@@ -13,6 +14,7 @@ import { plain } from "../../terminal/plain.ts";
 import { gatesOf, gatesOfTask } from "../../verify/claims.ts";
 import { activityTeller } from "../activity.ts";
 import type { Ended, LoopTools, SeenTree, SessionContext } from "../context.ts";
+import { promptText } from "../words.ts";
 import { type Spent, turnLimits } from "../limits.ts";
 import { lacksTools, missingModel } from "../server/missing_model.ts";
 import { askPatiently, createSessionPatiently, type Patience } from "../server/retry.ts";
@@ -129,11 +131,15 @@ async function runTurn(
     if (!(error instanceof OpenCodeError)) throw error;
     return notSent(error);
   }
-  const text = buildPrompt(promptFacts(tools, order));
+  const told = { taskDir: order.task.dir, iteration: number, how: "prompt" } as const;
+  // Two writes: one that is tried again must not take words that the first try has taken.
+  const toTell = await recorder.write((store) => store.takeWords(lease, told));
+  const text = buildPrompt(promptFacts(tools, { ...order, words: toTell }));
   await recorder.write((store) =>
     store.setOpenCodeSession(lease, number, sessionId, { prompt: text })
   );
   emit({ type: "opencode_session", id: sessionId });
+  for (const { text } of toTell) emit({ type: "said", text, to: "prompt" });
 
   const report = await followTurn(tools, order, {
     number,
@@ -144,6 +150,7 @@ async function runTurn(
         recorder.note((store) => store.setPrompted(lease, number));
       }, { ...patience, again: ({ mayPass, repeatable }) => mayPass && repeatable });
     },
+    say: (text) => client.prompt(sessionId, { text, model, agent }),
     limits: turn,
     prices,
     signal,
@@ -167,9 +174,9 @@ export function promptFacts(
   { readText }: Pick<LoopTools, "readText">,
   order:
     & Pick<IterationOrder, "task" | "story" | "agenda" | "failure" | "said" | "template">
-    & { settings: Pick<Settings, "verify" | "outside"> },
+    & { settings: Pick<Settings, "verify" | "outside">; words: readonly Word[] },
 ): PromptFacts {
-  const { task, story, agenda, settings, failure, said, template } = order;
+  const { task, story, agenda, settings, failure, said, template, words } = order;
   return {
     task,
     story,
@@ -183,7 +190,7 @@ export function promptFacts(
       allowedFolders(task.projectRoot, settings),
     ),
     failure,
-    said,
+    said: [said, promptText(words)].filter((one) => one !== undefined).join("\n\n") || undefined,
     template,
   };
 }

@@ -27,7 +27,7 @@ export interface PromptFacts {
   progress?: string;
   /** Why the last iteration did not bring the story through, in words. */
   failure?: string;
-  /** What a person answered. */
+  /** What a person says. */
   said?: string;
   /** A prompt of the user's own: for a task without stories it is the task. */
   template?: string;
@@ -79,7 +79,7 @@ function promptOfTask(template: string, values: Readonly<Record<Placeholder, str
 }
 
 const HEADINGS = {
-  said: "What a person answered",
+  said: "What a person says",
   failure: "The round before this one",
   progress: "What earlier rounds wrote down",
   rules: "What to do",

@@ -17,7 +17,7 @@ export const PLACEHOLDERS = {
   notes: "its notes",
   progress: "what earlier iterations wrote down",
   failure: "why the last iteration did not complete its story",
-  said: "what a person answered",
+  said: "what a person says",
   gates: "the checks that the loop runs",
   rules: "what to do, and how to say that it is done or blocked",
   open: "how many stories are open",

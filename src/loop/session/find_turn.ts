@@ -18,7 +18,12 @@ export async function findTurn(client: OpenCode, iteration: Iteration): Promise<
       client.busy().then((busy) => tree.sort(busy.keys())),
       client.messages(sessionId, { limit: 1 }),
     ]);
-    return { kind: "there", sessionId, busy: ours.length > 0, last: messages.at(-1) };
+    const last = messages.at(-1);
+    const busy = ours.length > 0;
+    // What was handed over in mid-turn may be its last message: how far the agent is says the one before.
+    const all = busy || last?.role !== "user" ? [] : await client.messages(sessionId);
+    const ofAgent = all.findLast(({ role }) => role === "assistant");
+    return { kind: "there", sessionId, busy, last: ofAgent ?? last };
   } catch (error) {
     if (error instanceof OpenCodeError && error.kind === "not_found") return { kind: "missing" };
     throw error;

@@ -20,6 +20,7 @@ import { assess, nextLookMs, runsAway, TICK_MS } from "./completion.ts";
 import { type Look, look, lookAtEnd } from "./look.ts";
 import { createProgress, type Phase, type ProgressKeeper } from "./progress.ts";
 import { createSessionTree, type SessionTree } from "./session_tree.ts";
+import { createSteering, type Steering, type Steers } from "./steering.ts";
 import { endTurn, type FoundEnd, type TurnReport } from "./turn_end.ts";
 import { NO_USAGE, type Prices } from "./usage.ts";
 import { createWakeup, type Wakeup } from "./wakeup.ts";
@@ -43,6 +44,8 @@ export interface TurnOptions {
   readonly beforeAbort?: () => void;
   /** Told once of each OpenCode session that is at work beside the turn, and is none of its own. */
   readonly onOthers?: (sessionIds: readonly string[]) => Promise<void>;
+  /** What a person says meanwhile; without it the turn is told nothing. */
+  readonly steers?: Steers;
   /** For a turn that an earlier worker began: how long it has worked, in milliseconds. */
   readonly workedBeforeMs?: number;
 }
@@ -108,6 +111,7 @@ class Turn {
   readonly #sessionTree: SessionTree;
   readonly #autoReply: AutoReply;
   readonly #progress: ProgressKeeper;
+  readonly #steering: Steering;
   readonly #wakeup: Wakeup;
   readonly #report: (activity: Activity) => void;
   /** Resolves when no answer of the server is waited for any more: it was stopped, or has failed. */
@@ -129,6 +133,7 @@ class Turn {
     const sessionTree = this.#sessionTree;
     this.#autoReply = createAutoReply({ client, clock, sessionTree, record: options.onAnswer });
     this.#progress = createProgress(clock.monotonic(), { prices, workedMs: workedBeforeMs });
+    this.#steering = createSteering({ client, clock, sessionId, steers: options.steers });
     this.#wakeup = createWakeup(clock);
     this.#report = onChange(options.onActivity);
     this.#polledAt = clock.monotonic();
@@ -169,7 +174,8 @@ class Turn {
       const starting = this.#taken && this.#progress.now.modelCalls === 0;
       const told = await endTurn({ ...this.#options, starting }, { found, sendFailure });
       this.#throwFailure();
-      return { ...told, answers, refusedMs: this.#progress.now.retriedMs };
+      const unanswered = await this.#steering.unanswered();
+      return { ...told, answers, unanswered, refusedMs: this.#progress.now.retriedMs };
     } finally {
       signal.removeEventListener("abort", stop);
     }
@@ -274,7 +280,11 @@ class Turn {
         clock: turn.clock,
         tell: this.#report,
       });
-      return seen && this.#assess(seen);
+      const found = seen && this.#assess(seen);
+      if (found) return await this.#steering.settle(found);
+      const works = seen?.busy && seen.busy.type !== "job" && this.#progress.now.modelCalls > 0;
+      if (works) await this.#steering.hand();
+      return undefined;
     } catch (error) {
       if (!(error instanceof OpenCodeError)) throw error;
       return this.#seeServerGone(error);

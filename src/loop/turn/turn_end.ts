@@ -34,6 +34,8 @@ export interface TurnReport {
   readonly usage: Usage;
   readonly toolRuns?: UsageReading["toolRuns"];
   readonly answers: readonly Answer[];
+  /** Ids of words that were handed over in mid-turn, and that the agent did not come to. */
+  readonly unanswered?: readonly number[];
   /** How long the provider refused, in milliseconds. */
   readonly refusedMs?: number;
 }

@@ -301,6 +301,20 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, Look | Elsewhere>
       assert.equal((await json(home, "stop", "one")).status, "completed");
     },
   },
+  say: {
+    async "--next"(home) {
+      await ok(home, "say", "one", "at once");
+      await ok(home, "say", "one", "later", "--next");
+      const store = home.open();
+      const words = store.waitingWords(home.task.taskDir);
+      store.close();
+      assert.deepEqual(words.map(({ forPrompt }) => forPrompt), [false, true]);
+    },
+    async "--json"(home) {
+      const said = await json(home, "say", "one", "a word");
+      assert.deepEqual(said, { task: "one", words: 1, running: false, told: null });
+    },
+  },
   checkpoint: {
     async "--json"(home) {
       await ok(home, "run", "one", "--foreground");

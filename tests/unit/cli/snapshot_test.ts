@@ -244,6 +244,7 @@ const SNAPSHOTS: Record<string, readonly Case[]> = {
       "logs",
       "attach",
       "wait",
+      "say",
       "stop",
       "checkpoint",
       "tasks",

@@ -48,6 +48,12 @@ Deno.test("stories that a person has taken out are told of where all others pass
   );
 });
 
+Deno.test("an agent that needs a person goes on where words of one wait for it", () => {
+  const last = [{ outcome: "nothing", detail: "", blocked: "a key" }] as const;
+  assert.equal(shown(decide({ past: last })), "stopped blocked_on_human");
+  assert.equal(shown(decide({ past: last, wordsWait: true })), "iterate");
+});
+
 Deno.test("work that is done counts before every limit and every wish, once it is proved", () => {
   const spent = { costUsd: 9, tokens: 9, durationMs: 9 };
   const used = { ...limits, iterations: 1, costUsd: 1, tokens: 1, durationMs: 1 };

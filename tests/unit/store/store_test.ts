@@ -551,3 +551,52 @@ for (const [what, { sql, anyType }] of Object.entries(SPOILT)) {
     store.close();
   });
 }
+
+Deno.test("what a person said is told once, and waits again where the turn broke off", () => {
+  using dir = temporaryFolder();
+  const store = open(`${dir.path}/sessions.db`);
+  const { taskDir } = task;
+  const texts = (words: readonly { text: string }[]) => words.map(({ text }) => text);
+  const waiting = () => texts(store.waitingWords(taskDir));
+  for (const text of ["a", "b"]) store.addWord({ taskDir, text, forPrompt: text === "b" });
+  store.addWord({ taskDir: "/other", text: "x", forPrompt: false });
+  const lease = store.startSession(task, worker, start);
+  const take = (how: "turn" | "prompt", iteration: number) =>
+    texts(store.takeWords(lease, { taskDir, iteration, how }));
+
+  store.beginIteration(lease, newIteration);
+  assert.deepEqual(take("turn", 1), ["a"], "the other is for a prompt alone");
+  assert.deepEqual(take("turn", 1), []);
+  store.endIteration(lease, { number: 1, outcome: "error", storiesPassed: [] });
+  assert.deepEqual(waiting(), ["a", "b"]);
+
+  store.beginIteration(lease, { ...newIteration, number: 2 });
+  assert.deepEqual(take("prompt", 2), ["a", "b"]);
+  const late = store.addWord({ taskDir, text: "c", forPrompt: false });
+  assert.deepEqual(take("turn", 2), ["c"]);
+  store.endIteration(lease, {
+    number: 2,
+    outcome: "worked",
+    storiesPassed: [],
+    unanswered: [late],
+  });
+  assert.deepEqual(waiting(), ["c"]);
+  assert.deepEqual(
+    store.wordsTold(lease.sessionId).map(({ text, told }) => [text, told?.iteration, told?.how]),
+    [["a", 2, "prompt"], ["b", 2, "prompt"]],
+  );
+
+  assert.throws(
+    () => store.takeWords({ ...lease, epoch: 9 }, { taskDir, iteration: 3, how: "turn" }),
+    LostSession,
+  );
+  assert.deepEqual(waiting(), ["c"]);
+  assert.throws(
+    () => store.addWord({ taskDir, text: "x".repeat(12_000), forPrompt: false }),
+    refusal("conflict", /1 characters wait for the next prompt, and it has room for 12000/),
+  );
+  store.endSession(lease, { status: "stopped", reason: "user_stop", detail: "" });
+  assert(store.forget(lease.sessionId));
+  assert.deepEqual(waiting(), ["c"], "it is of the task");
+  store.close();
+});

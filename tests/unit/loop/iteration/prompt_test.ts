@@ -60,7 +60,7 @@ Deno.test("it says where the whole PRD is, and what that says beside the stories
 
 Deno.test("what failed before and what was learned are in it only when there is something", () => {
   const bare = buildPrompt(facts);
-  assert.doesNotMatch(bare, /The round before|earlier rounds|a person answered/);
+  assert.doesNotMatch(bare, /The round before|earlier rounds|a person says/);
   const full = buildPrompt({
     ...facts,
     failure: "a test fails",
@@ -68,7 +68,7 @@ Deno.test("what failed before and what was learned are in it only when there is 
     progress: "## x - US-001\ndone",
   });
   assert.match(full, /# The round before this one\n\na test fails/);
-  assert.match(full, /# What a person answered\n\nthe key is in \.env/);
+  assert.match(full, /# What a person says\n\nthe key is in \.env/);
   assert.match(full, /# What earlier rounds wrote down\n\n[^]*US-001/);
 });
 
@@ -92,7 +92,7 @@ Deno.test("a template is filled in; what it does not place of failure and answer
   assert.equal(
     prompt,
     "Do US-002: Second of tasks/t/prd.md.\n\n- it works\n- tests pass\n\n{{id}} fails\n" +
-      "{{unknown}} {{}}\n\n# What a person answered\n\ngo on\n",
+      "{{unknown}} {{}}\n\n# What a person says\n\ngo on\n",
   );
   assert.equal(buildPrompt({ ...facts, template: "Just do it" }), "Just do it\n");
   assert.match(buildPrompt({ ...facts, template: "{{rules}}" }), /tick the boxes of US-002/);

@@ -1,0 +1,99 @@
+/** `ralph say <task> "…"`: a word for the agent, from a person. */
+import { Command } from "@commander-js/extra-typings";
+import { say } from "../../control/say.ts";
+import { RalphError } from "../../error.ts";
+import { WORDS_MAX } from "../../loop/words.ts";
+import type { Session, Told } from "../../store/model.ts";
+import { jsonText } from "../../terminal/json_text.ts";
+import { plain } from "../../terminal/plain.ts";
+import { shellWord } from "../../terminal/shell_word.ts";
+import { taskArgument } from "../arguments.ts";
+import type { CommandContext, Done } from "../command_context.ts";
+import { EXIT } from "../exit_codes.ts";
+import { chooseSettled } from "../select/sessions.ts";
+import { taskToRun } from "../select/task_to_run.ts";
+
+export function command(context: CommandContext, done: Done) {
+  return new Command("say")
+    .addArgument(taskArgument("<task>"))
+    .argument("<words...>", "what the agent is told")
+    .option("--next", "tell it with the next prompt, and not the turn that is at work")
+    .option("--json", "print one JSON object")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  ralph say my-feature "the staging key is in .env.staging"
+  ralph say my-feature --next "use the old date format in US-004"`,
+    )
+    .action(async (task, words, options) => {
+      const { next: forPrompt = false, json = false } = options;
+      done(await sayTo(context, { task, text: words.join(" "), forPrompt, json }));
+    });
+}
+
+async function sayTo(
+  context: CommandContext,
+  { task, text, forPrompt, json }: {
+    task: string;
+    text: string;
+    forPrompt: boolean;
+    json: boolean;
+  },
+): Promise<number> {
+  requireWords(text);
+  const { name, taskDir, session } = await addressee(context, task);
+  const { id, told, turnWorks } = await say(context, { taskDir, session, text, forPrompt });
+  const running = session?.status === "running";
+  const { out } = context.output;
+  if (json) out.line(jsonText({ task: name, words: id, running, told: told ?? null }));
+  else out.line(`\`${plain(name, 80)}\`: ${outcomeWords({ name, told, turnWorks, running })}`);
+  return EXIT.done;
+}
+
+function requireWords(text: string): void {
+  if (text.trim() === "") throw new RalphError("usage", "there are no words to say");
+  if (text.length <= WORDS_MAX) return;
+  throw new RalphError(
+    "usage",
+    `what is said has ${text.length} characters, and may have ${WORDS_MAX}`,
+    [{ text: "write more into a file of the project, or into the PRD, and name it" }],
+  );
+}
+
+/** The task and its latest session, if it has one: words can wait for the first. */
+async function addressee(
+  context: CommandContext,
+  argument: string,
+): Promise<{ name: string; taskDir: string; session?: Session }> {
+  try {
+    const session = await chooseSettled(context, argument);
+    return { name: session.taskName, taskDir: session.taskDir, session };
+  } catch (error) {
+    if (!(error instanceof RalphError) || error.kind !== "not_found") throw error;
+    const { name, dir: taskDir } = taskToRun(context, argument);
+    return { name, taskDir };
+  }
+}
+
+/** What became of the words, and no more than that. */
+function outcomeWords(
+  { name, told, turnWorks, running }: {
+    name: string;
+    told: Told | undefined;
+    turnWorks: boolean;
+    running: boolean;
+  },
+): string {
+  const iteration = `iteration ${told?.iteration}`;
+  if (told?.how === "turn") {
+    return `handed to the turn at work (${iteration}); the agent reads it at its next step`;
+  }
+  if (told) return `told with the prompt of ${iteration}`;
+  if (turnWorks) {
+    return "recorded; the turn at work gets it at its next look, or else the next prompt";
+  }
+  if (running) return "recorded; the agent is told with its next prompt";
+  return `recorded; it does not run, and the agent is told with the first prompt of ` +
+    `\`ralph run ${shellWord(name)}\``;
+}
