@@ -29,7 +29,7 @@ export const MEANINGS: readonly (readonly [ExitCode, string])[] = [
   [EXIT.conflict, "something else has it: the task is running already"],
   [EXIT.unavailable, "the OpenCode server cannot be used"],
   [EXIT.state, "stored state cannot be read or written, or is newer than this ralph"],
-  [EXIT.unfinished, "not finished yet: the session is paused"],
+  [EXIT.unfinished, "not finished yet: paused, or only one story was wanted, and passes"],
   [EXIT.bug, "a bug in ralph"],
   [EXIT.interrupted, "ended by Ctrl-C"],
   [EXIT.terminated, "ended by SIGTERM or SIGHUP"],
@@ -65,7 +65,7 @@ export function exitCodeOfSession(end: { status: Status; reason: string | null }
     case "failed":
       return end.reason === "server_unreachable" ? EXIT.unavailable : EXIT.failed;
     case "stopped":
-      return EXIT.failed;
+      return end.reason === "story_passes" ? EXIT.unfinished : EXIT.failed;
     default:
       // One that another ralph wrote: not known to be completed.
       end.status satisfies never;

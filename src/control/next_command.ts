@@ -54,6 +54,8 @@ export function commandAfter(
       return `see what failed with \`ralph history ${name}\`, fix it or reopen its story, and ${again}`;
     case "not_delivered":
       return `see what is in the way with \`ralph history ${name}\`, mend it, and ${again}`;
+    case "story_passes":
+      return `go on with the other stories: \`ralph run ${name}\``;
     case "budget":
       return `go on with a new budget: \`ralph run ${name}\``;
     case "no_progress":

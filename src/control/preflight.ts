@@ -64,6 +64,37 @@ export function requireWritten(task: Task, { stories }: Agenda): void {
 }
 
 /**
+ * Why a run of one story would do nothing, in words; undefined when it is open. Throws `RalphError`:
+ * `not_found` where there is none of that id, `usage` where stories that it depends on are open.
+ */
+export function onlyDone(task: Task, { stories }: Agenda, only: string): string | undefined {
+  const story = stories.find(({ id }) => id === only);
+  const shown = plain(only, 60);
+  if (!story) {
+    const ids = stories.map(({ id }) => id);
+    const near = didYouMean(only, ids);
+    throw new RalphError("not_found", `\`${task.name}\` has no story \`${shown}\` to work on`, [
+      ...near ? [{ text: `did you mean \`${plain(near, 60)}\`?` }] : [],
+      { text: `it has: ${plain(ids.slice(0, 20).join(", "), 400)}${ids.length > 20 ? ", …" : ""}` },
+    ]);
+  }
+  if (story.passes) return `${shown} passes already`;
+  const open = story.dependsOn.find((id) => stories.some((one) => one.id === id && !one.passes));
+  if (open === undefined) return undefined;
+  const first = plain(open, 60);
+  throw new RalphError(
+    "usage",
+    `cannot work on ${shown} alone: it depends on ${first}, which is open`,
+    [
+      {
+        text: "do that one first",
+        command: `ralph run ${shellWord(task.name)} --only ${shellWord(open)}`,
+      },
+    ],
+  );
+}
+
+/**
  * Why a run would do nothing, in words: all stories pass, no gate can say otherwise, and no session
  * waits to be ended. Undefined when there is something to do.
  */

@@ -28,6 +28,8 @@ export interface WorkerOrder {
   said?: string;
   /** A person takes the work as done without evidence. */
   accepted: boolean;
+  /** The id of the one story to work on; undefined: all, or that of a session that goes on. */
+  only?: string;
 }
 
 export type SessionStarted = Extract<LoopEvent, { type: "session_started" }>;

@@ -61,6 +61,8 @@ export interface SessionContext {
   delivery: Delivery;
   /** Where the tree as it was before the turn outlives the worker. */
   treeBefore: { keep(tree: TreeState | undefined): void; kept(): TreeState | undefined };
+  /** The id of the one story to work on; undefined: all. */
+  only?: string;
   /** A prompt of the user's own. */
   template?: string;
   /** What a person answered. */

@@ -13,6 +13,8 @@ export interface Snapshot {
   /** A person said something that no agent was told yet. */
   wordsWait?: boolean;
   stories: readonly Story[];
+  /** The id of the one story that is wanted; undefined: all are. */
+  only?: string;
   /** Taken out of the work by a person: told of at the end. */
   leftOut?: readonly LeftOut[];
   /** The session's iterations so far, oldest first. */
@@ -64,9 +66,19 @@ export function nextAction(snapshot: Snapshot): Action {
     : request === "shutdown"
     ? end("failed", "worker_ended", "its worker was asked to end, as at a shutdown")
     : undefined;
-  if (stories.every((story) => story.passes)) {
+  const wanted = wantedOf(snapshot);
+  if (snapshot.only !== undefined && wanted.length === 0) {
+    return end("failed", "task_unreadable", `${snapshot.only} is not in the PRD any more`);
+  }
+  if (wanted.every((story) => story.passes)) {
     if (!proof) return ended ?? { kind: "prove" };
     if (proof.kind !== "proved") return end("stopped", proof.kind, proof.why);
+    const open = stories.filter((story) => !story.passes).length;
+    if (open > 0) {
+      const others = `${open} of ${stories.length} stories are open`;
+      const detail = `${snapshot.only} passes; ${others}, so that the task is not completed`;
+      return end("stopped", "story_passes", detail);
+    }
     const all = stories.length === 1 ? "the story passes" : `all ${stories.length} stories pass`;
     const others = leftOutWords(snapshot.leftOut ?? []);
     return end("completed", "all_stories_pass", others === undefined ? all : `${all}; ${others}`);
@@ -156,8 +168,13 @@ function usedUp({ stories, past, limits }: Snapshot): Action | undefined {
   return notDelivered(past.at(-1), detail) ?? end("stopped", "max_iterations", detail);
 }
 
-function iterate({ stories, past, limits }: Snapshot): Action {
-  const story = nextStory(stories);
+function wantedOf({ stories, only }: Snapshot): readonly Story[] {
+  return only === undefined ? stories : stories.filter(({ id }) => id === only);
+}
+
+function iterate(snapshot: Snapshot): Action {
+  const { stories, past, limits, only } = snapshot;
+  const story = only === undefined ? nextStory(stories) : wantedOf(snapshot).at(0);
   if (!story) {
     // A PRD with a cycle of dependencies is refused when it is read.
     throw new Error("stories are open, but none can be worked on");

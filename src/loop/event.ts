@@ -12,6 +12,8 @@ export type LoopEvent =
     maxIterations: number;
     /** Why an earlier session goes on, in words; absent for a new one. */
     continues?: string;
+    /** The id of the one story that it is for; absent: it is for all. */
+    only?: string;
     /** What is not as it was when the session before began, or this one when it goes on. */
     changes: readonly SettingChange[];
     /** What a person should know before it works. */

@@ -188,7 +188,7 @@ class Rounds {
           return { status, reason, detail };
         }
         case "prove":
-          await this.#prove(agenda);
+          await this.#prove(this.#claimed(agenda));
           break;
         case "wait":
           await this.#wait(agenda, action);
@@ -205,6 +205,7 @@ class Rounds {
       request: requestOf(this.#order, this.#signal),
       wordsWait: this.#tools.store.waitingWords(this.#order.task.dir).length > 0,
       stories,
+      only: this.#order.only,
       leftOut,
       past: this.#past,
       limits: this.#order.settings.limits,
@@ -251,6 +252,12 @@ class Rounds {
     return { status: "stopped", reason: "gates_fail", detail: run.hopeless };
   }
 
+  /** What is said to be done, where that is all that was wanted. */
+  #claimed(agenda: Agenda): Agenda {
+    if (this.#order.only === undefined) return agenda;
+    return { ...agenda, stories: agenda.stories.filter(({ passes }) => passes) };
+  }
+
   /** All stories are said to be done: runs all gates, and records what came of it. */
   async #prove(agenda: Agenda): Promise<void> {
     const { recorder, emit } = this.#tools;
@@ -263,6 +270,7 @@ class Rounds {
       return;
     }
     const run = await verification.prove(agenda, {
+      claimed: this.#order.only && `${this.#order.only} passes`,
       iterated: iteration > 0,
       disturbed: iteration > 0 && await this.#server.endOthers(),
       signal: this.#signal,

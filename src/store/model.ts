@@ -12,6 +12,8 @@ export type Reason =
   | "gates_fail"
   /** What was done is not on the task's branch, and cannot be brought there. */
   | "not_delivered"
+  /** The one story that the session was for passes, and others are open. */
+  | "story_passes"
   | "max_iterations"
   /** The limit on cost, tokens or time. */
   | "budget"
@@ -81,6 +83,8 @@ export interface Session {
   said: string | null;
   /** A person takes the work as done without evidence. */
   accepted: boolean;
+  /** The id of the one story that it is for; null: it is for all. */
+  onlyStory: string | null;
   /** What else the predecessor knew, as a JSON object; null for a session of this program. */
   earlier: string | null;
   startedAt: string;
@@ -175,6 +179,8 @@ export interface WorkerSettings {
   workerUnit?: string;
   said?: string;
   accepted: boolean;
+  /** The id of the one story that it is for. */
+  onlyStory?: string;
 }
 
 /** What a session begins with: JSON texts that the loop writes and reads. */

@@ -60,6 +60,7 @@ export function sessionOf(row: Row): Session {
     logPath: text(row.log_path),
     said: text(row.said),
     accepted: row.accepted === 1,
+    onlyStory: text(row.only_story),
     earlier: text(row.earlier),
     startedAt: words(row.started_at),
     updatedAt: words(row.updated_at),

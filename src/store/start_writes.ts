@@ -29,10 +29,11 @@ export function startWrites({ one, change, atomically, times, updateSession }: W
 
     continueSession(sessionId: number, worker: WorkerSettings, start: SessionStart): Lease {
       return atomically(() => {
-        const { said, accepted, ...columns } = workerColumns(worker, times.now());
+        const { said, accepted, only_story, ...columns } = workerColumns(worker, times.now());
         const row = one(
           `UPDATE sessions SET status = 'running', reason = NULL, detail = NULL, ended_at = NULL,
             epoch = epoch + 1, said = coalesce(@said, said), accepted = max(accepted, @accepted),
+            only_story = coalesce(@only_story, only_story),
             ran_before_ms = ran_before_ms + max(0, coalesce(round((julianday(worker_seen_at)
               - julianday(worker_started_at)) * 86400000), 0)),
             ${assignments(columns)}
@@ -40,7 +41,7 @@ export function startWrites({ one, change, atomically, times, updateSession }: W
             AND (status = 'checkpointed' OR (status = 'failed'
               AND reason IN ('worker_died', 'worker_ended')))
           RETURNING id, epoch`,
-          { ...columns, said, accepted, sessionId },
+          { ...columns, said, accepted, only_story, sessionId },
         );
         if (!row) throw new RalphError("conflict", `session ${sessionId} cannot be continued`);
         insertStart(sessionId, start);
@@ -87,6 +88,7 @@ function workerColumns(worker: WorkerSettings, now: string) {
     worker_unit: worker.workerUnit ?? null,
     said: worker.said ?? null,
     accepted: worker.accepted ? 1 : 0,
+    only_story: worker.onlyStory ?? null,
     worker_started_at: now,
     worker_seen_at: now,
     updated_at: now,

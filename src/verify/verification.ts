@@ -72,6 +72,8 @@ interface JudgedTurn {
 }
 
 interface ProveOptions {
+  /** What is said to be done, in words; default: all stories pass. */
+  claimed?: string;
   iterated: boolean;
   /** Somebody was at work while the gates ran last. */
   disturbed?: boolean;
@@ -269,12 +271,12 @@ async function delivered(
 async function prove(
   memory: Memory,
   agenda: Agenda,
-  { iterated, disturbed, signal }: ProveOptions,
+  { claimed = "all stories pass", iterated, disturbed, signal }: ProveOptions,
 ): Promise<FinalRun | undefined> {
   const { options } = memory;
   const lost = await lostTests(options, signal);
   if (lost === undefined) return undefined;
-  if (lost !== "") return await blameForTests(memory, lost);
+  if (lost !== "") return await blameForTests(memory, { lost, claimed });
   if (disturbed) memory.gates.treeChanged();
   const gates = allGates(options.gates, agenda);
   const passInTree = memory.gates.areFresh(gates);
@@ -300,7 +302,7 @@ async function prove(
   if (takenBack.length === 0) {
     const why = failed.map(({ gate, why }) => `the gate \`${gate.name}\` fails (${why})`);
     const kind = passInTree ? "not_delivered" : "gates_fail";
-    const proof: Proof = { kind, why: `all stories pass, but ${why.join("; ")}` };
+    const proof: Proof = { kind, why: `${claimed}, but ${why.join("; ")}` };
     return { ...recorded, proof, takenBack };
   }
   return {
@@ -320,12 +322,15 @@ async function lostTests(
 }
 
 /** A claim that was never judged, as in a turn that was stopped, may hide it. */
-async function blameForTests(memory: Memory, lost: string): Promise<FinalRun> {
+async function blameForTests(
+  memory: Memory,
+  { lost, claimed }: { lost: string; claimed: string },
+): Promise<FinalRun> {
   const takenBack = memory.claims.map(({ storyId }) => ({ storyId, why: lost }));
   const recorded = { gates: [], notes: [{ about: "tests", text: lost } as const], takenBack };
   memory.lostBefore = lost;
   if (takenBack.length === 0) {
-    return { ...recorded, proof: { kind: "gates_fail", why: `all stories pass, but ${lost}` } };
+    return { ...recorded, proof: { kind: "gates_fail", why: `${claimed}, but ${lost}` } };
   }
   return {
     ...recorded,

@@ -131,6 +131,7 @@ export function compose(host: WorkerHost, begin: Begin): Composed {
       treeBefore: keptTree(folder),
       template,
       said: begun.said,
+      only: begun.only,
       begun,
     },
     folder: kept,

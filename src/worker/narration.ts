@@ -69,6 +69,7 @@ function sessionStart(event: Of<"session_started">, colors: Colors): string[] {
       colors.bold(plain(event.task))
     }  session ${event.session}, at most ${iterations}, ${event.server}`,
     ...event.continues ? [event.continues] : [],
+    ...event.only === undefined ? [] : [`only ${plain(event.only, 60)} is worked on`],
     ...event.changes.map((change) => colors.yellow(changeLine(change))),
     ...event.warnings.map((text) => warning(text, colors)),
   ];

@@ -293,6 +293,7 @@ async function workOn(
       server: client.url,
       maxIterations: begun.settings.limits.iterations,
       continues: begun.continues,
+      only: begun.only,
       changes: begun.changes,
       warnings: [...warnings, ...found],
       log: log.path,
@@ -371,7 +372,7 @@ function whyNotCopied(store: Store): string | undefined {
 
 async function workerRecord(
   host: WorkerHost,
-  { said, accepted }: WorkerOrder,
+  { said, accepted, only: onlyStory }: WorkerOrder,
   { server, model, agent }: Settings,
 ) {
   return {
@@ -385,6 +386,7 @@ async function workerRecord(
     workerBoot: await host.bootId(),
     said,
     accepted,
+    onlyStory,
   };
 }
 

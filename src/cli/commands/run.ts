@@ -8,6 +8,7 @@ import { clientAt } from "../../app/server_client.ts";
 import { alreadyRunning } from "../../control/already_running.ts";
 import {
   nothingToDo,
+  onlyDone,
   requireChoices,
   requireFreeTree,
   requireSomethingToAccept,
@@ -55,6 +56,7 @@ Examples:
   ralph run                         the task that has open stories; asks when there are several
   ralph run my-feature -f -n 3      here, three iterations at most
   ralph run my-feature --max-cost 5 --max-duration 8h
+  ralph run my-feature --only US-003
   ralph run my-feature --say 'the key is in .env now'
   ralph run ../other/tasks/thing    by path`;
 
@@ -77,6 +79,7 @@ export function command(context: CommandContext, done: Done) {
       "--accept",
       "accept finished work without evidence; the gates still run",
     )
+    .option("--only <story>", "work on this story, and end when it passes")
     .option("--print-prompt", "show the agent's next prompt, and start nothing")
     .option("-f, --foreground", "run the loop here and show what it does; Ctrl-C stops it")
     .option("--json", "print one JSON object; with --foreground, one for each event")
@@ -89,20 +92,10 @@ export function command(context: CommandContext, done: Done) {
     .action(async (task, options) => {
       const { foreground = false, json = false, accept = false, printPrompt = false } = options;
       const { verbose = false } = options;
-      const { server, model, agent, baseBranch, say } = options;
+      const { server, model, agent, baseBranch, say, only } = options;
       const flags = { server, model, agent, baseBranch, limits: limitsFrom(options) };
-      done(
-        await runTask(context, {
-          task,
-          flags,
-          foreground,
-          json,
-          verbose,
-          say,
-          accept,
-          printPrompt,
-        }),
-      );
+      const how = { flags, foreground, json, verbose, say, only, accept, printPrompt };
+      done(await runTask(context, { task, ...how }));
     });
   for (const option of LIMIT_OPTIONS) run.addOption(option);
   return run;
@@ -118,6 +111,8 @@ interface RunOptions {
   verbose: boolean;
   /** A person's answer to what blocked the agent. */
   say?: string;
+  /** The id of the one story to work on. */
+  only?: string;
   /** Take the work as done without evidence. */
   accept: boolean;
   /** Only show the agent's next prompt. */
@@ -125,7 +120,7 @@ interface RunOptions {
 }
 
 export async function runTask(context: CommandContext, options: RunOptions): Promise<number> {
-  const { flags, say: said, accept: accepted, json } = options;
+  const { flags, say: said, accept: accepted, only, json } = options;
   requireOwnFolders(context);
   const task = await taskOf(context, options);
   const agenda = readAgenda(Deno, { task, promised: accepted });
@@ -138,7 +133,9 @@ export async function runTask(context: CommandContext, options: RunOptions): Pro
   });
   requireInside(context, task, settings);
   const { template, foreign } = promptOf(task, settings);
-  if (options.printPrompt) return printPrompt(context, { task, agenda, settings, template, said });
+  if (options.printPrompt) {
+    return printPrompt(context, { task, agenda, settings, template, said, only });
+  }
   const running = runningSession(context, task);
   if (running) throw alreadyRunning(task, running);
   requireFreeTree(context, task);
@@ -147,7 +144,9 @@ export async function runTask(context: CommandContext, options: RunOptions): Pro
   for (const remark of remarks) context.warn(remark);
   if (accepted) requireSomethingToAccept(context, { task, agenda });
   else {
-    const done = nothingToDo(context, { task, agenda, verify: settings.verify });
+    const done = only === undefined
+      ? nothingToDo(context, { task, agenda, verify: settings.verify })
+      : onlyDone(task, agenda, only);
     if (done !== undefined) return tellNothingToDo(context, { task, done, json });
   }
 
@@ -162,7 +161,7 @@ export async function runTask(context: CommandContext, options: RunOptions): Pro
   }
   await tellPlan(context, { task, agenda, settings, flags, chosen, quiet: json });
   const { dir: taskDir, projectRoot } = task;
-  const order: WorkerOrder = { taskDir, projectRoot, flags, said, accepted };
+  const order: WorkerOrder = { taskDir, projectRoot, flags, said, accepted, only };
   return options.foreground
     ? await runHere(context, order, { ...options, bell: settings.notify })
     : await runInBackground(context, { task, order, settings, json, agenda });
@@ -201,17 +200,22 @@ async function taskOf(context: CommandContext, { task }: RunOptions): Promise<Ta
 /** Prints the prompt of the next iteration; nothing is started or written. */
 function printPrompt(
   context: CommandContext,
-  { task, agenda, settings, template, said }: {
+  { task, agenda, settings, template, said, only }: {
     task: Task;
     agenda: Agenda;
     settings: Settings;
     template?: string;
     said?: string;
+    only?: string;
   },
 ): number {
-  const story = nextStory(agenda.stories);
+  const done = only === undefined ? undefined : onlyDone(task, agenda, only);
+  const story = only === undefined
+    ? nextStory(agenda.stories)
+    : agenda.stories.find(({ id, passes }) => id === only && !passes);
   if (!story) {
-    throw new RalphError("failed", `there is no prompt: all stories of \`${task.name}\` pass`);
+    const why = done ?? `all stories of \`${task.name}\` pass`;
+    throw new RalphError("failed", `there is no prompt: ${why}`);
   }
   const left = readSessions(context, {
     read(store) {

@@ -246,6 +246,7 @@ export function statusFields(session: Session) {
     log: session.logPath,
     said: session.said,
     accepted: session.accepted,
+    onlyStory: session.onlyStory,
     startedAt: session.startedAt,
     updatedAt: session.updatedAt,
     endedAt: session.endedAt,

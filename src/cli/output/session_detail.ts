@@ -43,6 +43,7 @@ export function detailRows(facts: Detail): readonly Row[] {
     ],
     ["stories", stories ? `${barWords({ stories })} pass` : null],
     ["story", session.currentStory],
+    ["only", session.onlyStory],
     ["iterations", `${session.iterations} of ${session.maxIterations ?? "unknown"}`],
     ["time", timeWords(facts)],
     ["cost", costRow(facts)],

@@ -48,6 +48,8 @@ export interface Begun {
   ranBeforeMs: number;
   said?: string;
   accepted: boolean;
+  /** The id of the one story that it is for; undefined: it is for all. */
+  only?: string;
   /** Whether the session before ended for want of evidence: what was claimed there still needs some. */
   owesEvidence: boolean;
   /** Why an earlier session goes on, in words; undefined for a new one. */
@@ -124,6 +126,7 @@ async function startNew(
     ranBeforeMs: 0,
     said,
     accepted,
+    only: worker.onlyStory,
     owesEvidence,
     changes: settingChanges(known?.before ?? {}, flatNow(settings, choices), sources),
     warnings: [...known?.faults ?? [], ...warnings],
@@ -178,6 +181,7 @@ async function goOn(
     ranBeforeMs: store.ranBeforeMs(previous.id),
     said: session?.said ?? undefined,
     accepted: session?.accepted ?? false,
+    only: session?.onlyStory ?? undefined,
     owesEvidence,
     changes: settingChanges(before, flatNow(settings, choices), sources),
     warnings: [...faults, ...warnings],

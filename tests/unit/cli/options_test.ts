@@ -83,6 +83,10 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, Look | Elsewhere>
     async "--say"(home) {
       assert.equal((await lastSession(home, "--say", "the key is here")).said, "the key is here");
     },
+    "--only": {
+      file: "e2e/only_test.ts",
+      test: "one story is worked on, and its end is not taken for the task's",
+    },
     async "--accept"(home) {
       assert.equal((await lastSession(home)).accepted, false);
       assert.equal((await lastSession(home, "--accept")).accepted, true);

@@ -48,6 +48,33 @@ Deno.test("stories that a person has taken out are told of where all others pass
   );
 });
 
+Deno.test("where one story is wanted, that one is worked on, and its end is not the task's", () => {
+  const three = [story("a", false), story("b", false), story("c", false)];
+  const next = decide({ stories: three, only: "c" });
+  assert.deepEqual(next.kind === "iterate" && next.story.id, "c");
+  const passes = { stories: [story("a", false), story("c", true)], only: "c" };
+  assert.equal(shown(decide(passes)), "prove");
+  const end = decide({ ...passes, proof: proved });
+  assert.equal(shown(end), "stopped story_passes");
+  assert.equal(
+    detailOf(end),
+    "c passes; 1 of 2 stories are open, so that the task is not completed",
+  );
+  const fails = { kind: "gates_fail", why: "c passes, but `x` fails" } as const;
+  assert.equal(shown(decide({ ...passes, proof: fails })), "stopped gates_fail");
+  assert.equal(shown(decide({ ...passes, request: "stop" })), "stopped user_stop");
+  assert.equal(
+    shown(decide({ stories: done, only: "b", proof: proved })),
+    "completed all_stories_pass",
+    "it was the last one",
+  );
+  const gone = decide({ stories: three, only: "x" });
+  assert.deepEqual([shown(gone), detailOf(gone)], [
+    "failed task_unreadable",
+    "x is not in the PRD any more",
+  ]);
+});
+
 Deno.test("an agent that needs a person goes on where words of one wait for it", () => {
   const last = [{ outcome: "nothing", detail: "", blocked: "a key" }] as const;
   assert.equal(shown(decide({ past: last })), "stopped blocked_on_human");
