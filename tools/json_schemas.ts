@@ -74,6 +74,7 @@ const sessionFields = {
   log: or(text("Path of its log"), "none"),
   said: or(text("A person's answer, for each prompt"), "none"),
   accepted: yes("A person takes the work as done without evidence"),
+  onlyStory: or(text("Id of the one story that it works on"), "all of them"),
   startedAt: time("When it began"),
   updatedAt: time("When its record changed last"),
   endedAt: or(time("When it ended"), "it has not"),
@@ -91,7 +92,16 @@ const claimFields = {
   why: or(text("Why it did not"), "nothing to say"),
 };
 
-const about = text("What it is about", "prd", "protected", "tests", "git", "refused", "left");
+const about = text(
+  "What it is about",
+  "prd",
+  "protected",
+  "tests",
+  "git",
+  "refused",
+  "left",
+  "hook",
+);
 const iterationNumber = whole("Number of the iteration; 0: before the first turn");
 
 const findings = {
@@ -112,6 +122,29 @@ const findings = {
     about,
     text: text("The finding, in words"),
   })).meta({ description: "What the loop found that people should know" }),
+};
+
+const told = text("Whether it came with a prompt, or in mid-turn", "prompt", "turn");
+const saidWords = z.array(z.strictObject({
+  id: whole("Number of the word"),
+  text: text("What a person said"),
+  saidAt: time("When"),
+  forPrompt: yes("It was meant for the next prompt alone"),
+  told: or(
+    z.strictObject({
+      session,
+      iteration: iterationNumber,
+      how: told,
+      at: time("When the agent was told"),
+    }).meta({ description: "Where the agent was told" }),
+    "it waits for a prompt",
+  ),
+})).meta({ description: "What a person said to the loop" });
+
+const sums = {
+  usage: used,
+  maxCostUsd: or(usd("Limit on the cost, in US dollars"), "none"),
+  workedMs: or(ms("How long its workers have worked, in milliseconds"), "unknown"),
 };
 
 const storiesPassed = words("Ids of the stories that it made pass");
@@ -214,6 +247,7 @@ const EVENTS: Readonly<Record<LoopEvent["type"] | "nothing_to_do", z.ZodRawShape
   gate: { name: text("Name of the gate"), ...gateFields },
   claim: { story: text("Id of the story"), ...claimFields },
   note: { about, text: text("The finding, in words") },
+  said: { text: text("What a person said"), to: told },
   answered: {
     asked: text("What the agent asked while nobody was there"),
     answer: text("What it was told"),
@@ -281,6 +315,16 @@ const notRunning = object({
   ended: ended.optional(),
 }).meta({ title: "where no session runs" });
 
+const ofTask = {
+  ...sums,
+  stories: or(
+    z.strictObject({ passing: whole("Those that pass"), total: whole("All") })
+      .meta({ description: "Stories of the PRD as it is now" }),
+    "the PRD cannot be read",
+  ),
+  next: text("The command that makes sense now"),
+};
+
 interface Printed {
   /** What it is, for the reader of the list. */
   readonly what: string;
@@ -296,18 +340,27 @@ interface Printed {
 export const PRINTED: Readonly<Record<string, Printed>> = {
   run: {
     what: "The session that has begun; with --foreground one event in each line, as they come.",
-    forms: Object.keys(EVENTS).map((type) => event(type as keyof typeof EVENTS)),
+    forms: [
+      ...Object.keys(EVENTS).map((type) => event(type as keyof typeof EVENTS)),
+      started.extend({ status, reason, detail }).meta({
+        title: "`session_started`, in the background where only gates are to be run",
+      }),
+    ],
     as: "lines",
   },
   status: {
-    what: "A list of sessions, the running ones first; with a task one object.",
-    forms: [object(sessionFields).meta({ title: "without a task, each" })],
+    what: "A list of tasks by their latest session, those that run first; with a task one object.",
+    forms: [
+      object({ ...sessionFields, ...ofTask }).meta({ title: "without a task, each" }),
+      object(sessionFields).meta({ title: "with --sessions, each" }),
+    ],
     as: "list",
     alone: [
       object({
         ...sessionFields,
-        usage: used,
+        ...ofTask,
         ...findings,
+        words: saidWords,
         remarks: words("What a person has to know of the PRD"),
       }).meta({ title: "of a task" }),
       object({
@@ -326,11 +379,82 @@ export const PRINTED: Readonly<Record<string, Printed>> = {
     forms: [
       object({
         ...sessionFields,
+        ...sums,
         iterations: z.array(iteration).meta({ description: "Its iterations" }),
         ...findings,
+        words: saidWords,
       }),
     ],
     as: "list",
+  },
+  show: {
+    what: "One iteration whole.",
+    forms: [
+      object({
+        session: z.strictObject(sessionFields).meta({ description: "Its session" }),
+        ...iteration.shape,
+        standing: text("What still holds of it"),
+        prompt: or(text("What the agent was told"), "not on record"),
+        log: words("What the log has of it"),
+        ...findings,
+        gitCommits: or(
+          z.array(z.strictObject({
+            id: text("Id of the commit"),
+            author: text("Name of its author"),
+            committedAt: text("When it was made"),
+            subject: text("First line of its message"),
+            body: text("The rest of it"),
+            files: z.array(z.strictObject({
+              path: text("From the project root"),
+              added: or(whole("Lines added"), "git takes it for binary"),
+              deleted: or(whole("Lines deleted"), "git takes it for binary"),
+            })).meta({ description: "What it changed" }),
+            isMerge: yes("It has several parents"),
+          })).meta({ description: "Commits that came of it, the oldest first" }),
+          "git does not tell",
+        ),
+        gitCommitsLeftOut: or(whole("Older ones that are not listed"), "git does not tell"),
+        answers: z.array(z.strictObject({
+          asked: text("What the agent asked"),
+          answer: text("What it was told"),
+          at: or(time("When"), "unknown"),
+        })).meta({ description: "Questions while nobody was there" }),
+      }),
+    ],
+    as: "object",
+  },
+  say: {
+    what: "What becomes of the words.",
+    forms: [
+      object({
+        task,
+        words: whole("Number of the word"),
+        running: yes("Whether a session runs"),
+        told: or(
+          z.strictObject({
+            session,
+            iteration: iterationNumber,
+            how: told,
+            at: time("When the agent was told"),
+          }).meta({ description: "Where the agent was told" }),
+          "they wait for a prompt",
+        ),
+      }),
+    ],
+    as: "object",
+  },
+  logs: {
+    what: "The lines of the log, one object in each line.",
+    forms: [
+      object({
+        session,
+        iteration: or(iterationNumber, "before the first"),
+        at: or(time("When it was written"), "unknown"),
+        text: text("The line"),
+        exitCode: or(whole("Of the command that it tells of"), "none, or not told"),
+      }),
+    ],
+    as: "lines",
   },
   attach: {
     what: "What would be opened.",

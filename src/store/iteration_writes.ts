@@ -4,6 +4,14 @@ import { type Columns, insertInto, type Writing } from "./leased_writes.ts";
 import { wordWrites } from "./word_writes.ts";
 import type { AnswerRecord, IterationEnd, Lease, NewIteration, Usage } from "./model.ts";
 
+function insertPrompt(
+  { change }: Writing,
+  { lease, number, prompt }: { lease: Lease; number: number; prompt: string },
+): void {
+  const columns = { session_id: lease.sessionId, iteration: number, text: prompt };
+  change(insertInto("prompts", columns), columns);
+}
+
 /** An iteration from before anything is done for it to its outcome. */
 export function iterationWrites(writing: Writing) {
   const { change, atomically, times, updateSession, updateIteration } = writing;
@@ -36,9 +44,7 @@ export function iterationWrites(writing: Writing) {
       atomically(() => {
         updateSession(lease, { opencode_session_id: openCodeSessionId });
         updateIteration(lease, number, { opencode_session_id: openCodeSessionId });
-        if (prompt === undefined) return;
-        const columns = { session_id: lease.sessionId, iteration: number, text: prompt };
-        change(insertInto("prompts", columns), columns);
+        if (prompt !== undefined) insertPrompt(writing, { lease, number, prompt });
       });
     },
 

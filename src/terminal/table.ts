@@ -1,7 +1,7 @@
 import stringWidth from "fast-string-width";
 
 /** A last column that is narrower than this is hard to read: it goes below. */
-export const LAST_MIN = 24;
+const LAST_MIN = 24;
 /** Of what goes below. */
 const BELOW = "      ";
 

@@ -4,7 +4,7 @@ import { say } from "../../control/say.ts";
 import { RalphError } from "../../error.ts";
 import { WORDS_MAX } from "../../loop/words.ts";
 import type { Session, Told } from "../../store/model.ts";
-import { jsonText } from "../../terminal/json_text.ts";
+import { commandJson } from "../../terminal/json_text.ts";
 import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import { taskArgument } from "../arguments.ts";
@@ -46,7 +46,7 @@ async function sayTo(
   const { id, told, turnWorks } = await say(context, { taskDir, session, text, forPrompt });
   const running = session?.status === "running";
   const { out } = context.output;
-  if (json) out.line(jsonText({ task: name, words: id, running, told: told ?? null }));
+  if (json) out.line(commandJson({ task: name, words: id, running, told: told ?? null }));
   else out.line(`\`${plain(name, 80)}\`: ${outcomeWords({ name, told, turnWorks, running })}`);
   return EXIT.done;
 }

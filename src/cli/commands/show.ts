@@ -11,6 +11,7 @@ import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import { integer, taskArgument } from "../arguments.ts";
 import type { CommandContext, Done } from "../command_context.ts";
+import { columnsOf } from "../output/streams.ts";
 import { EXIT } from "../exit_codes.ts";
 import { iterationLog } from "../output/iteration_log.ts";
 import { type IterationRecord, iterationView } from "../output/iteration_view.ts";
@@ -67,7 +68,8 @@ async function show(
   if (json) out.line(commandJson(jsonFields(record), 2));
   else {
     const { colors } = out;
-    for (const line of iterationView(record, { now: context.clock.now(), colors })) out.line(line);
+    const screen = { now: context.clock.now(), colors, columns: columnsOf(out) };
+    for (const line of iterationView(record, screen)) out.line(line);
   }
   return EXIT.done;
 }

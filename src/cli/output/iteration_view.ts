@@ -14,7 +14,7 @@ import type { Colors } from "../../terminal/colors.ts";
 import { costWords } from "../../terminal/cost.ts";
 import { ago, count, duration, plural } from "../../terminal/format.ts";
 import { plain } from "../../terminal/plain.ts";
-import { table } from "../../terminal/table.ts";
+import { hanging, table } from "../../terminal/table.ts";
 
 export interface IterationRecord extends Findings {
   session: Session;
@@ -32,13 +32,15 @@ const FILES_MAX = 40;
 
 export function iterationView(
   record: IterationRecord,
-  { now, colors }: { now: number; colors: Colors },
+  { now, colors, columns }: { now: number; colors: Colors; columns: number },
 ): string[] {
   const { prompt, log, gates, commits, claims, answers, notes } = record;
   const section = (title: string, lines: readonly string[]) =>
-    lines.length === 0 ? [] : ["", colors.bold(title), ...lines.map((line) => `  ${line}`)];
+    lines.length === 0
+      ? []
+      : ["", colors.bold(title), ...lines.flatMap((line) => inside(line, columns))];
   return [
-    ...headLines(record, { now, colors }),
+    ...headLines(record, { now, colors, columns }),
     ...section("Prompt", prompt === undefined ? ["not on record"] : textLines(prompt)),
     ...section("Log", log.length === 0 ? ["none of it is left"] : log.map(logLine)),
     ...section("Gates", gates.flatMap((gate) => gateLines(gate, colors))),
@@ -55,9 +57,15 @@ export function iterationView(
   ];
 }
 
+/** A line of a section, with the blanks that it begins with before each of its lines. */
+function inside(line: string, columns: number): string[] {
+  const [blanks] = /^ */.exec(line) ?? [""];
+  return hanging(`  ${blanks}`, line.slice(blanks.length), columns);
+}
+
 function headLines(
   { session, iteration, claims }: IterationRecord,
-  { now, colors }: { now: number; colors: Colors },
+  { now, colors, columns }: { now: number; colors: Colors; columns: number },
 ): string[] {
   const isOpen = session.status === "running";
   const { sign, word, tone } = standingOf(iteration, { claims, isOpen });
@@ -80,7 +88,7 @@ function headLines(
     `${paint[tone](`${sign} ${word}`)}  ` +
     colors.bold(`iteration ${iteration.number} of session ${session.id}`) +
     `, ${plain(session.taskName, 80)}`,
-    ...table(shown.map(([key, value]) => [`  ${key}:`.padStart(12), value])),
+    ...table(shown.map(([key, value]) => [`  ${key}:`.padStart(12), value]), columns),
   ];
 }
 

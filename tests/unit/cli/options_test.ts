@@ -232,7 +232,14 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, Look | Elsewhere>
       await ok(home, "run", "one", "--foreground");
       const lines = (await ok(home, "logs", "one", "--json")).trim().split("\n");
       const objects = lines.map((line) => JSON.parse(line));
-      assert.deepEqual(Object.keys(objects[0]), ["session", "iteration", "at", "text", "exitCode"]);
+      assert.deepEqual(Object.keys(objects[0]), [
+        "schema",
+        "session",
+        "iteration",
+        "at",
+        "text",
+        "exitCode",
+      ]);
       assert(objects.some(({ text, session }) => session === 1 && text.startsWith("completed: ")));
     },
   },

@@ -36,6 +36,7 @@ Deno.test("ralph alone shows this project, and the commands that make sense now"
     store.startSession(home.task, WORKER, START);
     const running = await home.ralph();
     assert.deepEqual(commands(running.stdout), [
+      "ralph watch",
       "ralph logs one --follow",
       "ralph status one",
       "ralph stop one",

@@ -33,6 +33,7 @@ const SESSION: Session = {
   ...{ workerUnit: null, workerStartedAt: ago(12 * MINUTE), logPath: null, said: null },
   ...{
     accepted: false,
+    onlyStory: null,
     earlier: null,
     startedAt: ago(12 * MINUTE),
     updatedAt: ago(0),
