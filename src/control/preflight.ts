@@ -143,7 +143,7 @@ export async function requireChoices(
   { model, agent }: Pick<Settings, "model" | "agent">,
 ): Promise<Chosen> {
   const name = model && `${model.providerId}/${model.modelId}`;
-  const asked = modelsOf(client, name);
+  const asked = modelsOf(client, { model: name, agent });
   if (name !== undefined) {
     requireKnown("model", name, (await asked).providers.flatMap(({ models }) => models));
   }

@@ -40,6 +40,7 @@ export function modelVerdict(
   }
   const by = {
     ralph: "ralph's setting",
+    agent: "the agent's own",
     project: "this project's opencode.json",
     server: "OpenCode's setting",
     default: "the default",
@@ -58,7 +59,7 @@ function inProject(
   { chosen, chosenBy }: Models,
   ofProject: ProjectChoices | undefined,
 ): { chosen?: string; chosenBy: Models["chosenBy"] | "project" } {
-  return chosenBy === "ralph" || ofProject?.model === undefined
+  return chosenBy === "ralph" || chosenBy === "agent" || ofProject?.model === undefined
     ? { chosen, chosenBy }
     : { chosen: ofProject.model, chosenBy: "project" };
 }

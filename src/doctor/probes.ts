@@ -98,7 +98,7 @@ export interface Models {
   /** What the loop will use, as `provider/model`; undefined when the server has no choice to make. */
   chosen?: string;
   /** Why that one. */
-  chosenBy: "ralph" | "server" | "default";
+  chosenBy: "ralph" | "agent" | "server" | "default";
   /** The providers that can be used. */
   providers: readonly { id: string; hasCredentials: boolean; models: readonly string[] }[];
 }

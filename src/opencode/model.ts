@@ -137,6 +137,8 @@ export interface Agent {
   hidden: boolean;
   /** The user's, after OpenCode's own. */
   rules: readonly Rule[];
+  /** Its own, as `provider/model`, where the server says that it has one. */
+  model?: string;
 }
 
 export type ToolStatus = "pending" | "running" | "completed" | "error";

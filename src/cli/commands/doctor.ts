@@ -115,11 +115,12 @@ async function orderOf(
       readFile: readWhole,
       flags,
     });
-    const { model, verify, gateEnv, protect } = settings;
+    const { model, agent, verify, gateEnv, protect } = settings;
     return {
       serverUrl: settings.server,
       serverOfProject: settings.serverOfProject,
       model: model && `${model.providerId}/${model.modelId}`,
+      agent,
       deep,
       verify,
       gateEnv,

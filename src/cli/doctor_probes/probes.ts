@@ -32,6 +32,8 @@ export interface DoctorOrder {
   serverOfProject: boolean;
   /** The model that the loop would use; undefined when that is left to the server. */
   model?: string;
+  /** The same of the agent. */
+  agent?: string;
   deep: boolean;
   /** Of the settings. */
   verify: readonly Gate[];
@@ -82,7 +84,14 @@ export function doctorProbes(context: Context, order: DoctorOrder): Probes {
     isPasswordWithheld: connection.withheld !== undefined,
     otherUsers: () => otherUsers(clock),
     settingsProblem: order.settingsProblem,
-    server: serverProbes(context, { connection, names, root, systemd, model: order.model }),
+    server: serverProbes(context, {
+      connection,
+      names,
+      root,
+      systemd,
+      model: order.model,
+      agent: order.agent,
+    }),
     store: {
       read: once(() => storeFacts(context, order)),
       sqliteVersion,

@@ -25,7 +25,7 @@ const REQUEST_MS = 15_000;
 
 export function serverProbes(
   context: Context,
-  { connection, names, root, systemd, model }: ServerOrder,
+  { connection, names, root, systemd, model, agent }: ServerOrder,
 ): ServerProbes {
   const at = (directory: string) =>
     createClient({ ...connection, directory, requestTimeoutMs: REQUEST_MS });
@@ -37,7 +37,7 @@ export function serverProbes(
     health: once(() => asked(() => healthWhenStarted(context, nowhere, systemd))),
     isOpen: once(() => isOpen(connection, nowhere.directory)),
     roundTrip: once(() => roundTrip(context, inEmpty)),
-    models: once(() => asked(() => modelsOf(inEmpty(), model))),
+    models: once(() => asked(() => modelsOf(inEmpty(), { model, agent }))),
     denials: once(() => asked(() => inEmpty().denials())),
     waiting: once(async () =>
       root !== undefined && hasWorkerIn(context, { root, serverUrl: connection.url })
@@ -55,6 +55,7 @@ interface ServerOrder {
   root?: string;
   systemd: Systemd;
   model?: string;
+  agent?: string;
 }
 
 /** Whether a server that answers with the password does so without. */

@@ -35,6 +35,16 @@ export function chooseAgent(
     : { kind: "none", instead };
 }
 
+/** The agent that the loop has work, as far as the server knows it. `named`: by a setting. */
+export function agentAtWork(
+  asked: Parameters<typeof chooseAgent>[0],
+  named: string | undefined,
+): Agent | undefined {
+  const choice = chooseAgent(asked);
+  const name = named ?? (choice.kind === "none" ? choice.instead : choice.agent);
+  return asked.agents.find((agent) => agent.name === name);
+}
+
 /**
  * A function that tells which agent to name in a prompt, if any: it asks the server until that has
  * answered once, and warns where it is another one than the server's own.

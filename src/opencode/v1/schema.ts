@@ -283,11 +283,13 @@ const agent = z.object({
   mode: z.string(),
   hidden: z.boolean().nullish(),
   permission: z.array(rule).nullish().catch(undefined),
+  model: z.object({ providerID: z.string(), modelID: z.string() }).nullish().catch(undefined),
 }).transform((raw): Agent => ({
   name: raw.name,
   mode: raw.mode,
   hidden: raw.hidden ?? false,
   rules: raw.permission ?? [],
+  ...raw.model && { model: `${raw.model.providerID}/${raw.model.modelID}` },
 }));
 
 const toolStatuses: readonly ToolStatus[] = ["pending", "running", "completed", "error"];

@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
-import { chooseAgent, editingAgent } from "../../../../src/loop/server/editing_agent.ts";
+import {
+  agentAtWork,
+  chooseAgent,
+  editingAgent,
+} from "../../../../src/loop/server/editing_agent.ts";
 import { createClient } from "../../../../src/opencode/connect.ts";
 import { OpenCodeError } from "../../../../src/opencode/error.ts";
 import { createVirtualClock } from "../../../support/fake_clock.ts";
@@ -41,6 +45,15 @@ const CASES: readonly [string, Parameters<typeof chooseAgent>[0], unknown][] = [
 for (const [name, server, choice] of CASES) {
   Deno.test(`agent: ${name}`, () => assert.deepEqual(chooseAgent(server), choice));
 }
+
+Deno.test("the agent at work is the one that is named, or taken, with a model of its own", () => {
+  const own = { ...build, model: "some/model" };
+  const agents = [plan, own];
+  assert.equal(agentAtWork({ agents, byDefault: "plan" }, undefined)?.model, "some/model");
+  assert.equal(agentAtWork({ agents, byDefault: "plan" }, "plan"), plan);
+  assert.equal(agentAtWork({ agents, byDefault: "plan" }, "gone"), undefined);
+  assert.equal(agentAtWork({ agents: [plan] }, undefined), plan);
+});
 
 for (const version of ["1.18.33", "2.0.26"]) {
   Deno.test(`a server whose default agent plans is asked for build by name, and that is told once, ${version}`, async () => {
