@@ -147,7 +147,8 @@ export const projectChecks: readonly Check[] = [
       return warn(code, "OpenCode runs it as you as soon as a task is run here", {
         text: "read it before the first run",
         command: `ls -laR ${shellWord(path.join(project.root, ".opencode"))}; ` +
-          `cat ${shellWord(project.root)}/opencode.json*`,
+          // no glob of the shell's: zsh ends a line whose glob finds nothing
+          `find ${shellWord(project.root)} -maxdepth 1 -name 'opencode.json*' -exec cat {} +`,
       });
     },
   },

@@ -1568,6 +1568,6 @@ cases([{
   level: "warn",
   says: /^\.opencode\/tool\/0\.js \|/,
   commands: [
-    /^ls -laR \/home\/ann\/shop\/\.opencode; cat \/home\/ann\/shop\/opencode\.json\*$/,
+    /^ls -laR \/home\/ann\/shop\/\.opencode; find \/home\/ann\/shop -maxdepth 1 -name 'opencode\.json\*' /,
   ],
 }]);
