@@ -128,7 +128,7 @@ function storyWords({ stories }: Agenda): string {
   const open = stories.filter(({ passes }) => !passes).length;
   const next = nextStory(stories);
   const all = plural(stories.length, "story").replace("storys", "stories");
-  if (!next) return `none is open of ${all}: the gates decide, and no agent works`;
+  if (!next) return `none of ${all} is open`;
   return `${plain(next.id, 40)} ${plain(next.title, 100)} (${open} of ${all} open)`;
 }
 
