@@ -37,14 +37,16 @@ export function namesOf(context: Context, serverUrl: string): Names {
 
 /** This program as a command: by its name alone when that leads here. */
 function ownName(context: Context): string {
-  const onPath = findProgram("ralph", {
-    searchPath: context.environment("PATH") ?? "",
-    folders: [],
-  });
+  const found = onPath(context, "ralph");
   const [program, ...args] = selfCommand(context.mainUrl);
-  const isThis = onPath !== undefined &&
-    systemTree.realPath(onPath) === systemTree.realPath(program);
+  const isThis = found !== undefined &&
+    systemTree.realPath(found) === systemTree.realPath(program);
   return isThis ? "ralph" : [program, ...args].map(shellWord).join(" ");
+}
+
+/** Where a program is on PATH: what gates find. */
+export function onPath({ environment }: Context, name: string): string | undefined {
+  return findProgram(name, { searchPath: environment("PATH") ?? "", folders: [] });
 }
 
 /** Where a program is: on PATH, or where its own installer puts it. */

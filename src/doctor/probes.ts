@@ -23,6 +23,8 @@ export interface Probes {
   readonly systemd: Systemd;
   /** Where a program is: on this user's PATH, or where its installer puts it. */
   program(name: string): string | undefined;
+  /** Where it is on PATH alone, as gates find it. */
+  onPath(name: string): string | undefined;
   /** What it says to `--version`. */
   versionOf(program: string): Promise<string | undefined>;
   /** Whether a file is there; a link counts whatever it leads to. */

@@ -179,8 +179,8 @@ export const projectChecks: readonly Check[] = [
     group: "Project",
     title: "gates can be run",
     needs: ["project.root", "project.settings", "project.tasks"],
-    run: ({ project, program, names }) =>
-      project ? gatesVerdict(project.gates(), { program, names }) : skip(NO_PROJECT),
+    run: ({ project, onPath, names }) =>
+      project ? gatesVerdict(project.gates(), { onPath, names }) : skip(NO_PROJECT),
   },
   {
     id: "project.protect",
@@ -210,7 +210,7 @@ export const projectChecks: readonly Check[] = [
 /** Whether gates can run at all, as far as their commands tell. */
 export function gatesVerdict(
   gates: ReturnType<NonNullable<Probes["project"]>["gates"]>,
-  { program, names }: Pick<Probes, "program"> & { names: Pick<Names, "ralph"> },
+  { onPath, names }: Pick<Probes, "onPath"> & { names: Pick<Names, "ralph"> },
 ): Verdict {
   if (gates.length === 0) {
     return warn("there are none", "the agent's word decides what is done", {
@@ -218,7 +218,7 @@ export function gatesVerdict(
     });
   }
   for (const { name, needs } of gates) {
-    if (needs === undefined || program(needs) !== undefined) continue;
+    if (needs === undefined || onPath(needs) !== undefined) continue;
     const found = `the gate ${plain(name)} needs ${plain(needs, 80)}, which is not on PATH`;
     return fail(found, "no session starts with it", {
       text: "install it, then see whether it runs",

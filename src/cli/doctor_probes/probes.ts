@@ -19,7 +19,7 @@ import { findProjectRoot } from "../../task/find.ts";
 import type { Gate } from "../../task/gate.ts";
 import { VERSION } from "../../version.ts";
 import { connectionTo } from "../../app/server_client.ts";
-import { namesOf, programOf } from "../../app/names.ts";
+import { namesOf, onPath, programOf } from "../../app/names.ts";
 import type { Context } from "../../app/context.ts";
 import { completionsOf, environmentOf, otherUsers, versionOf } from "./machine.ts";
 import { gateFacts, protectionFacts, tasksOf } from "./project.ts";
@@ -66,6 +66,7 @@ export function doctorProbes(context: Context, order: DoctorOrder): Probes {
     now: () => clock.now(),
     systemd,
     program: (name) => programOf(context, name),
+    onPath: (name) => onPath(context, name),
     versionOf: (program) => {
       const known = versions.get(program) ?? versionOf(context, program);
       versions.set(program, known);

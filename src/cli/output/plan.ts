@@ -1,5 +1,5 @@
 /** What a run is about to do, told before it costs anything, and what will go wrong with it. */
-import { programOf } from "../../app/names.ts";
+import { onPath } from "../../app/names.ts";
 import type { Chosen } from "../../control/preflight.ts";
 import { readSessions } from "../../control/liveness.ts";
 import type { Verdict } from "../../doctor/check.ts";
@@ -50,7 +50,7 @@ export async function tellPlan(context: CommandContext, order: PlanOrder): Promi
   const model = chosen?.models && modelVerdict(chosen.models, chosen);
   const judged = (some: readonly Gate[]) =>
     gatesVerdict(factsOf(context, some, settings.gateEnv), {
-      program: (name) => programOf(context, name),
+      onPath: (name) => onPath(context, name),
       names: { ralph: "ralph" },
     });
   const ofTask = judged(gatesOfTask(settings.verify, agenda));

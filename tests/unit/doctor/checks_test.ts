@@ -1546,8 +1546,8 @@ Deno.test("gates: a program that is not there fails, a variable that is withheld
   const { project } = healthy;
   assert(project);
   const withGates = async (...gates: ReturnType<typeof project.gates>) => {
-    const program = (name: string) => name === "gone" ? undefined : healthy.program(name);
-    const results = await diagnose({ project: { ...project, gates: () => gates }, program });
+    const onPath = (name: string) => name === "gone" ? undefined : healthy.onPath(name);
+    const results = await diagnose({ project: { ...project, gates: () => gates }, onPath });
     return results.get("project.gates");
   };
   assert.equal((await withGates())?.level, "warn");

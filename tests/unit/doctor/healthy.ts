@@ -91,6 +91,7 @@ export const healthy: Probes = {
   now: () => NOW,
   systemd,
   program: (name) => name === "opencode" ? OPENCODE : `/usr/bin/${name}`,
+  onPath: (name) => `/usr/bin/${name}`,
   versionOf: (program) => Promise.resolve(program === OPENCODE ? "1.18.33" : "2.39.5"),
   exists: (path) => files.has(path),
   mode: () => ({ mode: 0o700, uid: 1000 }),
