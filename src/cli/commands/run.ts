@@ -21,6 +21,7 @@ import { RalphError } from "../../error.ts";
 import { textInside } from "../../host/files/outside.ts";
 import { readWhole, textOf } from "../../host/files/read_file.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
+import { repositoryState } from "../../host/git/repository.ts";
 import { environmentNames } from "../../host/system/environment.ts";
 import { readAgenda } from "../../loop/iteration/backlog.ts";
 import { promptFacts } from "../../loop/iteration/iteration.ts";
@@ -152,14 +153,17 @@ export async function runTask(context: CommandContext, options: RunOptions): Pro
 
   // Before the first request that has the server load the project.
   warnOfCode(context, task);
-  const chosen = await choicesOf(context, { task, agenda, settings });
+  const [chosen, repository] = await Promise.all([
+    choicesOf(context, { task, agenda, settings }),
+    repositoryState(task.projectRoot, context.clock),
+  ]);
   for (const warning of warnings) context.warn(warning);
   for (const { fault } of openCodeSettings(task.projectRoot, textOf)) {
     if (fault !== undefined) {
       context.warn(`${fault}; OpenCode will not work here once it is restarted`);
     }
   }
-  await tellPlan(context, { task, agenda, settings, flags, chosen, quiet: json });
+  tellPlan(context, { task, agenda, settings, flags, chosen, repository, quiet: json });
   const { dir: taskDir, projectRoot } = task;
   const order: WorkerOrder = { taskDir, projectRoot, flags, said, accepted, only };
   return options.foreground

@@ -6,7 +6,7 @@ import type { Verdict } from "../../doctor/check.ts";
 import { RalphError } from "../../error.ts";
 import { modelVerdict } from "../../doctor/model.ts";
 import { gatesVerdict } from "../../doctor/project.ts";
-import { repositoryState } from "../../host/git/repository.ts";
+import type { RepositoryState } from "../../host/git/repository.ts";
 import { limitsOfContinued } from "../../loop/session/begin.ts";
 import { storedSettings } from "../../loop/session/kept_settings.ts";
 import { whyResumable } from "../../loop/session/resumable.ts";
@@ -34,6 +34,8 @@ interface PlanOrder {
   flags: SettingsPart;
   /** Undefined where no agent works, since all stories pass. */
   chosen?: Chosen & { generation: 1 | 2 };
+  /** Undefined where git does not answer in time. */
+  repository?: RepositoryState;
   /** Only what will go wrong is told. */
   quiet: boolean;
 }
@@ -42,7 +44,7 @@ interface PlanOrder {
  * Tells it as a few lines, and warns by the doctor's own judgements. Throws `RalphError` (`usage`) where
  * a gate of the whole task cannot run: the session would end before its first turn.
  */
-export async function tellPlan(context: CommandContext, order: PlanOrder): Promise<void> {
+export function tellPlan(context: CommandContext, order: PlanOrder): void {
   const { task, agenda, chosen } = order;
   const { last, state } = lastOf(context, task);
   const settings = settingsOf(order, last);
@@ -64,7 +66,7 @@ export async function tellPlan(context: CommandContext, order: PlanOrder): Promi
       ...agenda.format === undefined ? [] : [["story", storyWords(agenda)]],
       ...chosen ? [["model", modelWords(model)], ["agent", chosen.agent]] : [],
       ["gates", gatesWords(gates.map(({ name }) => name), state)],
-      ["branch", await branchWords(context, order)],
+      ["branch", branchWords(order)],
       ...chosen ? [["limits", limitsWords(settings.limits, last?.goesOn ? last : undefined)]] : [],
     ];
     const lines = table(rows.map(([key, value]) => [`  ${key.padEnd(6)}`, value]), columnsOf(out));
@@ -154,13 +156,9 @@ function gatesWords(
   return shown.join(", ") + (more > 0 ? `, and ${more} more` : "");
 }
 
-async function branchWords(
-  { clock }: CommandContext,
-  { task, settings }: PlanOrder,
-): Promise<string> {
+function branchWords({ task, settings, repository }: PlanOrder): string {
   const wanted = branchOf(task);
-  const state = await repositoryState(task.projectRoot, clock);
-  const current = state && (state.branch ?? "none");
+  const current = repository && (repository.branch ?? "none");
   if (current === undefined) return wanted === undefined ? "not known" : plain(wanted, 80);
   if (wanted === undefined || wanted === current) return plain(current, 80);
   const base = settings.baseBranch ?? current;
