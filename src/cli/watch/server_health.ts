@@ -6,8 +6,9 @@ import type { Session } from "../../store/model.ts";
 import type { Health, TaskView } from "./model.ts";
 
 const ASK_MS = 15_000;
-/** On a busy machine an answer takes longer: a server is not told of as silent before the second. */
-const ATTEMPTS_MS = [2_000, 8_000];
+/** On a busy machine an answer takes longer: none is told of as missing before the second. */
+const FIRST_ANSWER_MS = 2_000;
+const SECOND_ANSWER_MS = 8_000;
 
 export interface ServerHealth {
   readonly known: ReadonlyMap<string, Health>;
@@ -26,14 +27,13 @@ export function serverHealth(
   async function versionOf(session: Session): Promise<string> {
     const { clientOf } = await import("../../app/server_client.ts");
     const client = await clientOf({ ...context, warn: () => {} }, session);
-    for (const timeoutMs of ATTEMPTS_MS.slice(0, -1)) {
-      try {
-        return (await client.health({ timeoutMs })).version;
-      } catch (error) {
-        if (!(error instanceof OpenCodeError && error.problem === "timeout")) throw error;
-      }
-    }
-    return (await client.health({ timeoutMs: ATTEMPTS_MS.at(-1) })).version;
+    const isLate = (error: unknown) =>
+      error instanceof OpenCodeError && error.problem === "timeout";
+    const health = await client.health({ timeoutMs: FIRST_ANSWER_MS }).catch((error) => {
+      if (isLate(error)) return client.health({ timeoutMs: SECOND_ANSWER_MS });
+      throw error;
+    });
+    return health.version;
   }
 
   async function ask(url: string, session: Session): Promise<void> {
