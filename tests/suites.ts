@@ -32,6 +32,7 @@ export const LONG: readonly string[] = [
   "e2e/upgrade_program_test.ts",
   "e2e/upgrade_test.ts",
   "e2e/verification_test.ts",
+  "e2e/watch_test.ts",
   "reliability/concurrency_test.ts",
   "reliability/crash_points_others_test.ts",
   "reliability/crash_process_test.ts",

@@ -73,6 +73,8 @@ Deno.test("watch shows what is at work, and its keys do what the commands do", a
   await pty.type("\x1b");
   await pty.shows(/three/);
 
+  await pty.type("\x1a");
+  await pty.shows(/cannot be suspended: there is no shell/);
   await pty.type("?");
   await pty.shows(/Keys of ralph watch[^]*s +stop it now/);
   await pty.type("?s");

@@ -1,4 +1,5 @@
 /** The live screen: looks, draws, and does what keys say, until somebody leaves. */
+import { hasJobControl } from "../../host/process/proc.ts";
 import type { CommandContext } from "../command_context.ts";
 import { EXIT, exitCodeOfSignal } from "../exit_codes.ts";
 import { type Glyphs, glyphsFor } from "./glyphs.ts";
@@ -156,7 +157,7 @@ function doEffect(live: Live, effect: Effect): void {
     case "quit":
       return over.resolve(EXIT.done);
     case "suspend":
-      return terminal?.suspend();
+      return void suspend(live).catch(over.reject);
     case "repaint":
       terminal?.forget();
       return draw(live);
@@ -165,6 +166,12 @@ function doEffect(live: Live, effect: Effect): void {
     case "command":
       return void run(live, effect.command).catch(over.reject);
   }
+}
+
+/** Where the terminal has no shell, as in a window of tmux that only runs this, nobody could go on with it. */
+async function suspend(live: Live): Promise<void> {
+  if (await hasJobControl(live.context.clock)) live.terminal?.suspend();
+  else say(live, "cannot be suspended: there is no shell that could go on with it");
 }
 
 async function showDiff(live: Live): Promise<void> {

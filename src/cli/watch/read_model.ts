@@ -11,7 +11,7 @@ import type { Prd } from "../../task/prd.ts";
 import { readPrd } from "../../task/prd_file.ts";
 import { lastLines } from "../output/log_tail.ts";
 import { inOrder, type LastAction, type Model, storyViews, type TaskView } from "./model.ts";
-import { type SessionFacts, sessionReader } from "./read_sessions.ts";
+import { keepOnly, type SessionFacts, sessionReader } from "./read_sessions.ts";
 import { GONE, stampOf } from "./stamp.ts";
 
 /** Of what changes without a sign: tasks that are new, and what has long ended. */
@@ -66,10 +66,12 @@ export function taskReader(
     }
     if (all) {
       allReadAt = clock.monotonic();
-      for (const one of known.values()) one.isDue = true;
-      for (const { dir, name, projectRoot, prdPath } of root ? listTasks(root, systemTree) : []) {
-        keep({ taskDir: dir, name, projectRoot, prdPath, isDue: true });
+      const here = root === undefined ? [] : listTasks(root, systemTree);
+      for (const { dir: taskDir, name, projectRoot, prdPath } of here) {
+        keep({ taskDir, name, projectRoot, prdPath });
       }
+      keepOnly(known, new Set([...facts.keys(), ...here.map(({ dir }) => dir)]));
+      for (const one of known.values()) one.isDue = true;
     }
     if (clock.monotonic() - startingReadAt >= STARTING_MS) {
       startingReadAt = clock.monotonic();

@@ -73,6 +73,7 @@ export function sessionReader(context: Context): (options: LookOptions) => Sessi
     } catch (error) {
       if (isFirst || !(error instanceof RalphError)) throw error;
       troubles.push(error.message);
+      isWhole = true; // at the next look nothing will be better
     }
     return { facts, trouble: troubles.at(0), isWhole };
   };
@@ -95,7 +96,9 @@ function readInto(
     isOver: () => boolean;
   },
 ): boolean {
-  for (const session of changedSessions(facts, store, all)) {
+  const sessions = changedSessions(facts, store, all);
+  if (all) keepOnly(facts, new Set(sessions.map(({ taskDir }) => taskDir)));
+  for (const session of sessions) {
     const { taskDir } = session;
     // What is read as running has its worker: others were marked before.
     facts.set(taskDir, { ...facts.get(taskDir), session, live: session.status === "running" });
@@ -110,10 +113,16 @@ function readInto(
   return true;
 }
 
+/** What was forgotten, as by `ralph clean`, goes. */
+export function keepOnly(map: Map<string, unknown>, keys: ReadonlySet<string>): void {
+  for (const key of map.keys()) if (!keys.has(key)) map.delete(key);
+}
+
 /** Those that run, those that did when they were read last, and with `all` each task's latest. */
 function changedSessions(facts: Facts, store: ReadOnlyStore, all: boolean): readonly Session[] {
   const running = store.running();
-  if (all) return [...store.lastSessions(), ...running];
+  // The latest comes last, where one folder had several names.
+  if (all) return [...store.lastSessions().toReversed(), ...running];
   const ids = new Set(running.map(({ id }) => id));
   const ended = [...facts.values()].flatMap(({ session: { id, status } }) =>
     status === "running" && !ids.has(id) ? store.session(id) ?? [] : []

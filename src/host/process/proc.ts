@@ -40,6 +40,32 @@ async function stateOf(pid: number, clock: Clock): Promise<string | undefined> {
   return answer.stdout === "" ? "X" : answer.stdout.charAt(answer.stdout.lastIndexOf(")") + 2);
 }
 
+/** More programs than that do not stand between this one and its shell. */
+const ANCESTORS_MAX = 10;
+
+/**
+ * Whether a shell would see that this program is suspended, and could let it go on: somebody who started its
+ * process group is in its session, and in another group (setpgid(2)). True where that cannot be told.
+ */
+export async function hasJobControl(clock: Clock): Promise<boolean> {
+  const own = await familyOf(Deno.pid, clock);
+  let parent = own?.parent;
+  for (let i = 0; own && parent && i < ANCESTORS_MAX; i++) {
+    const family = await familyOf(parent, clock);
+    if (!family || family.session !== own.session) return false;
+    if (family.group !== own.group) return true;
+    parent = family.parent;
+  }
+  return own === undefined;
+}
+
+async function familyOf(pid: number, clock: Clock) {
+  const stat = await readProc([`/proc/${pid}/stat`], clock);
+  if (stat === undefined) return undefined;
+  const [, parent, group, session] = stat.slice(stat.lastIndexOf(")") + 2).split(" ").map(Number);
+  return { parent, group, session };
+}
+
 /** The process that has this socket open, by its inode, as far as this user may look. */
 export async function ownerOfSocket(inode: string, clock: Clock): Promise<number | undefined> {
   const answer = await ask(
