@@ -7,7 +7,7 @@ import { plain } from "../../terminal/plain.ts";
 import type { CommandContext } from "../command_context.ts";
 import { changes } from "./changes.ts";
 import { watchOnScreen } from "./live_screen.ts";
-import type { Model } from "./model.ts";
+import { isAtWork, type Model } from "./model.ts";
 import { taskReader } from "./read_model.ts";
 import { serverHealth } from "./server_health.ts";
 
@@ -35,7 +35,7 @@ function cannotDraw(): RalphError {
 
 /** Goes on until it is ended, or nobody reads any more. */
 async function watchInLines(context: CommandContext, root: string | undefined): Promise<never> {
-  const { clock, output: { out } } = context;
+  const { clock, output: { out, err } } = context;
   const read = taskReader(context, root);
   const bugs = Promise.withResolvers<never>();
   bugs.promise.catch(() => {}); // thrown by the race
@@ -51,6 +51,7 @@ async function watchInLines(context: CommandContext, root: string | undefined): 
       const fields = [time, task?.name ?? "-", what, task?.projectRoot ?? "-"];
       out.line(fields.map((field) => plain(field, WHAT_MAX)).join("\t"));
     }
+    if (!before && !after.tasks.some(isAtWork)) err.line("Nothing is at work yet.");
     before = after;
     await Promise.race([sleep(clock, LOOK_MS), bugs.promise]);
   }
