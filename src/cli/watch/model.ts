@@ -1,4 +1,5 @@
 /** What `ralph watch` knows of the tasks, as plain data. */
+import * as path from "node:path";
 import type { Iteration, Session, Usage } from "../../store/model.ts";
 import type { Prd } from "../../task/prd.ts";
 
@@ -23,6 +24,8 @@ export interface TaskView {
   /** Real path of what the task is known by. */
   taskDir: string;
   name: string;
+  /** Whether another one has its name, in another project. */
+  hasNamesake?: boolean;
   projectRoot: string;
   /** Its latest; absent for a task that never ran. */
   session?: Session;
@@ -68,6 +71,10 @@ export interface Details {
 export const isAtWork = (task: TaskView): boolean =>
   task.starting !== undefined || task.session?.status === "running";
 
+/** Its name, with that of its project where another one has it too. */
+export const calledName = ({ name, hasNamesake, projectRoot }: TaskView): string =>
+  hasNamesake ? `${path.basename(projectRoot)}/${name}` : name;
+
 /** The stories of a PRD, those that are left out at the end. `inHand`: the id of the one at work. */
 export function storyViews(prd: Prd, inHand: string | null | undefined): readonly StoryView[] {
   const passed = new Set(prd.stories.filter((story) => story.passes).map(({ id }) => id));
@@ -101,8 +108,12 @@ export function inOrder(
   root: string | undefined,
 ): readonly TaskView[] {
   const rank = (task: TaskView) => isAtWork(task) ? 0 : task.projectRoot === root ? 1 : 2;
+  const counts = Map.groupBy(tasks, ({ name }) => name);
+  const named = tasks.map((task) =>
+    counts.get(task.name)?.length === 1 ? task : { ...task, hasNamesake: true }
+  );
   const began = ({ session, starting }: TaskView) => starting ? Infinity : session?.id ?? 0;
-  return tasks.toSorted((a, b) =>
+  return named.toSorted((a, b) =>
     rank(a) - rank(b) ||
     (isAtWork(a) ? compare(began(a), began(b)) : compare(began(b), began(a))) ||
     compare(a.name, b.name)

@@ -3,7 +3,7 @@ import { plain } from "../../terminal/plain.ts";
 import type { Glyphs } from "./glyphs.ts";
 import { width } from "../../terminal/table.ts";
 import { fitLine, type Line, lineText, type Piece } from "./lines.ts";
-import { type Details, isAtWork, type Model, type TaskView } from "./model.ts";
+import { calledName, type Details, isAtWork, type Model, type TaskView } from "./model.ts";
 import { bodyOf, factLines, healthWords, panelBody } from "./task_panel.ts";
 import { taskRows } from "./task_rows.ts";
 import { chosenTask, KEY_HELP, listed, TASK_COMMANDS, type View } from "./view.ts";
@@ -126,7 +126,7 @@ const TABS = ["stories", "iterations", "output"] as const;
 function ruleLine(task: TaskView, { columns, glyphs, view }: Shown): Line {
   const name: Piece[] = [
     { text: `${glyphs.rule}${glyphs.rule} ` },
-    { text: plain(task.name, 40), style: "bold" },
+    { text: plain(calledName(task), 40), style: "bold" },
   ];
   const names = view.shows === "diff" ? ["diff"] : TABS;
   const tabs = names.map((name): Piece =>

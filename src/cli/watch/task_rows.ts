@@ -5,7 +5,7 @@ import { plain } from "../../terminal/plain.ts";
 import { width } from "../../terminal/table.ts";
 import type { Glyphs } from "./glyphs.ts";
 import { type Line, padded, type Piece } from "./lines.ts";
-import { storyCounts, type StoryView, type TaskView } from "./model.ts";
+import { calledName, storyCounts, type StoryView, type TaskView } from "./model.ts";
 
 interface Column {
   title: string;
@@ -47,13 +47,16 @@ export function taskRows(
 
 /** In the order of the screen; where there is no room the least important are left out. */
 function columnsFor(tasks: readonly TaskView[], columns: number, glyphs: Glyphs): Column[] {
-  const names = Math.max(NAME_MIN, ...tasks.map(({ name }) => width(plain(name))));
+  const names = Math.max(NAME_MIN, ...tasks.map((task) => width(plain(calledName(task)))));
   const nameMax = columns < 80 ? 16 : columns < 120 ? 22 : 32;
   const bar = columns < 80 ? 8 : columns < 120 ? 10 : 16;
   const name: Column = {
     title: "TASK",
     columns: Math.min(names, nameMax) + 2,
-    piece: (task) => ({ text: `${mark(task, glyphs)} ${task.name}`, style: statusStyle(task) }),
+    piece: (task) => ({
+      text: `${mark(task, glyphs)} ${calledName(task)}`,
+      style: statusStyle(task),
+    }),
   };
   const stories: Column = {
     title: "STORIES",
@@ -155,11 +158,8 @@ function storyBar(
 
 const sumOf = (numbers: readonly number[]) => numbers.reduce((sum, one) => sum + one, 0);
 
-function storyInHand({ session, stories }: TaskView): Piece {
-  if (session?.status !== "running") return { text: "-" };
-  return {
-    text: session.currentStory ?? stories?.find(({ state }) => state === "open")?.id ?? "-",
-  };
+function storyInHand({ session }: TaskView): Piece {
+  return { text: session?.status === "running" ? session.currentStory ?? "-" : "-" };
 }
 
 function nowPiece(task: TaskView, now: number): Piece {

@@ -128,9 +128,14 @@ async function withoutCtrlC<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
+/** Of a terminal that is gone nothing is known, and what is drawn is dropped. */
 function consoleSize(): Size {
-  const { columns, rows } = Deno.consoleSize();
-  return { columns, rows };
+  try {
+    const { columns, rows } = Deno.consoleSize();
+    return { columns, rows };
+  } catch {
+    return { columns: 80, rows: 24 };
+  }
 }
 
 /** A terminal that is gone has no mode. */

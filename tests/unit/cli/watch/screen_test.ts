@@ -5,6 +5,7 @@ import { glyphsFor } from "../../../../src/cli/watch/glyphs.ts";
 import { lineText } from "../../../../src/cli/watch/lines.ts";
 import {
   type Details,
+  inOrder,
   type Model,
   storyViews,
   type TaskView,
@@ -149,6 +150,18 @@ last: bash   npm test
   assert.match(narrow, /^▸ ● checkout {2}███▓░░░· 2\/5 {4}US-003 {4}agent working$/m);
   assert.match(narrow, /silent 1m/);
   assert.match(shown({}, { columns: 180 }).text, /anthropic\/claude +bash {3}npm test/);
+});
+
+Deno.test("tasks at work come first, then this project's; namesakes have their project's name", () => {
+  const named = { ...STOPPED, name: "checkout", taskDir: "/site/x", projectRoot: "/site" };
+  const first: TaskView = { ...RUNNING, session: { ...SESSION, id: 2 }, taskDir: "/a", name: "a" };
+  const tasks = inOrder([named, NEW, STOPPED, RUNNING, first], "/shop");
+  assert.deepEqual(tasks.map(({ taskDir }) => taskDir), [
+    "/a",
+    ...[RUNNING.taskDir, STOPPED.taskDir, NEW.taskDir, "/site/x"],
+  ]);
+  const { text } = shown({}, { model: { ...MODEL, tasks } });
+  assert.match(text, /● shop\/checkout [^]*■ site\/checkout /);
 });
 
 Deno.test("each view, question and message has its place", () => {
