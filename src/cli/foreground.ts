@@ -9,8 +9,9 @@ import { StoppedBefore, work } from "../worker/worker.ts";
 import type { CommandContext } from "./command_context.ts";
 import { exitCodeOfSession, exitCodeOfSignal } from "./exit_codes.ts";
 import { eventJson } from "./output/event_json.ts";
-import { liveView } from "./output/live_view.ts";
-import { unread } from "./output/streams.ts";
+import { liveView, movesCursor } from "./output/live_view.ts";
+import { quietInput } from "./output/quiet_input.ts";
+import { safeOnTerminal, unread } from "./output/streams.ts";
 
 /**
  * Runs the loop and shows what it does; the first Ctrl-C stops it. A terminal that goes away ends the
@@ -26,12 +27,17 @@ export async function runHere(
   const [out, err] = [unread(context.output.out), unread(context.output.err)];
   const stop = new AbortController();
   let signalled: EndingSignal | undefined;
+  const isLive = !json && out.isTerminal && movesCursor(context.environment("TERM"));
+  const live = isLive ? liveView(out, context.clock) : undefined;
+  const showInput = live ? await quietInput(context.clock) : () => Promise.resolve();
+  const say = live?.say ?? err.line;
   const stopListening = onEndingSignal((name) => {
     signalled = name;
     stop.abort(name === "SIGHUP" ? SHUTDOWN : undefined);
-    err.line("stopping: what is at work is being ended; again to end at once");
+    // A second one ends the process as it is.
+    void showInput();
+    say("stopping: what is at work is being ended; again to end at once");
   });
-  const live = !json && out.isTerminal ? liveView(out, context.clock) : undefined;
   const show: Emit = live?.show ?? ((event) => {
     if (json) {
       if (verbose || !isForLiveView(event)) out.line(eventJson(event, context.clock));
@@ -42,15 +48,17 @@ export async function runHere(
     if (bell && event.type === "session_ended" && err.isTerminal) err.write("\x07");
   };
   try {
-    const end = await work(systemHost(context), order, { signal: stop.signal, emit });
+    const warn = (text: string) => say(safeOnTerminal(`warning: ${text}`));
+    const end = await work(systemHost({ ...context, warn }), order, { signal: stop.signal, emit });
     const bySignal = end.reason === "user_stop" || end.reason === "worker_ended";
     return signalled && bySignal ? exitCodeOfSignal(signalled) : exitCodeOfSession(end);
   } catch (error) {
     if (!(signalled && error instanceof StoppedBefore)) throw error;
-    err.line(error.message);
+    say(safeOnTerminal(error.message));
     return exitCodeOfSignal(signalled);
   } finally {
     live?.close();
+    await showInput();
     stopListening();
   }
 }

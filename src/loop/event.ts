@@ -18,6 +18,10 @@ export type LoopEvent =
     changes: readonly SettingChange[];
     /** What a person should know before it works. */
     warnings: readonly string[];
+    /** What the session that goes on has worked and used before; usage is null where it is not known. */
+    before?: { workedMs: number; usage: Usage | null };
+    /** The limit on what it costs, where there is one. */
+    maxCostUsd?: number;
     log: string;
   }
   | {

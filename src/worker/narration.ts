@@ -139,13 +139,17 @@ function iterationEnd(event: Of<"iteration_ended">, colors: Colors): string[] {
   ];
 }
 
-/** Work that made no story pass is no failure, and no success either. */
+/** With the signs of the history. What made no story pass is no failure, and no success either. */
 function outcomeWords(outcome: Outcome, colors: Colors): string {
   switch (outcome) {
     case "advanced":
       return colors.green(`✓ ${outcome}`);
     case "worked":
+    case "nothing":
       return colors.yellow(`• ${outcome}`);
+    case "interrupted":
+    case "stopped":
+      return colors.dim(`– ${outcome}`);
     default:
       return colors.red(`✗ ${outcome}`);
   }

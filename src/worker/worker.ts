@@ -286,6 +286,7 @@ async function workOn(
       signal: stop.signal,
       streamEnd: streamEnd.signal,
     });
+    const { costUsd } = begun.settings.limits;
     emit({
       type: "session_started",
       session: begun.lease.sessionId,
@@ -296,6 +297,8 @@ async function workOn(
       only: begun.only,
       changes: begun.changes,
       warnings: [...warnings, ...found],
+      ...begun.continues !== undefined && { before: spentBefore(store, begun) },
+      ...costUsd !== undefined && { maxCostUsd: costUsd },
       log: log.path,
     });
     const end = await runLoop(
@@ -312,6 +315,12 @@ async function workOn(
     stop.unlink();
     streamEnd.abort();
   }
+}
+
+/** What earlier workers of a session that goes on have worked and used. */
+function spentBefore(store: Store, { lease: { sessionId }, ranBeforeMs }: Begun) {
+  const { usage, complete } = store.usage(sessionId);
+  return { workedMs: ranBeforeMs, usage: complete ? usage : null };
 }
 
 /** Tells, and writes the lines that stay into the log, each with its time. */

@@ -6,13 +6,15 @@ import { findProjectRoot } from "../../task/find.ts";
 import type { Session } from "../../store/model.ts";
 import type { ReadOnlyStore } from "../../store/store.ts";
 import { remarksOf } from "../../task/prd.ts";
-import { ago, duration, localMoment } from "../../terminal/format.ts";
+import { ago, duration, localMoment, localTime } from "../../terminal/format.ts";
 import { plain } from "../../terminal/plain.ts";
 import { fit, wrap } from "../../terminal/table.ts";
 import type { CommandContext, Done } from "../command_context.ts";
 import { shortCost } from "../../terminal/cost.ts";
 import { EXIT } from "../exit_codes.ts";
+import { logReader } from "../output/log_entry.ts";
 import { lastLines } from "../output/log_tail.ts";
+import type { Stream } from "../output/streams.ts";
 import { nextCommand, nextStep } from "../../control/next_command.ts";
 import { columnsOf } from "../output/streams.ts";
 import { isAlive, readSessions } from "../../control/liveness.ts";
@@ -313,7 +315,7 @@ function detail(context: CommandContext, { task, json }: { task: string; json: b
   for (const line of rowLines(rows, columns)) out.line(line);
   const lines = log ? logLines(log.path) : [];
   if (lines.length > 0) out.line();
-  for (const line of lines) out.line(fit(plain(line), out.isTerminal ? columns : 400));
+  for (const line of lines) out.line(fit(logLine(line, out), out.isTerminal ? columns : 400));
   out.line();
   for (const line of wrap(nextCommand(session), columns)) out.line(line);
   return EXIT.done;
@@ -345,6 +347,13 @@ function tellStarting(
   out.line();
   out.line(`ralph stop ${shellWord(task)}`);
   return EXIT.done;
+}
+
+/** With the time of day, as `ralph logs` has it. */
+function logLine(line: string, { isTerminal }: Stream): string {
+  const { at, isTimed, text } = logReader()(line);
+  if (!isTerminal || !isTimed || at === undefined) return plain(line);
+  return `${localTime(at)}  ${plain(text)}`;
 }
 
 /** The last lines of the log, or why there are none. */

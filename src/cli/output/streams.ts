@@ -36,6 +36,17 @@ export function setRawInput(raw: boolean): void {
   Deno.stdin.setRaw(raw);
 }
 
+/** Whether the terminal shows what is typed. Changes nothing where the input is none. */
+export function echoInput(echo: boolean): void {
+  if (!Deno.stdin.isTerminal()) return;
+  try {
+    if (echo) Deno.stdin.setRaw(false);
+    else Deno.stdin.setRaw(true, { cbreak: true });
+  } catch {
+    // The terminal is gone, or cannot be asked.
+  }
+}
+
 /**
  * The same stream for work that goes on when nobody reads: what can no longer be written, to a pipe
  * that is closed or a terminal that is gone, is dropped.

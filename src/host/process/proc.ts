@@ -59,11 +59,20 @@ export async function hasJobControl(clock: Clock): Promise<boolean> {
   return own === undefined;
 }
 
+/** Whether a process is of the group that its terminal belongs to. False where that is not known. */
+export async function hasTerminal(pid: number, clock: Clock): Promise<boolean> {
+  const family = await familyOf(pid, clock);
+  return family !== undefined && family.group === family.owner;
+}
+
+/** Where a process belongs to (proc_pid_stat(5)). `owner`: the group that its terminal belongs to. */
 async function familyOf(pid: number, clock: Clock) {
   const stat = await readProc([`/proc/${pid}/stat`], clock);
   if (stat === undefined) return undefined;
-  const [, parent, group, session] = stat.slice(stat.lastIndexOf(")") + 2).split(" ").map(Number);
-  return { parent, group, session };
+  // After the name, which may hold anything: the state, and then these.
+  const [, parent, group, session, , owner] = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
+    .map(Number);
+  return { parent, group, session, owner };
 }
 
 /** The process that has this socket open, by its inode, as far as this user may look. */

@@ -63,11 +63,11 @@ Deno.test("text is cut to the columns that there are", () => {
   assert.equal(width(fit("日本語", 4)), 3);
 });
 
-Deno.test("a block is erased line by line and drawn anew below what stays", () => {
+Deno.test("a block is erased and drawn anew below what stays", () => {
   const text = redraw({ drawn: 2, above: ["kept"], block: ["one", "two"] });
   assert.equal(
     text,
-    "\x1b[?2026h\r\x1b[2K\x1b[1A\x1b[2Kkept\none\ntwo\x1b[?2026l",
+    "\x1b[?2026h\r\x1b[1A\x1b[Jkept\none\ntwo\x1b[?2026l",
   );
   assert.equal(redraw({ drawn: 0, above: [], block: [] }), "\x1b[?2026h\x1b[?2026l");
 });
