@@ -270,7 +270,8 @@ const EVENTS: Readonly<Record<LoopEvent["type"] | "nothing_to_do", z.ZodRawShape
     detail: text("The same in words"),
     iterations: whole("Iterations that were made"),
     usage: used,
-    durationMs: ms("How long it took, in milliseconds"),
+    durationMs: ms("How long its last worker took, in milliseconds"),
+    workedMs: ms("How long all its workers took, in milliseconds"),
     gates: z.array(z.strictObject({ name: text("Name"), passed: yes("Whether it passed") }))
       .meta({ description: "Gates as they were when each ran last" }),
     claimsTakenBack: whole("How many claims were taken back"),

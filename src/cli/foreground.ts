@@ -1,6 +1,10 @@
 /** The loop in this process and this terminal: `ralph run --foreground`. */
 import type { WorkerOrder } from "../control/protocol.ts";
 import { type EndingSignal, onEndingSignal } from "../host/process/signals.ts";
+import { readSessions } from "../control/liveness.ts";
+import { RalphError } from "../error.ts";
+import type { ReadOnlyStore } from "../store/store.ts";
+import { tellEnding } from "./output/ending.ts";
 import { type Emit, isForLiveView } from "../loop/event.ts";
 import { SHUTDOWN } from "../loop/shutdown.ts";
 import { eventLines } from "../worker/narration.ts";
@@ -22,6 +26,7 @@ export async function runHere(
   order: WorkerOrder,
   { json, verbose, bell }: { json: boolean; verbose: boolean; bell: boolean },
 ): Promise<number> {
+  const cwd = context.cwd();
   // As in the background: the agent may remove the folder that the user stands in.
   Deno.chdir("/");
   const [out, err] = [unread(context.output.out), unread(context.output.err)];
@@ -50,6 +55,8 @@ export async function runHere(
   try {
     const warn = (text: string) => say(safeOnTerminal(`warning: ${text}`));
     const end = await work(systemHost({ ...context, warn }), order, { signal: stop.signal, emit });
+    live?.close();
+    if (!json) await tellEndOf(order, { ...context, output: { ...context.output, out } }, cwd);
     const bySignal = end.reason === "user_stop" || end.reason === "worker_ended";
     return signalled && bySignal ? exitCodeOfSignal(signalled) : exitCodeOfSession(end);
   } catch (error) {
@@ -60,5 +67,21 @@ export async function runHere(
     live?.close();
     await showInput();
     stopListening();
+  }
+}
+
+/** That it cannot be told takes nothing from how the session ended. */
+async function tellEndOf(
+  { taskDir }: WorkerOrder,
+  context: CommandContext,
+  cwd: string,
+): Promise<void> {
+  try {
+    const read = (store: ReadOnlyStore) => store.lastSession(taskDir);
+    const session = readSessions(context, { read, whenEmpty: undefined });
+    if (session) await tellEnding(context, session, { cwd, isTold: true });
+  } catch (error) {
+    if (!(error instanceof RalphError)) throw error;
+    context.warn(error.message);
   }
 }

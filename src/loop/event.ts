@@ -88,7 +88,10 @@ export type LoopEvent =
     detail: string;
     iterations: number;
     usage: Usage | null;
+    /** Of its last worker. */
     durationMs: number;
+    /** Of all its workers. */
+    workedMs: number;
     /** Gates as they were when each ran last, and how many claims were taken back. */
     gates: readonly { name: string; passed: boolean }[];
     claimsTakenBack: number;

@@ -69,7 +69,8 @@ export async function runLoop(
   if (!signal.aborted) await tellLeft(tools, order.task);
   await recorder.write((store) => store.endSession(order.lease, end));
   const durationMs = clock.monotonic() - startedAt;
-  emit(sessionEnded(store, order, { end, durationMs, left: rounds.left }));
+  const workedMs = order.begun.ranBeforeMs + durationMs;
+  emit(sessionEnded(store, order, { end, durationMs, workedMs, left: rounds.left }));
   return end;
 }
 
@@ -77,7 +78,12 @@ export async function runLoop(
 export function sessionEnded(
   store: Pick<LoopTools["store"], "usage" | "findings" | "session">,
   { lease: { sessionId }, task }: Pick<SessionContext, "lease" | "task">,
-  { end, durationMs, left }: { end: SessionEnd; durationMs: number; left: readonly string[] },
+  { end, durationMs, workedMs, left }: {
+    end: SessionEnd;
+    durationMs: number;
+    workedMs: number;
+    left: readonly string[];
+  },
 ): Extract<LoopEvent, { type: "session_ended" }> {
   const { usage, complete } = store.usage(sessionId);
   const { gates, claims } = store.findings(sessionId);
@@ -89,6 +95,7 @@ export function sessionEnded(
     iterations: store.session(sessionId)?.iterations ?? 0,
     usage: complete ? usage : null,
     durationMs,
+    workedMs,
     gates: [...new Map(gates.map(({ gate, passed }) => [gate, { name: gate, passed }])).values()],
     left,
     claimsTakenBack: claims.filter(({ held }) => held === false).length,

@@ -132,6 +132,15 @@ export function startReaders({ one }: Pick<Statements, "one">) {
       return row?.worked == null ? undefined : Number(row.worked);
     },
 
+    baseBranch(sessionId: number): string | undefined {
+      const row = one(
+        `SELECT json_extract(choices, '$.baseBranch') AS base FROM session_starts
+          WHERE session_id = @sessionId AND json_valid(choices)`,
+        { sessionId },
+      );
+      return typeof row?.base === "string" ? row.base : undefined;
+    },
+
     maxCostUsd(sessionId: number): number | undefined {
       const row = one(
         `SELECT json_extract(settings, '$.limits.costUsd') AS usd FROM session_starts

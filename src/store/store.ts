@@ -102,6 +102,8 @@ export interface ReadOnlyStore {
    * one of an earlier version.
    */
   workedMs(sessionId: number): number | undefined;
+  /** The branch that a session's settings name as the one that its branch is made from. */
+  baseBranch(sessionId: number): string | undefined;
   /** A session's limit on what it costs, in US dollars; undefined where it has none. */
   maxCostUsd(sessionId: number): number | undefined;
   close(): void;

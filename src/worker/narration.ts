@@ -159,7 +159,7 @@ function sessionEnd(event: Of<"session_ended">, colors: Colors): string[] {
   const color = event.status === "completed" ? colors.green : colors.red;
   const facts = [
     plural(event.iterations, "iteration"),
-    duration(event.durationMs),
+    timeWords(event),
     ...used(event.usage),
     ...gateFacts(event),
   ];
@@ -170,6 +170,12 @@ function sessionEnd(event: Of<"session_ended">, colors: Colors): string[] {
     ...event.left.map((text) => colors.yellow(plain(text, 1_000))),
     ...event.status === "completed" ? [] : [commandAfter(event, event.task)],
   ];
+}
+
+/** Of a session that went on, all that it worked, and what of it was the last part. */
+function timeWords({ workedMs, durationMs }: Of<"session_ended">): string {
+  const [all, last] = [duration(workedMs), duration(durationMs)];
+  return all === last ? all : `${all} in all, ${last} of it now`;
 }
 
 /** One line on a tool call. */

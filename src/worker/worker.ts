@@ -120,7 +120,8 @@ async function workWith(
       // Whoever finds the worker gone records that.
       await finishNow({ store, client, clock }, begun.lease, end).then(() => {
         const durationMs = clock.monotonic() - beganAt;
-        hooks.see(sessionEnded(store, { ...begun, task }, { end, durationMs, left: [] }));
+        const workedMs = begun.ranBeforeMs + durationMs;
+        hooks.see(sessionEnded(store, { ...begun, task }, { end, durationMs, workedMs, left: [] }));
       }, () => {});
     }
     throw error;

@@ -8,6 +8,7 @@ import { integer, taskArgument } from "../arguments.ts";
 import type { CommandContext, Done } from "../command_context.ts";
 import { exitCodeOfSession } from "../exit_codes.ts";
 import type { Session } from "../../store/model.ts";
+import { tellEnding } from "../output/ending.ts";
 import { chooseSession } from "../select/sessions.ts";
 
 export function command(context: CommandContext, done: Done) {
@@ -30,7 +31,13 @@ async function wait(
   const session = await awaitEnd(context, chooseSession(context, task), { timeoutMs });
   const { id, taskName, status, reason, detail } = session;
   if (json) out.line(commandJson({ session: id, task: taskName, status, reason, detail }));
-  else for (const line of endLines(session)) out.line(line);
+  else {
+    const [how, next] = endLines(session);
+    out.line(how);
+    const isTold = status !== "running" &&
+      await tellEnding(context, session, { cwd: context.cwd(), isTold: false });
+    if (!isTold) out.line(next);
+  }
   return exitCodeOfSession(session);
 }
 

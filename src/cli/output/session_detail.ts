@@ -120,7 +120,7 @@ function gateWords({ gates }: Findings): string | null {
 }
 
 /** What was not where it belongs after the last iteration. */
-function gitWords({ iterations }: Session, { notes }: Findings): string | null {
+export function gitWords({ iterations }: Session, { notes }: Findings): string | null {
   const last = notes.filter(({ about, iteration }) => about === "git" && iteration === iterations);
   return last.map(({ text }) => text).join("; ") || null;
 }

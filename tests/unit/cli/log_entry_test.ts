@@ -42,6 +42,7 @@ const EVENTS: readonly LoopEvent[] = [
     iterations: 3,
     usage: null,
     durationMs: 1,
+    workedMs: 1,
     gates: [],
     claimsTakenBack: 0,
     left: [],

@@ -18,6 +18,27 @@ function words(change: Omit<SettingChange, "from">): string {
   return lines[1];
 }
 
+Deno.test("the end of a session that went on tells all the time that it took", () => {
+  const took = (workedMs: number) =>
+    eventLines({
+      type: "session_ended",
+      session: 2,
+      task: "t",
+      status: "completed",
+      reason: "all_stories_pass",
+      detail: "all pass",
+      iterations: 3,
+      usage: null,
+      durationMs: 60_000,
+      workedMs,
+      gates: [],
+      claimsTakenBack: 0,
+      left: [],
+    }, PLAIN)[2];
+  assert.match(took(3_660_000), /^3 iterations · 1h 1m in all, 1m 0s of it now · /);
+  assert.match(took(60_000), /^3 iterations · 1m 0s · /);
+});
+
 Deno.test("what changed since the last session is one bounded line each, safe to print", () => {
   const told = (setting: string, before: unknown, now: unknown) =>
     words({ setting, before, now }).replace("changed since the last session: ", "");

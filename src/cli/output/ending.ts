@@ -1,0 +1,134 @@
+/** The end of a session for people: what was done, what it took, and what one would do next. */
+import { programOf } from "../../app/names.ts";
+import { nextStep } from "../../control/next_command.ts";
+import { prdOf, storyCount } from "../../control/session_prd.ts";
+import { readSessions } from "../../control/liveness.ts";
+import { type WorkDone, workDone } from "../../host/git/work_done.ts";
+import { type Findings, type Iteration, type Session, tokensOf } from "../../store/model.ts";
+import { costWords } from "../../terminal/cost.ts";
+import { count, duration, plural, usd } from "../../terminal/format.ts";
+import { plain } from "../../terminal/plain.ts";
+import { shellWord } from "../../terminal/shell_word.ts";
+import { wrap } from "../../terminal/table.ts";
+import type { CommandContext } from "../command_context.ts";
+import { columnsOf } from "./streams.ts";
+import { gitWords } from "./session_detail.ts";
+
+interface Ending {
+  /** The folder that the person is in. */
+  cwd: string;
+  /** What it took, what was left, and which command of ralph's comes next was told before. */
+  isTold: boolean;
+}
+
+const KEY_COLUMNS = 10;
+
+/**
+ * Tells it of a session that has ended; false where there is nothing to tell. What git does not say is
+ * left out.
+ */
+export async function tellEnding(
+  context: CommandContext,
+  session: Session,
+  { cwd, isTold }: Ending,
+): Promise<boolean> {
+  const { out } = context.output;
+  const facts = readSessions(context, {
+    read: (store) => ({
+      iterations: store.iterations(session.id),
+      findings: store.findings(session.id),
+      used: store.usage(session.id),
+      workedMs: store.workedMs(session.id),
+      maxCostUsd: store.maxCostUsd(session.id),
+      baseBranch: store.baseBranch(session.id),
+    }),
+    whenEmpty: undefined,
+  });
+  if (!facts || facts.iterations.length === 0) return false;
+  const { iterations, findings, used, workedMs, maxCostUsd, baseBranch } = facts;
+  const done = await workDone(session.projectRoot, {
+    since: iterations[0].headBefore ?? undefined,
+    wished: baseBranch,
+    clock: context.clock,
+  });
+  const spent = [
+    (used.complete ? costWords(used.usage) : "cost unknown") +
+    (maxCostUsd === undefined ? "" : ` (limit ${usd(maxCostUsd)})`),
+    ...used.complete ? [`${count(tokensOf(used.usage))} tokens`] : [],
+    plural(iterations.length, "iteration"),
+    workedMs === undefined ? "time unknown" : `${duration(workedMs)} in all`,
+  ];
+  const hasGh = programOf(context, "gh") !== undefined;
+  const inside = `${cwd}/`.startsWith(`${session.projectRoot}/`);
+  const commands = [
+    ...isTold || session.status === "completed" ? [] : [nextStep(session, session.taskName)],
+    ...nextOf(done, { since: iterations[0].headBefore, root: session.projectRoot, inside, hasGh }),
+  ];
+  const rows: [string, readonly string[]][] = [
+    ["done", [storyWords(session, iterations, findings)]],
+    ["branch", branchWords(done)],
+    ["took", isTold ? [] : [spent.join(", ")]],
+    ["left", isTold ? [] : [gitWords(session, findings)].filter((one) => one !== null)],
+  ];
+  const columns = columnsOf(out) - KEY_COLUMNS;
+  for (const [key, values] of rows) {
+    const lines = values.flatMap((value) => wrap(plain(value), columns));
+    lines.forEach((line, i) => out.line((i === 0 ? key : "").padEnd(KEY_COLUMNS) + line));
+  }
+  // As they are, so that they can be pasted.
+  commands.forEach((line, i) => out.line((i === 0 ? "next" : "").padEnd(KEY_COLUMNS) + line));
+  return true;
+}
+
+/** The stories that this session brought to pass, and how far the PRD is. */
+function storyWords(
+  session: Session,
+  iterations: readonly Iteration[],
+  { claims }: Findings,
+): string {
+  const fallen = new Set(
+    claims.filter(({ held }) => held === false).map((one) => `${one.iteration} ${one.storyId}`),
+  );
+  const passed = iterations.flatMap(({ number, storiesPassed }) =>
+    storiesPassed.filter((id) => !fallen.has(`${number} ${id}`))
+  );
+  const ids = [...new Set(passed)];
+  const stories = storyCount(prdOf(session));
+  const of = stories ? ` (${stories.passing} of ${stories.total} pass)` : "";
+  return (ids.length === 0 ? "no story" : ids.join(", ")) + of;
+}
+
+function branchWords({ branch, commits, changed }: WorkDone): readonly string[] {
+  if (commits === undefined) return branch === undefined ? [] : [branch];
+  const what = [plural(commits, "commit"), ...changed ? [changed] : []].join(", ");
+  return [`${branch ?? "none is checked out"}: ${what}`];
+}
+
+/** Commands to look at the work and to hand it on; none where there is nothing committed. */
+export function nextOf(
+  { branch, base, commits, remote }: WorkDone,
+  { since, root, inside, hasGh }: {
+    since: string | null;
+    root: string;
+    inside: boolean;
+    hasGh: boolean;
+  },
+): readonly string[] {
+  if (!commits || branch === undefined) return [];
+  const go = inside ? [] : [`cd ${shellWord(root)}`];
+  const onto = remote && shellWord(remote.name);
+  if (base === undefined || base === branch) {
+    const look = `git diff ${shellWord(since?.slice(0, 12) ?? "")} HEAD`;
+    return [...go, look, ...onto === undefined ? [] : [`git push ${onto} ${shellWord(branch)}`]];
+  }
+  const target = remote && base.startsWith(`${remote.name}/`)
+    ? base.slice(remote.name.length + 1)
+    : base;
+  const request = `gh pr create --base ${shellWord(target)} --head ${shellWord(branch)} --fill`;
+  return [
+    ...go,
+    `git diff ${shellWord(`${base}...${branch}`)}`,
+    ...onto === undefined ? [] : [`git push -u ${onto} ${shellWord(branch)}`],
+    ...remote?.isGitHub && hasGh ? [request] : [],
+  ];
+}
