@@ -100,7 +100,7 @@ export const COMMANDS: Readonly<Record<string, Listing>> = {
     load: async () => (await import("./commands/upgrade.ts")).command,
   },
   completions: {
-    summary: "print the script that completes commands, options and task names in a shell",
+    summary: "print the script that completes commands, options and their values in a shell",
     load: async () => (await import("./commands/completions.ts")).command,
   },
   man: {

@@ -40,13 +40,17 @@ function makeTasks(names: readonly string[]): Promise<Project> {
   return makeProject({ files: Object.fromEntries(files) });
 }
 
-/** A store with a session of each of these, in a project that is not there. */
-function makeDatabase(data: string, names: readonly string[]): string {
+/** A store with an ended session of each of these, and some that run, in a project that is not there. */
+function makeDatabase(
+  data: string,
+  names: readonly string[],
+  running: readonly string[] = [],
+): string {
   const folder = join(data, "ralph");
   Deno.mkdirSync(folder, { recursive: true });
   const path = join(folder, "sessions.db");
   const store = openStore({ path, migrations, now: () => Date.now() });
-  for (const [index, taskName] of names.entries()) {
+  for (const [index, taskName] of [...names, ...running].entries()) {
     const task = { taskName, taskDir: `/gone/tasks/${index}`, projectRoot: "/gone" };
     const lease = store.startSession(task, {
       maxIterations: 10,
@@ -56,6 +60,7 @@ function makeDatabase(data: string, names: readonly string[]): string {
       workerVersion: "0.0.0",
       accepted: false,
     }, { settings: "{}", tree: null, choices: null });
+    if (index >= names.length) continue;
     store.endSession(lease, { status: "stopped", reason: "user_stop", detail: "" });
   }
   store.close();
@@ -109,12 +114,15 @@ const SHELLS: Record<string, { rc: string; text: string; command: (folder: strin
 };
 
 /** A shell at a terminal (that of script(1)) in the project, with `names` on record. */
-async function startShell(shell: string, options: { project: Project; names: readonly string[] }) {
+async function startShell(
+  shell: string,
+  options: { project: Project; names: readonly string[]; running?: readonly string[] },
+) {
   const folder = temporaryFolder("ralph-shell-");
   const { rc, text, command } = SHELLS[shell];
   Deno.writeTextFileSync(join(folder.path, rc), text);
   const { bin, calls } = makeCommand(folder.path);
-  makeDatabase(folder.path, options.names);
+  makeDatabase(folder.path, options.names, options.running);
   const child = new Deno.Command("script", {
     args: ["-qfec", command(folder.path), "/dev/null"],
     cwd: options.project.root,
@@ -187,23 +195,33 @@ for (const shell of Object.keys(SHELLS)) {
     async fn() {
       await using project = await makeTasks(["my-feature", "other"]);
       await project.write("somewhere/else/file", "");
-      await using terminal = await startShell(shell, { project, names: ["recorded"] });
+      await using terminal = await startShell(shell, {
+        project,
+        names: ["recorded"],
+        running: ["busy"],
+      });
       const cases: [string, string[]][] = [
         ["ralph stat\t", ["status"]],
         ["ralph __wor\t", ["__wor"]],
         ["ralph stop --fo\t", ["stop", "--force"]],
         ["ralph completions z\t", ["completions", "zsh"]],
-        ["ralph stop my\t", ["stop", "my-feature"]],
-        ["ralph stop my\t--js\t", ["stop", "my-feature", "--json"]],
-        ["ralph stop --json my\t", ["stop", "--json", "my-feature"]],
-        ["ralph stop -- my\t", ["stop", "--", "my-feature"]],
-        ["A=1 ralph stop my\t", ["stop", "my-feature"]],
-        ["true; ralph stop my\t", ["stop", "my-feature"]],
-        ["ralph stop rec\t", ["stop", "recorded"]],
+        ["ralph status my\t", ["status", "my-feature"]],
+        ["ralph status my\t--js\t", ["status", "my-feature", "--json"]],
+        ["ralph status --json my\t", ["status", "--json", "my-feature"]],
+        ["ralph status -- my\t", ["status", "--", "my-feature"]],
+        ["A=1 ralph status my\t", ["status", "my-feature"]],
+        ["true; ralph status my\t", ["status", "my-feature"]],
+        ["ralph status rec\t", ["status", "recorded"]],
+        // nothing of another can be stopped
+        ["ralph stop b\t", ["stop", "busy"]],
+        ["ralph stop recor\t", ["stop", "recor"]],
+        ["ralph doctor server.ans\t", ["doctor", "server.answers"]],
+        ["ralph doctor project.git store.sou\t", ["doctor", "project.git", "store.sound"]],
+        ["ralph doctor --print-unit har\t", ["doctor", "--print-unit", "hardening"]],
         // run needs the folder, and that is not here
         ["ralph run rec\t", ["run", "rec"]],
         // one task is enough
-        ["ralph stop other my\t", ["stop", "other", "my"]],
+        ["ralph status other my\t", ["status", "other", "my"]],
         // values that nobody here knows
         ["ralph run --server my\t", ["run", "--server", "my"]],
         ["ralph run --server=my\t", ["run", "--server=my"]],
@@ -226,21 +244,21 @@ for (const shell of Object.keys(SHELLS)) {
       await using terminal = await startShell(shell, { project, names: UNSAFE_RECORDED_NAMES });
       for (const name of HARD_NAMES) {
         const typed = /^\w/.test(name) ? name.slice(0, 2) : `\\${name.slice(0, 2)}`;
-        assert.deepEqual(await terminal.type(`ralph stop ${typed}\t`), ["stop", name]);
+        assert.deepEqual(await terminal.type(`ralph status ${typed}\t`), ["status", name]);
       }
-      const spaces = ["stop", "aa two  spaces "];
+      const spaces = ["status", "aa two  spaces "];
       for (const typed of ["'aa t", '"aa t', "aa\\ t"]) {
-        assert.deepEqual(await terminal.type(`ralph stop ${typed}\t`), spaces, typed);
+        assert.deepEqual(await terminal.type(`ralph status ${typed}\t`), spaces, typed);
       }
-      const colons = ["stop", "ff:colon:s@at=equals"];
+      const colons = ["status", "ff:colon:s@at=equals"];
       for (const typed of ["ff:", "ff:col", "ff:colon:s@", "ff:colon:s@at=e", '"ff:c']) {
-        assert.deepEqual(await terminal.type(`ralph stop ${typed}\t`), colons, typed);
+        assert.deepEqual(await terminal.type(`ralph status ${typed}\t`), colons, typed);
       }
-      assert.deepEqual(await terminal.type("ralph stop xx\t"), ["stop", "xx"]);
+      assert.deepEqual(await terminal.type("ralph status xx\t"), ["status", "xx"]);
       if (shell === "bash") {
         // readline's `insert-completions`
-        const all = await terminal.type("ralph stop \x1b*");
-        assert.deepEqual(all?.toSorted(), ["stop", ...HARD_NAMES].toSorted());
+        const all = await terminal.type("ralph status \x1b*");
+        assert.deepEqual(all?.toSorted(), ["status", ...HARD_NAMES].toSorted());
       }
       await assert.rejects(Deno.stat(join(project.root, "ran")), Deno.errors.NotFound);
     },
@@ -254,8 +272,9 @@ for (const shell of Object.keys(SHELLS)) {
       await using project = await makeTasks(["my-feature"]);
       await using terminal = await startShell(shell, { project, names: ["one:\\", "two$x"] });
       // unlike the others, fish redraws with escapes between the words
-      await terminal.typeAndSee("ralph \t", /run[^]*start the loop over/);
-      await terminal.typeAndSee("ralph stop \t", /one:\\[^]*stopped, in \/gone/);
+      // the first of them: fish shows no more than half a screen
+      await terminal.typeAndSee("ralph \t", /attach[^]*open the task's latest/);
+      await terminal.typeAndSee("ralph status \t", /one:\\[^]*stopped, in \/gone/);
     },
   });
 }
@@ -285,7 +304,7 @@ Deno.test(
       return new TextDecoder().decode(stdout).split("\n").slice(0, -1);
     };
     assert.deepEqual(
-      (await list("ralph stop ")).toSorted(),
+      (await list("ralph status ")).toSorted(),
       ["my-feature", "recorded\tstopped, in /gone", ...HARD_NAMES].toSorted(),
     );
     assert.deepEqual(await list("ralph run --server="), []);
@@ -302,7 +321,7 @@ Deno.test("names come without a word from whatever the database is, and it stays
 
   const check = async (what: string, expected: string) => {
     const before = await snapshot(ralph.home);
-    const result = await ralph(["__complete", "--", "stop", ""], { cwd: project.root });
+    const result = await ralph(["__complete", "--", "status", ""], { cwd: project.root });
     assert.deepEqual(result, { code: 0, stdout: expected, stderr: "" }, what);
     assert.deepEqual(await snapshot(ralph.home), before, `${what}: nothing is written`);
   };

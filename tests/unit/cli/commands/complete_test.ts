@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Argument, Command, Option } from "@commander-js/extra-typings";
-import { type Candidate, candidates, complete } from "../../../../src/cli/commands/complete.ts";
+import { candidates, complete } from "../../../../src/cli/commands/complete.ts";
 import type { CommandContext } from "../../../../src/cli/command_context.ts";
 
 function tree() {
@@ -11,36 +11,39 @@ function tree() {
     .option("-q, --quiet", "no noise")
     .option("-n, --number <n>", "how many")
     .addOption(new Option("-c, --color <when>", "colours").choices(["always", "never"]))
+    .addOption(new Option("-p, --print [what]", "printing").choices(["all", "some"]))
+    .option("-m, --model <model>", "which model")
     .addOption(new Option("--secret", "not shown").hideHelp());
+  root.command("check").argument("[checks...]");
   root.command("make").description("makes").argument("<name>");
   root.command("__inner", { hidden: true }).argument("<task>");
   return root;
 }
 
-/** What is offered after these words, and for which commands task names were asked. */
+/** What is offered after these words, and of which names of which commands the values were asked. */
 async function offered(...words: string[]): Promise<{ values: string[]; asked: string[] }> {
   const asked: string[] = [];
   const found = await candidates(tree(), {
     words,
-    taskNames(command): Promise<readonly Candidate[]> {
-      asked.push(command);
-      return Promise.resolve([{ value: "some task", description: "" }]);
+    values({ command, name }) {
+      asked.push(`${command} ${name}`);
+      const known = ["task", "model", "checks"].includes(name);
+      return Promise.resolve(known ? [{ value: `some ${name}`, description: "" }] : []);
     },
   });
   return { values: found.map(({ value }) => value), asked };
 }
 
-const OPTIONS = ["--quiet", "--number", "--color", "--help"];
+const OPTIONS = ["--quiet", "--number", "--color", "--print", "--model", "--help"];
 
 Deno.test("candidates follow from the words before and the kind of the last one", async () => {
   const cases: [string[], string[]][] = [
-    [[], ["go", "make"]],
-    [[""], ["go", "make"]],
-    [["g"], ["go", "make"]],
+    [[], ["go", "check", "make"]],
+    [[""], ["go", "check", "make"]],
+    [["g"], ["go", "check", "make"]],
     [["-"], ["--version", "--help"]],
-    [["--version", ""], ["go", "make"]],
+    [["--version", ""], ["go", "check", "make"]],
     [["unknown", ""], []],
-    [["make", ""], []],
     [["go", "-"], OPTIONS],
     [["go", "--q"], OPTIONS],
     [["go", "some task", "--"], OPTIONS],
@@ -51,9 +54,10 @@ Deno.test("candidates follow from the words before and the kind of the last one"
     [["go", "-c", "a"], ["always", "never"]],
     [["go", "-qc", ""], ["always", "never"]],
     [["go", "--color=a"], ["--color=always", "--color=never"]],
-    [["go", "--number", ""], []],
-    [["go", "--number", "-"], []],
-    [["go", "--number="], []],
+    [["go", "--print", ""], ["all", "some"]],
+    [["go", "-p", "a"], ["all", "some"]],
+    [["go", "--print=a"], ["--print=all", "--print=some"]],
+    [["go", "--print", "-"], OPTIONS], // its value may be left out
     [["go", "--quiet="], []],
     [["go", "--unknown="], []],
   ];
@@ -62,9 +66,28 @@ Deno.test("candidates follow from the words before and the kind of the last one"
   }
 });
 
+Deno.test("values are asked for by the name of the option or the argument", async () => {
+  const cases: [string[], { values: string[]; asked: string[] }][] = [
+    [["go", "--model", ""], { values: ["some model"], asked: ["go model"] }],
+    [["go", "-qm", ""], { values: ["some model"], asked: ["go model"] }],
+    [["go", "--model=s"], { values: ["--model=some model"], asked: ["go model"] }],
+    [["go", "--number", ""], { values: [], asked: ["go number"] }],
+    [["go", "--number", "-"], { values: [], asked: ["go number"] }],
+    [["go", "--number="], { values: [], asked: ["go number"] }],
+    [["check", ""], { values: ["some checks"], asked: ["check checks"] }],
+    [["check", "a", "b", ""], { values: ["some checks"], asked: ["check checks"] }],
+    [["make", ""], { values: [], asked: ["make name"] }],
+  ];
+  for (const [words, expected] of cases) {
+    assert.deepEqual(await offered(...words), expected, words.join(" "));
+  }
+});
+
 Deno.test("task names are asked for where a task goes, and nowhere else", async () => {
   const cases: string[][] = [
     ["go", ""],
+    ["go", "--print", "all", ""],
+    ["go", "--print", "--quiet", ""],
     ["go", "so"],
     ["go", "-q", ""],
     ["go", "-n", "3", ""],
@@ -78,7 +101,7 @@ Deno.test("task names are asked for where a task goes, and nowhere else", async 
   for (const words of cases) {
     assert.deepEqual(
       await offered(...words),
-      { values: ["some task"], asked: ["go"] },
+      { values: ["some task"], asked: ["go task"] },
       words.join(" "),
     );
   }
