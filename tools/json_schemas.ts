@@ -19,18 +19,23 @@ const time = (description: string) => z.iso.datetime({ offset: true }).meta({ de
 const usd = (description: string) => z.number().nonnegative().meta({ description });
 const ms = (description: string) => z.int().nonnegative().meta({ description });
 const words = (description: string) => z.array(z.string()).meta({ description });
-const or = <T extends z.ZodType>(schema: T, unknown: string) =>
-  schema.nullable().meta({ description: `${schema.meta()?.description}; null: ${unknown}` });
+const or = <T extends z.ZodType>(schema: T, unknown: string) => {
+  const { description, examples } = schema.meta() ?? {};
+  return schema.nullable().meta({
+    description: `${description}; null: ${unknown}`,
+    ...Array.isArray(examples) && { examples },
+  });
+};
 
-const schema = z.literal(1).meta({ description: "The number of this form." });
+const schema = z.literal(1).meta({ description: "The number of this form" });
 const object = <T extends z.ZodRawShape>(shape: T) => z.strictObject({ schema, ...shape });
 
 const session = whole("Number of the session");
 const task = text("Name of the task");
 const taskDir = text("Folder of the task, or its file where it has none of its own");
-const status = text("How the session is; others may be added", ...STATUSES);
+const status = text("How the session is", ...STATUSES);
 const reason = or(
-  text("Why it is no longer running: docs/usage.md lists them", "all_stories_pass", "budget"),
+  text("Why it is no longer running (docs/usage.md has all)", "all_stories_pass", "budget"),
   "it runs",
 );
 const detail = or(text("The same in words"), "nothing to add");
@@ -194,7 +199,7 @@ const EVENTS: Readonly<Record<LoopEvent["type"] | "nothing_to_do", z.ZodRawShape
     task,
     server: text("Address of the OpenCode server"),
     maxIterations: whole("Number of the last iteration that may be made"),
-    continues: text("Why an earlier session goes on, in words; absent for a new one").optional(),
+    continues: text("Why an earlier session goes on, in words").optional(),
     changes: z.array(z.strictObject({
       setting: text("Name of the setting", "limits.iterations"),
       before: z.unknown().meta({ description: "Its value before, as in ralph.json" }),
@@ -220,7 +225,7 @@ const EVENTS: Readonly<Record<LoopEvent["type"] | "nothing_to_do", z.ZodRawShape
   tool: {
     tool: text("Name of the tool", "bash", "edit"),
     title: text("What it is called for"),
-    status: text("How it is; `running` with --verbose alone", "running", "completed", "error"),
+    status: text("How it is, `running` with --verbose alone", "running", "completed", "error"),
     refused: yes("A rule of the user's own settings denies it"),
     subagent: yes("A sub-agent called it"),
   },

@@ -24,7 +24,7 @@ Deno.test("docs/schemas has the forms as they are", () => {
   assert.deepEqual(files.toSorted(), Object.keys(PRINTED).map((name) => `${name}.json`).toSorted());
   for (const name of Object.keys(PRINTED)) {
     const text = Deno.readTextFileSync(new URL(`${name}.json`, SCHEMAS));
-    assert.equal(text, schemaFile(name), "renew it with `deno run -A tools/json_schemas.ts`");
+    assert.equal(text, schemaFile(name), "renew it with `deno task docs`");
     assert(!text.includes("additionalProperties"), "fields may be added");
   }
 });

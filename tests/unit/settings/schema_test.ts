@@ -26,7 +26,7 @@ Deno.test("docs/ralph.schema.json is the schema of the program", () => {
   assert.equal(
     doc("ralph.schema.json"),
     schemaText(),
-    "renew it with `deno run -A tools/schema.ts`",
+    "renew it with `deno task docs`",
   );
 });
 
@@ -76,10 +76,23 @@ for (const [gate, good] of GATES) {
   });
 }
 
-Deno.test("docs/settings.md names every setting and variable, and its examples are right", () => {
+Deno.test("docs/settings.md names every setting and variable, with its default, and its examples are right", () => {
   const text = doc("settings.md");
   for (const name of [...NAMES, ...Object.keys(VARIABLES)]) {
     assert(text.includes(`\`${name}\``), `docs/settings.md lacks ${name}`);
+  }
+  const documented = new Map(
+    [...text.matchAll(/^\| `([\w.$]+)` +\| (.*?) +\|/gm)].map(([, name, value]) => [name, value]),
+  );
+  const shapes = [[publishedSchema.shape, ""], [limitsSchema.shape, "limits."]] as const;
+  for (const [shape, before] of shapes) {
+    for (const [name, schema] of Object.entries(shape)) {
+      const value = schema.meta()?.default;
+      if (value === undefined) continue;
+      const shown = typeof value === "string" ? [value, `"${value}"`] : [JSON.stringify(value)];
+      const found = documented.get(before + name) ?? "";
+      assert(shown.includes(found.replaceAll("`", "")), `docs/settings.md: ${name} is ${found}`);
+    }
   }
   const mentioned = text.match(/\bRALPH_[A-Z_]+/g) ?? [];
   for (const name of mentioned) assert(name in VARIABLES, name);
