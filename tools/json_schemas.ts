@@ -462,6 +462,22 @@ export const PRINTED: Readonly<Record<string, Printed>> = {
     ],
     as: "lines",
   },
+  init: {
+    what: "What was written.",
+    forms: [
+      object({
+        file: text("Path of ralph.json"),
+        written: yes("Whether it was written"),
+        verify: or(
+          z.array(z.array(z.string())).meta({
+            description: "The checks that were found, each a program and its arguments",
+          }),
+          "the file is there, and stays",
+        ),
+      }),
+    ],
+    as: "object",
+  },
   attach: {
     what: "What would be opened.",
     forms: [

@@ -5,16 +5,19 @@ import { RalphError } from "../../error.ts";
 import { textOf } from "../../host/files/read_file.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
 import { findProjectRoot } from "../../task/find.ts";
+import { commandJson } from "../../terminal/json_text.ts";
 import { plain } from "../../terminal/plain.ts";
 import { suggestGates } from "../../verify/gates/suggest_gates.ts";
 import type { CommandContext, Done } from "../command_context.ts";
 import { confirmed } from "../output/confirm.ts";
+import { EXIT } from "../exit_codes.ts";
 import { doctor } from "./doctor.ts";
 import { showTasks, taskSummaries } from "./tasks.ts";
 
 export function command(context: CommandContext, done: Done) {
   return new Command("init")
     .option("-y, --yes", "write ralph.json without asking")
+    .option("--json", "print one JSON object, and look at nothing else; needs --yes")
     .addHelpText(
       "after",
       `
@@ -24,12 +27,15 @@ and a story passes when they do. A ralph.json that is there stays as it is.
 Example:
   ralph init`,
     )
-    .action(async ({ yes = false }) => {
-      done(await init(context, { yes }));
+    .action(async ({ yes = false, json = false }) => {
+      done(await init(context, { yes, json }));
     });
 }
 
-async function init(context: CommandContext, { yes }: { yes: boolean }): Promise<number> {
+async function init(
+  context: CommandContext,
+  { yes, json }: { yes: boolean; json: boolean },
+): Promise<number> {
   const { out } = context.output;
   const root = findProjectRoot(context.cwd(), systemTree);
   if (root === undefined) {
@@ -39,6 +45,7 @@ async function init(context: CommandContext, { yes }: { yes: boolean }): Promise
       [{ text: "to make the folder you are in one", command: "git init" }],
     );
   }
+  if (json) return initJson(context, { root, yes });
   await writeGates(context, { root, yes });
   const summaries = taskSummaries(context, root);
   out.line("");
@@ -56,6 +63,20 @@ async function init(context: CommandContext, { yes }: { yes: boolean }): Promise
   return await doctor(context, { ...none, checks: ["project"] });
 }
 
+/** Writes the file if there is none, and says so to a program. */
+function initJson(
+  { output: { out } }: CommandContext,
+  { root, yes }: { root: string; yes: boolean },
+): number {
+  if (!yes) throw new RalphError("usage", "`--json` cannot ask: say `--yes` beside it");
+  const file = path.join(root, "ralph.json");
+  const isThere = systemTree.kind(file) !== undefined;
+  const checks = isThere ? [] : checksOf(root) ?? [];
+  if (checks.length > 0) writeSettings(file, checks);
+  out.line(commandJson({ file, written: checks.length > 0, verify: isThere ? null : checks }));
+  return EXIT.done;
+}
+
 async function writeGates(
   context: CommandContext,
   { root, yes }: { root: string; yes: boolean },
@@ -65,19 +86,15 @@ async function writeGates(
   if (systemTree.kind(file) !== undefined) {
     return out.line(`ralph.json is there, and stays as it is: ${plain(file, 200)}`);
   }
-  const found = suggestGates({
-    names: systemTree.list(root),
-    text: (name) => textOf(path.join(root, name)),
-  });
-  if (found === undefined) {
+  const checks = checksOf(root);
+  if (checks === undefined) {
     out.line(
       "No checks of this project are known. Name the commands that have to succeed before a",
     );
     return out.line('story passes, in ralph.json: { "verify": [["make", "test"]] }');
   }
-  const { verify } = JSON.parse(found) as { verify: readonly (readonly string[])[] };
   out.line("These checks were found. A story passes when all of them succeed:");
-  for (const args of verify) out.line(`  ${plain(args.join(" "), 100)}`);
+  for (const args of checks) out.line(`  ${plain(args.join(" "), 100)}`);
   const isWanted = yes || await confirmed(context, {
     message: "Write them into ralph.json?",
     what: "write them",
@@ -85,8 +102,25 @@ async function writeGates(
     byDefault: true,
   });
   if (!isWanted) return out.line("nothing was written");
+  writeSettings(file, checks);
+  out.line(`written: ${plain(file, 200)}`);
+}
+
+type Checks = readonly (readonly string[])[];
+
+/** The project's own checks; undefined where none are known. */
+function checksOf(root: string): Checks | undefined {
+  const found = suggestGates({
+    names: systemTree.list(root),
+    text: (name) => textOf(path.join(root, name)),
+  });
+  return found === undefined ? undefined : (JSON.parse(found) as { verify: Checks }).verify;
+}
+
+/** Throws `RalphError` (`failed`). */
+function writeSettings(file: string, checks: Checks): void {
   const text = `{\n  "verify": [\n${
-    verify.map((args) => `    ${JSON.stringify(args).replaceAll('","', '", "')}`).join(",\n")
+    checks.map((args) => `    ${JSON.stringify(args).replaceAll('","', '", "')}`).join(",\n")
   }\n  ]\n}\n`;
   try {
     Deno.writeTextFileSync(file, text, { createNew: true });
@@ -94,5 +128,4 @@ async function writeGates(
     const why = error instanceof Error ? error.message : String(error);
     throw new RalphError("failed", `cannot write ${plain(file, 200)}: ${plain(why, 200)}`);
   }
-  out.line(`written: ${plain(file, 200)}`);
 }

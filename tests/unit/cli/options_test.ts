@@ -197,6 +197,13 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, Look | Elsewhere>
       file: "e2e/sessions_test.ts",
       test: "logs --follow tells all of a session and ends with it",
     },
+    async "--json"(home) {
+      await ok(home, "run", "one", "--foreground");
+      const text = await ok(home, "logs", "one");
+      const lines = (await ok(home, "logs", "one", "--json")).trim().split("\n")
+        .map((line) => JSON.parse(line));
+      assert.equal(lines.map(({ at, text }) => `${at} ${text}\n`).join(""), text);
+    },
     async "--lines"(home) {
       await ok(home, "run", "one", "--foreground");
       const lines = async (...args: string[]) =>
@@ -407,6 +414,16 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, Look | Elsewhere>
     },
   },
   init: {
+    async "--json"(home) {
+      const { verify, written } = await json(home, "init", "--yes");
+      assert.deepEqual([verify, written], [null, false], "it is there");
+      await Deno.remove(join(home.project.root, "ralph.json"));
+      await home.project.write("go.mod", "module x");
+      assert.equal((await home.ralph("init", "--json")).code, 2);
+      const made = await json(home, "init", "--yes");
+      assert(made.written && made.verify[0][0] === "go");
+      assert.deepEqual(JSON.parse(await home.project.read("ralph.json")).verify, made.verify);
+    },
     async "--yes"(home) {
       await Deno.remove(join(home.project.root, "ralph.json"));
       await home.project.write("go.mod", "module x");
