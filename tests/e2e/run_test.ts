@@ -246,14 +246,15 @@ Deno.test("--json tells each event as one object on a line of its own", async ()
   );
   await using server = await startServer({ version: NEWEST, model });
   await using ralph = await makeRalph();
-  const { code, stdout } = await ralph(["run", "one", "-f", "--json", "--server", server.url], {
-    cwd: project.root,
-  });
+  const args = ["run", "one", "-f", "--json", "--verbose", "--server", server.url];
+  const { code, stdout } = await ralph(args, { cwd: project.root });
   assert.equal(code, 0);
   const events = stdout.trim().split("\n").map((line) => JSON.parse(line));
   assert.equal(events[0].type, "session_started");
   assert.equal(events.at(-1).type, "session_ended");
   assert.equal(events.at(-1).status, "completed");
+  assert(events.some(({ type, status }) => type === "tool" && status === "running"));
+  assert(events.some(({ type }) => type === "used"));
   const ended = events.find(({ type }) => type === "iteration_ended");
   assert.equal(ended.outcome, "advanced");
   assert(ended.usage.modelCalls > 0);

@@ -60,6 +60,14 @@ Deno.test("each event has its time; without --verbose none is for a live view", 
   assert.deepEqual(events.filter(({ type }) => type === "writing" || type === "used"), []);
 });
 
+Deno.test("a run that begins nothing says so, as an event", async () => {
+  await using home = await makeHome();
+  await home.project.write("ralph.json", "{}");
+  const { code, stdout } = await home.ralph("run", "one", "--json");
+  assert.equal(code, 0);
+  assert.equal(JSON.parse(stdout).type, "nothing_to_do");
+});
+
 Deno.test("doctor --list --json names the checks", async () => {
   await using home = await makeHome();
   const { stdout } = await home.ralph("doctor", "--list", "--json");
