@@ -207,6 +207,12 @@ const EVENTS: Readonly<Record<LoopEvent["type"] | "nothing_to_do", z.ZodRawShape
       from: text("What says it now", "default", "ralph.json", "variable", "flag", "PRD"),
     })).meta({ description: "Settings that are not as they were in the session before" }),
     warnings: words("What a person should know before it works"),
+    before: z.strictObject({
+      workedMs: ms("How long its workers have worked, in milliseconds"),
+      usage: used,
+    }).meta({ description: "What a session that goes on took before" }).optional(),
+    maxCostUsd: usd("Limit on the cost, in US dollars").optional(),
+    only: text("Id of the one story that it works on").optional(),
     log: text("Path of the log"),
   },
   iteration_started: {

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { textOf } from "../../src/host/files/read_file.ts";
 import { tickingAgent } from "../support/agent.ts";
+import { NEWEST } from "../support/install.ts";
 import { startServer } from "../support/opencode_server.ts";
 import { makeProject } from "../support/project.ts";
 import { makeRalph, type Ralph } from "../support/ralph.ts";
@@ -32,7 +33,7 @@ async function configure(ralph: Ralph, more: Readonly<Record<string, unknown>> =
 
 Deno.test("the end of each iteration and of the session is told, with no key in reach", async () => {
   await using model = await startModel(tickingAgent());
-  await using server = await startServer({ version: "1.18.33", model });
+  await using server = await startServer({ version: NEWEST, model });
   await using project = await makeProject({ files: { "tasks/one/prd.md": ONE_STORY } });
   await using ralph = await makeRalph();
   const told = await configure(ralph);
@@ -69,7 +70,7 @@ Deno.test("the end of each iteration and of the session is told, with no key in 
 
 Deno.test("an agent that needs a person is told of, too", async () => {
   await using model = await startModel(() => say("<blocked>the key of the shop</blocked>"));
-  await using server = await startServer({ version: "1.18.33", model });
+  await using server = await startServer({ version: NEWEST, model });
   await using project = await makeProject({ files: { "tasks/one/prd.md": ONE_STORY } });
   await using ralph = await makeRalph();
   const told = await configure(ralph);
@@ -94,7 +95,7 @@ Deno.test("what fails is in the log and in the status, and changes no end", asyn
 
 Deno.test("a stop waits for no message", async () => {
   await using model = await startModel(() => hang());
-  await using server = await startServer({ version: "1.18.33", model });
+  await using server = await startServer({ version: NEWEST, model });
   await using project = await makeProject({ files: { "tasks/one/prd.md": ONE_STORY } });
   await using ralph = await makeRalph();
   await configure(ralph, { onEnd: ["sh", "-c", 'echo $$ > "$HOME/told/pid"; exec sleep 20'] });

@@ -1,6 +1,7 @@
 /** `ralph run --only`: the real program and a real server; only the model is scripted. */
 import assert from "node:assert/strict";
 import { assignment, tickingAgent } from "../support/agent.ts";
+import { NEWEST } from "../support/install.ts";
 import { startServer } from "../support/opencode_server.ts";
 import { makeProject } from "../support/project.ts";
 import { makeRalph } from "../support/ralph.ts";
@@ -30,7 +31,7 @@ const THREE = `# PRD
 
 Deno.test("one story is worked on, and its end is not taken for the task's", async () => {
   await using model = await startModel(tickingAgent());
-  await using server = await startServer({ version: "1.18.33", model });
+  await using server = await startServer({ version: NEWEST, model });
   await using project = await makeProject({
     files: {
       "tasks/three/prd.md": THREE,

@@ -1,7 +1,7 @@
 /** `ralph say`: the real program and a real server; only the model is scripted. */
 import assert from "node:assert/strict";
 import { assignment, inRounds, tickingAgent } from "../support/agent.ts";
-import { TESTED } from "../support/install.ts";
+import { NEWEST, TESTED } from "../support/install.ts";
 import { startServer } from "../support/opencode_server.ts";
 import { makeProject } from "../support/project.ts";
 import { makeRalph } from "../support/ralph.ts";
@@ -76,7 +76,7 @@ for (const version of TESTED) {
 }
 
 Deno.test("with --next it is the next prompt, and without a session the first one", async () => {
-  await using here = await world("1.18.33");
+  await using here = await world(NEWEST);
   const { model, server, type } = here;
   const prompts: string[] = [];
   model.setScript((request) => {
@@ -100,7 +100,7 @@ Deno.test("with --next it is the next prompt, and without a session the first on
 });
 
 Deno.test("an agent that needs a person goes on where that person has spoken meanwhile", async () => {
-  await using here = await world("1.18.33");
+  await using here = await world(NEWEST);
   const { model, server, type } = here;
   const prompts: string[] = [];
   model.setScript((request) => {
@@ -116,7 +116,7 @@ Deno.test("an agent that needs a person goes on where that person has spoken mea
 });
 
 Deno.test("a worker that is killed in between: told once, and followed to the answer", async () => {
-  await using here = await world("1.18.33");
+  await using here = await world(NEWEST);
   const { model, server, type, project, ralph } = here;
   let told = 0;
   const go = Promise.withResolvers<void>();
@@ -148,7 +148,7 @@ Deno.test("a worker that is killed in between: told once, and followed to the an
 });
 
 Deno.test("a turn that is stopped had the words in vain: the next one has them again", async () => {
-  await using here = await world("1.18.33");
+  await using here = await world(NEWEST);
   const { model, server, type } = here;
   await type("say", "one", WORDS);
   await type("run", "one", "--server", server.url);

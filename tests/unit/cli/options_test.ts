@@ -197,13 +197,6 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, Look | Elsewhere>
       file: "e2e/sessions_test.ts",
       test: "logs --follow tells all of a session and ends with it",
     },
-    async "--json"(home) {
-      await ok(home, "run", "one", "--foreground");
-      const text = await ok(home, "logs", "one");
-      const lines = (await ok(home, "logs", "one", "--json")).trim().split("\n")
-        .map((line) => JSON.parse(line));
-      assert.equal(lines.map(({ at, text }) => `${at} ${text}\n`).join(""), text);
-    },
     async "--lines"(home) {
       await ok(home, "run", "one", "--foreground");
       const lines = async (...args: string[]) =>
@@ -330,7 +323,7 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, Look | Elsewhere>
     },
     async "--json"(home) {
       const said = await json(home, "say", "one", "a word");
-      assert.deepEqual(said, { task: "one", words: 1, running: false, told: null });
+      assert.deepEqual(said, { schema: 1, task: "one", words: 1, running: false, told: null });
     },
   },
   checkpoint: {

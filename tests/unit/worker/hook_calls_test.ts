@@ -16,6 +16,7 @@ const ENDED: LoopEvent = {
   iterations: 4,
   usage: null,
   durationMs: 1,
+  workedMs: 1,
   gates: [],
   claimsTakenBack: 0,
   left: [],

@@ -38,6 +38,7 @@ function session(
     logPath: null,
     said: null,
     accepted: false,
+    onlyStory: null,
     earlier: null,
     startedAt: BEFORE_BOOT,
     updatedAt: BEFORE_BOOT,
