@@ -143,31 +143,37 @@ export async function requireChoices(
   { model, agent }: Pick<Settings, "model" | "agent">,
 ): Promise<Chosen> {
   const name = model && `${model.providerId}/${model.modelId}`;
-  const asked = modelsOf(client, { model: name, agent });
+  const choice = client.agentChoice();
+  const asked = modelsOf(client, { model: name, agent, choice });
   if (name !== undefined) {
     requireKnown("model", name, (await asked).providers.flatMap(({ models }) => models));
   }
   const [models, words] = await Promise.all([
     asked.catch(unlessMisconfigured),
-    agent === undefined ? editingAgentWords(client) : namedAgent(client, agent),
+    agent === undefined ? editingAgentWords(choice) : namedAgent(client, { agent, choice }),
   ]);
   return { models, ...typeof words === "string" ? { agent: words } : words };
 }
 
-async function namedAgent(client: OpenCode, agent: string): Promise<Omit<Chosen, "models">> {
+async function namedAgent(
+  client: OpenCode,
+  { agent, choice }: { agent: string; choice: Asking },
+): Promise<Omit<Chosen, "models">> {
   requireKnown("agent", agent, await client.agents());
-  const asked = await client.agentChoice().catch(unlessMisconfigured);
+  const asked = await choice.catch(unlessMisconfigured);
   const found = asked?.agents.find(({ name }) => name === agent);
   return { agent: plain(agent, 60), mayNotEdit: found !== undefined && !mayEdit(found) };
 }
+
+type Asking = ReturnType<OpenCode["agentChoice"]>;
 
 /** A server that does not tell in time is asked again by the loop. */
 function unlessMisconfigured(error: unknown): undefined {
   if (!(error instanceof OpenCodeError) || error.problem === "misconfigured") throw error;
 }
 
-async function editingAgentWords(client: OpenCode): Promise<string> {
-  const asked = await client.agentChoice().catch(unlessMisconfigured);
+async function editingAgentWords(asking: Asking): Promise<string> {
+  const asked = await asking.catch(unlessMisconfigured);
   if (!asked) return NOT_KNOWN;
   const choice = chooseAgent(asked);
   if (choice.kind === "default") {
