@@ -112,8 +112,11 @@ function look(live: Live): boolean {
 }
 
 function draw(live: Live): void {
-  const { context: { clock, output }, terminal, model, view, glyphs, message } = live;
+  const { context: { clock, output }, terminal, model, glyphs, message } = live;
   if (!terminal) return;
+  // It stays the chosen one when others come before it.
+  const view = { ...live.view, task: chosenTask(model, live.view)?.taskDir ?? live.view.task };
+  live.view = view;
   if (message && clock.monotonic() > message.until) live.message = undefined;
   live.drawn = screen(model, detailsOf(live), {
     ...terminal.size(),
@@ -141,6 +144,7 @@ function onKey(live: Live, key: string): void {
   const iterations = isAbout ? details.iterations(chosenTask(model, live.view)?.session) : [];
   const { view, effect } = press(live.view, key, {
     tasks: listed(model, live.view).map(({ taskDir }) => taskDir),
+    chosen: chosenTask(model, live.view)?.taskDir,
     iterations: iterations.map(({ number }) => number),
     scrollMax,
     page,
@@ -164,7 +168,7 @@ function doEffect(live: Live, effect: Effect): void {
     case "diff":
       return void showDiff(live).catch(over.reject);
     case "command":
-      return void run(live, effect.command).catch(over.reject);
+      return void run(live, effect).catch(over.reject);
   }
 }
 
@@ -185,9 +189,12 @@ async function showDiff(live: Live): Promise<void> {
   draw(live);
 }
 
-async function run(live: Live, command: TaskCommand): Promise<void> {
+async function run(
+  live: Live,
+  { command, taskDir }: { command: TaskCommand; taskDir: string },
+): Promise<void> {
   const { context, terminal } = live;
-  const task = chosenTask(live.model, live.view);
+  const task = live.model.tasks.find((one) => one.taskDir === taskDir);
   if (!task || !terminal) return;
   say(live, `${command.name} ${task.name} …`);
   const said = await runCommand(context, command, { task, terminal });

@@ -139,11 +139,13 @@ function ruleLine(task: TaskView, { columns, glyphs, view }: Shown): Line {
   return [...line, { text: glyphs.rule.repeat(left) }];
 }
 
-function messageLines({ trouble }: Model, { message, view }: Shown): readonly Line[] {
+function messageLines({ tasks, trouble }: Model, { message, view }: Shown): readonly Line[] {
   if (view.asks === "filter") return [[{ text: `/${plain(view.filter)}_` }]];
   if (view.asks) {
-    const { name, asks } = view.asks.command;
-    return [[{ text: `${name}: ${asks}? y / n`, style: "bold" }]];
+    const { command: { name, asks }, taskDir } = view.asks;
+    const task = tasks.find((one) => one.taskDir === taskDir);
+    const called = task ? plain(calledName(task), 60) : "";
+    return [[{ text: `${name} ${called}: ${asks}? y / n`, style: "bold" }]];
   }
   return [
     ...trouble === undefined ? [] : [[{ text: plain(trouble), style: "red" as const }]],

@@ -15,7 +15,8 @@ export interface View {
   /** The number of the chosen iteration; absent: the latest. */
   iteration?: number;
   filter: string;
-  asks?: "filter" | { command: TaskCommand };
+  /** A command is for the task that was chosen when its key was pressed, whatever is chosen by now. */
+  asks?: "filter" | { command: TaskCommand; taskDir: string };
   helps: boolean;
 }
 
@@ -63,12 +64,14 @@ export type Effect =
   | { type: "suspend" }
   | { type: "repaint" }
   | { type: "diff" }
-  | { type: "command"; command: TaskCommand };
+  | { type: "command"; command: TaskCommand; taskDir: string };
 
 /** What a key is judged by, beside the view. */
 interface Shown {
   /** Folders of the tasks that are listed, in order. */
   tasks: readonly string[];
+  /** Of the chosen one. */
+  chosen: string | undefined;
   /** Numbers of the chosen task's iterations, the latest first. */
   iterations: readonly number[];
   /** How far what is shown can be scrolled, and how many lines of it fit. */
@@ -104,17 +107,17 @@ export function press(view: View, key: string, shown: Shown): Pressed {
   if (view.helps) return { view: { ...view, helps: false, scroll: 0 } };
   if (view.asks === "filter") return { view: filtering(view, key) };
   if (view.asks) {
-    const { command } = view.asks;
-    const { asks: _, ...rest } = view;
-    return key === "y" ? { view: rest, effect: { type: "command", command } } : { view: rest };
+    const { asks, ...rest } = view;
+    return key === "y" ? { view: rest, effect: { type: "command", ...asks } } : { view: rest };
   }
   const move = MOVES[key];
   if (move) return { view: moved(view, move, shown) };
   const command = TASK_COMMANDS.find((one) => one.key === key);
-  if (command && shown.tasks.length > 0) {
+  if (command && shown.chosen !== undefined) {
+    const what = { command, taskDir: shown.chosen };
     return command.asks === undefined
-      ? { view, effect: { type: "command", command } }
-      : { view: { ...view, asks: { command } } };
+      ? { view, effect: { type: "command", ...what } }
+      : { view: { ...view, asks: what } };
   }
   return pressOther(view, key, shown);
 }

@@ -178,7 +178,10 @@ Deno.test("each view, question and message has its place", () => {
     [{ helps: true }, /^Keys of ralph watch/],
     [{ asks: "filter", filter: "che" }, /\n\/che_\n\? help/],
     [{ filter: "xyz" }, /No task has `xyz`/],
-    [{ asks: { command: TASK_COMMANDS[1] } }, /\nstop: abort .*\? y \/ n\n/],
+    [
+      { asks: { command: TASK_COMMANDS[1], taskDir: STOPPED.taskDir } },
+      /\nstop search: abort .*\? y \/ n\n/,
+    ],
     [{ task: STOPPED.taskDir }, /▸ ■ search[^]*three iterations changed nothing/],
     [{ task: NEW.taskDir }, /cannot read the PRD tasks\/new\/prd\.json: line 3/],
   ];

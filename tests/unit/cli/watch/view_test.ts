@@ -14,7 +14,13 @@ import {
 /** Without what is undefined. */
 const said = (view: View) => JSON.parse(JSON.stringify(view));
 
-const SHOWN = { tasks: ["/a", "/b", "/c"], iterations: [3, 2, 1], scrollMax: 50, page: 10 };
+const SHOWN = {
+  tasks: ["/a", "/b", "/c"],
+  chosen: "/b" as string | undefined,
+  iterations: [3, 2, 1],
+  scrollMax: 50,
+  page: 10,
+};
 
 Deno.test("keys are read from what a terminal sends, in whatever parts it comes", () => {
   const table: readonly (readonly [sent: string, keys: readonly string[]])[] = [
@@ -84,8 +90,8 @@ Deno.test("a key changes the view, or has an effect", () => {
     [{ asks: "filter", filter: "a日" }, "backspace", { asks: "filter", filter: "a" }],
     [{ asks: "filter", filter: "a" }, "enter", { filter: "a" }],
     [{ asks: "filter", filter: "a" }, "escape", {}],
-    [{}, "s", { asks: { command: stop } }],
-    [{ asks: { command: stop } }, "enter", {}],
+    [{}, "s", { asks: { command: stop, taskDir: "/b" } }],
+    [{ asks: { command: stop, taskDir: "/b" } }, "enter", {}],
     [{}, "?", { helps: true }],
     [{ helps: true }, "q", {}],
     [{}, "x", {}],
@@ -96,18 +102,22 @@ Deno.test("a key changes the view, or has an effect", () => {
   }
   const effect = (before: Partial<View>, key: string, shown = SHOWN) =>
     press(view(before), key, shown).effect;
-  for (const asks of [undefined, "filter", { command: stop }] as const) {
+  for (const asks of [undefined, "filter", { command: stop, taskDir: "/b" }] as const) {
     assert.deepEqual(effect({ asks }, "ctrl-c"), { type: "quit" });
     assert.deepEqual(effect({ asks }, "ctrl-z"), { type: "suspend" });
   }
   assert.deepEqual(effect({}, "q"), { type: "quit" });
   assert.deepEqual(effect({}, "d"), { type: "diff" });
   assert.equal(effect({}, "d", { ...SHOWN, iterations: [] }), undefined);
-  assert.deepEqual(effect({ asks: { command: stop } }, "y"), { type: "command", command: stop });
+  assert.deepEqual(effect({ asks: { command: stop, taskDir: "/a" } }, "y"), {
+    type: "command",
+    command: stop,
+    taskDir: "/a",
+  });
   assert.equal(effect({}, "s"), undefined, "it asks first");
   for (const command of TASK_COMMANDS.filter(({ asks }) => !asks)) {
-    assert.deepEqual(effect({}, command.key), { type: "command", command });
-    assert.equal(effect({}, command.key, { ...SHOWN, tasks: [] }), undefined);
+    assert.deepEqual(effect({}, command.key), { type: "command", command, taskDir: "/b" });
+    assert.equal(effect({}, command.key, { ...SHOWN, tasks: [], chosen: undefined }), undefined);
   }
 });
 
