@@ -78,7 +78,7 @@ Deno.test("watch shows what is at work, and its keys do what the commands do", a
   await pty.type("?");
   await pty.shows(/Keys of ralph watch[^]*s +stop it now/);
   await pty.type("?s");
-  await pty.shows(/stop three: abort the agent's turn and end the session\? y \/ n/);
+  await pty.shows(/stop one: abort the agent's turn and end the session\? y \/ n/);
   await pty.type("n");
   await pty.shows(/\? help/);
   assert.equal((await world.row("one").catch(() => world.row("three"))).status, "running");
