@@ -59,6 +59,10 @@ export const COMMANDS: Readonly<Record<string, Listing>> = {
     summary: "tell the agent something: the turn at work, or the next prompt",
     load: async () => (await import("./commands/say.ts")).command,
   },
+  edit: {
+    summary: "open the PRD in your editor, check it, and hand it over at once",
+    load: async () => (await import("./commands/edit.ts")).command,
+  },
   stop: {
     summary: "stop now: abort the agent's turn, and end the worker",
     load: async () => (await import("./commands/stop.ts")).command,

@@ -29,6 +29,7 @@ export interface LoopTools {
     | "requireLease"
     | "waitingWords"
     | "wordsTold"
+    | "prdEdits"
   >;
   tree: {
     /** What was not written since `known` is not read again. */

@@ -1,4 +1,5 @@
 /** What is written of an iteration. Documented where the store is: `store.ts`. */
+import { editWrites } from "./edit_writes.ts";
 import { insertClaims, insertFindings } from "./finding_writes.ts";
 import { type Columns, insertInto, type Writing } from "./leased_writes.ts";
 import { wordWrites } from "./word_writes.ts";
@@ -16,6 +17,7 @@ function insertPrompt(
 export function iterationWrites(writing: Writing) {
   const { change, atomically, times, updateSession, updateIteration } = writing;
   const { releaseWords } = wordWrites(writing);
+  const { forgetEdits } = editWrites(writing);
   return {
     beginIteration(lease: Lease, iteration: NewIteration): void {
       atomically(() => {
@@ -78,6 +80,7 @@ export function iterationWrites(writing: Writing) {
         insertFindings(writing, at, { gates, notes, final: false });
         insertClaims(writing, at, claims);
         releaseWords(lease, end);
+        forgetEdits(lease.sessionId, end.number);
       });
     },
   };

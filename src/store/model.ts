@@ -240,6 +240,16 @@ export interface Word {
   told: Told | null;
 }
 
+/** A person's edit of a PRD while a turn was at work: the file's bytes before and after. */
+export interface PrdEdit {
+  before: Uint8Array;
+  /** When the file that had them was changed, in epoch milliseconds; undefined where not known. */
+  beforeCtimeMs?: number;
+  after: Uint8Array;
+  /** In epoch milliseconds. */
+  at: number;
+}
+
 /** An iteration that is about to be made. */
 export interface NewIteration {
   number: number;

@@ -4,6 +4,7 @@ import type {
   Findings,
   Iteration,
   Note,
+  PrdEdit,
   Session,
   SessionStart,
   Usage,
@@ -238,6 +239,25 @@ export function wordReaders({ many }: Pick<Statements, "many">) {
           AND iteration = coalesce(@iteration, iteration) ORDER BY id`,
         { sessionId, iteration: iteration ?? null },
       ).map(wordOf);
+    },
+  };
+}
+
+/** A person's edits of the PRD. */
+export function editReaders({ many }: Pick<Statements, "many">) {
+  const bytes = (value: unknown) => value instanceof Uint8Array ? value : new Uint8Array();
+  return {
+    prdEdits(sessionId: number, iteration: number): readonly PrdEdit[] {
+      return many(
+        `SELECT * FROM prd_edits WHERE session_id = @sessionId AND iteration = @iteration
+          ORDER BY id`,
+        { sessionId, iteration },
+      ).map((row) => ({
+        before: bytes(row.before),
+        beforeCtimeMs: row.before_ctime_ms === null ? undefined : Number(row.before_ctime_ms),
+        after: bytes(row.after),
+        at: Number(row.edited_at_ms),
+      }));
     },
   };
 }

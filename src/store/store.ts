@@ -9,6 +9,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { type CopyDatabase, keepDailyCopy } from "./backup.ts";
 import { makeDurable, openDatabase, transaction } from "./database.ts";
 import { requireSameFiles } from "./database_files.ts";
+import { editWrites } from "./edit_writes.ts";
 import { findingWrites } from "./finding_writes.ts";
 import { damageOf, structuralDamageOf } from "./integrity.ts";
 import { iterationWrites } from "./iteration_writes.ts";
@@ -25,6 +26,7 @@ import type {
   NewIteration,
   NewSession,
   Note,
+  PrdEdit,
   Session,
   SessionEnd,
   SessionStart,
@@ -33,7 +35,13 @@ import type {
   Word,
   WorkerSettings,
 } from "./model.ts";
-import { iterationReaders, sessionReaders, startReaders, wordReaders } from "./readers.ts";
+import {
+  editReaders,
+  iterationReaders,
+  sessionReaders,
+  startReaders,
+  wordReaders,
+} from "./readers.ts";
 import { sessionWrites } from "./session_writes.ts";
 import { startWrites } from "./start_writes.ts";
 import { statements } from "./statements.ts";
@@ -93,6 +101,8 @@ export interface ReadOnlyStore {
   wordsTold(sessionId: number, iteration?: number): readonly Word[];
   /** What a session's ended iterations have used, as far as it is known. */
   usage(sessionId: number): { usage: Usage; complete: boolean };
+  /** A person's edits of the PRD in an iteration that is under way. */
+  prdEdits(sessionId: number, iteration: number): readonly PrdEdit[];
   /** What a session began with; undefined for one that an earlier version started. */
   sessionStart(sessionId: number): SessionStart | undefined;
   /** How long the earlier workers of a session worked, in milliseconds. */
@@ -175,6 +185,16 @@ export interface Store extends ReadOnlyStore {
     lease: Lease,
     to: { taskDir: string; iteration: number; how: Told["how"] },
   ): readonly Word[];
+  /**
+   * Writes down a person's edit of a task's PRD, before it is made, until the iteration ends that is
+   * under way. Undefined, and nothing written, when none is.
+   */
+  addPrdEdit(
+    taskDir: string,
+    edit: PrdEdit,
+  ): { id: number; iteration: number } | undefined;
+  /** An edit that was not made after all. */
+  removePrdEdit(id: number): void;
   /** One that could not be told waits again. */
   giveBackWord(lease: Lease, id: number): void;
   /**
@@ -228,6 +248,7 @@ export function openStore(options: StoreOptions): Store {
     ...iterationReaders(run),
     ...startReaders(run),
     ...wordReaders(run),
+    ...editReaders(run),
     ...startWrites(writing),
     ...sessionWrites(writing, { requireSame }),
     ...iterationWrites(writing),
@@ -264,6 +285,7 @@ export function openStoreReadOnly(
     ...iterationReaders(run),
     ...startReaders(run),
     ...wordReaders(run),
+    ...editReaders(run),
     close: () => database.close(),
   };
 }
@@ -271,7 +293,8 @@ export function openStoreReadOnly(
 /** All but what an iteration's end does by itself. */
 function wordsOfPerson(writing: Writing) {
   const { addWord, takeWords, giveBackWord } = wordWrites(writing);
-  return { addWord, takeWords, giveBackWord };
+  const { addPrdEdit, removePrdEdit } = editWrites(writing);
+  return { addWord, takeWords, giveBackWord, addPrdEdit, removePrdEdit };
 }
 
 function timesOf({ now, monotonic = now }: StoreOptions): Times {

@@ -26,7 +26,10 @@ Deno.test("each command once: from a new task to a session that is forgotten", a
   /** Runs a command, which must end with `code`. Returns what it said. */
   async function type(args: readonly string[], code = 0): Promise<string> {
     used.add(args[0]);
-    const result = await ralph(args, { cwd: project.root, env: { RALPH_RELEASES: page.url } });
+    const result = await ralph(args, {
+      cwd: project.root,
+      env: { RALPH_RELEASES: page.url, EDITOR: "true" },
+    });
     assert.equal(result.code, code, `${args.join(" ")}: ${result.stdout}${result.stderr}`);
     return result.stdout + result.stderr;
   }
@@ -61,6 +64,7 @@ Deno.test("each command once: from a new task to a session that is forgotten", a
   const target = JSON.parse(await type(["attach", "two", "--json"]));
   assert.deepEqual(target.command.slice(1, 3), ["attach", server.url]);
   assert.match(await type(["say", "two", "--next", "mind the tests"]), /with its next prompt/);
+  assert.match(await type(["edit", "two"]), /nothing was changed/);
   assert.match(await type(["stop", "two"]), /stopped `two` \(session 1\)/);
 
   model.setScript(tickingAgent());

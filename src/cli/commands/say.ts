@@ -10,6 +10,7 @@ import { shellWord } from "../../terminal/shell_word.ts";
 import { taskArgument } from "../arguments.ts";
 import type { CommandContext, Done } from "../command_context.ts";
 import { EXIT } from "../exit_codes.ts";
+import { requirePerson } from "../require_person.ts";
 import { chooseSettled } from "../select/sessions.ts";
 import { taskToRun } from "../select/task_to_run.ts";
 
@@ -41,6 +42,7 @@ async function sayTo(
     json: boolean;
   },
 ): Promise<number> {
+  requirePerson(context, "say");
   requireWords(text);
   const { name, taskDir, session } = await addressee(context, task);
   const { id, told, turnWorks } = await say(context, { taskDir, session, text, forPrompt });

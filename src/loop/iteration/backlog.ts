@@ -5,6 +5,7 @@
 import * as path from "node:path";
 import { RalphError } from "../../error.ts";
 import { StoreError } from "../../store/database.ts";
+import type { PrdEdit } from "../../store/model.ts";
 import type { Agenda } from "../../task/agenda.ts";
 import {
   openStories,
@@ -52,7 +53,13 @@ export interface Backlog {
    */
   reconcile(
     turn: Pick<TurnReport, "end" | "toolRuns">,
-    options: { sessionId: number; iteration: number; now: number },
+    options: {
+      sessionId: number;
+      iteration: number;
+      now: number;
+      /** A person's edits in that turn. */
+      edits?: readonly PrdEdit[];
+    },
   ): Reconciled;
   /** Throws as `reconcile` does. */
   takeBack(storyIds: readonly string[]): void;
@@ -106,7 +113,7 @@ export function prdBacklog(
       return agendaOf(good);
     },
     look: watch.look,
-    reconcile({ toolRuns }, { sessionId, iteration, now }) {
+    reconcile({ toolRuns }, { sessionId, iteration, now, edits }) {
       const { words, key, ...reconciled } = whileThereIsRoom(() =>
         reconcilePrd(good ?? readGoodPrd(files, prdPath), {
           files,
@@ -116,8 +123,7 @@ export function prdBacklog(
             isOther: (named) => isOtherFile(files, { prdPath, root: task.projectRoot, named }),
             now,
           }),
-          sightings: watch.sightings(),
-          aside,
+          ...{ sightings: watch.sightings(), edits, aside },
           sessionId,
           iteration,
         })

@@ -233,13 +233,16 @@ function shutdownEnd(end: TurnReport["end"]): TurnReport["end"] {
  * the next reading of the PRD says so.
  */
 async function reconcile(
-  { clock, recorder }: LoopTools,
+  { clock, recorder, store }: LoopTools,
   { backlog, lease }: SessionContext,
   { number, agenda, report }: IterationTurn,
 ): Promise<Reconciled> {
-  const at = { sessionId: lease.sessionId, iteration: number, now: clock.now() };
+  const { sessionId } = lease;
+  const at = { sessionId, iteration: number, now: clock.now() };
   try {
-    return await recorder.write(() => backlog.reconcile(report, at));
+    return await recorder.write(() =>
+      backlog.reconcile(report, { ...at, edits: store.prdEdits(sessionId, number) })
+    );
   } catch (error) {
     if (!(error instanceof RalphError)) throw error;
     return { stories: agenda.stories, words: error.message };

@@ -26,6 +26,16 @@ export interface Sighting {
   ctimeMs: number | undefined;
 }
 
+/** An edit that a person made through ralph. */
+export interface PersonsEdit {
+  before: Uint8Array;
+  /** As of a sighting, of the file that had `before`. */
+  beforeCtimeMs?: number;
+  after: Uint8Array;
+  /** In epoch milliseconds. */
+  at: number;
+}
+
 interface PersonsShare {
   /** The PRD as it would be, had the agent done nothing. */
   prd: PrdDocument;
@@ -48,20 +58,24 @@ const CTIME_STEP_MS = 1_000;
  */
 export function personsShare(
   good: PrdDocument,
-  { sightings, now, tools }: {
+  { sightings, now, tools, edits = [] }: {
     sightings: readonly Sighting[];
     now: Sighting | undefined;
     tools: AgentTools | undefined;
+    /** What a person changed through ralph, the oldest first: no time is asked there. */
+    edits?: readonly PersonsEdit[];
   },
 ): PersonsShare {
   const refused: Uint8Array[] = [];
   let prd = good;
   let last: PersonsShare["last"] = "nobody";
   let before = good.source.bytes;
-  for (const sighting of now ? [...sightings, now] : sightings) {
+  const seen = now ? [...sightings, now] : sightings;
+  for (const sighting of edits.reduce(withEdit, seen)) {
     const { bytes } = sighting;
     if (isSame(bytes, before)) continue;
-    const isPersons = bytes.length <= PRD_BYTES_MAX && isOutside(sighting, tools);
+    const isKnown = edits.some(({ after }) => isSame(after, bytes));
+    const isPersons = isKnown || bytes.length <= PRD_BYTES_MAX && isOutside(sighting, tools);
     last = isPersons ? "person" : "agent";
     if (isPersons) {
       const merged = merge(prd, { before, bytes, isLast: sighting === now });
@@ -71,6 +85,22 @@ export function personsShare(
     before = bytes;
   }
   return { prd, refused, last };
+}
+
+/**
+ * The states of the file with those of an edit in their place: the agent may have written again before
+ * anybody looked, or just before.
+ */
+function withEdit(
+  seen: readonly Sighting[],
+  { before, beforeCtimeMs, after, at }: PersonsEdit,
+): readonly Sighting[] {
+  const same = seen.findIndex(({ bytes }) => isSame(bytes, after));
+  const later = seen.findIndex(({ ctimeMs }) => ctimeMs === undefined || ctimeMs > at);
+  const place = same >= 0 ? same : later >= 0 ? later : seen.length;
+  const was = { bytes: before, ctimeMs: beforeCtimeMs };
+  const made = same >= 0 ? [] : [{ bytes: after, ctimeMs: at }];
+  return [...seen.slice(0, place), was, ...made, ...seen.slice(place)];
 }
 
 /**
@@ -128,14 +158,14 @@ function merge(
   return attempt(() => takeStories(ours, theirs, new Set(touched)));
 }
 
-function textsById({ source: { view }, entries }: PrdDocument): ReadonlyMap<string, string> {
+export function textsById({ source: { view }, entries }: PrdDocument): ReadonlyMap<string, string> {
   return new Map(
     entries.map(({ story, offset, end }) => [story.id, view.slice(offset, end).trim()]),
   );
 }
 
 /** What stands outside of the stories, without what separates them. */
-function outsideOf({ source: { view }, entries }: PrdDocument): string {
+export function outsideOf({ source: { view }, entries }: PrdDocument): string {
   const starts = [0, ...entries.map(({ end }) => end)];
   const ends = [...entries.map(({ offset }) => offset), view.length];
   return starts.map((start, i) => view.slice(start, ends[i])).join("").replaceAll(/[\s,]/g, "");

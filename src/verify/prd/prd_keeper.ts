@@ -18,6 +18,7 @@ import { seeWhatItIs } from "../../terminal/shell_word.ts";
 import {
   type AgentTools,
   isSame,
+  type PersonsEdit,
   personsShare,
   type Sighting,
   strangersStories,
@@ -59,6 +60,8 @@ interface ReconcileOptions {
   tools: AgentTools | undefined;
   /** How the file was found during the turn, the oldest first. */
   sightings: readonly Sighting[];
+  /** What a person changed through ralph meanwhile, the oldest first. */
+  edits?: readonly PersonsEdit[];
   /** The folder for what is put aside: outside of the project, and made when it is missing. */
   aside: string;
   /** These two name what is kept. */
@@ -263,14 +266,15 @@ interface Judged extends Pick<ReconciledPrd, "changedBy" | "violations" | "addit
 function judge(
   good: GoodPrd,
   found: Found,
-  { tools, sightings }: Pick<ReconcileOptions, "tools" | "sightings">,
+  { tools, sightings, edits = [] }: Pick<ReconcileOptions, "tools" | "sightings" | "edits">,
 ): Judged {
-  if (found.kind === "file" && isSame(found.bytes, good.bytes) && sightings.length === 0) {
+  const others = sightings.length + edits.length;
+  if (found.kind === "file" && isSame(found.bytes, good.bytes) && others === 0) {
     const { prd } = good;
     return { changedBy: "nobody", prd, before: prd, refused: [], violations: [], additions: [] };
   }
   const now = found.kind === "file" ? found : undefined;
-  const { prd, refused, last } = personsShare(good.prd, { sightings, now, tools });
+  const { prd, refused, last } = personsShare(good.prd, { sightings, now, tools, edits });
   if (found.kind !== "file") {
     const what = found.place === good.path ? "the PRD" : `the folder ${plain(found.place)}`;
     const done = found.kind === "missing" ? "deleted or moved" : `replaced by ${found.what}`;

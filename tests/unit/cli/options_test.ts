@@ -326,6 +326,19 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, Look | Elsewhere>
       assert.deepEqual(said, { schema: 1, task: "one", words: 1, running: false, told: null });
     },
   },
+  edit: {
+    async "--json"({ project }) {
+      await using ralph = await makeRalph();
+      const env = { EDITOR: "sed -i s/Only/Other/" };
+      const { stdout } = await ralph(["edit", "one", "--json"], { cwd: project.root, env });
+      assert.deepEqual(JSON.parse(stdout), {
+        task: "one",
+        changed: true,
+        changes: ["US-001 changed"],
+        told: null,
+      });
+    },
+  },
   checkpoint: {
     async "--json"(home) {
       await ok(home, "run", "one", "--foreground");

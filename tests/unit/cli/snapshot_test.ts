@@ -245,6 +245,7 @@ const SNAPSHOTS: Record<string, readonly Case[]> = {
       "attach",
       "wait",
       "say",
+      "edit",
       "stop",
       "checkpoint",
       "tasks",

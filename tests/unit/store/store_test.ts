@@ -600,3 +600,22 @@ Deno.test("what a person said is told once, and waits again where the turn broke
   assert.deepEqual(waiting(), ["c"], "it is of the task");
   store.close();
 });
+
+Deno.test("a person's edit of the PRD is kept until the iteration ends that it was made in", () => {
+  using dir = temporaryFolder();
+  const store = open(`${dir.path}/sessions.db`);
+  const bytes = (text: string) => new TextEncoder().encode(text);
+  const edit = { before: bytes("a"), beforeCtimeMs: NOW, after: bytes("b"), at: NOW };
+  const lease = store.startSession(task, worker, start);
+  assert.equal(store.addPrdEdit(task.taskDir, edit), undefined, "no turn is at work");
+  store.beginIteration(lease, newIteration);
+  assert.equal(store.addPrdEdit("/other", edit), undefined);
+  assert.equal(store.addPrdEdit(task.taskDir, edit)?.iteration, 1);
+  const { id = 0 } = store.addPrdEdit(task.taskDir, { ...edit, beforeCtimeMs: undefined }) ?? {};
+  assert.deepEqual(store.prdEdits(lease.sessionId, 1)[0], edit);
+  store.removePrdEdit(id);
+  assert.equal(store.prdEdits(lease.sessionId, 1).length, 1);
+  store.endIteration(lease, { number: 1, outcome: "worked", storiesPassed: [] });
+  assert.deepEqual(store.prdEdits(lease.sessionId, 1), []);
+  store.close();
+});
