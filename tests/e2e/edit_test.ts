@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { textOf } from "../../src/host/files/read_file.ts";
 import { tickingAgent } from "../support/agent.ts";
+import { NEWEST } from "../support/install.ts";
 import { startServer } from "../support/opencode_server.ts";
 import { makeProject, type Project } from "../support/project.ts";
 import { makeRalph, type Ralph } from "../support/ralph.ts";
@@ -78,7 +79,7 @@ Deno.test("what others changed while the editor was open stays, and a conflict i
 
 Deno.test("in mid-turn: a person's while the agent's shell runs, and the agent is told", async () => {
   await using model = await startModel(() => hang());
-  await using server = await startServer({ version: "1.18.33", model });
+  await using server = await startServer({ version: NEWEST, model });
   await using project = await makeProject({ files: { [PRD]: TWO } });
   await using ralph = await makeRalph();
   const here = { ralph, project };

@@ -130,6 +130,10 @@ Deno.test("a repository has nothing run, unless the user's own settings allow it
   const config = { onEnd: undefined, onBlocked: undefined, onIteration: undefined };
   await configure(ralph, { ...config, hooksFrom: [project.root] });
   const allowed = await run();
-  assert.equal(allowed.stderr, "");
+  assert.doesNotMatch(allowed.stderr, /do not count/);
   assert.equal(ran(), true);
+
+  await project.write("ralph.json", JSON.stringify({ ...GATES, onEnd: ["./no-such"] }));
+  const place = join(project.root, "no-such");
+  assert.match((await run()).stderr, new RegExp(`\`onEnd\` will tell nobody: .*program ${place}`));
 });

@@ -6,6 +6,7 @@ import { promptOf } from "../../app/prompt_file.ts";
 import { requireServer } from "../../app/require_server.ts";
 import { clientAt } from "../../app/server_client.ts";
 import { alreadyRunning } from "../../control/already_running.ts";
+import { missingHookPrograms } from "../../control/hook_programs.ts";
 import {
   nothingToDo,
   onlyDone,
@@ -157,7 +158,9 @@ export async function runTask(context: CommandContext, options: RunOptions): Pro
     choicesOf(context, { task, agenda, settings }),
     repositoryState(task.projectRoot, context.clock),
   ]);
-  for (const warning of warnings) context.warn(warning);
+  for (const warning of [...warnings, ...missingHookPrograms(context, settings)]) {
+    context.warn(warning);
+  }
   for (const { fault } of openCodeSettings(task.projectRoot, textOf)) {
     if (fault !== undefined) {
       context.warn(`${fault}; OpenCode will not work here once it is restarted`);
