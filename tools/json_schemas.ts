@@ -130,20 +130,18 @@ const findings = {
 };
 
 const told = text("Whether it came with a prompt, or in mid-turn", "prompt", "turn");
+const toldWhere = z.strictObject({
+  session,
+  iteration: iterationNumber,
+  how: told,
+  at: time("When the agent was told"),
+}).meta({ description: "Where the agent was told" });
 const saidWords = z.array(z.strictObject({
   id: whole("Number of the word"),
   text: text("What a person said"),
   saidAt: time("When"),
   forPrompt: yes("It was meant for the next prompt alone"),
-  told: or(
-    z.strictObject({
-      session,
-      iteration: iterationNumber,
-      how: told,
-      at: time("When the agent was told"),
-    }).meta({ description: "Where the agent was told" }),
-    "it waits for a prompt",
-  ),
+  told: or(toldWhere, "it waits for a prompt"),
 })).meta({ description: "What a person said to the loop" });
 
 const sums = {
@@ -435,6 +433,18 @@ export const PRINTED: Readonly<Record<string, Printed>> = {
     ],
     as: "object",
   },
+  edit: {
+    what: "What was changed of the PRD.",
+    forms: [
+      object({
+        task,
+        changed: yes("Whether the PRD is another one now"),
+        changes: words("Each change, in words"),
+        told: or(toldWhere, "the next prompt has it"),
+      }),
+    ],
+    as: "object",
+  },
   say: {
     what: "What becomes of the words.",
     forms: [
@@ -442,15 +452,7 @@ export const PRINTED: Readonly<Record<string, Printed>> = {
         task,
         words: whole("Number of the word"),
         running: yes("Whether a session runs"),
-        told: or(
-          z.strictObject({
-            session,
-            iteration: iterationNumber,
-            how: told,
-            at: time("When the agent was told"),
-          }).meta({ description: "Where the agent was told" }),
-          "they wait for a prompt",
-        ),
+        told: or(toldWhere, "they wait for a prompt"),
       }),
     ],
     as: "object",

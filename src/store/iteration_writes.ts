@@ -17,7 +17,6 @@ function insertPrompt(
 export function iterationWrites(writing: Writing) {
   const { change, atomically, times, updateSession, updateIteration } = writing;
   const { releaseWords } = wordWrites(writing);
-  const { forgetEdits } = editWrites(writing);
   return {
     beginIteration(lease: Lease, iteration: NewIteration): void {
       atomically(() => {
@@ -80,7 +79,7 @@ export function iterationWrites(writing: Writing) {
         insertFindings(writing, at, { gates, notes, final: false });
         insertClaims(writing, at, claims);
         releaseWords(lease, end);
-        forgetEdits(lease.sessionId, end.number);
+        editWrites(writing).forgetEdits(lease.sessionId, end.number);
       });
     },
   };

@@ -12,7 +12,7 @@ import { readSettings } from "../../settings/read.ts";
 import { openPrd, type PrdDocument, remarksOf } from "../../task/prd.ts";
 import { PRD_BYTES_MAX } from "../../task/prd_file.ts";
 import type { Task } from "../../task/task_files.ts";
-import { jsonText } from "../../terminal/json_text.ts";
+import { commandJson } from "../../terminal/json_text.ts";
 import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import { isSame } from "../../verify/prd/prd_authors.ts";
@@ -62,7 +62,9 @@ async function edit(
   const { out } = context.output;
   if (json) {
     const { name } = task;
-    out.line(jsonText({ task: name, changed: handed !== undefined, changes, told: told ?? null }));
+    out.line(
+      commandJson({ task: name, changed: handed !== undefined, changes, told: told ?? null }),
+    );
     return EXIT.done;
   }
   for (const remark of handed ? remarksOf(handed.prd) : []) context.warn(remark);

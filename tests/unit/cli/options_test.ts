@@ -332,6 +332,7 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, Look | Elsewhere>
       const env = { EDITOR: "sed -i s/Only/Other/" };
       const { stdout } = await ralph(["edit", "one", "--json"], { cwd: project.root, env });
       assert.deepEqual(JSON.parse(stdout), {
+        schema: 1,
         task: "one",
         changed: true,
         changes: ["US-001 changed"],
