@@ -1,8 +1,9 @@
 /** How a round stands: what came of it, and whether that still holds. Pure. */
 import type { Claim, Iteration } from "../store/model.ts";
+import { plain } from "../terminal/plain.ts";
 
 export interface Standing {
-  sign: "✓" | "•" | "✗" | "…";
+  sign: "✓" | "•" | "✗" | "…" | "–" | "?";
   /** In words: the sign never stands alone. */
   word: string;
   tone: "good" | "partly" | "bad" | "open";
@@ -10,36 +11,43 @@ export interface Standing {
 
 /**
  * The sign of an iteration. An outcome is recorded once, and a claim may be taken back later, as by the
- * run of all gates at the end: what was taken back has no sign of success. `isOpen`: its session runs,
- * so that one without an outcome is under way.
+ * run of all gates at the end: what was taken back has no sign of success. `claims` are those of the
+ * iteration; `isOpen`: its session runs, so that one without an outcome is under way.
  */
 export function standingOf(
-  { outcome }: Pick<Iteration, "outcome">,
-  { claims, isOpen }: { claims: readonly Pick<Claim, "held">[]; isOpen: boolean },
+  { outcome, storiesPassed }: Pick<Iteration, "outcome" | "storiesPassed">,
+  { claims, isOpen }: { claims: readonly Pick<Claim, "storyId" | "held">[]; isOpen: boolean },
 ): Standing {
-  if (outcome === null) {
-    return isOpen
-      ? { sign: "…", word: "under way", tone: "open" }
-      : { sign: "✗", word: "no outcome", tone: "bad" };
-  }
-  const fallen = claims.some(({ held }) => held === false);
-  const holds = claims.some(({ held }) => held === true);
+  const fallen = claims.filter(({ held }) => held === false).map(({ storyId }) => storyId);
+  const holds = claims.some(({ held }) => held === true) ||
+    storiesPassed.some((id) => !fallen.includes(id));
   switch (outcome) {
+    case null:
+      return isOpen
+        ? { sign: "…", word: "under way", tone: "open" }
+        : { sign: "✗", word: "no outcome", tone: "bad" };
     case "advanced":
-      if (fallen && !holds) return TAKEN_BACK;
-      return fallen
-        ? { sign: "•", word: "advanced in part", tone: "partly" }
-        : { sign: "✓", word: outcome, tone: "good" };
     case "worked":
-      return fallen ? TAKEN_BACK : { sign: "•", word: outcome, tone: "partly" };
     case "nothing":
-      return fallen ? TAKEN_BACK : { sign: "✗", word: outcome, tone: "bad" };
-    default:
+      if (fallen.length > 0) return holds ? PARTLY : TAKEN_BACK;
+      return outcome === "advanced"
+        ? { sign: "✓", word: outcome, tone: "good" }
+        : { sign: "•", word: outcome, tone: "partly" };
+    case "broke":
+    case "error":
+    case "timeout":
       return { sign: "✗", word: outcome, tone: "bad" };
+    case "interrupted":
+    case "stopped":
+      return { sign: "–", word: outcome, tone: "open" };
+    default:
+      // One that another ralph wrote is shown as it is.
+      return { sign: "?", word: plain(outcome, 20), tone: "open" };
   }
 }
 
 const TAKEN_BACK: Standing = { sign: "✗", word: "taken back", tone: "bad" };
+const PARTLY: Standing = { sign: "•", word: "partly taken back", tone: "partly" };
 
 /** The outcome as it was recorded; a story that passed then may have been taken back since. */
 export function outcomeWords(

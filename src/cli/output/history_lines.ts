@@ -15,7 +15,9 @@ import { ago, count, duration, localMoment, plural, usd } from "../../terminal/f
 import { plain } from "../../terminal/plain.ts";
 import { type Column, fittedTable, width } from "../../terminal/table.ts";
 import { wrap } from "../../terminal/table.ts";
-import { paintRound, type Round, roundOf, roundWords } from "./round.ts";
+import { toneColor } from "./iteration_view.ts";
+import { type Standing, standingOf } from "../../report/standing.ts";
+import { tookWords } from "../../report/took.ts";
 
 export interface Told {
   session: Session;
@@ -41,16 +43,17 @@ interface Screen {
 
 interface Row {
   iteration: Iteration;
-  round: Round;
+  standing: Standing;
 }
 
 /** The lines of one session. */
 export function sessionLines(told: Told, screen: Screen): string[] {
   const { session, iterations, findings } = told;
   const { colors, columns } = screen;
+  const isOpen = session.status === "running";
   const rows = iterations.toReversed().map((iteration) => ({
     iteration,
-    round: roundOf(iteration, claimsOf(findings, iteration)),
+    standing: standingOf(iteration, { claims: claimsOf(findings, iteration), isOpen }),
   }));
   const inside = { ...screen, columns: columns - 2 };
   return [
@@ -118,10 +121,10 @@ function iterationTable(rows: readonly Row[], { columns, colors }: Screen): stri
   };
   const outcome: Column<Row> = {
     title: "OUTCOME",
-    cell: ({ round }) => isPiped ? round.word : roundWords(round),
-    paint: (text, { round }) => paintRound(text, round, colors),
+    cell: ({ standing: { sign, word } }) => isPiped ? word : `${sign} ${word}`,
+    paint: (text, { standing }) => toneColor(standing, colors)(text),
   };
-  const time: Column<Row> = { title: "TIME", cell: ({ iteration }) => iterationTime(iteration) };
+  const time: Column<Row> = { title: "TIME", cell: ({ iteration }) => tookWords(iteration) };
   const tokens: Column<Row> = {
     title: "TOKENS",
     cell: ({ iteration: { usage } }) => usage ? count(tokensOf(usage)) : "unknown",
@@ -148,13 +151,6 @@ function iterationTable(rows: readonly Row[], { columns, colors }: Screen): stri
     [number, story, outcome],
   ];
   return fittedTable(rows, layouts, { columns, paintTitle: colors.dim });
-}
-
-/** What was not measured is taken from the machine's clock, unless that was set back meanwhile. */
-function iterationTime({ startedAt, endedAt, durationMs }: Iteration): string {
-  if (endedAt === null) return "-";
-  const ms = durationMs ?? Date.parse(endedAt) - Date.parse(startedAt);
-  return ms < 0 ? "clock moved" : duration(ms);
 }
 
 /** What was found out, by iteration: gates, claims that do not hold, what was put right. */

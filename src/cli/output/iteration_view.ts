@@ -1,6 +1,6 @@
 /** One iteration whole, as lines for a terminal. Values in, strings out. */
 import type { Commit, StepCommits } from "../../host/git/commits.ts";
-import { outcomeWords, standingOf } from "../../report/standing.ts";
+import { outcomeWords, type Standing, standingOf } from "../../report/standing.ts";
 import { tookWords } from "../../report/took.ts";
 import {
   type AnswerRecord,
@@ -63,13 +63,18 @@ function inside(line: string, columns: number): string[] {
   return hanging(`  ${blanks}`, line.slice(blanks.length), columns);
 }
 
+/** Says nothing that the words do not. */
+export function toneColor({ tone }: Standing, colors: Colors): (text: string) => string {
+  return { good: colors.green, partly: colors.yellow, bad: colors.red, open: colors.dim }[tone];
+}
+
 function headLines(
   { session, iteration, claims }: IterationRecord,
   { now, colors, columns }: { now: number; colors: Colors; columns: number },
 ): string[] {
   const isOpen = session.status === "running";
-  const { sign, word, tone } = standingOf(iteration, { claims, isOpen });
-  const paint = { good: colors.green, partly: colors.yellow, bad: colors.red, open: colors.dim };
+  const standing = standingOf(iteration, { claims, isOpen });
+  const { sign, word } = standing;
   const { usage } = iteration;
   const rows: [string, string | null][] = [
     ["story", [iteration.storyId, iteration.storyTitle].filter(Boolean).join(" ") || null],
@@ -85,7 +90,7 @@ function headLines(
   ];
   const shown = rows.flatMap(([key, value]) => value === null ? [] : [[key, plain(value)]]);
   return [
-    `${paint[tone](`${sign} ${word}`)}  ` +
+    `${toneColor(standing, colors)(`${sign} ${word}`)}  ` +
     colors.bold(`iteration ${iteration.number} of session ${session.id}`) +
     `, ${plain(session.taskName, 80)}`,
     ...table(shown.map(([key, value]) => [`  ${key}:`.padStart(12), value]), columns),

@@ -3,34 +3,45 @@ import { standingOf } from "../../../src/report/standing.ts";
 import { tookMs, tookWords } from "../../../src/report/took.ts";
 import type { Outcome } from "../../../src/store/model.ts";
 
-type Held = boolean | null;
+const held = (storyId: string) => ({ storyId, held: true });
+const fallen = (storyId: string) => ({ storyId, held: false });
 
-const CASES: readonly [outcome: Outcome | null, held: readonly Held[], shown: string][] = [
-  ["advanced", [true], "✓ advanced"],
-  ["advanced", [], "✓ advanced"],
-  ["advanced", [false], "✗ taken back"],
-  ["advanced", [true, false], "• advanced in part"],
-  ["advanced", [true, null], "✓ advanced"],
-  ["worked", [], "• worked"],
-  ["worked", [null], "• worked"],
-  ["worked", [false], "✗ taken back"],
-  ["nothing", [], "✗ nothing"],
-  ["nothing", [false], "✗ taken back"],
-  ["broke", [false], "✗ broke"],
-  ["timeout", [], "✗ timeout"],
-  ["stopped", [], "✗ stopped"],
+const CASES: readonly [
+  Outcome | null,
+  readonly string[],
+  readonly { storyId: string; held: boolean | null }[],
+  string,
+][] = [
+  [null, [], [], "… under way"],
+  ["advanced", ["A"], [held("A")], "✓ advanced"],
+  ["advanced", ["A"], [], "✓ advanced"],
+  ["advanced", ["A"], [{ storyId: "A", held: null }], "✓ advanced"],
+  ["worked", [], [{ storyId: "A", held: null }], "• worked"],
+  // By the run of all gates at the end.
+  ["advanced", ["A"], [fallen("A")], "✗ taken back"],
+  ["advanced", ["A", "B"], [held("A"), fallen("B")], "• partly taken back"],
+  ["worked", [], [], "• worked"],
+  ["worked", [], [fallen("A")], "✗ taken back"],
+  ["nothing", [], [], "• nothing"],
+  ["nothing", [], [fallen("A")], "✗ taken back"],
+  ["broke", [], [fallen("A")], "✗ broke"],
+  ["error", [], [], "✗ error"],
+  ["timeout", [], [], "✗ timeout"],
+  ["interrupted", [], [], "– interrupted"],
+  ["stopped", [], [fallen("A")], "– stopped"],
+  ["levitated\x1b[2J" as Outcome, [], [], "? levitated\\x1b[2J"],
 ];
 
 Deno.test("the sign of a round says what still holds of it", () => {
-  for (const [outcome, held, shown] of CASES) {
-    const claims = held.map((held) => ({ held }));
-    const { sign, word } = standingOf({ outcome }, { claims, isOpen: true });
-    assert.equal(`${sign} ${word}`, shown, `${outcome} ${held}`);
+  for (const [outcome, storiesPassed, claims, shown] of CASES) {
+    const { sign, word } = standingOf({ outcome, storiesPassed }, { claims, isOpen: true });
+    assert.equal(`${sign} ${word}`, shown);
   }
 });
 
 Deno.test("one without an outcome is under way only while its session runs", () => {
-  const word = (isOpen: boolean) => standingOf({ outcome: null }, { claims: [], isOpen }).word;
+  const word = (isOpen: boolean) =>
+    standingOf({ outcome: null, storiesPassed: [] }, { claims: [], isOpen }).word;
   assert.equal(word(true), "under way");
   assert.equal(word(false), "no outcome");
 });
