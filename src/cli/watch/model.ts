@@ -1,5 +1,6 @@
 /** What `ralph watch` knows of the tasks, as plain data. */
 import * as path from "node:path";
+import type { Standing } from "../../report/standing.ts";
 import type { Iteration, Session, Usage } from "../../store/model.ts";
 import type { Prd } from "../../task/prd.ts";
 
@@ -59,10 +60,15 @@ export interface Model {
   trouble?: string;
 }
 
+/** An iteration, and what still holds of it. */
+export interface Round extends Iteration {
+  standing: Standing;
+}
+
 /** What is known of the chosen task alone. */
 export interface Details {
   /** The latest first. */
-  iterations: readonly Iteration[];
+  iterations: readonly Round[];
   /** The end of its log. */
   output: readonly string[];
   diff: readonly string[];

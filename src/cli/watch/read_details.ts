@@ -6,8 +6,11 @@ import { logOf } from "../../control/session_log.ts";
 import { RalphError } from "../../error.ts";
 import { withoutLocalFilters } from "../../host/git/local_filters.ts";
 import { runGit } from "../../host/git/run_git.ts";
+import { standingOf } from "../../report/standing.ts";
 import type { Iteration, Session } from "../../store/model.ts";
+import type { ReadOnlyStore } from "../../store/store.ts";
 import { lastLines } from "../output/log_tail.ts";
+import type { Round } from "./model.ts";
 import { stampOf } from "./stamp.ts";
 
 /** Of a log's end: more is for `ralph logs`. */
@@ -18,13 +21,13 @@ const DIFF_LINES = 20_000;
 /** A task's output and iterations, each read again only when it has changed. */
 export interface DetailsReader {
   /** The latest first. */
-  iterations(session: Session | undefined): readonly Iteration[];
+  iterations(session: Session | undefined): readonly Round[];
   output(session: Session | undefined): readonly string[];
 }
 
 export function detailsReader(context: Context): DetailsReader {
   const { database } = pathsOf(context);
-  let iterations: { of: string; read: readonly Iteration[] } = { of: "", read: [] };
+  let iterations: { of: string; read: readonly Round[] } = { of: "", read: [] };
   let output: { of: string; read: readonly string[] } = { of: "", read: [] };
 
   return {
@@ -32,7 +35,7 @@ export function detailsReader(context: Context): DetailsReader {
       if (!session) return [];
       const of = `${session.id} ${stampOf(database, `${database}-wal`)}`;
       if (of !== iterations.of) {
-        const read = orNone(() => readAsIs(context, (store) => store.iterations(session.id)));
+        const read = orNone(() => readAsIs(context, (store) => roundsOf(store, session)));
         iterations = { of, read: read.toReversed() };
       }
       return iterations.read;
@@ -48,6 +51,15 @@ export function detailsReader(context: Context): DetailsReader {
       return output.read;
     },
   };
+}
+
+function roundsOf(store: ReadOnlyStore, { id, status }: Session): readonly Round[] {
+  const byIteration = Map.groupBy(store.findings(id).claims, ({ iteration }) => iteration);
+  const isOpen = status === "running";
+  return store.iterations(id).map((one) => {
+    const claims = byIteration.get(one.number) ?? [];
+    return { ...one, standing: standingOf(one, { claims, isOpen }) };
+  });
 }
 
 /**

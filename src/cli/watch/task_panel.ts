@@ -1,13 +1,14 @@
 /** The chosen task: what it is at, and its stories, its iterations or what it says. */
-import { type Iteration, tokensOf } from "../../store/model.ts";
+import { tookWords } from "../../report/took.ts";
+import { tokensOf } from "../../store/model.ts";
 import { costWords } from "../../terminal/cost.ts";
-import { ago, count, duration, plural } from "../../terminal/format.ts";
+import { ago, count, plural } from "../../terminal/format.ts";
 import { plain } from "../../terminal/plain.ts";
 import { table, width } from "../../terminal/table.ts";
 import { VERSION } from "../../version.ts";
 import type { Glyphs } from "./glyphs.ts";
 import { type Line, type Piece, wrapped } from "./lines.ts";
-import type { Details, Health, Model, StoryState, TaskView } from "./model.ts";
+import type { Details, Health, Model, Round, StoryState, TaskView } from "./model.ts";
 import { costOf, elapsed, nowWords, silentFor, statusStyle } from "./task_rows.ts";
 import type { View } from "./view.ts";
 
@@ -123,7 +124,7 @@ function storyLines({ stories, problem }: TaskView, { glyphs }: Around): readonl
 }
 
 function iterationLines(
-  iterations: readonly Iteration[],
+  iterations: readonly Round[],
   { view, glyphs, now }: Around & { view: View },
 ): readonly Line[] {
   if (iterations.length === 0) return [[{ text: "no iteration yet", style: "dim" }]];
@@ -131,8 +132,8 @@ function iterationLines(
   const rows = iterations.map((one) => [
     `${one === chosen ? glyphs.chosen : " "} ${one.number}`,
     plain(one.storyId ?? "-", 20),
-    plain(one.outcome ?? "under way"),
-    one.endedAt === null ? ago(Date.parse(one.startedAt), now) : iterationTime(one),
+    one.standing.word,
+    one.endedAt === null ? ago(Date.parse(one.startedAt), now) : tookWords(one),
     one.usage ? `${count(tokensOf(one.usage))} tokens` : "tokens unknown",
     one.usage ? costWords(one.usage) : "cost unknown",
     one.commits === null ? "-" : plural(one.commits, "commit"),
@@ -142,11 +143,6 @@ function iterationLines(
     text,
     style: iterations[i] === chosen ? "bold" : undefined,
   }]);
-}
-
-/** What was not measured is not told. */
-function iterationTime({ durationMs }: Iteration): string {
-  return durationMs === null ? "-" : duration(durationMs);
 }
 
 /** A line of the log without its date. */

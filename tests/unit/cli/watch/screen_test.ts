@@ -7,13 +7,14 @@ import {
   type Details,
   inOrder,
   type Model,
+  type Round,
   storyViews,
   type TaskView,
 } from "../../../../src/cli/watch/model.ts";
 import { createPainter } from "../../../../src/cli/watch/paint.ts";
 import { screen } from "../../../../src/cli/watch/screen.ts";
 import { FIRST_VIEW, TASK_COMMANDS, type View } from "../../../../src/cli/watch/view.ts";
-import type { Iteration, Session } from "../../../../src/store/model.ts";
+import type { Session } from "../../../../src/store/model.ts";
 import { parsePrd } from "../../../../src/task/prd.ts";
 import { UNSEEN } from "../../../../src/terminal/plain.ts";
 import { width } from "../../../../src/terminal/table.ts";
@@ -87,12 +88,13 @@ const MODEL: Model = {
   tasks: [RUNNING, STOPPED, NEW],
   health: new Map([[URL, { state: "well", version: "1.18.33" }]]),
 };
-const ITERATION: Iteration = {
+const ITERATION: Round = {
   ...{ sessionId: 4, number: 3, storyId: "US-003", storyTitle: "Pay by card", openCodeTitle: "t" },
   ...{ openCodeSessionId: null, outcome: null, detail: null, storiesPassed: [], headBefore: null },
   ...{ headAfter: null, commits: null, filesChanged: null, usage: null, blocked: null },
   ...{ failure: null, failureKey: null, retryAt: null, counts: true, abortConfirmed: null },
   ...{ startedAt: ago(4 * MINUTE), promptedAt: null, durationMs: null, endedAt: null },
+  standing: { sign: "…", word: "under way", tone: "open" },
 };
 const DETAILS: Details = {
   iterations: [
@@ -100,6 +102,7 @@ const DETAILS: Details = {
     {
       ...{ ...ITERATION, number: 2, storyId: "US-002", outcome: "advanced", usage: USAGE },
       ...{ commits: 1, durationMs: 185_000, endedAt: ago(5 * MINUTE), detail: "US-002 passes" },
+      standing: { sign: "✓", word: "advanced", tone: "good" },
     },
   ],
   output: Array.from({ length: 60 }, (_, i) => `2026-11-20T11:58:${10 + i % 50}.123Z   line ${i}`),
