@@ -231,6 +231,7 @@ const EVENTS: Readonly<Record<LoopEvent["type"] | "nothing_to_do", z.ZodRawShape
     title: text("What it is called for"),
     status: text("How it is, `running` with --verbose alone", "running", "completed", "error"),
     refused: yes("A rule of the user's own settings denies it"),
+    exitCode: whole("Of a command that has ended, where OpenCode tells it").optional(),
     subagent: yes("A sub-agent called it"),
   },
   text: {
