@@ -42,7 +42,8 @@ export async function valuesOf(
     case "checks":
       return await checkNames();
     case "session":
-      return await openCodeSessions(context);
+      // Those of `logs` and `show` are numbers of ralph's own.
+      return command === "attach" ? await openCodeSessions(context) : [];
     case "model":
     case "agent":
       return await choices(context, name);

@@ -50,7 +50,7 @@ export async function runHere(
   });
   const emit: Emit = (event) => {
     show(event);
-    if (bell && event.type === "session_ended" && err.isTerminal) err.write("\x07");
+    if (bell && event.type === "session_ended" && out.isTerminal) out.write("\x07");
   };
   try {
     const warn = (text: string) => say(safeOnTerminal(`warning: ${text}`));

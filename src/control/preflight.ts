@@ -78,7 +78,7 @@ export function onlyDone(task: Task, { stories }: Agenda, only: string): string 
       { text: `it has: ${plain(ids.slice(0, 20).join(", "), 400)}${ids.length > 20 ? ", …" : ""}` },
     ]);
   }
-  if (story.passes) return `${shown} passes already`;
+  if (story.passes) return `${shown} is said to pass already; other stories are open`;
   const open = story.dependsOn.find((id) => stories.some((one) => one.id === id && !one.passes));
   if (open === undefined) return undefined;
   const first = plain(open, 60);

@@ -60,7 +60,10 @@ Deno.test("one story is worked on, and its end is not taken for the task's", asy
   assert.equal((await ralph(["wait", "three"], { cwd: project.root })).code, 8);
 
   const again = await run("--only", "US-003", ...foreground);
-  assert.deepEqual([again.code, again.stdout], [0, "three: US-003 passes already\n"]);
+  assert.deepEqual([again.code, again.stdout], [
+    8,
+    "three: US-003 is said to pass already; other stories are open\n",
+  ]);
   const none = await run("--only", "US-03");
   assert.equal(none.code, 4);
   assert.match(

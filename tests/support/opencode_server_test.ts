@@ -51,7 +51,7 @@ Deno.test("a server that does not start says why", async () => {
   using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   await assert.rejects(
     () => startServer({ version: NEWEST, model, port: taken.addr.port }),
-    /OpenCode 1\.18\.33 did not start\. Its log ends:\n.*ServeError/s,
+    /OpenCode 1\.18\.34 did not start\. Its log ends:\n.*ServeError/s,
   );
 });
 

@@ -57,7 +57,8 @@ async function edit(
   const edited = await editedPrd(context, { task, base, draft });
   const handed = edited && handOver(context, task, { base, edited, draft });
   Deno.removeSync(path.dirname(draft), { recursive: true });
-  const changes = handed ? storyChanges(base, handed.prd) : [];
+  // What others changed meanwhile is not the person's.
+  const changes = edited && handed ? storyChanges(base, edited) : [];
   const told = handed?.iteration === undefined ? undefined : await tellTurn(context, task, changes);
   const { out } = context.output;
   if (json) {
@@ -101,7 +102,7 @@ async function editedPrd(
   const { out, inputIsTerminal } = context.output;
   for (;;) {
     await runEditor(context, draft);
-    const bytes = readWhole(draft, PRD_BYTES_MAX) ?? new Uint8Array();
+    const bytes = draftBytes(draft);
     if (isSame(bytes, base)) return undefined;
     try {
       return openPrd({ path: draft, bytes });
@@ -118,6 +119,22 @@ async function editedPrd(
         { cause: error },
       );
     }
+  }
+}
+
+/** Throws `RalphError` (`usage`) for what an editor has left that is no file, or too large. */
+function draftBytes(draft: string): Uint8Array {
+  try {
+    return readWhole(draft, PRD_BYTES_MAX) ?? new Uint8Array();
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new RalphError(
+      "usage",
+      `cannot take what the editor has left at ${draft}: ${
+        plain(why, 200)
+      }. Nothing was handed over`,
+      [{ text: "look at it", command: `ls -l ${shellWord(draft)}` }],
+    );
   }
 }
 

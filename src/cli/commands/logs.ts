@@ -57,6 +57,12 @@ export function command(context: CommandContext, done: Done) {
 
 /** Letters of either case are found by a pattern that has only small ones. */
 function pattern(text: string): RegExp {
+  if (mayTakeForEver(text)) {
+    throw new InvalidArgumentError(
+      "It repeats a group that has a repetition or a choice in it, which may take for ever: " +
+        "`ralph logs | grep -E` finds it.",
+    );
+  }
   try {
     return new RegExp(text, text === text.toLowerCase() ? "iu" : "u");
   } catch (error) {
@@ -64,6 +70,30 @@ function pattern(text: string): RegExp {
     throw new InvalidArgumentError(`It must be a regular expression: ${why}`);
   }
 }
+
+/**
+ * Whether a group is repeated that has a repetition or a choice in it: what a JavaScript engine tries
+ * then doubles with each letter. The others take the square of a line's length or so.
+ */
+function mayTakeForEver(text: string): boolean {
+  const groups: { isCostly: boolean }[] = [];
+  const signs = text.replaceAll(/\\.|\[(?:\\.|[^\]])*\]/gs, "x");
+  for (let i = 0; i < signs.length; i++) {
+    if (signs[i] === "(") groups.push({ isCostly: false });
+    const within = groups.at(-1);
+    if (within && (signs[i] === "|" || isRepetition(signs, i))) within.isCostly = true;
+    if (signs[i] !== ")") continue;
+    const group = groups.pop();
+    const outer = groups.at(-1);
+    if (group?.isCostly && outer) outer.isCostly = true;
+    if (group?.isCostly && isRepetition(signs, i + 1)) return true;
+  }
+  return false;
+}
+
+/** `?` alone is none: it tries twice at most. */
+const isRepetition = (text: string, at: number) =>
+  /^(?:[*+]|\{\d+(?:,\d*)?\})/.test(text.slice(at));
 
 const POLL_MS = 100;
 const CHUNK_BYTES = 64 * 1024;
@@ -96,7 +126,7 @@ async function logs(context: CommandContext, wanted: Wanted): Promise<number> {
     print(entry);
   };
   if (!log || !showPast(log.path, { wanted, show })) err.line(`session ${session.id} has no log`);
-  else if (shown === 0) err.line(`no line of the log of session ${session.id} is asked for`);
+  else if (shown === 0) err.line(`no line of the log of session ${session.id} matches`);
   return EXIT.done;
 }
 

@@ -146,10 +146,12 @@ export async function runTask(context: CommandContext, options: RunOptions): Pro
   for (const remark of remarks) context.warn(remark);
   if (accepted) requireSomethingToAccept(context, { task, agenda });
   else {
-    const done = only === undefined
+    const isOpen = agenda.stories.some(({ passes }) => !passes);
+    // Where all pass the gates have the word, whichever story is asked for.
+    const done = only === undefined || !isOpen
       ? nothingToDo(context, { task, agenda, verify: settings.verify })
       : onlyDone(task, agenda, only);
-    if (done !== undefined) return tellNothingToDo(context, { task, done, json });
+    if (done !== undefined) return tellNothingToDo(context, { task, done, json, agenda });
   }
 
   // Before the first request that has the server load the project.
@@ -243,7 +245,7 @@ function printPrompt(
 
 function tellNothingToDo(
   { output: { out }, clock }: CommandContext,
-  { task, done, json }: { task: Task; done: string; json: boolean },
+  { task, done, json, agenda }: { task: Task; done: string; json: boolean; agenda: Agenda },
 ): number {
   const { name } = task;
   out.line(
@@ -251,7 +253,7 @@ function tellNothingToDo(
       ? eventJson({ type: "nothing_to_do", task: name, detail: done }, clock)
       : `${name}: ${done}`,
   );
-  return EXIT.done;
+  return agenda.stories.some(({ passes }) => !passes) ? EXIT.unfinished : EXIT.done;
 }
 
 async function runInBackground(

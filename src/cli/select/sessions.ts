@@ -1,4 +1,5 @@
 /** Which session a command means. */
+import * as path from "node:path";
 import { sleep } from "../../clock.ts";
 import { type Hint, RalphError } from "../../error.ts";
 import { isLocked, readSessions } from "../../control/liveness.ts";
@@ -63,7 +64,12 @@ export function chooseAmong(
     return session;
   }
   if (!store) throw nothingRecorded(context, argument);
-  return byTask(context, store, argument) ?? byName(context, store, argument);
+  const here = taskOf(context, argument);
+  if (!here) return byPath(context, store, argument) ?? byName(context, store, argument);
+  const session = store.lastSession(here.dir);
+  // Another project's task of that name is not meant.
+  if (!session) throw neverRan(argument);
+  return session;
 }
 
 /** Nothing was ever recorded. */
@@ -83,14 +89,13 @@ export function nothingRecorded(context: CommandContext, task: string | undefine
   return task === undefined ? noSessions(context) : noSession(context, task, []);
 }
 
-/** The latest session of the task in this project, or at this path. */
-function byTask(
-  context: CommandContext,
+/** The latest session of a task that was in that folder, which is gone. */
+function byPath(
+  { cwd }: CommandContext,
   store: ReadOnlyStore,
   argument: string,
 ): Session | undefined {
-  const task = taskOf(context, argument);
-  return task && store.lastSession(task.dir);
+  return argument.includes("/") ? store.lastSession(path.resolve(cwd(), argument)) : undefined;
 }
 
 /** Undefined when there is none: its folder may be gone, or in another project. */
@@ -137,13 +142,15 @@ export function ambiguous(
   return new AmbiguousTask(what, candidates, argument);
 }
 
+function neverRan(name: string): RalphError {
+  return new RalphError("not_found", `no session of \`${plain(name, 80)}\` was ever started`, [
+    { text: "start one", command: `ralph run ${shellWord(name)}` },
+  ]);
+}
+
 function noSession(context: CommandContext, name: string, recorded: readonly string[]): RalphError {
   const shown = plain(name, 80);
-  if (taskOf(context, name)) {
-    return new RalphError("not_found", `no session of \`${shown}\` was ever started`, [
-      { text: "start one", command: `ralph run ${shellWord(name)}` },
-    ]);
-  }
+  if (taskOf(context, name)) return neverRan(name);
   const root = findProjectRoot(context.cwd(), systemTree);
   const tasks = root === undefined ? [] : listTasks(root, systemTree).map((task) => task.name);
   const known = [...new Set([...tasks, ...recorded])];

@@ -13,6 +13,11 @@ const VOLATILE: readonly [RegExp, string][] = [
     /(?<![\w.])(?:\d+(?:\.\d+)?\s?(?:[nuµμm]?s|sec(?:ond)?s?|m|min(?:ute)?s?|h)\s?)+(?!\w)/g,
     "<duration>",
   ],
+  // `duration_ms: 1.2`, `# duration_ms 408.7` (node:test), `time="0.04"` (JUnit)
+  [
+    /\b((?:duration|time|elapsed)(?:_?(?:ms|ns|us|s|secs?|seconds))?["']?[ :=]+["']?)\d+(?:\.\d+)?/gi,
+    "$1<duration>",
+  ],
   [/\b0x[0-9a-f]+/gi, "<address>"],
   [/\b(?=[a-f]*\d)[0-9a-f]{12,}\b/gi, "<hash>"],
   [/\/(?:var\/)?tmp\/[^/\s:'"`)]+|\/var\/folders\/[^/]+\/[^/]+\/T\/[^/\s:'"`)]+/g, "<temp>"],

@@ -214,7 +214,7 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, Look | Elsewhere>
     async "--iteration"(home) {
       await ok(home, "run", "one", "--foreground");
       const { stdout, stderr } = await home.ralph("logs", "one", "--iteration", "1");
-      assert.deepEqual([stdout, stderr], ["", "no line of the log of session 1 is asked for\n"]);
+      assert.deepEqual([stdout, stderr], ["", "no line of the log of session 1 matches\n"]);
     },
     async "--since"(home) {
       await ok(home, "run", "one", "--foreground");
@@ -222,6 +222,11 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, Look | Elsewhere>
       assert.equal(await ok(home, "logs", "one", "--since", "2999-01-01"), "");
     },
     async "--grep"(home) {
+      for (const costly of ["(a+)+$", "((a|aa))+", "(.*)*x", "(?:a{2,})*b"]) {
+        const { code, stderr } = await home.ralph("logs", "one", "--grep", costly);
+        assert.equal(code, 2, costly);
+        assert.match(stderr, /may take for ever/);
+      }
       await ok(home, "run", "one", "--foreground");
       assert.match(
         await ok(home, "logs", "one", "--grep", "^COMPLETED|^completed"),

@@ -73,3 +73,18 @@ Deno.test("an option that is wrong points to the help of its command", async () 
   assert.match(wrong.stderr, /^hint: see what there is: ralph run --help$/m);
   assert.match((await home.ralph("--x")).stderr, /^hint: see what there is: ralph --help$/m);
 });
+
+Deno.test("a task of this project that never ran is not another project's of that name", async () => {
+  await using home = await makeHome();
+  await home.project.write("tasks/two/prd.md", "### US-001: Open\n\n- [ ] it\n");
+  const store = home.open();
+  const gone = { taskName: "two", taskDir: "/gone/tasks/two", projectRoot: "/gone" };
+  store.startSession(gone, WORKER, START);
+  store.close();
+  for (const command of ["status", "history", "logs", "stop", "wait"]) {
+    const { code, stderr } = await home.ralph(command, "two");
+    assert.equal(code, 4, command);
+    assert.match(stderr, /no session of `two` was ever started/, command);
+  }
+  assert.match((await home.ralph("history", "/gone/tasks/two")).stdout, /^session 1 {2}two/);
+});
