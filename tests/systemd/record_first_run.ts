@@ -44,7 +44,7 @@ await Deno.writeTextFile(
   `# A new user's first run
 
 Recorded by \`tests/systemd/record_first_run.ts\`: a bare Debian user account on a real systemd, with
-OpenCode 1.18.33 and git installed, and a project with one task. The model is scripted. After the
+OpenCode ${NEWEST} and git installed, and a project with one task. The model is scripted. After the
 first \`ralph doctor\`, the user pastes what it printed and nothing else.
 
 \`\`\`\`
