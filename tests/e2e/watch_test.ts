@@ -191,6 +191,22 @@ Deno.test("watch lends the terminal to attach, with all its keys, and comes back
   await pty.shows(/● one .* agent working/);
 });
 
+Deno.test("watch asks what the agent is to be told, and tells it", async () => {
+  await using world = await makeWorld();
+  await world.run("one");
+  await world.modelCalls(1);
+  await using pty = await watching(world);
+  await pty.shows(/● one .* agent working/);
+  await pty.type("n");
+  await pty.shows(/What is the agent to be told\?/);
+  await pty.type("mind the tests\r");
+  await pty.shows(/● one .* agent working/);
+  await until(async () => {
+    const { stdout } = await world.ralph(["status", "one", "--json"], { cwd: world.project.root });
+    return JSON.parse(stdout).words.some(({ text }: { text: string }) => text === "mind the tests");
+  }, { what: "the words on record" });
+});
+
 Deno.test("watch prints a line for each change in a pipe, and refuses a dumb terminal", async () => {
   await using world = await makeWorld();
   const { ralph, project } = world;

@@ -17,7 +17,7 @@ import { taskToRun } from "../select/task_to_run.ts";
 export function command(context: CommandContext, done: Done) {
   return new Command("say")
     .addArgument(taskArgument("<task>"))
-    .argument("<words...>", "what the agent is told")
+    .argument("[words...]", "what the agent is told (default: asked for in a terminal)")
     .option("--next", "tell it with the next prompt, and not the turn that is at work")
     .option("--json", "print one JSON object")
     .addHelpText(
@@ -29,8 +29,24 @@ Examples:
     )
     .action(async (task, words, options) => {
       const { next: forPrompt = false, json = false } = options;
-      done(await sayTo(context, { task, text: words.join(" "), forPrompt, json }));
+      const text = words.length > 0 ? words.join(" ") : await askWords(context, task);
+      done(await sayTo(context, { task, text, forPrompt, json }));
     });
+}
+
+/** Throws `RalphError` (`usage`) where nobody can be asked, or says nothing. */
+async function askWords({ output }: CommandContext, task: string): Promise<string> {
+  if (!output.out.isTerminal || !output.inputIsTerminal) throw noWords(task);
+  const { isCancel, text } = await import("@clack/prompts");
+  const answer = await text({ message: "What is the agent to be told?" });
+  if (isCancel(answer) || !answer) throw noWords(task);
+  return answer;
+}
+
+function noWords(task: string): RalphError {
+  return new RalphError("usage", "there are no words to say", [
+    { text: "put them behind the task", command: `ralph say ${shellWord(task)} 'mind the tests'` },
+  ]);
 }
 
 async function sayTo(
@@ -43,7 +59,7 @@ async function sayTo(
   },
 ): Promise<number> {
   requirePerson(context, "say");
-  requireWords(text);
+  requireWords(task, text);
   const { name, taskDir, session } = await addressee(context, task);
   const { id, told, turnWorks } = await say(context, { taskDir, session, text, forPrompt });
   const running = session?.status === "running";
@@ -53,8 +69,8 @@ async function sayTo(
   return EXIT.done;
 }
 
-function requireWords(text: string): void {
-  if (text.trim() === "") throw new RalphError("usage", "there are no words to say");
+function requireWords(task: string, text: string): void {
+  if (text.trim() === "") throw noWords(task);
   if (text.length <= WORDS_MAX) return;
   throw new RalphError(
     "usage",

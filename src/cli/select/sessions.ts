@@ -66,7 +66,9 @@ export function chooseAmong(
   if (!store) throw nothingRecorded(context, argument);
   const here = taskOf(context, argument);
   if (!here) return byPath(context, store, argument) ?? byName(context, store, argument);
-  const session = store.lastSession(here.dir);
+  // The second is not looked up by an index, in which a row may be missing.
+  const session = store.lastSession(here.dir) ??
+    store.lastSessions().find(({ taskDir }) => taskDir === here.dir);
   // Another project's task of that name is not meant.
   if (!session) throw neverRan(argument);
   return session;

@@ -56,6 +56,7 @@ export const TASK_COMMANDS: readonly TaskCommand[] = [
   },
   { key: "c", name: "checkpoint", what: "pause it after this iteration" },
   { key: "r", name: "run", what: "run it again, or go on with it" },
+  { key: "n", name: "say", what: "tell the agent something", takesTerminal: true },
 ];
 
 /** What a key makes the program do. */

@@ -147,7 +147,7 @@ last: bash   npm test
 
 
 
-? help  q leave  Enter open  Tab view  / filter  a attach  s stop  c checkpoint  r run  l log`,
+? help  q leave  Enter open  Tab view  / filter  a attach  s stop  c checkpoint  r run  n say  l log`,
   );
   const narrow = shown({}, { columns: 60 }).text;
   assert.match(narrow, /^▸ ● checkout {2}███▓░░░· 2\/5 {4}US-003 {4}agent working$/m);
