@@ -8,9 +8,16 @@ import { table } from "../../terminal/table.ts";
 import { columnsOf } from "../output/streams.ts";
 import type { CommandContext } from "../command_context.ts";
 import { EXIT } from "../exit_codes.ts";
+import { nextStep } from "../../control/next_command.ts";
 import { readSessions } from "../../control/liveness.ts";
 import { plural } from "../../terminal/format.ts";
 import { callNames, showTasks, taskSummaries, type TaskSummary } from "./tasks.ts";
+
+interface Recorded {
+  running: readonly Session[];
+  /** Of each task, the newest first. */
+  latest: readonly Session[];
+}
 
 type Suggestion = readonly [command: string, what: string];
 
@@ -20,9 +27,9 @@ const DOCTOR: Suggestion = ["ralph doctor", "what is missing, and the commands t
 export function overview(context: CommandContext): number {
   const { out } = context.output;
   const root = findProjectRoot(context.cwd(), systemTree);
-  const running = readSessions<readonly Session[]>(context, {
-    read: (store) => store.running(),
-    whenEmpty: [],
+  const { running, latest } = readSessions<Recorded>(context, {
+    read: (store) => ({ running: store.running(), latest: store.lastSessions() }),
+    whenEmpty: { running: [], latest: [] },
   });
   if (root === undefined) {
     out.line("This folder is in no git repository. ralph works on a project that is one.");
@@ -39,7 +46,10 @@ export function overview(context: CommandContext): number {
   if (elsewhere > 0) {
     out.line(`\nIn other projects: ${plural(elsewhere, "session")} (ralph status)`);
   }
-  suggest(context, suggestions(summaries, { root, running: here }));
+  const ended = latest.filter(({ projectRoot, status }) =>
+    projectRoot === root && (status === "stopped" || status === "failed")
+  );
+  suggest(context, suggestions(summaries, { root, running: here, ended }));
   return EXIT.done;
 }
 
@@ -49,7 +59,11 @@ const namesOf = (sessions: readonly Session[]) =>
 /** What makes sense now, the most likely first. */
 function suggestions(
   summaries: readonly TaskSummary[],
-  { root, running: [session] }: { root: string; running: readonly Session[] },
+  { root, running: [session], ended }: {
+    root: string;
+    running: readonly Session[];
+    ended: readonly Session[];
+  },
 ): readonly Suggestion[] {
   if (session) {
     const name = shellWord(session.taskName);
@@ -61,10 +75,12 @@ function suggestions(
       ALL,
     ];
   }
+  const needed = ended.flatMap((one) => neededFor(one)).slice(0, NEEDED_MAX);
   const index = summaries.findIndex(({ next }) => next !== null);
   if (index < 0) {
     const done: Suggestion = ["ralph history", "how the sessions went"];
     return [
+      ...needed,
       ...summaries.length > 0 ? [done] : [],
       ["ralph new my-feature", "a task to fill in"],
       DOCTOR,
@@ -73,11 +89,23 @@ function suggestions(
   }
   const name = shellWord(callNames(summaries, root)[index]);
   return [
+    ...needed,
     [`ralph run ${name}`, `work on it, from ${plain(summaries[index].next ?? "", 40)} on`],
     [`ralph run ${name} --print-prompt`, "see what the agent would be told"],
     DOCTOR,
     ALL,
   ];
+}
+
+/** Tasks that wait for a person. */
+const NEEDED_MAX = 3;
+
+/** What a person has to do first for a task that has not ended well; nothing where it can just go on. */
+function neededFor(session: Session): readonly Suggestion[] {
+  const { taskName, detail } = session;
+  const step = nextStep(session, taskName);
+  if (step === `ralph run ${shellWord(taskName)}`) return [];
+  return [[step, plain(detail ?? session.status, 100)]];
 }
 
 function suggest({ output: { out } }: CommandContext, suggested: readonly Suggestion[]): void {

@@ -88,3 +88,20 @@ Deno.test("a task of this project that never ran is not another project's of tha
   }
   assert.match((await home.ralph("history", "/gone/tasks/two")).stdout, /^session 1 {2}two/);
 });
+
+Deno.test("ralph alone names what a person has to do for a task that waits for that", async () => {
+  await using home = await makeHome();
+  await home.project.write("tasks/two/prd.md", "### US-001: Open\n\n- [ ] it\n");
+  const store = home.open();
+  const taskDir = join(home.project.root, "tasks/two");
+  const lease = store.startSession({ ...home.task, taskName: "two", taskDir }, WORKER, START);
+  store.endSession(lease, {
+    status: "stopped",
+    reason: "blocked_on_human",
+    detail: "the agent needs a person: which colour?",
+  });
+  store.close();
+  const { stdout } = await home.ralph();
+  assert.deepEqual(commands(stdout).slice(0, 2), ["ralph run two --say '…'", "ralph run two"]);
+  assert.match(stdout, /which colour\?/);
+});
