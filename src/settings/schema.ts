@@ -193,7 +193,7 @@ export const settingsSchema = z.strictObject({
     description:
       "Projects whose ralph.json may name such commands, too. Only in your own settings.",
     default: [],
-    examples: [["/home/me/work/shop"]],
+    examples: [["/home/me/shop"]],
   }),
   limits: limitsSchema.optional().meta({
     description: "When a session, a turn or a wait ends.",
