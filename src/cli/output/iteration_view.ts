@@ -15,6 +15,7 @@ import { costWords } from "../../terminal/cost.ts";
 import { ago, count, duration, plural } from "../../terminal/format.ts";
 import { plain } from "../../terminal/plain.ts";
 import { hanging, table } from "../../terminal/table.ts";
+import { withoutDate } from "./log_entry.ts";
 
 export interface IterationRecord extends Findings {
   session: Session;
@@ -42,7 +43,10 @@ export function iterationView(
   return [
     ...headLines(record, { now, colors, columns }),
     ...section("Prompt", prompt === undefined ? ["not on record"] : textLines(prompt)),
-    ...section("Log", log.length === 0 ? ["none of it is left"] : log.map(logLine)),
+    ...section(
+      "Log",
+      log.length === 0 ? ["none of it is left"] : log.map((line) => plain(withoutDate(line))),
+    ),
     ...section("Gates", gates.flatMap((gate) => gateLines(gate, colors))),
     ...section("Commits", commitLines(record.iteration, commits, colors)),
     ...section("Claims", claims.map((claim) => claimLine(claim, colors))),
@@ -119,11 +123,6 @@ function changeWords({ filesChanged, headBefore, headAfter }: Iteration): string
 /** In lines of its own, each safe to print. */
 function textLines(text: string): string[] {
   return text.trimEnd().split("\n").map((line) => plain(line));
-}
-
-/** The day is that of the head. */
-function logLine(line: string): string {
-  return plain(line.replace(/^\d{4}-\d\d-\d\dT(\d\d:\d\d:\d\d)\.\d{3}Z /, "$1 "));
 }
 
 function gateLines(

@@ -101,3 +101,8 @@ function painter(text: string, colors: Colors): (text: string) => string {
       (_, indent, tool) => `${indent}${colors.cyan(tool)} `,
     );
 }
+
+/** A line of the log with the time of day alone, in UTC as it was logged. */
+export function withoutDate(line: string): string {
+  return line.replace(/^\d{4}-\d\d-\d\dT(\d\d:\d\d:\d\d)\.\d+Z /, "$1 ");
+}

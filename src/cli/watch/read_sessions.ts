@@ -3,7 +3,6 @@ import type { Context } from "../../app/context.ts";
 import { pathsOf } from "../../app/store.ts";
 import { isAlive, readSessions } from "../../control/liveness.ts";
 import { RalphError } from "../../error.ts";
-import type { storedSettings } from "../../loop/session/kept_settings.ts";
 import type { Session, Usage } from "../../store/model.ts";
 import type { ReadOnlyStore } from "../../store/store.ts";
 import { stampOf } from "./stamp.ts";
@@ -50,13 +49,6 @@ export function sessionReader(context: Context): (options: LookOptions) => Sessi
   const quiet = { ...context, warn: (text: string) => void troubles.push(text) };
   let stamp: string | undefined;
   let isWhole = true;
-  let settingsOf: typeof storedSettings | undefined;
-  // It checks them by a large library, for which the first look does not wait.
-  void import("../../loop/session/kept_settings.ts").then(({ storedSettings }) => {
-    settingsOf = storedSettings;
-    for (const one of facts.values()) one.sumsOf = undefined;
-    isWhole = false;
-  });
 
   return ({ all, until }) => {
     const now = stampOf(database, `${database}-wal`);
@@ -67,7 +59,7 @@ export function sessionReader(context: Context): (options: LookOptions) => Sessi
     troubles = [];
     try {
       isWhole = readSessions(quiet, {
-        read: (store) => readInto(facts, store, { all, settingsOf, isOver: () => isOver(until) }),
+        read: (store) => readInto(facts, store, { all, isOver: () => isOver(until) }),
         whenEmpty: true,
       });
     } catch (error) {
@@ -90,11 +82,7 @@ function allLive(context: Context, facts: Facts): boolean {
 function readInto(
   facts: Facts,
   store: ReadOnlyStore,
-  { all, settingsOf, isOver }: {
-    all: boolean;
-    settingsOf?: typeof storedSettings;
-    isOver: () => boolean;
-  },
+  { all, isOver }: { all: boolean; isOver: () => boolean },
 ): boolean {
   const sessions = changedSessions(facts, store, all);
   if (all) keepOnly(facts, new Set(sessions.map(({ taskDir }) => taskDir)));
@@ -108,7 +96,7 @@ function readInto(
     if (one.sumsOf === sumsKey(one.session)) continue;
     if (!isFirst && isOver()) return false;
     isFirst = false;
-    readSums(store, one, settingsOf);
+    readSums(store, one);
   }
   return true;
 }
@@ -133,19 +121,12 @@ function changedSessions(facts: Facts, store: ReadOnlyStore, all: boolean): read
 const sumsKey = ({ id, epoch, iterations, status, updatedAt }: Session) =>
   `${id}/${epoch} ${iterations} ${status} ${updatedAt}`;
 
-function readSums(
-  store: ReadOnlyStore,
-  one: SessionFacts,
-  settingsOf: typeof storedSettings | undefined,
-): void {
-  const { session, sumsOf = "" } = one;
+function readSums(store: ReadOnlyStore, one: SessionFacts): void {
+  const { session } = one;
   const { usage, complete } = store.usage(session.id);
   one.usage = complete ? usage : undefined;
+  one.budgetUsd = store.maxCostUsd(session.id);
   one.sumsOf = sumsKey(session);
-  if (!settingsOf || one.sumsOf.split(" ")[0] === sumsOf.split(" ")[0]) return;
-  const start = store.sessionStart(session.id);
-  one.budgetUsd = start &&
-    unlessRefused(() => settingsOf(start.settings, session.id).limits.costUsd);
 }
 
 function unlessRefused<T>(read: () => T): T | undefined {

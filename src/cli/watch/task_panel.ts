@@ -1,4 +1,5 @@
 /** The chosen task: what it is at, and its stories, its iterations or what it says. */
+import { withoutDate } from "../output/log_entry.ts";
 import { tookWords } from "../../report/took.ts";
 import { tokensOf } from "../../store/model.ts";
 import { costWords } from "../../terminal/cost.ts";
@@ -94,7 +95,7 @@ export function panelBody(
       return bodyOf(iterationLines(iterations, { view, ...around }));
     case "output":
       return output.length > 0
-        ? { length: output.length, line: (i) => [{ text: plain(shortTime(output[i])) }] }
+        ? { length: output.length, line: (i) => [{ text: plain(withoutDate(output[i])) }] }
         : bodyOf([[{ text: "it has said nothing yet", style: "dim" }]]);
     case "diff":
       return { length: diff.length, line: (i) => diffLine(diff[i]) };
@@ -143,11 +144,6 @@ function iterationLines(
     text,
     style: iterations[i] === chosen ? "bold" : undefined,
   }]);
-}
-
-/** A line of the log without its date. */
-function shortTime(line: string): string {
-  return line.replace(/^\d{4}-\d\d-\d\dT(\d\d:\d\d:\d\d)\.\d+Z /, "$1 ");
 }
 
 function diffLine(text: string): Line {
