@@ -5,6 +5,7 @@ import type { Page } from "playwright-core";
 import { makeHome } from "../reliability/home.ts";
 import { browserTest, startBrowser } from "../support/chromium.ts";
 import { writeHistory } from "../support/report_history.ts";
+import { until } from "../support/wait.ts";
 
 const VIEWS = [
   { name: "light", colorScheme: "light", width: 1_100 },
@@ -103,7 +104,8 @@ browserTest(
         `document.querySelector(${JSON.stringify(selector)})` +
           ".checkVisibility({ contentVisibilityAuto: true })",
       );
-    assert.equal(await isSeen("details[id^=s] li"), true);
+    // it lays out what comes into view with the next frame
+    await until(() => isSeen("details[id^=s] li"), { what: "the iterations on paper" });
     assert.equal(await isSeen("details[id^=c-] pre"), false);
     const ink = await said<string>(page, "getComputedStyle(document.body).color");
     assert.equal(ink, "rgb(27, 31, 36)");

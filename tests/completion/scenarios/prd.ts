@@ -615,8 +615,9 @@ export const prd = themed("the PRD", [
 /** Does the first story in two calls of the shell, between which a person saves the PRD. */
 function whileAPersonWrites(text: string): Turn {
   return (request, { prd }) => {
-    // two seconds and more from each of the agent's calls
-    const person = `(sleep 3; cat > ${prd}) > /dev/null 2>&1 <<'END_OF_PRD' &\n${text}END_OF_PRD`;
+    // two seconds and more from each of the agent's calls, however long the first takes
+    const later = "while kill -0 $$; do sleep 0.2; done; sleep 3";
+    const person = `(${later}; cat > ${prd}) > /dev/null 2>&1 <<'END_OF_PRD' &\n${text}END_OF_PRD`;
     if (request.step === 0) return call(bash(all(build(SUM), person)));
     if (request.step > 1) return say("US-001 is done.");
     const reply = call(bash(all(claim(prd, "US-001"), commitAll("feat: sum"))));

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { askPrd } from "../../../../src/cli/output/ask_prd.ts";
 import { makeHome } from "../../../reliability/home.ts";
+import { openPty } from "../../../support/pty.ts";
 import { RALPH } from "../../../support/ralph.ts";
 
 const SUMS = [
@@ -92,38 +93,25 @@ Deno.test({
   ignore: !script,
   async fn() {
     await using home = await makeHome();
-    const command = [...RALPH, "new", "asked"].map((word) => `'${word}'`).join(" ");
-    const child = new Deno.Command("script", {
-      args: ["-qefc", `stty cols 100; timeout 60 ${command}`, "/dev/null"],
+    const line = [...RALPH, "new", "asked"].map((word) => `'${word}'`).join(" ");
+    await using pty = await openPty(line, {
       cwd: home.project.root,
-      env: { TERM: "xterm", NO_COLOR: "1" },
-      stdin: "piped",
-      stdout: "piped",
-    }).spawn();
-    const writer = child.stdin.getWriter();
-    const decoder = new TextDecoder();
-    let shown = "";
-    const answers: [question: string, answer: string][] = [
-      ["What is it about", "Sums"],
-      ["Story 1", "Add"],
-      ["How can one tell", "it adds"],
-      ["And?", ""],
-      ["Story 2", ""],
-      ["Which command", "true"],
-      ["And?", ""],
+      env: { HOME: Deno.env.get("HOME") ?? "", NO_COLOR: "1" },
+    });
+    const answers: [question: RegExp, answer: string][] = [
+      [/What is it about.*\n.*_/, "Sums"],
+      [/Story 1.*\n.*_/, "Add"],
+      [/How can one tell.*\n.*_/, "it adds"],
+      [/it adds\n[^]*And\?.*\n.*_/, ""],
+      [/Story 2.*\n.*_/, ""],
+      [/Which command.*\n.*_/, "true"],
+      [/true\n[^]*And\?.*\n.*_/, ""],
     ];
-    let from = 0;
-    for await (const bytes of child.stdout) {
-      shown += decoder.decode(bytes, { stream: true });
-      const [next] = answers;
-      const at = next === undefined ? -1 : shown.indexOf(next[0], from);
-      if (at < 0) continue;
-      answers.shift();
-      from = shown.length;
-      await writer.write(new TextEncoder().encode(`${next[1]}\r`));
+    for (const [question, answer] of answers) {
+      await pty.shows(question);
+      await pty.type(`${answer}\r`);
     }
-    assert.equal((await child.status).code, 0, shown);
-    await writer.close().catch(() => {});
+    assert.equal((await pty.status).code, 0, pty.text());
     const { project, verify, userStories } = JSON.parse(
       await home.project.read("tasks/asked/prd.json"),
     );
