@@ -93,6 +93,8 @@ export interface World extends AsyncDisposable {
   readonly lock: string;
   /** What the agents' tools wrote last, by path, the PRD aside. */
   readonly written: ReadonlyMap<string, string>;
+  /** A person changes the PRD. */
+  edit(change: (text: string) => string): void;
   /** Starts or continues the task's session. Only one worker at a time, as the lock has it. */
   work(options?: WorkOptions): Worker;
 }
@@ -187,6 +189,10 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     database: place.database,
     lock: place.lock,
     written,
+    edit(change) {
+      Deno.writeTextFileSync(task.prdPath, change(Deno.readTextFileSync(task.prdPath)));
+      prdTimes.note();
+    },
     work,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
@@ -259,11 +265,12 @@ function toolsIn({ clock, written, prdPath, noteTime }: {
 
 /** The file system, with the clock's time as that of the last change of one file. */
 function timesOf(file: string, clock: VirtualClock): { files: PrdFiles; note: () => void } {
-  const realTime = () => Deno.lstatSync(file).ctime?.getTime();
-  let seen = realTime();
+  // Not its real time: that has whole seconds, and a tool takes less.
+  const content = () => textEndsIfAny(file);
+  let seen = content();
   let changedAt = clock.now();
   const note = () => {
-    const now = realTime();
+    const now = content();
     if (now !== seen) changedAt = clock.now();
     seen = now;
   };

@@ -16,7 +16,7 @@ export function followTurn(
   tools: LoopTools,
   { lease, task, backlog }: SessionContext,
   { number, say, ...options }:
-    & Omit<TurnOptions, "onEvent" | "onActivity" | "onAnswer" | "beforeAbort" | "steers">
+    & Omit<TurnOptions, "onEvent" | "onActivity" | "onTick" | "onAnswer" | "beforeAbort" | "steers">
     & {
       number: number;
       /** Hands words over to the turn at work; absent: they wait for the next prompt. */
@@ -42,6 +42,8 @@ export function followTurn(
       narrate(event);
     },
     onActivity: activityTeller(tools, lease),
+    // what a person wrote meanwhile may be written over by the next tool before its event comes
+    onTick: backlog.look,
     // One that began late, or that an abort did not end. What cannot be ended now is tried again
     // before the next iteration.
     onOthers: (busy) =>

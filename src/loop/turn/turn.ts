@@ -38,6 +38,8 @@ export interface TurnOptions {
   /** Events of this OpenCode session and its sub-agents', and of the stream itself. */
   readonly onEvent: (event: AgentEvent) => void;
   readonly onActivity: (activity: Activity) => void;
+  /** Called every two seconds at least, and more often where something happens. */
+  readonly onTick?: () => void;
   /** Called before an answer is given to what the agent asked; see `createAutoReply`. */
   readonly onAnswer?: (answer: Answer) => Promise<void>;
   /** Called before the turn is aborted. What it throws is thrown by `run`, and the turn goes on. */
@@ -254,6 +256,7 @@ class Turn {
     while (!isOver()) {
       const woken = await this.#wakeup.wait(this.#lookMs);
       if (isOver()) return undefined;
+      this.#options.onTick?.();
       this.#progress.spend(this.#options.clock.monotonic(), this.#phase);
       this.#pollWhenDue();
       const found = await this.#look({ woken });
