@@ -123,14 +123,16 @@ async function run({ files, filter, version }: Part): Promise<{ isWell: boolean;
 
 /** The modules that `deno test` gets for these files; those that are made are put in `folder`. */
 function modules(files: readonly string[], folder: string): string[] {
-  const made = AS_ONE.flatMap((places, index) => {
-    const imported = files.filter(isIn(places)).map((file) => pathToFileURL(join(HERE, file)).href);
+  const moduleOf = (file: string) => AS_ONE.findIndex((places) => isIn(places)(file));
+  const made = AS_ONE.flatMap((_, index) => {
+    const imported = files.filter((file) => moduleOf(file) === index)
+      .map((file) => pathToFileURL(join(HERE, file)).href);
     if (imported.length === 0) return [];
     const module = join(folder, `${index}_test.ts`);
     Deno.writeTextFileSync(module, imported.map((url) => `import "${url}";\n`).join(""));
     return [module];
   });
-  const alone = files.filter((file) => !isIn(AS_ONE.flat())(file));
+  const alone = files.filter((file) => moduleOf(file) < 0);
   return [...made, ...alone.map((file) => join(HERE, file))];
 }
 
