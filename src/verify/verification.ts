@@ -207,7 +207,7 @@ async function judgeTurn(
   const claimed = newlyPassing(before, after);
   const still = new Set(after.filter(({ passes }) => passes).map(({ id }) => id));
   // A person who stops does not wait for a count.
-  const counted = signal.aborted ? undefined : await tests.lost(signal);
+  const counted = signal.aborted ? undefined : await tests.lost({ tree, signal });
   const lost = counted ?? memory.lostBefore;
   const taskGates = gatesOfTask(options.gates, agenda);
   const gates = claimed.flatMap((story) => gatesOf(story, taskGates));
@@ -318,7 +318,7 @@ async function lostTests(
   signal: AbortSignal,
 ): Promise<string | undefined> {
   if (signal.aborted) return undefined;
-  return testsCount && !accepted ? await tests.lost(signal) : "";
+  return testsCount && !accepted ? await tests.lost({ signal }) : "";
 }
 
 /** A claim that was never judged, as in a turn that was stopped, may hide it. */

@@ -10,6 +10,7 @@ export interface Job {
   readonly scenario: Scenario;
   readonly root: string;
   readonly server: string;
+  readonly password?: string;
   readonly providerId: string;
   readonly modelId: string;
 }
@@ -34,14 +35,20 @@ const RALPH_TIMEOUT_MS = 600_000;
 
 const RALPH: Driver = {
   name: "ralph",
-  async run({ scenario, root, server, providerId, modelId }) {
+  async run({ scenario, root, server, password, providerId, modelId }) {
     await using ralph = await makeRalph();
     const child = ralph.start(
       ["run", "statistics", "--foreground", "--json", "--server", server]
         .concat("--max-iterations", `${scenario.iterations}`)
         .concat("--model", `${providerId}/${modelId}`),
       // the gates run `deno`
-      { cwd: root, env: { PATH: `${dirname(Deno.execPath())}:${Deno.env.get("PATH")}` } },
+      {
+        cwd: root,
+        env: {
+          PATH: `${dirname(Deno.execPath())}:${Deno.env.get("PATH")}`,
+          ...password !== undefined && { OPENCODE_SERVER_PASSWORD: password },
+        },
+      },
     );
     const timer = setTimeout(() => child.kill("SIGKILL"), RALPH_TIMEOUT_MS);
     const { code, stdout, stderr } = await child.output();

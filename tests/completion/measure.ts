@@ -1,8 +1,9 @@
 /** Runs scenarios on one OpenCode server, each run with a repository and a model of its own. */
 import { join } from "node:path";
-import type { Version } from "../support/install.ts";
+import { onOpenCode2 } from "../support/agent.ts";
+import type { ServerVersion } from "../support/install.ts";
 import { startServer } from "../support/opencode_server.ts";
-import { startModel } from "../support/scripted_model.ts";
+import { type Script, startModel } from "../support/scripted_model.ts";
 import { costOf, makePlayer, type Player, PRICES } from "./agent.ts";
 import type { Driver, Said } from "./drivers.ts";
 import { freshProject } from "./project.ts";
@@ -32,7 +33,7 @@ export interface Run {
 export interface MeasureOptions {
   readonly scenarios: readonly Scenario[];
   readonly drivers: readonly Driver[];
-  readonly version: Version;
+  readonly version: ServerVersion;
   /** How many run at a time. */
   readonly atOnce: number;
   readonly onRun?: (run: Run) => void;
@@ -42,17 +43,21 @@ export interface MeasureOptions {
 export async function measure(options: MeasureOptions): Promise<Run[]> {
   const { scenarios, drivers, version, atOnce, onRun } = options;
   const players = new Map<string, Player>();
-  await using model = await startModel((request) => {
+  const script: Script = (request) => {
     const player = players.get(request.model);
     if (!player) throw new Error(`nobody plays ${request.model}`);
     return player.answer(request);
-  });
+  };
+  const isSecond = version === "2";
+  await using model = await startModel(isSecond ? onOpenCode2(script) : script);
+  const password = isSecond ? crypto.randomUUID() : undefined;
   const jobs = scenarios.flatMap((scenario) =>
     drivers.map((driver, index) => ({ scenario, driver, modelId: `${scenario.id}-${index}` }))
   );
   await using server = await startServer({
     version,
     model,
+    password,
     env: { OPENCODE_EXPERIMENTAL_BACKGROUND_SUBAGENTS: "true" },
     config: {
       provider: providerOf(model.url, jobs.map(({ modelId }) => modelId)),
@@ -68,7 +73,7 @@ export async function measure(options: MeasureOptions): Promise<Run[]> {
     const doneAtStart = (await missing()).length === 0;
     const player = makePlayer(scenario, async () => (await missing()).length === 0);
     players.set(modelId, player);
-    const job = { scenario, root, server: server.url, providerId: PROVIDER, modelId };
+    const job = { scenario, root, server: server.url, password, providerId: PROVIDER, modelId };
     const said = await driver.run(job);
     if (!said) return undefined;
     const missingAtEnd = await missing();

@@ -3,7 +3,7 @@
  * Exit code 1 when ralph does anything else than the scenarios expect.
  */
 import { parseArgs } from "node:util";
-import { type Version, VERSIONS } from "../support/install.ts";
+import { OPENCODE2, type ServerVersion, VERSIONS } from "../support/install.ts";
 import { DRIVERS } from "./drivers.ts";
 import { deviations } from "./expectation.ts";
 import { measure } from "./measure.ts";
@@ -17,23 +17,25 @@ const { values } = parseArgs({
     "at-once": { type: "string", default: `${navigator.hardwareConcurrency + 1}` },
   },
 });
-const version = VERSIONS.find((one) => one === values.version);
+const versions = [...VERSIONS, ...OPENCODE2 === undefined ? [] : ["2"] as const];
+const version = versions.find((one) => one === values.version);
 const scenarios = SCENARIOS.filter(({ id, theme }) => `${theme} ${id}`.includes(values.only));
 const atOnce = Number(values["at-once"]);
 if (!version || scenarios.length === 0 || !(atOnce >= 1)) {
   console.error(
-    `usage: run.ts [--version ${VERSIONS.join("|")}] [--only <part of a name>] [--at-once <n>]`,
+    `usage: run.ts [--version ${versions.join("|")}] [--only <part of a name>] [--at-once <n>]`,
   );
   Deno.exit(2);
 }
 Deno.exit(await main(version));
 
-async function main(version: Version): Promise<number> {
+async function main(version: ServerVersion): Promise<number> {
   const started = performance.now();
   let ended = 0;
   const runs = await measure({
     scenarios,
-    drivers: DRIVERS,
+    // the plain loops speak the first generation's HTTP alone
+    drivers: version === "2" ? DRIVERS.slice(0, 1) : DRIVERS,
     version,
     atOnce,
     onRun: ({ scenario, driver, verdict }) =>

@@ -69,6 +69,7 @@ export function filesWithoutGit(root: string, clock: Clock): ProjectFiles {
         ignored: [],
         repositories: [""],
       }),
+    filesBetween: () => Promise.resolve(undefined),
     removeTree: (folder) => Promise.resolve(removeIfAny(folder)),
   };
 }

@@ -307,6 +307,7 @@ function withProcesses({ during }: VirtualClock, clock: Clock): Outside {
     projectFiles: {
       ...files,
       listWorkTree: (...of) => during(files.listWorkTree(...of)),
+      filesBetween: (...of) => during(files.filesBetween(...of)),
       copyWorkTree: (...of) => during(files.copyWorkTree(...of)),
       checkOutHead: (...of) => during(files.checkOutHead(...of)),
       ignoredNow: (...of) => during(files.ignoredNow(...of)),

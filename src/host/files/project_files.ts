@@ -6,6 +6,7 @@ import { fileKey, type FileState, fileState, putBack, readRegularFile } from "./
 import { makePrivateFolder } from "./paths.ts";
 import { checkOutHead, type CleanStart, cleanStart, ignoredNow } from "../git/clean_checkout.ts";
 import { copyWorkTree, removeTree } from "../git/scratch_tree.ts";
+import { filesBetween, type TreeState } from "../git/tree_state.ts";
 import { listFiles } from "../git/work_tree.ts";
 
 export type ProjectFiles = ReturnType<typeof projectFiles>;
@@ -14,6 +15,10 @@ export type ProjectFiles = ReturnType<typeof projectFiles>;
 export function projectFiles(clock: Clock) {
   return {
     listWorkTree: (root: string, signal?: AbortSignal) => listFiles(root, { clock, signal }),
+    filesBetween: (
+      root: string,
+      between: { before: TreeState; after: TreeState; signal?: AbortSignal },
+    ) => filesBetween(root, { clock, ...between }),
     copyWorkTree: (root: string, options: { target: string; signal?: AbortSignal }) =>
       copyWorkTree(root, { clock, ...options }),
     checkOutHead: (

@@ -191,13 +191,44 @@ export async function treeChange(
     commitsElsewhere(root, { before, after, clock, signal }),
   ]);
   if (!between || commits === undefined || workCommits === undefined) return undefined;
+  const files = differing({ before, after, between }).filter(counts);
+  return { commits, workCommits, elsewhere, files };
+}
+
+/**
+ * Files whose content or mode differs between two states, committed or not. Undefined when git cannot say,
+ * and where repositories are inside of this one: of what differs in those only the folder is known.
+ */
+export async function filesBetween(
+  root: string,
+  { before, after, ...options }: {
+    before: TreeState;
+    after: TreeState;
+    clock: Clock;
+    signal?: AbortSignal;
+  },
+): Promise<readonly string[] | undefined> {
+  const between = before.head === after.head
+    ? new Map<string, Committed>()
+    : await committedBetween(root, { from: before.head, to: after.head, ...options });
+  const entries = [...between?.values() ?? []].flatMap((entry) => [entry.old, entry.new])
+    .concat([before, after].flatMap(({ changed }) => [...changed.values()].map(({ now }) => now)));
+  const hasInner = [before, after].some(({ repositories }) => repositories?.length) ||
+    entries.some((entry) => entry?.startsWith(SUBMODULE));
+  return between && !hasInner ? differing({ before, after, between }) : undefined;
+}
+
+function differing({ before, after, between }: {
+  before: TreeState;
+  after: TreeState;
+  between: ReadonlyMap<string, Committed>;
+}): string[] {
   const candidates = new Set([
     ...before.changed.keys(),
     ...after.changed.keys(),
     ...between.keys(),
   ]);
-  const files = [...candidates].filter((file) => {
-    if (!counts(file)) return false;
+  return [...candidates].filter((file) => {
     const was = before.changed.get(file);
     const is = after.changed.get(file);
     // A path that is not in a state is there as in its commit; the other state may know that one.
@@ -206,7 +237,6 @@ export async function treeChange(
     const now = is?.now ?? (committed ? committed.new : was?.committed) ?? GONE;
     return then !== now;
   });
-  return { commits, workCommits, elsewhere, files };
 }
 
 /** Those that no branch had before, and that are not in what is checked out now. */

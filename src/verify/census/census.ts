@@ -76,22 +76,42 @@ const READ_IN_A_ROW = 4;
 const SEEN_IN_A_ROW = 200;
 
 /**
- * Reads the test files of a project. A file that has not changed since `earlier` is not read again.
+ * Reads the test files of a project. A file that has not changed since `earlier` is not read again; with
+ * `changed`, which has all that differ since then, the others are not looked at either.
  * Throws `RalphError` (`failed`) when git cannot list the files, and `signal.reason` when aborted.
  */
 export async function takeCensus(
   root: string,
-  { tools, earlier = {}, signal }: {
+  { tools, earlier = {}, changed, signal }: {
     tools: Pick<ProjectFiles, "listWorkTree" | "fileKey" | "readFile">;
     earlier?: Census;
+    changed?: readonly string[];
     signal?: AbortSignal;
   },
 ): Promise<Census> {
+  const isTest = (file: string) => testLanguage(file) !== undefined;
+  if (changed) {
+    const counted = await countFiles(root, { files: changed.filter(isTest), tools, signal });
+    const census = { ...earlier, ...Object.fromEntries(counted) };
+    return Object.fromEntries(Object.entries(census).toSorted(([a], [b]) => a < b ? -1 : 1));
+  }
   const { files } = await tools.listWorkTree(root, signal);
+  const testFiles = files.filter(isTest).toSorted();
+  return Object.fromEntries(await countFiles(root, { files: testFiles, tools, earlier, signal }));
+}
+
+async function countFiles(
+  root: string,
+  { files, tools, earlier = {}, signal }: {
+    files: readonly string[];
+    tools: Pick<ProjectFiles, "fileKey" | "readFile">;
+    earlier?: Census;
+    signal?: AbortSignal;
+  },
+): Promise<readonly [string, CountedFile][]> {
   const counted: [string, CountedFile][] = [];
   let read = 0;
-  const testFiles = files.filter((file) => testLanguage(file) !== undefined).toSorted();
-  for (const [i, file] of testFiles.entries()) {
+  for (const [i, file] of files.entries()) {
     signal?.throwIfAborted();
     if (i % SEEN_IN_A_ROW === SEEN_IN_A_ROW - 1) await letOthersRun();
     const at = path.join(root, file);
@@ -104,7 +124,7 @@ export async function takeCensus(
     if (read++ % READ_IN_A_ROW === READ_IN_A_ROW - 1) await letOthersRun();
     counted.push([file, { key, tests: countTests(file, tools.readFile(at, FILE_BYTES_MAX)) }]);
   }
-  return Object.fromEntries(counted);
+  return counted;
 }
 
 /** The tests in one file; none where nothing is to be read. */
