@@ -9,7 +9,8 @@ import type { EnterSandbox } from "../process/server_sandbox.ts";
 import { plain } from "../../terminal/plain.ts";
 import { treeWithBranch } from "./branch.ts";
 import { isLockLeft } from "./left_lock.ts";
-import { repositoryState } from "./repository.ts";
+import { headOf } from "./git_folder.ts";
+import { type RepositoryState, repositoryState, stateAt } from "./repository.ts";
 import { gitQuestions, inGitsWords, runGit } from "./run_git.ts";
 
 /**
@@ -24,12 +25,9 @@ export function deliveryGit(
   const place = { clock, signal, handOn, enter };
   return {
     async state(root: string) {
-      // In sight of a stop it is still worth a moment: a repository answers at once.
-      const limit = soonAfter(signal, { clock, ms: AFTER_STOP_MS });
-      const state = await repositoryState(root, clock, {
-        timeoutMs: STATE_MS,
-        signal: limit.signal,
-      }).finally(limit.cancel);
+      // Asked three times an iteration, of a repository that git has answered for: two programs less.
+      const head = headOf(root);
+      const state = head ? stateAt(head) : await askedState(root, { clock, signal });
       if (!state) return undefined;
       const { indexLock } = state;
       const lockLeft = indexLock !== undefined && await isLockLeft(indexLock, { root, clock });
@@ -38,6 +36,19 @@ export function deliveryGit(
     bring: (root: string, branch: string) => bringToBranch(root, branch, place),
     commit: (root: string, order: CommitOrder) => commitFiles(root, order, place),
   };
+}
+
+/** In sight of a stop it is still worth a moment: a repository answers at once. */
+async function askedState(
+  root: string,
+  { clock, signal }: { clock: Clock; signal: AbortSignal },
+): Promise<RepositoryState | undefined> {
+  const limit = soonAfter(signal, { clock, ms: AFTER_STOP_MS });
+  try {
+    return await repositoryState(root, clock, { timeoutMs: STATE_MS, signal: limit.signal });
+  } finally {
+    limit.cancel();
+  }
 }
 
 interface CommitOrder {

@@ -16,6 +16,28 @@ function ownFolder(root: string): string | undefined {
   return fileExists(path.join(folder, "commondir")) ? undefined : folder;
 }
 
+/** The folder of such a repository, and what its HEAD names. */
+export interface Head {
+  readonly folder: string;
+  /** Undefined when a commit is checked out, and no branch. */
+  readonly branch?: string;
+}
+
+const REF = /^ref: refs\/heads\/(.+)\n$/;
+const COMMIT = /^(?:[0-9a-f]{40}|[0-9a-f]{64})\n$/;
+/** What stands there where branches are kept in another way (reftable, git 2.45). */
+const ELSEWHERE = ".invalid";
+
+/** Undefined when only git can say. */
+export function headOf(root: string): Head | undefined {
+  const folder = ownFolder(root);
+  const text = folder === undefined ? undefined : textOf(path.join(folder, "HEAD"));
+  if (folder === undefined || text === undefined) return undefined;
+  const branch = REF.exec(text)?.[1];
+  if (branch === undefined) return COMMIT.test(text) ? { folder } : undefined;
+  return branch === ELSEWHERE ? undefined : { folder, branch };
+}
+
 /** True when this is surely the only work tree of its repository. */
 export function isOnlyTree(root: string): boolean {
   const folder = ownFolder(root);

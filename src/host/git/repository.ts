@@ -2,6 +2,7 @@
 import * as path from "node:path";
 import type { Clock } from "../../clock.ts";
 import { fileExists } from "../files/read_file.ts";
+import type { Head } from "./git_folder.ts";
 import { gitQuestions } from "./run_git.ts";
 
 export interface RepositoryState {
@@ -71,7 +72,11 @@ export async function repositoryState(
     git("rev-parse", "--absolute-git-dir"),
     git("symbolic-ref", "--quiet", "--short", "HEAD"),
   ]);
-  if (!answered() || folder === undefined) return undefined;
+  return answered() && folder !== undefined ? stateAt({ folder, branch }) : undefined;
+}
+
+/** The same of a repository whose folder and branch are known. */
+export function stateAt({ folder, branch }: Head): RepositoryState {
   const indexLock = path.join(folder, "index.lock");
   return {
     branch,
