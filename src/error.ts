@@ -16,7 +16,9 @@ export type ErrorKind =
   /** Stored state is damaged, or newer than this program. */
   | "state"
   /** What was asked for was tried, and failed. */
-  | "failed";
+  | "failed"
+  /** A person gave a question up. */
+  | "interrupted";
 
 /** Advice that follows an error. `command` can be pasted into a shell as it is. */
 export interface Hint {

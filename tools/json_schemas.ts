@@ -644,7 +644,7 @@ export const PRINTED: Readonly<Record<string, Printed>> = {
     forms: [
       object({
         error: z.strictObject({
-          kind: text("What kind of error", "usage", "not_found", "conflict", "unavailable"),
+          kind: text("What kind of error", "usage", "not_found", "conflict", "unavailable", "interrupted"),
           code: z.literal(MEANINGS.map(([code]) => code)).meta({ description: "The exit code" }),
           message: text("What was attempted, and why it failed"),
           hints: z.array(z.strictObject({

@@ -31,7 +31,7 @@ export const MEANINGS: readonly (readonly [ExitCode, string])[] = [
   [EXIT.state, "stored state cannot be read or written, or is newer than this ralph"],
   [EXIT.unfinished, "not finished yet: paused, or only one story was wanted, and passes"],
   [EXIT.bug, "a bug in ralph"],
-  [EXIT.interrupted, "ended by Ctrl-C"],
+  [EXIT.interrupted, "ended by Ctrl-C, also in a question"],
   [EXIT.terminated, "ended by SIGTERM or SIGHUP"],
 ];
 
@@ -49,6 +49,8 @@ export function exitCodeOf(kind: ErrorKind): ExitCode {
       return EXIT.state;
     case "failed":
       return EXIT.failed;
+    case "interrupted":
+      return EXIT.interrupted;
     default:
       return kind satisfies never;
   }

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { makeWorld } from "../reliability/processes.ts";
+import { openPty } from "../support/pty.ts";
 import { RALPH } from "../support/ralph.ts";
 import { until } from "../support/wait.ts";
 
@@ -68,5 +69,41 @@ Deno.test("a name that several tasks have is asked back in a terminal, whichever
     const asked = { question: /Which task/, typed: "\x1b[B\r" };
     const shown = await answerIn(world, [command, "twice"], asked);
     assert.match(shown, /session \d/, shown);
+  }
+});
+
+Deno.test("Ctrl-C and Escape in a question change nothing, and exit as the table says", async () => {
+  await using world = await makeWorld({ "go.mod": "module x\n" });
+  const { project, ralph, cli, url } = world;
+  const done = JSON.stringify({ userStories: [{ id: "US-1", passes: true, verify: [["true"]] }] });
+  for (const file of ["tasks/twice/prd.json", "tasks/prd-twice.json"]) {
+    await project.write(file, done);
+    await cli("run", file, "--foreground", "--server", url);
+  }
+  await project.write("bad.sh", '#!/bin/sh\necho "no PRD" > "$1"\n');
+  const cache = join(Deno.env.get("HOME") ?? "", ".cache");
+  const env = {
+    HOME: ralph.home,
+    DENO_DIR: Deno.env.get("DENO_DIR") ?? join(Deno.env.get("XDG_CACHE_HOME") ?? cache, "deno"),
+  };
+  const cases: [args: string[], question: RegExp, key: string, says: RegExp][] = [
+    [["clean"], /Forget 2 sessions/, "\x03", /nothing was changed/],
+    [["init"], /Write them/, "\x1b", /nothing was written/],
+    [["new", "asked"], /What is it about/, "\x03", /nothing was written/],
+    [["say", "three"], /What is the agent/, "\x03", /nothing was said/],
+    [["status", "twice"], /Which task/, "\x03", /no task was chosen/],
+    [["run"], /Which task/, "\x03", /no task was chosen/],
+    [["edit", "three"], /Edit it again/, "\x03", /nothing was handed over; .* kept at/],
+  ];
+  for (const [args, question, key, says] of cases) {
+    const line = [...RALPH, ...args].map((word) => `'${word}'`).join(" ");
+    await using pty = await openPty(line, {
+      cwd: project.root,
+      env: { ...env, RALPH_SERVER: url, EDITOR: "sh bad.sh" },
+    });
+    await pty.shows(question);
+    await pty.type(key);
+    assert.equal((await pty.status).code, 130, args.join(" "));
+    await pty.shows(says);
   }
 });

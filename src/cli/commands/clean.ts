@@ -85,6 +85,7 @@ function ask(context: CommandContext, count: number): Promise<boolean> {
     what: "forget them",
     command: "clean",
     byDefault: false,
+    whenGivenUp: "nothing was changed",
   });
 }
 

@@ -110,7 +110,13 @@ async function editedPrd(
       if (!(error instanceof RalphError)) throw error;
       const mayAsk = out.isTerminal && inputIsTerminal;
       if (mayAsk) context.warn(error.message);
-      const again = { what: "edit it again", command: `edit ${task.name}`, byDefault: true };
+      const whenGivenUp = `nothing was handed over; what you wrote is kept at ${draft}`;
+      const again = {
+        what: "edit it again",
+        command: `edit ${task.name}`,
+        byDefault: true,
+        whenGivenUp,
+      };
       if (mayAsk && await confirmed(context, { message: "Edit it again?", ...again })) continue;
       throw new RalphError(
         error.kind,

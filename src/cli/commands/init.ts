@@ -100,6 +100,7 @@ async function writeGates(
     what: "write them",
     command: "init",
     byDefault: true,
+    whenGivenUp: "nothing was written",
   });
   if (!isWanted) return out.line("nothing was written");
   writeSettings(file, checks);

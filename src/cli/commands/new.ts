@@ -13,6 +13,7 @@ import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import type { CommandContext, Done } from "../command_context.ts";
 import { EXIT } from "../exit_codes.ts";
+import { answered } from "../output/answered.ts";
 
 export function command(context: CommandContext, done: Done) {
   const stories: { title: string; criteria: string[] }[] = [];
@@ -77,7 +78,6 @@ async function newTask(
     ]);
   }
   const asked = words ?? (json ? "template" : await askInTerminal(context, folder));
-  if (asked === undefined) throw new RalphError("usage", "nothing was written");
   const [file, text] = asked === "template" ? ["prd.md", newPrd(name)] : ["prd.json", prdOf(asked)];
   parsePrd({ path: file, bytes: new TextEncoder().encode(text) });
   const prd = path.join(folder, file);
@@ -137,20 +137,19 @@ function write(prd: string, { name, text }: { name: string; text: string }): voi
   }
 }
 
-/** Undefined when the person gives up; a template where nobody can be asked. */
+/** A template where nobody can be asked. Throws `RalphError` (`interrupted`) when given up. */
 async function askInTerminal(
   context: CommandContext,
   folder: string,
-): Promise<PrdWords | "template" | undefined> {
+): Promise<PrdWords | "template"> {
   const { out, inputIsTerminal } = context.output;
   if (!out.isTerminal || !inputIsTerminal) return "template";
-  const { isCancel, text } = await import("@clack/prompts");
+  const { text } = await import("@clack/prompts");
   const { askPrd } = await import("../output/ask_prd.ts");
   const gates = await gatesOf(context, path.dirname(path.dirname(folder)));
-  return await askPrd(async (message) => {
-    const answer = await text({ message });
-    return isCancel(answer) ? undefined : (answer ?? "").trim();
-  }, gates);
+  const ask = async (message: string) =>
+    (answered(await text({ message }), "nothing was written") ?? "").trim();
+  return await askPrd(ask, gates);
 }
 
 /** Names of the gates that hold for every task; what is wrong with the settings, `ralph run` says. */

@@ -10,6 +10,7 @@ import { shellWord } from "../../terminal/shell_word.ts";
 import { taskArgument } from "../arguments.ts";
 import type { CommandContext, Done } from "../command_context.ts";
 import { EXIT } from "../exit_codes.ts";
+import { answered } from "../output/answered.ts";
 import { requirePerson } from "../require_person.ts";
 import { chooseSettled } from "../select/sessions.ts";
 import { taskToRun } from "../select/task_to_run.ts";
@@ -34,12 +35,15 @@ Examples:
     });
 }
 
-/** Throws `RalphError` (`usage`) where nobody can be asked, or says nothing. */
+/** Throws `RalphError` (`usage`) where nobody can be asked, or says nothing, `interrupted` when given up. */
 async function askWords({ output }: CommandContext, task: string): Promise<string> {
   if (!output.out.isTerminal || !output.inputIsTerminal) throw noWords(task);
-  const { isCancel, text } = await import("@clack/prompts");
-  const answer = await text({ message: "What is the agent to be told?" });
-  if (isCancel(answer) || !answer) throw noWords(task);
+  const { text } = await import("@clack/prompts");
+  const answer = answered(
+    await text({ message: "What is the agent to be told?" }),
+    "nothing was said",
+  );
+  if (!answer) throw noWords(task);
   return answer;
 }
 

@@ -2,23 +2,22 @@
 import type { PrdWords } from "../../task/new_prd.ts";
 import { plain } from "../../terminal/plain.ts";
 
-/** Asks one thing; undefined where the person gives up. */
-type Ask = (message: string) => Promise<string | undefined>;
+/** Asks one thing. Throws when the person gives up. */
+type Ask = (message: string) => Promise<string>;
 
 /** Nobody writes more at one sitting, and each is worked on by itself. */
 const ANSWERS_MAX = 50;
 
 /**
  * Asks what the task is about, then for its stories with their criteria, then for its gates. Hands back
- * `template` where there is no answer to the first, and undefined when given up. `gates`: names of those
- * that hold for every task of the project.
+ * `template` where there is no answer to the first. `gates`: names of those that hold for every task of
+ * the project.
  */
 export async function askPrd(
   ask: Ask,
   gates: readonly string[],
-): Promise<PrdWords | "template" | undefined> {
+): Promise<PrdWords | "template"> {
   const title = await ask("What is it about, in one line? (nothing: a file to fill in)");
-  if (title === undefined) return undefined;
   if (title === "") return "template";
   const stories: { title: string; criteria: readonly string[] }[] = [];
   while (stories.length < ANSWERS_MAX) {
@@ -26,25 +25,22 @@ export async function askPrd(
     const story = await ask(
       nth === 1 ? "Story 1: what is to be done first?" : `Story ${nth}? (nothing: that is all)`,
     );
-    if (story === undefined) return undefined;
     if (story === "" && nth === 1) continue;
     if (story === "") break;
     const criteria = await askList(ask, "How can one tell that it is done?");
-    if (criteria === undefined) return undefined;
     stories.push({ title: story, criteria });
   }
   const known = gates.length === 0 ? "" : ` beside ${plain(gates.join(", "), 100)}`;
   const verify = await askList(ask, `Which command has to succeed before a story passes${known}?`);
-  return verify && { title, stories, verify };
+  return { title, stories, verify };
 }
 
 /** Answers up to an empty one. */
-async function askList(ask: Ask, question: string): Promise<readonly string[] | undefined> {
+async function askList(ask: Ask, question: string): Promise<readonly string[]> {
   const answers: string[] = [];
   while (answers.length < ANSWERS_MAX) {
     const more = answers.length === 0 ? "nothing: none" : "nothing: that is all";
     const answer = await ask(`${answers.length === 0 ? question : "And?"} (${more})`);
-    if (answer === undefined) return undefined;
     if (answer === "") break;
     answers.push(answer);
   }

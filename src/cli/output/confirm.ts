@@ -2,19 +2,21 @@
 import { RalphError } from "../../error.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import type { CommandContext } from "../command_context.ts";
+import { answered } from "./answered.ts";
 
 /**
  * Asks in the terminal; anything but a yes is a no. Throws `RalphError` (`usage`) where nobody can
- * answer. `what`: as in "cannot ask whether to <what>"; `command`: which takes `--yes` as the answer.
+ * answer, and `interrupted` when it is given up, which says `whenGivenUp`. `what`: as in "cannot ask whether to <what>"; `command`: which takes `--yes` as the answer.
  * Not by Deno's own `confirm`, which fails where the standard input does not block (2.7.11, measured).
  */
 export async function confirmed(
   { output: { out, inputIsTerminal } }: CommandContext,
-  { message, what, command, byDefault }: {
+  { message, what, command, byDefault, whenGivenUp }: {
     message: string;
     what: string;
     command: string;
     byDefault: boolean;
+    whenGivenUp: string;
   },
 ): Promise<boolean> {
   if (!out.isTerminal || !inputIsTerminal) {
@@ -23,5 +25,5 @@ export async function confirmed(
     ]);
   }
   const { confirm } = await import("@clack/prompts");
-  return await confirm({ message, initialValue: byDefault }) === true;
+  return answered(await confirm({ message, initialValue: byDefault }), whenGivenUp);
 }

@@ -9,6 +9,7 @@ import { readPrd } from "../../task/prd_file.ts";
 import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import type { CommandContext } from "../command_context.ts";
+import { answered } from "../output/answered.ts";
 import { projectRootHere } from "./project_root.ts";
 
 interface OpenTask {
@@ -21,7 +22,7 @@ const LISTED_MAX = 12;
 
 /**
  * The task that is meant. Asks when there are several and somebody can answer. Throws
- * `RalphError` (`usage`, `not_found`) else.
+ * `RalphError` (`usage`, `not_found`, `interrupted`) else.
  */
 export async function chooseTask(context: CommandContext): Promise<Task> {
   const root = projectRootHere(context);
@@ -69,7 +70,7 @@ function openTask(task: Task): OpenTask[] {
 }
 
 async function ask(candidates: readonly (OpenTask & { called: string })[]): Promise<Task> {
-  const { isCancel, select } = await import("@clack/prompts");
+  const { select } = await import("@clack/prompts");
   const chosen = await select({
     message: "Which task?",
     options: candidates.map(({ task, called, left }) => ({
@@ -78,6 +79,5 @@ async function ask(candidates: readonly (OpenTask & { called: string })[]): Prom
       hint: left,
     })),
   });
-  if (isCancel(chosen)) throw new RalphError("usage", "no task was chosen");
-  return chosen;
+  return answered(chosen, "no task was chosen");
 }

@@ -1,12 +1,12 @@
 /** What can mean several tasks is asked back, in every command alike. Loaded when it is. */
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
-import { RalphError } from "../../error.ts";
 import type { AmbiguousTask } from "../../task/ambiguous_task.ts";
 import { plain } from "../../terminal/plain.ts";
+import { answered } from "../output/answered.ts";
 
-/** The path of the one that a person picks. Throws `RalphError` (`usage`) when none is. */
+/** The path of the one that a person picks. Throws `RalphError` (`interrupted`) when none is. */
 export async function pickTask({ candidates }: AmbiguousTask): Promise<string> {
-  const { isCancel, select } = await import("@clack/prompts");
+  const { select } = await import("@clack/prompts");
   const picked = await select({
     message: "Which task?",
     options: candidates.map(({ path, about }) => ({
@@ -15,8 +15,7 @@ export async function pickTask({ candidates }: AmbiguousTask): Promise<string> {
       hint: about,
     })),
   });
-  if (isCancel(picked)) throw new RalphError("usage", "no task was chosen");
-  return picked;
+  return answered(picked, "no task was chosen");
 }
 
 /** Has every command of the tree take `path` for what was typed. */

@@ -17,6 +17,7 @@ Deno.test("errors and ends of sessions have their codes", () => {
   assert.equal(exitCodeOf("unavailable"), 6);
   assert.equal(exitCodeOf("state"), 7);
   assert.equal(exitCodeOf("failed"), 1);
+  assert.equal(exitCodeOf("interrupted"), 130);
   const end = (status: "completed" | "stopped" | "failed" | "checkpointed", reason: string) =>
     exitCodeOfSession({ status, reason });
   assert.equal(end("completed", "all_stories_pass"), 0);

@@ -58,11 +58,11 @@ Deno.test("new with options that make no PRD says so, and makes nothing", async 
   await assert.rejects(() => home.project.read("tasks/none/prd.json"), Deno.errors.NotFound);
 });
 
-Deno.test("what a person answers becomes a PRD; who gives up has none", async () => {
+Deno.test("what a person answers becomes a PRD", async () => {
   const asked: string[] = [];
-  const answering = (...answers: (string | undefined)[]) => (message: string) => {
+  const answering = (...answers: string[]) => (message: string) => {
     asked.push(message);
-    return Promise.resolve(answers.shift());
+    return Promise.resolve(answers.shift() ?? "");
   };
   assert.deepEqual(
     await askPrd(
@@ -80,9 +80,6 @@ Deno.test("what a person answers becomes a PRD; who gives up has none", async ()
   );
   assert(asked.some((message) => message.includes("beside deno task test")), asked.join("\n"));
   assert.equal(await askPrd(answering(""), []), "template");
-  for (const given of [[], ["Sums"], ["Sums", "Add"], ["Sums", "Add", "", ""]]) {
-    assert.equal(await askPrd(answering(...given), []), undefined, given.join());
-  }
 });
 
 const script = await new Deno.Command("script", { args: ["--version"], stdout: "null" }).output()
