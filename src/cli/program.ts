@@ -130,7 +130,7 @@ Examples:
 
 ${OTHER_NAMES}
 
-systemd runs the OpenCode server: systemctl --user status opencode`;
+systemd runs the OpenCode server: \`systemctl --user status opencode\``;
 
 /**
  * Builds the tree for a command line. `done` gets the exit code of the command that is run. Only the
@@ -149,11 +149,15 @@ export async function program(
     const shown = Object.keys(COMMANDS).filter((one) => COMMANDS[one].summary !== undefined);
     throw unknownCommand(name, shown);
   }
+  const asksHelp = args.some((one) => one === "--help" || one === "-h");
+  const fitted = asksHelp
+    ? (await import("./output/help_text.ts")).fittedHelp
+    : (text: string) => text;
   const ralph = new Command("ralph")
     .description("Runs the OpenCode coding agent in a loop over a task until every story passes.")
     .exitOverride()
     .configureOutput({
-      writeOut: (text) => out.write(text),
+      writeOut: (text) => out.write(fitted(text, out.width())),
       writeErr: () => {}, // errors are thrown, and shown in one place
       getOutHelpWidth: () => out.width(),
       getOutHasColors: () => out.isTerminal,
