@@ -24,7 +24,7 @@ export const MEANINGS: readonly (readonly [ExitCode, string])[] = [
   [EXIT.done, "done; for a session: completed"],
   [EXIT.failed, "failed, with a message that says why; for a session: stopped or failed"],
   [EXIT.usage, "the command line or the configuration is wrong"],
-  [EXIT.notRunning, "the session that was asked for is not running"],
+  [EXIT.notRunning, "the session has ended, and cannot be paused any more"],
   [EXIT.notFound, "no such task or session"],
   [EXIT.conflict, "something else has it: the task is running already"],
   [EXIT.unavailable, "the OpenCode server cannot be used"],

@@ -27,8 +27,9 @@ async function checkpoint(
 ): Promise<number> {
   const session = await chooseSettled(context, task);
   if (!askToPause(context, session)) {
-    tellNotRunning(context, { session: reread(context, session) }, json);
-    return EXIT.notRunning;
+    const ended = reread(context, session);
+    tellNotRunning(context, { session: ended }, json);
+    return ended.status === "checkpointed" ? EXIT.done : EXIT.notRunning;
   }
   const { out } = context.output;
   const { id, taskName, iterations } = session;

@@ -308,7 +308,9 @@ const SNAPSHOTS: Record<string, readonly Case[]> = {
   ended: [
     ["stop", "done"],
     ["stop", "done", "--json"],
+    ["stop", "paused"],
     ["checkpoint", "done"],
+    ["checkpoint", "paused"],
     ["wait", "done"],
     ["wait", "halted", "--json"],
     ["wait", "paused"],
