@@ -1,6 +1,7 @@
 /** What to do next, decided from what is known now. Pure: the loop's whole policy is here. */
 import type { Outcome, Reason, SessionEnd } from "../store/model.ts";
 import { nextStory, type Story } from "../task/prd.ts";
+import { storiesOpen } from "../terminal/format.ts";
 import type { Limits } from "../settings/settings.ts";
 import { type LeftOut, leftOutWords } from "../task/left_out.ts";
 import { inWords, type Spent } from "./limits.ts";
@@ -163,8 +164,8 @@ function spentUp({ past, spent, limits }: Snapshot): Action | undefined {
 function usedUp({ stories, past, limits }: Snapshot): Action | undefined {
   if (past.length - freeIterations(past) < limits.iterations) return undefined;
   const open = stories.filter((story) => !story.passes).length;
-  const detail = `the limit of ${limits.iterations} iterations is reached with ${open} of ` +
-    `${stories.length} stories open`;
+  const detail = `the limit of ${limits.iterations} iterations is reached with ` +
+    storiesOpen(open, stories.length);
   return notDelivered(past.at(-1), detail) ?? end("stopped", "max_iterations", detail);
 }
 

@@ -1,7 +1,7 @@
 /** The loop's events as lines for people. Values in, strings out. */
 import type { LoopEvent } from "../loop/event.ts";
 import { type Outcome, tokensOf, type Usage } from "../store/model.ts";
-import { count, duration, plural } from "../terminal/format.ts";
+import { count, duration, plural, storiesOpen } from "../terminal/format.ts";
 import { plain } from "../terminal/plain.ts";
 import { costWords } from "../terminal/cost.ts";
 import { commandAfter } from "../control/next_command.ts";
@@ -111,7 +111,7 @@ function iterationStart(event: Of<"iteration_started">, colors: Colors): string[
     "",
     colors.bold(`iteration ${event.number}/${event.maxIterations}`) +
     `  ${plain(event.story)} ${plain(event.title, TITLE_MAX)}` +
-    colors.dim(`  (${event.storiesOpen} of ${event.storiesTotal} stories open)`),
+    colors.dim(`  (${storiesOpen(event.storiesOpen, event.storiesTotal)})`),
   ];
 }
 

@@ -233,7 +233,7 @@ Deno.test("the promise alone does not complete a task that has stories; the limi
     cwd: project.root,
   });
   assert.equal(code, 1, stdout);
-  assert.match(stdout, /stopped: the limit of 2 iterations is reached with 1 of 1 stories open/);
+  assert.match(stdout, /stopped: the limit of 2 iterations is reached with 1 story open/);
   assert.match(stdout, /• worked: US-001 does not pass yet/);
   const [row] = await statusOf(ralph, project.root);
   assert.deepEqual([row.status, row.reason, row.iteration], ["stopped", "max_iterations", 2]);

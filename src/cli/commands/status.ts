@@ -2,7 +2,8 @@
 import { Command } from "@commander-js/extra-typings";
 import { RalphError } from "../../error.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
-import { findProjectRoot } from "../../task/find.ts";
+import { findProjectRoot, listTasks } from "../../task/find.ts";
+import { callName } from "../../task/task_files.ts";
 import type { Session } from "../../store/model.ts";
 import type { ReadOnlyStore } from "../../store/store.ts";
 import { remarksOf } from "../../task/prd.ts";
@@ -97,13 +98,20 @@ function warnIfNotRecorded(context: CommandContext, sessions: readonly Session[]
   for (const line of hintLines(refusal, err.colors)) err.line(line);
 }
 
+interface Overview {
+  rows: readonly TaskRow[];
+  more: boolean;
+  /** Folders of the tasks that have sessions. */
+  begun: ReadonlySet<string>;
+}
+
 /** Each task by its latest session, those that run first. */
 function taskOverview(
   context: CommandContext,
   { limit, json }: { limit: number; json: boolean },
 ): number {
   const { out, err } = context.output;
-  const { rows, more } = readSessions<{ rows: readonly TaskRow[]; more: boolean }>(context, {
+  const { rows, more, begun } = readSessions<Overview>(context, {
     read(store) {
       const all = store.lastSessions().toSorted((a, b) =>
         Number(isRunning(b)) - Number(isRunning(a))
@@ -113,9 +121,10 @@ function taskOverview(
       return {
         rows: shown.map((session) => factsOf(context, { store, session, ...called(session) })),
         more: shown.length < all.length,
+        begun: new Set(all.map(({ taskDir }) => taskDir)),
       };
     },
-    whenEmpty: { rows: [], more: false },
+    whenEmpty: { rows: [], more: false, begun: new Set() },
   });
   warnIfNotRecorded(context, rows.map(({ session }) => session));
   if (json) {
@@ -129,7 +138,24 @@ function taskOverview(
     for (const row of rows) out.line(taskFieldsForPipe(row).join("\t"));
   }
   if (more) err.line("there are more tasks: ralph status --all");
+  if (!json && rows.length > 0) tellWithoutSession(context, begun);
   return EXIT.done;
+}
+
+const NAMED_MAX = 5;
+
+/** The tasks of this project that no session was for. */
+function tellWithoutSession(
+  { cwd, output: { err } }: CommandContext,
+  begun: ReadonlySet<string>,
+): void {
+  const root = findProjectRoot(cwd(), systemTree);
+  const tasks = root === undefined ? [] : listTasks(root, systemTree);
+  const names = tasks.filter(({ dir }) => !begun.has(dir)).map((task) => callName(task, tasks));
+  if (names.length === 0) return;
+  const shown = names.slice(0, NAMED_MAX).map((name) => plain(name, 60)).join(", ");
+  const rest = names.length > NAMED_MAX ? ` and ${names.length - NAMED_MAX} more` : "";
+  err.line(err.colors.dim(`without a session: ${shown}${rest} (ralph tasks)`));
 }
 
 /** What a line tells of a task by its latest session. */

@@ -65,7 +65,7 @@ export async function tellEnding(
     ...nextOf(done, { since: iterations[0].headBefore, root: session.projectRoot, inside, hasGh }),
   ];
   const rows: [string, readonly string[]][] = [
-    ["done", [storyWords(session, iterations, findings)]],
+    [isClaim(session) ? "claimed" : "done", [storyWords(session, iterations, findings)]],
     ["branch", branchWords(done)],
     ["took", isTold ? [] : [spent.join(", ")]],
     ["left", isTold ? [] : [gitWords(session, findings)].filter((one) => one !== null)],
@@ -79,6 +79,10 @@ export async function tellEnding(
   commands.forEach((line, i) => out.line((i === 0 ? "next" : "").padEnd(KEY_COLUMNS) + line));
   return true;
 }
+
+/** All stories pass by the PRD, and something says otherwise. */
+const isClaim = ({ reason }: Session) =>
+  reason === "unproven" || reason === "gates_fail" || reason === "not_delivered";
 
 /** The stories that this session brought to pass, and how far the PRD is. */
 function storyWords(
@@ -94,7 +98,9 @@ function storyWords(
   );
   const ids = [...new Set(passed)];
   const stories = storyCount(prdOf(session));
-  const of = stories ? ` (${stories.passing} of ${stories.total} pass)` : "";
+  const of = stories
+    ? ` (${stories.passing} of ${stories.total} ${isClaim(session) ? "ticked" : "pass"})`
+    : "";
   return (ids.length === 0 ? "no story" : ids.join(", ")) + of;
 }
 

@@ -6,6 +6,7 @@ import { listTasks } from "../../task/find.ts";
 import { LOOKED_IN } from "../../task/places.ts";
 import { callName, type Task } from "../../task/task_files.ts";
 import { readPrd } from "../../task/prd_file.ts";
+import { storiesOpen } from "../../terminal/format.ts";
 import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import type { CommandContext } from "../command_context.ts";
@@ -62,7 +63,7 @@ function openTask(task: Task): OpenTask[] {
   try {
     const { stories } = readPrd(readFileIfAny, task.prdPath);
     const open = stories.filter((story) => !story.passes).length;
-    return open === 0 ? [] : [{ task, left: `${open} of ${stories.length} stories open` }];
+    return open === 0 ? [] : [{ task, left: storiesOpen(open, stories.length) }];
   } catch (error) {
     if (error instanceof RalphError) return [];
     throw error;

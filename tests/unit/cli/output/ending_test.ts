@@ -1,0 +1,53 @@
+/** What `ralph wait` says of a session that has ended. */
+import assert from "node:assert/strict";
+import { type Home, makeHome, START, WORKER } from "../../../reliability/home.ts";
+import type { Reason, Status } from "../../../../src/store/model.ts";
+
+/** Records a session of one iteration, in which the one story came to pass. */
+function ended(home: Home, status: Status, reason: Reason): void {
+  const store = home.open();
+  const lease = store.startSession(home.task, WORKER, START);
+  const number = 1;
+  store.beginIteration(lease, {
+    number,
+    storyId: "US-001",
+    storyTitle: "Only",
+    openCodeTitle: "one 1",
+    headBefore: null,
+  });
+  store.endIteration(lease, {
+    number,
+    outcome: "advanced",
+    detail: "US-001 passes",
+    storiesPassed: ["US-001"],
+  });
+  store.endSession(lease, { status, reason, detail: "so it ended" });
+  store.close();
+}
+
+Deno.test("what nothing shows for, or a gate denies, is claimed, and not done", async () => {
+  const cases: [Status, Reason, RegExp][] = [
+    ["completed", "all_stories_pass", /^done {6}US-001 \(1 of 1 pass\)$/m],
+    ["stopped", "unproven", /^claimed {3}US-001 \(1 of 1 ticked\)$/m],
+    ["stopped", "gates_fail", /^claimed {3}US-001 \(1 of 1 ticked\)$/m],
+    ["stopped", "not_delivered", /^claimed {3}US-001 \(1 of 1 ticked\)$/m],
+  ];
+  for (const [status, reason, says] of cases) {
+    await using home = await makeHome();
+    ended(home, status, reason);
+    const { stdout } = await home.ralph("wait", "one");
+    assert.match(stdout, says, reason);
+  }
+});
+
+Deno.test("status names the tasks of the project that have no session", async () => {
+  await using home = await makeHome();
+  for (const name of ["two", "three words"]) {
+    await home.project.write(`tasks/${name}/prd.md`, "# PRD\n\n### US-001: Only\n\n- [ ] done\n");
+  }
+  assert.match((await home.ralph("status")).stderr, /^No sessions yet/);
+  ended(home, "completed", "all_stories_pass");
+  const { stderr } = await home.ralph("status");
+  assert.match(stderr, /^without a session: (two, three words|three words, two) \(ralph tasks\)$/m);
+  assert.equal((await home.ralph("status", "--json")).stderr, "");
+});
