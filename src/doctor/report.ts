@@ -16,6 +16,8 @@ export interface Look {
   columns: number;
   /** The user's, by name: its commands are to be pasted there. */
   shell?: string;
+  /** Whether only some checks were asked for: nothing is said of the others then. */
+  isPart?: boolean;
   marks: Readonly<Record<Level, string>>;
   colors: {
     green(text: string): string;
@@ -53,7 +55,7 @@ export function reportLines(
     for (const one of ofGroup) if (!isFolded(one)) lines.push(...resultLines(one, look, detail));
     if (waiting.length > 1) lines.push(...waitingLines(waiting, look));
   }
-  const verdict = verdictLine(results) +
+  const verdict = verdictLine(results, look.isPart ?? false) +
     (shown.length < results.length ? " `ralph doctor -v` shows them all." : "");
   return [
     ...lines,
@@ -113,7 +115,7 @@ function resultLines(
 }
 
 /** `1 failure, 2 warnings, 3 skipped`. */
-function verdictLine(results: readonly Result[]): string {
+function verdictLine(results: readonly Result[], isPart: boolean): string {
   const countOf = (level: Level) => results.filter((result) => result.level === level).length;
   const parts = [
     plural(countOf("fail"), "failure"),
@@ -121,7 +123,8 @@ function verdictLine(results: readonly Result[]): string {
     `${countOf("skip")} skipped`,
   ].filter((part) => !part.startsWith("0 "));
   const fine = plural(countOf("ok"), "check");
-  return parts.length === 0 ? `All is well: ${fine}.` : `${fine} fine, ${parts.join(", ")}.`;
+  if (parts.length > 0) return `${fine} fine, ${parts.join(", ")}.`;
+  return isPart || results.length === 0 ? `${fine} fine.` : `All is well: ${fine}.`;
 }
 
 /** The same for programs. */

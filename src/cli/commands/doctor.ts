@@ -95,7 +95,8 @@ export async function doctor(context: CommandContext, options: DoctorOptions): P
   if (options.json) out.line(reportJson(results));
   else {
     const detail = options.verbose ? "times" : options.named ? "all" : "wrong";
-    for (const line of reportLines(results, lookOf(context), detail)) out.line(line);
+    const look = { ...lookOf(context), isPart: options.checks.length > 0 };
+    for (const line of reportLines(results, look, detail)) out.line(line);
   }
   return hasFailed(results, options) ? EXIT.failed : EXIT.done;
 }

@@ -60,7 +60,9 @@ async function init(
     verbose: false,
     json: false,
   };
-  return await doctor(context, { ...none, checks: ["project"] });
+  const code = await doctor(context, { ...none, checks: ["project"] });
+  out.line("The server and the model were not looked at: ralph doctor");
+  return code;
 }
 
 /** Writes the file if there is none, and says so to a program. */

@@ -84,11 +84,30 @@ async function newTask(
   write(prd, { name, text });
   if (json) out.line(commandJson({ task: name, taskDir: folder, prd }));
   else {
-    const first = asked === "template" ? "Write its stories" : "Read it once more";
     out.line(prd);
-    out.line(`${first}, commit it, then: ralph run ${shellWord(name)}`);
+    for (const line of nextLines(context, { name, folder, isTemplate: asked === "template" })) {
+      out.line(line);
+    }
   }
   return EXIT.done;
+}
+
+/** What comes next, as commands to paste. */
+function nextLines(
+  { cwd }: CommandContext,
+  { name, folder, isTemplate }: { name: string; folder: string; isTemplate: boolean },
+): readonly string[] {
+  const word = shellWord(name);
+  const place = shellWord(path.relative(cwd(), folder));
+  return [
+    "",
+    isTemplate
+      ? "Write its stories, commit it, and begin:"
+      : "Read it once more, commit it, and begin:",
+    `  ralph edit ${word}`,
+    `  git add ${place} && git commit -m ${shellWord(`Add the task ${name}`)} ${place}`,
+    `  ralph run ${word}`,
+  ];
 }
 
 /** The folder that the task gets. Throws `RalphError` where it can have none. */

@@ -30,8 +30,12 @@ export async function askPrd(
     const criteria = await askList(ask, "How can one tell that it is done?");
     stories.push({ title: story, criteria });
   }
-  const known = gates.length === 0 ? "" : ` beside ${plain(gates.join(", "), 100)}`;
-  const verify = await askList(ask, `Which command has to succeed before a story passes${known}?`);
+  const verify = await askList(
+    ask,
+    gates.length === 0
+      ? "Which command has to succeed before a story passes, such as `npm test`?"
+      : `A story passes when these succeed: ${plain(gates.join(", "), 100)}. Which other command?`,
+  );
   return { title, stories, verify };
 }
 

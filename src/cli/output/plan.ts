@@ -16,7 +16,7 @@ import type { Agenda } from "../../task/agenda.ts";
 import { nextStory } from "../../task/prd.ts";
 import type { Gate } from "../../task/gate.ts";
 import type { Task } from "../../task/task_files.ts";
-import { count, duration, plural } from "../../terminal/format.ts";
+import { count, duration, plural, storiesOpen } from "../../terminal/format.ts";
 import { plain } from "../../terminal/plain.ts";
 import { table } from "../../terminal/table.ts";
 import { allGates, gatesOfTask } from "../../verify/claims.ts";
@@ -129,9 +129,8 @@ function settingsOf({ settings, flags }: PlanOrder, last: Last | undefined) {
 function storyWords({ stories }: Agenda): string {
   const open = stories.filter(({ passes }) => !passes).length;
   const next = nextStory(stories);
-  const all = plural(stories.length, "story").replace("storys", "stories");
-  if (!next) return `none of ${all} is open`;
-  return `${plain(next.id, 40)} ${plain(next.title, 100)} (${open} of ${all} open)`;
+  if (!next) return storiesOpen(open, stories.length);
+  return `${plain(next.id, 40)} ${plain(next.title, 100)} (${storiesOpen(open, stories.length)})`;
 }
 
 function modelWords(verdict: Verdict | undefined): string {

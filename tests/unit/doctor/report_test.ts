@@ -128,9 +128,11 @@ Deno.test("a narrow terminal gets shorter lines, and commands as they are", () =
 Deno.test("the last line counts what there is, and nothing else", () => {
   const verdict = (...results: Result[]) => reportLines(results, look, "all").at(-1);
   assert.equal(verdict(fine, fine), "All is well: 2 checks.");
+  const part = reportLines([fine, fine], { ...look, isPart: true }, "all").at(-1);
+  assert.equal(part, "2 checks fine.", "of the others nothing is known");
   assert.equal(verdict(fine, warning, warning), "1 check fine, 2 warnings.");
   assert.equal(verdict(failure), "0 checks fine, 1 failure.");
-  assert.equal(verdict(), "All is well: 0 checks.");
+  assert.equal(verdict(), "0 checks fine.");
 });
 
 Deno.test("colours go round the words of a level, and not into the columns", () => {

@@ -21,7 +21,9 @@ Deno.test("init writes the project's checks as gates, names its tasks, and looks
   );
   assert.match(stdout, /^ {2}deno task check\n {2}deno task test\nwritten: .*\/ralph\.json$/m);
   assert.match(stdout, /^one +1\/1 /m);
-  assert.match(stdout, /^All is well: \d+ checks\. `ralph doctor -v` shows them all\.$/m);
+  assert.match(stdout, /^\d+ checks fine\. `ralph doctor -v` shows them all\.$/m);
+
+  assert.match(stdout, /^The server and the model were not looked at: ralph doctor$/m);
 
   await project.write("ralph.json", "{}");
   assert.match(

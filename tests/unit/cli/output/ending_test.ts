@@ -1,10 +1,10 @@
 /** What `ralph wait` says of a session that has ended. */
 import assert from "node:assert/strict";
 import { type Home, makeHome, START, WORKER } from "../../../reliability/home.ts";
-import type { Reason, Status } from "../../../../src/store/model.ts";
+import type { Reason, SessionEnd } from "../../../../src/store/model.ts";
 
 /** Records a session of one iteration, in which the one story came to pass. */
-function ended(home: Home, status: Status, reason: Reason): void {
+function ended(home: Home, status: SessionEnd["status"], reason: Reason): void {
   const store = home.open();
   const lease = store.startSession(home.task, WORKER, START);
   const number = 1;
@@ -13,7 +13,6 @@ function ended(home: Home, status: Status, reason: Reason): void {
     storyId: "US-001",
     storyTitle: "Only",
     openCodeTitle: "one 1",
-    headBefore: null,
   });
   store.endIteration(lease, {
     number,
@@ -26,7 +25,7 @@ function ended(home: Home, status: Status, reason: Reason): void {
 }
 
 Deno.test("what nothing shows for, or a gate denies, is claimed, and not done", async () => {
-  const cases: [Status, Reason, RegExp][] = [
+  const cases: [SessionEnd["status"], Reason, RegExp][] = [
     ["completed", "all_stories_pass", /^done {6}US-001 \(1 of 1 pass\)$/m],
     ["stopped", "unproven", /^claimed {3}US-001 \(1 of 1 ticked\)$/m],
     ["stopped", "gates_fail", /^claimed {3}US-001 \(1 of 1 ticked\)$/m],
