@@ -1,35 +1,39 @@
 /** `ralph report [task]`: all of a task's sessions as one HTML file. */
-import { Command } from "@commander-js/extra-typings";
+import { Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import * as path from "node:path";
 import { programOf } from "../../app/names.ts";
 import { pathsOf } from "../../app/store.ts";
 import { keyOf, readSessions } from "../../control/liveness.ts";
 import { RalphError } from "../../error.ts";
-import { addFile, replaceFile } from "../../host/files/atomic_write.ts";
 import { makePrivateFolder } from "../../host/files/paths.ts";
-import { fileExists, openFile, readFileIfAny } from "../../host/files/read_file.ts";
+import { readFileIfAny } from "../../host/files/read_file.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
 import { startApart } from "../../host/process/programs.ts";
 import { reportOf } from "../../report/data.ts";
-import { BEGINS_WITH } from "../../report/mark.ts";
 import type { SessionRecord, StoryNow } from "../../report/model.ts";
 import type { Session } from "../../store/model.ts";
 import { findTask } from "../../task/find.ts";
 import { readPrd } from "../../task/prd_file.ts";
 import { plain } from "../../terminal/plain.ts";
-import { seeWhatItIs, shellWord } from "../../terminal/shell_word.ts";
 import { taskArgument } from "../arguments.ts";
 import type { CommandContext, Done } from "../command_context.ts";
 import { EXIT } from "../exit_codes.ts";
 import { withCommits } from "../output/commits_on_record.ts";
+import { type Place, requireFree, writeReport } from "../output/report_file.ts";
 import { chooseAmong, nothingRecorded } from "../select/sessions.ts";
 
 export function command(context: CommandContext, done: Done) {
   return new Command("report")
     .addArgument(taskArgument("[task]"))
-    .option("-o, --output <file>", "write it there (default: a file in ralph's own folder)")
+    .addOption(
+      new Option(
+        "-o, --output <file>",
+        "write it there, with - to the standard output " +
+          "(default: a file in ralph's own folder)",
+      ).argParser(named),
+    )
     .option("--open", "open it in the browser")
-    .option("--force", "replace what is at that place, also when it is no report of ralph's")
+    .option("--force", "replace the file at that place, also when it is no report of ralph's")
     .addHelpText(
       "after",
       `
@@ -38,8 +42,17 @@ Examples:
   ralph report my-feature -o night.html   to send it: one file that loads nothing`,
     )
     .action(async (task, { output, open = false, force = false }) => {
+      if (open && output === "-") {
+        throw new RalphError("usage", "`--open` needs a file, and `--output -` writes none");
+      }
       done(await report(context, { task, output, open, force }));
     });
+}
+
+/** Throws `InvalidArgumentError` for no name at all, such as that of an empty variable. */
+function named(file: string): string {
+  if (file === "") throw new InvalidArgumentError("It must name a file.");
+  return file;
 }
 
 interface ReportOptions {
@@ -71,9 +84,8 @@ async function report(
   });
   if (!found) throw nothingRecorded(context, task);
   const last = found[found.length - 1].session;
-  const file = output === undefined ? ownPlace(context, last) : path.resolve(context.cwd(), output);
-  const place = { file, task: last.taskName, force };
-  requireFree(place);
+  const place = placeOf(context, last, { output, force });
+  if (place) requireFree(place);
   const sessions: SessionRecord[] = await withCommits(found, context.clock);
   // d3 is of use here alone.
   const { reportHtml } = await import("../../report/html.ts");
@@ -84,10 +96,28 @@ async function report(
     stories: storiesNow(last),
     now: context.clock.now(),
   }));
-  write(place, text);
-  context.output.out.line(plain(file));
-  if (open) await openInBrowser(context, file);
+  const { out } = context.output;
+  if (!place) {
+    out.write(text);
+    return EXIT.done;
+  }
+  writeReport(place, text);
+  out.line(plain(place.file));
+  if (open) await openInBrowser(context, place.file);
   return EXIT.done;
+}
+
+/** Undefined for the standard output. */
+function placeOf(
+  context: CommandContext,
+  session: Session,
+  { output, force }: { output?: string; force: boolean },
+): Place | undefined {
+  if (output === "-") return undefined;
+  const file = output === undefined
+    ? ownPlace(context, session)
+    : path.resolve(context.cwd(), output);
+  return { file, task: session.taskName, force };
 }
 
 /** Not in the project: what is new there would count as the agent's work, and be committed by it. */
@@ -108,72 +138,11 @@ function storiesNow({ taskDir, projectRoot }: Session): readonly StoryNow[] | un
   }
 }
 
-/** Where a report goes. `task`: its name, for what can be done instead. */
-interface Place {
-  file: string;
-  task: string;
-  force: boolean;
-}
-
-/** Before the work, so that nobody waits for a refusal. Throws `RalphError` (`conflict`). */
-function requireFree({ file, task, force }: Place): void {
-  if (force || !fileExists(file) || isReport(file)) return;
-  throw new RalphError(
-    "conflict",
-    `cannot write the report to ${plain(file, 300)}: what is there is no report of ralph's`,
-    [
-      seeWhatItIs(file),
-      {
-        text: "to replace it",
-        command: `ralph report ${shellWord(task)} --force --output ${shellWord(file)}`,
-      },
-    ],
-  );
-}
-
-/** A link is none, whatever it leads to. */
-function isReport(file: string): boolean {
-  try {
-    using opened = openFile(file, { own: true });
-    const start = opened?.readAt(0, BEGINS_WITH.length);
-    return new TextDecoder().decode(start) === BEGINS_WITH;
-  } catch {
-    return false;
-  }
-}
-
-function write(place: Place, text: string): void {
-  const { file, force } = place;
-  const content = new TextEncoder().encode(text);
-  try {
-    if (force || isReport(file)) return replaceFile(file, content);
-    if (addWhereNothingIs(file, content)) return;
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new RalphError(
-      "failed",
-      `cannot write the report to ${plain(file, 300)}: ${plain(reason, 300)}`,
-      [{ text: "see who may write there", command: `ls -ld ${shellWord(path.dirname(file))}` }],
-      { cause: error },
-    );
-  }
-  // Somebody has put it there meanwhile.
-  requireFree(place);
-}
-
-/** Not every file system knows second names, as those of memory cards. */
-function addWhereNothingIs(file: string, content: Uint8Array): boolean {
-  try {
-    return addFile(file, content);
-  } catch (error) {
-    if (fileExists(file) || !fileExists(path.dirname(file))) throw error;
-    replaceFile(file, content);
-    return true;
-  }
-}
-
 /** What cannot open it says so at once; a browser may stay. */
 const OPEN_MS = 2_000;
+
+/** Variables one of which is set where something can be shown. */
+const DESKTOPS = ["DISPLAY", "WAYLAND_DISPLAY", "BROWSER", "WSL_DISTRO_NAME"];
 
 async function openInBrowser(context: CommandContext, file: string): Promise<void> {
   const name = Deno.build.os === "darwin" ? "open" : "xdg-open";
@@ -181,7 +150,13 @@ async function openInBrowser(context: CommandContext, file: string): Promise<voi
   const code = program === undefined
     ? undefined
     : await startApart([program, file], { clock: context.clock, waitMs: OPEN_MS });
-  if (program !== undefined && (code === undefined || code === 0)) return;
+  if (program !== undefined && (code === undefined || code === 0)) {
+    // Without a desktop it may open a browser of the terminal, which has none here, and call that well.
+    if (name === "xdg-open" && !DESKTOPS.some((one) => context.environment(one))) {
+      context.warn(`there is no desktop here: if nothing opens, it is file://${encodeURI(file)}`);
+    }
+    return;
+  }
   const why = program === undefined
     ? `there is no program \`${name}\` on PATH`
     : `\`${name}\` ended with exit code ${code}`;

@@ -86,7 +86,7 @@ Deno.test("what is no report of ralph's stays, unless it is to be replaced", asy
   await home.project.write("linked.html", START);
   Deno.mkdirSync(at("folder"));
   Deno.symlinkSync(at("linked.html"), at("link.html"));
-  for (const name of ["mine.html", "link.html", "folder"]) {
+  for (const name of ["mine.html", "link.html"]) {
     const { code, stderr } = await home.ralph("report", "one", "-o", name);
     assert.equal(code, 5, name);
     assert.match(stderr, /what is there is no report of ralph's/);
@@ -96,12 +96,35 @@ Deno.test("what is no report of ralph's stays, unless it is to be replaced", asy
   assert((await home.project.read("mine.html")).startsWith(START));
   await reported(home, "-o", "link.html", "--force");
   assert.equal(await home.project.read("linked.html"), START, "what a link leads to stays");
-  assert.equal((await home.ralph("report", "one", "-o", "folder", "--force")).code, 1);
+  await new Deno.Command("mkfifo", { args: [at("pipe")] }).output();
+  for (const [name, kind] of [["folder", "folder"], ["pipe", "device or pipe"]]) {
+    for (const force of [[], ["--force"]]) {
+      const { code, stderr } = await home.ralph("report", "one", "-o", name, ...force);
+      assert.equal(code, 5, name);
+      assert.match(stderr, new RegExp(`what is there is a ${kind}, and no file\n\nhint: name a`));
+    }
+  }
+  assert(Deno.lstatSync(at("pipe")).isFifo, "it stays what it was");
   const { code, stderr } = await home.ralph("report", "one", "-o", "nowhere/a.html");
   assert.equal(code, 1);
-  assert.match(stderr, /cannot write the report to .*nowhere\/a\.html: No such file/);
+  assert.match(
+    stderr,
+    /nowhere\/a\.html: there is no folder \S+nowhere\n\nhint: make it: mkdir -p /,
+  );
   const left = [...Deno.readDirSync(root)].filter(({ name }) => name.endsWith(".part"));
   assert.deepEqual(left, []);
+});
+
+Deno.test("a report goes to the standard output, and to no file without a name", async () => {
+  await using home = await makeHome();
+  await home.ralph("run", "one", "--foreground");
+  assert((await reported(home, "-o", "-")).startsWith(START));
+  await assert.rejects(() => home.project.read("-"), Deno.errors.NotFound);
+  for (const args of [["-o", ""], ["-o", "-", "--open"]]) {
+    const { code, stderr } = await home.ralph("report", "one", ...args);
+    assert.equal(code, 2);
+    assert.match(stderr, /must name a file|needs a file/);
+  }
 });
 
 Deno.test("--open hands the file to the desktop's program, and says when that fails", async () => {
@@ -119,6 +142,12 @@ Deno.test("--open hands the file to the desktop's program, and says when that fa
   be(`printf %s "$1" > ${bin}/opened`);
   const file = await reported(home, "--open");
   assert.equal(Deno.readTextFileSync(path.join(bin, "opened")), file);
+  assert.match(
+    (await home.ralph("report", "one", "--open")).stderr,
+    /^warning: there is no desktop here: if nothing opens, it is file:\/\/\S+\.html$/m,
+  );
+  home.variables.DISPLAY = ":0";
+  assert.equal((await home.ralph("report", "one", "--open")).stderr, "");
   be("exit 3");
   const { code, stderr, stdout } = await home.ralph("report", "one", "--open");
   assert.equal(code, 1);
