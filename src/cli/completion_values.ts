@@ -2,14 +2,16 @@
  * What can be typed where the command tree only has a name: tasks, models, checks. What is costly to
  * load is loaded when it is wanted.
  */
+import * as path from "node:path";
 import { sleep } from "../clock.ts";
 import { pathsFrom } from "../host/files/paths.ts";
-import { fileExists } from "../host/files/read_file.ts";
+import { fileExists, readFileIfAny } from "../host/files/read_file.ts";
 import { systemTree } from "../host/files/system_tree.ts";
 import type { Iteration, Session } from "../store/model.ts";
 import type { ReadOnlyStore } from "../store/store.ts";
 import { findProjectRoot, listTasks } from "../task/find.ts";
 import { taskNameProblem } from "../task/name.ts";
+import { readPrd } from "../task/prd_file.ts";
 import { callName } from "../task/task_files.ts";
 import { plain } from "../terminal/plain.ts";
 import type { CommandContext } from "./command_context.ts";
@@ -18,6 +20,13 @@ import type { CommandContext } from "./command_context.ts";
 export interface Candidate {
   value: string;
   description: string;
+}
+
+/** What is to be completed. `task`: the first argument that is there. */
+export interface Wanted {
+  command: string;
+  name: string;
+  task?: string;
 }
 
 /** Who presses a key does not wait for another program's lock. */
@@ -34,7 +43,7 @@ const FOR_RUNNING = ["stop", "checkpoint", "attach"];
 /** The values of an argument or an option of this name; none where nobody knows any. */
 export async function valuesOf(
   context: CommandContext,
-  { command, name }: { command: string; name: string },
+  { command, name, task }: Wanted,
 ): Promise<readonly Candidate[]> {
   switch (name) {
     case "task":
@@ -43,7 +52,14 @@ export async function valuesOf(
       return await checkNames();
     case "session":
       // Those of `logs` and `show` are numbers of ralph's own.
-      return command === "attach" ? await openCodeSessions(context) : [];
+      return await (command === "attach"
+        ? openCodeSessions(context)
+        : sessionNumbers(context, task));
+    case "iteration":
+    case "number":
+      return await iterationNumbers(context, task);
+    case "only":
+      return openStories(context, task);
     case "model":
     case "agent":
       return await choices(context, name);
@@ -89,6 +105,56 @@ async function checkNames(): Promise<readonly Candidate[]> {
     ...groups.map((group) => ({ value: group.toLowerCase(), description: "all of this group" })),
     ...checks.map(({ id, title }) => ({ value: id, description: title })),
   ];
+}
+
+/** Of the task's sessions, or of all, the latest first. */
+async function sessionNumbers(
+  context: CommandContext,
+  task?: string,
+): Promise<readonly Candidate[]> {
+  const found = await recorded(context, (store) => store.sessions({ limit: SESSIONS_MAX }));
+  return found.filter((session) => task === undefined || isOf(context, session, task))
+    .map(({ id, taskName, status }) => ({
+      value: String(id),
+      description: `${taskName}, ${status}`,
+    }));
+}
+
+/** Of the task's latest session, or of the latest of all, the last one first. */
+async function iterationNumbers(
+  context: CommandContext,
+  task?: string,
+): Promise<readonly Candidate[]> {
+  const found = await recorded(context, (store) => {
+    const session = store.sessions({ limit: SESSIONS_MAX })
+      .find((one) => task === undefined || isOf(context, one, task));
+    return session ? store.iterations(session.id) : [];
+  });
+  return found.toReversed().map(({ number, storyId, outcome }) => ({
+    value: String(number),
+    description: [storyId, outcome ?? "under way"].filter((one) => one !== null).join(", "),
+  }));
+}
+
+/** Named by its name, or by a path. */
+const isOf = ({ cwd }: CommandContext, { taskName, taskDir }: Session, task: string) =>
+  taskName === task || taskDir === path.resolve(cwd(), task);
+
+/** The open stories of the task, or of all tasks of the project, in the order of the PRD. */
+function openStories(context: CommandContext, task?: string): readonly Candidate[] {
+  const root = findProjectRoot(context.cwd(), systemTree);
+  const tasks = root === undefined ? [] : listTasks(root, systemTree);
+  const wanted = tasks.filter(({ name, dir }) =>
+    task === undefined || name === task || dir === path.resolve(context.cwd(), task)
+  );
+  const open = wanted.flatMap(({ prdPath }) => {
+    try {
+      return prdPath === undefined ? [] : readPrd(readFileIfAny, prdPath).stories;
+    } catch {
+      return [];
+    }
+  }).filter(({ passes }) => !passes);
+  return typeable(open.map(({ id, title }) => [id, title]));
 }
 
 /** Those of the sessions that were active last, the latest first. */

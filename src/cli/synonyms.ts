@@ -33,6 +33,13 @@ export function meant([first, ...rest]: readonly string[]): readonly string[] {
     case "version":
     case "-v":
       return ["--version", ...rest];
+    case "__complete": {
+      // the last word is not whole yet
+      const [dashes, ...words] = rest;
+      const [name, ...after] = words;
+      if (name === "help" && after.length === 1) return [first, dashes, ...after];
+      return [first, dashes, ...words.length > 1 && name !== "help" ? meant(words) : words];
+    }
     case "resume": {
       // alone it is the command of a machine that has booted; with a task it is a person's
       const [task] = rest;

@@ -2,7 +2,7 @@
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { plain } from "../../terminal/plain.ts";
 import type { CommandContext, Done } from "../command_context.ts";
-import { type Candidate, valuesOf } from "../completion_values.ts";
+import { type Candidate, valuesOf, type Wanted } from "../completion_values.ts";
 import { EXIT } from "../exit_codes.ts";
 
 export function command(context: CommandContext, done: Done, root: CommandUnknownOpts) {
@@ -44,22 +44,22 @@ export async function complete(
 /**
  * What the last of `words` can become, by the command tree: a command, an option, a choice of an
  * option or of an argument. Where it has no choices, `values` is asked, with the command's name and
- * that of the option or argument.
+ * that of the option or argument, and the first argument, which is the task of most commands.
  */
 export async function candidates(
   root: CommandUnknownOpts,
   { words, values }: {
     words: readonly string[];
-    values: (wanted: { command: string; name: string }) => Promise<readonly Candidate[]>;
+    values: (wanted: Wanted) => Promise<readonly Candidate[]>;
   },
 ): Promise<readonly Candidate[]> {
   const current = words.at(-1) ?? "";
-  const { command, position, option, onlyArguments } = parse(root, words.slice(0, -1));
+  const { command, position, first, option, onlyArguments } = parse(root, words.slice(0, -1));
   const valuesFor = async (option: CommandOption | undefined) => {
     if (!option) return [];
     const name = option.attributeName();
     return choices(option) ??
-      (takesValue(option) ? await values({ command: command.name(), name }) : []);
+      (takesValue(option) ? await values({ command: command.name(), name, task: first }) : []);
   };
   const help = command.createHelp();
   const isOption = current.startsWith("-") && !onlyArguments;
@@ -83,7 +83,7 @@ export async function candidates(
     description: help.subcommandDescription(one),
   }));
   const found = choices(argument) ??
-    (name === undefined ? [] : await values({ command: command.name(), name }));
+    (name === undefined ? [] : await values({ command: command.name(), name, task: first }));
   const isPath = name === "task" && /\/|^["']?[.~]/.test(current);
   return [...commands, ...found, ...(isPath ? [FOLDERS] : [])];
 }
@@ -92,26 +92,32 @@ type CommandOption = CommandUnknownOpts["options"][number];
 
 const takesValue = ({ required, optional }: CommandOption) => required || optional;
 
-/** Where the words lead: the command, the arguments it has, and the option that waits for a value. */
+/** Where the words lead: the command, how many arguments it has and which first, the option that waits. */
 function parse(root: CommandUnknownOpts, words: readonly string[]) {
   let command = root;
   let position = 0;
+  let first: string | undefined;
   let option: CommandOption | undefined;
   let onlyArguments = false;
   for (const word of words) {
     const isValue = option && (option.required || !word.startsWith("-"));
     option = undefined;
     if (isValue) continue;
-    if (onlyArguments) position++;
-    else if (word === "--") onlyArguments = true;
+    if (onlyArguments) {
+      first ??= word;
+      position++;
+    } else if (word === "--") onlyArguments = true;
     else if (word.startsWith("-") && word !== "-") option = waitingOption(command, word);
     else {
       const next = position > 0 ? undefined : command.commands.find((one) => one.name() === word);
       if (next) command = next;
-      else position++;
+      else {
+        first ??= word;
+        position++;
+      }
     }
   }
-  return { command, position, option, onlyArguments };
+  return { command, position, first, option, onlyArguments };
 }
 
 /** The option of this word whose value is the next word: of `-fn` it is `-n`, of `-n3` none. */

@@ -41,7 +41,7 @@ function contextOf(
 }
 
 const NOWHERE = "http://127.0.0.1:1";
-const wanted = (command: string, name: string) => ({ command, name });
+const wanted = (command: string, name: string, task?: string) => ({ command, name, task });
 
 Deno.test("what was used before is offered, also without a server; strange names are not", async () => {
   await using home = await makeHome();
@@ -68,6 +68,36 @@ Deno.test("what was used before is offered, also without a server; strange names
     { value: "ses_a/one", description: "one, iteration 1 (US-1)" },
   ]);
   assert.deepEqual(await valuesOf(context, wanted("run", "say")), []);
+});
+
+Deno.test("stories, sessions and iterations are those of the task that is named", async () => {
+  await using home = await makeHome();
+  using folder = temporaryFolder();
+  const story = (id: string, passes: boolean) => ({ id, title: `Story ${id}`, passes });
+  const userStories = [story("A-1", true), story("A-2", false), story("bad id", false)];
+  await home.project.write("tasks/two/prd.json", JSON.stringify({ userStories }));
+  await home.project.write("tasks/three/prd.md", "# PRD\n\n### B-1: Only\n\n- [ ] done\n");
+  const store = home.open();
+  for (const taskName of ["one", "two"]) {
+    const taskDir = join(home.project.root, "tasks", taskName);
+    const lease = store.startSession({ ...home.task, taskName, taskDir }, WORKER, START);
+    const opencode = { number: 1, storyId: "A-1", storyTitle: "t", openCodeTitle: taskName };
+    store.beginIteration(lease, opencode);
+    store.endSession(lease, { status: "stopped", reason: "user_stop", detail: "" });
+  }
+  store.close();
+  const context = contextOf(home, { home: folder.path, server: NOWHERE });
+  const values = async (command: string, name: string, task?: string) =>
+    (await valuesOf(context, wanted(command, name, task)))
+      .map(({ value, description }) => `${value} ${description}`);
+  assert.deepEqual(await values("run", "only", "two"), ["A-2 Story A-2"]);
+  assert.deepEqual(await values("run", "only", "tasks/two"), ["A-2 Story A-2"]);
+  assert.deepEqual((await values("run", "only")).toSorted(), ["A-2 Story A-2", "B-1 Only"]);
+  assert.deepEqual(await values("logs", "session", "one"), ["1 one, stopped"]);
+  assert.deepEqual(await values("show", "session"), ["2 two, stopped", "1 one, stopped"]);
+  assert.deepEqual(await values("logs", "iteration", "one"), ["1 A-1, under way"]);
+  assert.deepEqual(await values("show", "number", "one"), ["1 A-1, under way"]);
+  assert.deepEqual(await values("show", "number", "three"), []);
 });
 
 Deno.test("stop, checkpoint and attach are offered tasks that run, the others all", async () => {

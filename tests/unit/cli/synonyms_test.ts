@@ -19,6 +19,11 @@ Deno.test("what people type for a command of another name", () => {
     ["resume --interrupted", "resume --interrupted"],
     ["resume", "resume"],
     ["run start", "run start"],
+    ["__complete -- st", "__complete -- st"],
+    ["__complete -- start my-f", "__complete -- run my-f"],
+    ["__complete -- resume my-f --only", "__complete -- run my-f --only"],
+    ["__complete -- help r", "__complete -- r"],
+    ["__complete -- help run x", "__complete -- help run x"],
     ["constructor", "constructor"],
   ];
   for (const [typed, command] of cases) {
