@@ -191,7 +191,7 @@ const iteration = z.strictObject({
 }).meta({ id: "iteration" });
 
 /** What each event has beside its type and its time. */
-const EVENTS: Readonly<Record<LoopEvent["type"] | "nothing_to_do", z.ZodRawShape>> = {
+const EVENTS: Readonly<Record<LoopEvent["type"] | "nothing_to_do" | "prompt", z.ZodRawShape>> = {
   session_started: {
     session,
     task,
@@ -288,6 +288,11 @@ const EVENTS: Readonly<Record<LoopEvent["type"] | "nothing_to_do", z.ZodRawShape
     left: words("What is in no commit, or not on the task's branch"),
   },
   nothing_to_do: { task, detail: text("Why no session was started") },
+  prompt: {
+    task,
+    story: text("Id of the story"),
+    prompt: text("With --print-prompt, what the agent would be told"),
+  },
 };
 
 const event = (type: keyof typeof EVENTS) =>
@@ -644,7 +649,14 @@ export const PRINTED: Readonly<Record<string, Printed>> = {
     forms: [
       object({
         error: z.strictObject({
-          kind: text("What kind of error", "usage", "not_found", "conflict", "unavailable", "interrupted"),
+          kind: text(
+            "What kind of error",
+            "usage",
+            "not_found",
+            "conflict",
+            "unavailable",
+            "interrupted",
+          ),
           code: z.literal(MEANINGS.map(([code]) => code)).meta({ description: "The exit code" }),
           message: text("What was attempted, and why it failed"),
           hints: z.array(z.strictObject({

@@ -13,8 +13,6 @@ export function checkPrinted(
   { stdout, stderr }: { stdout: string; stderr: string },
 ): void {
   if (!typed.includes("--json") || typed[0].startsWith("__")) return;
-  // A prompt is what it is.
-  if (typed.includes("--print-prompt")) return;
   const args = meant(typed);
   const name = args.includes("--version") ? "version" : args[0];
   const said = `${typed.join(" ")}: ${stdout}`;

@@ -136,7 +136,7 @@ export async function runTask(context: CommandContext, options: RunOptions): Pro
   requireInside(context, task, settings);
   const { template, foreign } = promptOf(task, settings);
   if (options.printPrompt) {
-    return printPrompt(context, { task, agenda, settings, template, said, only });
+    return printPrompt(context, { task, agenda, settings, template, said, only, json });
   }
   const running = runningSession(context, task);
   if (running) throw alreadyRunning(task, running);
@@ -209,13 +209,14 @@ async function taskOf(context: CommandContext, { task }: RunOptions): Promise<Ta
 /** Prints the prompt of the next iteration; nothing is started or written. */
 function printPrompt(
   context: CommandContext,
-  { task, agenda, settings, template, said, only }: {
+  { task, agenda, settings, template, said, only, json }: {
     task: Task;
     agenda: Agenda;
     settings: Settings;
     template?: string;
     said?: string;
     only?: string;
+    json: boolean;
   },
 ): number {
   const done = only === undefined ? undefined : onlyDone(task, agenda, only);
@@ -239,7 +240,10 @@ function printPrompt(
   const order = { task, story, agenda, settings, template, ...left, ...said && { said } };
   const { out } = context.output;
   const prompt = buildPrompt(promptFacts({ readText: textInside }, order));
-  out.write(out.isTerminal ? safeOnTerminal(prompt) : prompt);
+  if (json) {
+    const event = { type: "prompt", task: task.name, story: story.id, prompt };
+    out.line(eventJson(event, context.clock));
+  } else out.write(out.isTerminal ? safeOnTerminal(prompt) : prompt);
   return EXIT.done;
 }
 

@@ -94,6 +94,9 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, Look | Elsewhere>
     async "--print-prompt"(home) {
       await home.project.write("tasks/open/prd.md", "# PRD\n\n### US-007: Open\n\n- [ ] it is\n");
       assert.match(await ok(home, "run", "open", "--print-prompt"), /US-007/);
+      const { type, task, story, prompt } = await json(home, "run", "open", "--print-prompt");
+      assert.deepEqual([type, task, story], ["prompt", "open", "US-007"]);
+      assert.match(String(prompt), /it is/);
       assert.equal((await home.ralph("history")).stdout, "", "nothing has begun");
     },
     async "--foreground"(home) {
