@@ -16,7 +16,17 @@ const LIKELY: Readonly<Record<string, string>> = {
   halt: "stop",
   continue: "run",
   log: "logs",
+  tail: "logs",
   check: "doctor",
+  setup: "init",
+  ps: "status",
+  top: "watch",
+  create: "new",
+  add: "new",
+  rm: "clean",
+  remove: "clean",
+  delete: "clean",
+  test: "verify",
 };
 
 /** The command that somebody who typed this word had in mind; undefined where nobody knows. */

@@ -35,6 +35,14 @@ const KNOWN_TO_BE: readonly string[] = ["unauthorized", "unhealthy", "misconfigu
 const isManaged = (command: string) => /\bserve\b.*\s--service\b/.test(command);
 const NOT_MANAGED = "OpenCode's own background service takes up by itself what was interrupted, " +
   "beside what ralph begins, and is replaced whenever another version of `opencode` is run";
+
+/** What `run` says of the program at the server's port, if there is something to say. */
+export function managedWarning(listeners: readonly Listener[]): string | undefined {
+  return listeners.some(({ command }) => isManaged(command ?? ""))
+    ? `${NOT_MANAGED}; end it with \`opencode service stop\`, then: ralph doctor service`
+    : undefined;
+}
+
 const LOOPBACK = /^(127\.|::1$|localhost$)/;
 
 export const serviceChecks: readonly Check[] = [

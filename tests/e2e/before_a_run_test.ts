@@ -1,5 +1,7 @@
 /** What `ralph run` says before it costs anything: what it will do, and what will go wrong. */
 import assert from "node:assert/strict";
+import { createServer } from "node:net";
+import { fileURLToPath } from "node:url";
 import { makeWorld, type World } from "../reliability/processes.ts";
 import { bash } from "../support/agent.ts";
 import { call, say } from "../support/scripted_model.ts";
@@ -13,6 +15,8 @@ const prd = (more: Record<string, unknown> = {}) =>
     ],
     ...more,
   });
+
+const RELAY = fileURLToPath(new URL("../support/relay.ts", import.meta.url));
 
 const TWO = "tasks/two/prd.json";
 
@@ -75,6 +79,39 @@ Deno.test("an agent that only plans is warned of where a setting names it", asyn
   const { stdout, stderr } = await runOnce(world, "--agent", "plan");
   assert.match(stdout, /^ {2}agent +plan$/m);
   assert.match(stderr, /^warning: the agent plan may not edit files: no work can come of it$/m);
+});
+
+Deno.test({
+  name: "OpenCode's own background service in the server's place: a warning",
+  ignore: Deno.build.os !== "linux", // no other system says whose a port is
+  async fn() {
+    await using world = await makeWorld({ [TWO]: prd() });
+    world.fake.kill();
+    world.fake.start({ version: "2.0.26" });
+    const holder = createServer().listen(0, "127.0.0.1");
+    await new Promise((resolve) => holder.once("listening", resolve));
+    const { port } = holder.address() as { port: number };
+    await new Promise((resolve) => holder.close(resolve));
+    const to = { port: Number(new URL(world.url).port) };
+    const [from, onto] = [{ port }, to].map((one) => JSON.stringify(one));
+    const relay = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--quiet", RELAY, from, onto, "serve", "--service"],
+      stdin: "piped",
+      stdout: "piped",
+    }).spawn();
+    const reader = relay.stdout.getReader();
+    await reader.read(); // it listens
+    try {
+      const { stderr } = await runOnce({ ...world, url: `http://127.0.0.1:${port}` });
+      assert.match(stderr, /^warning: OpenCode's own background service .* end it with /m);
+    } finally {
+      await relay.stdin.close();
+      await reader.cancel();
+      await relay.status;
+    }
+    const { stderr } = await runOnce(world);
+    assert.doesNotMatch(stderr, /background service/);
+  },
 });
 
 Deno.test("with --json a run prints what programs read, and nothing else", async () => {

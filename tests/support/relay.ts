@@ -48,7 +48,7 @@ export async function startRelay(from: Address, to: Address): Promise<Relay> {
 }
 
 if (import.meta.main) {
-  const [from, to] = Deno.args.map((argument) => JSON.parse(argument));
+  const [from, to] = Deno.args.slice(0, 2).map((argument) => JSON.parse(argument));
   await using _relay = await startRelay(from, to);
   console.log("ready");
   for await (const _ of Deno.stdin.readable);

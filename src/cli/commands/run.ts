@@ -18,7 +18,9 @@ import {
 import { awaitEnd, readSessions, runningSession } from "../../control/liveness.ts";
 import type { SessionStarted, WorkerOrder } from "../../control/protocol.ts";
 import { startWorker } from "../../control/start.ts";
+import { managedWarning } from "../../doctor/service.ts";
 import { RalphError } from "../../error.ts";
+import { listenersOn, portOf } from "../../host/system/port.ts";
 import { textInside } from "../../host/files/outside.ts";
 import { readWhole, textOf } from "../../host/files/read_file.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
@@ -185,7 +187,14 @@ async function choicesOf(
   const { server: url, serverOfProject: ofProject } = settings;
   const client = clientAt(context, { url, ofProject, directory: task.projectRoot });
   const { generation } = await requireServer(context, client);
+  if (generation === 2) await warnOfManaged(context, url);
   return { ...await requireChoices(client, settings), generation };
+}
+
+/** The background service that OpenCode 2 keeps by itself is no server for this. */
+async function warnOfManaged(context: CommandContext, url: string): Promise<void> {
+  const warning = managedWarning(await listenersOn(portOf(url), context.clock) ?? []);
+  if (warning !== undefined) context.warn(warning);
 }
 
 /** A prompt that was written for another loop tells the agent what that one does. */
