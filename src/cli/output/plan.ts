@@ -129,7 +129,7 @@ function settingsOf({ settings, flags }: PlanOrder, last: Last | undefined) {
 function storyWords({ stories }: Agenda): string {
   const open = stories.filter(({ passes }) => !passes).length;
   const next = nextStory(stories);
-  if (!next) return storiesOpen(open, stories.length);
+  if (!next) return open === 0 ? "all pass" : storiesOpen(open, stories.length);
   return `${plain(next.id, 40)} ${plain(next.title, 100)} (${storiesOpen(open, stories.length)})`;
 }
 
