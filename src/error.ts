@@ -18,7 +18,9 @@ export type ErrorKind =
   /** What was asked for was tried, and failed. */
   | "failed"
   /** A person gave a question up. */
-  | "interrupted";
+  | "interrupted"
+  /** A signal asked the program to end. */
+  | "terminated";
 
 /** Advice that follows an error. `command` can be pasted into a shell as it is. */
 export interface Hint {

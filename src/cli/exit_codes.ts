@@ -51,6 +51,8 @@ export function exitCodeOf(kind: ErrorKind): ExitCode {
       return EXIT.failed;
     case "interrupted":
       return EXIT.interrupted;
+    case "terminated":
+      return EXIT.terminated;
     default:
       return kind satisfies never;
   }

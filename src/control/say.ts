@@ -11,7 +11,8 @@ const LOOK_MS = 50;
 
 /**
  * Writes the words down, and waits for them to be handed over where a turn of `session` is at work. Told
- * undefined: they wait for a prompt, or for the turn where that did not take them within 5 s. Throws
+ * undefined: they wait for a prompt, or for the turn where that did not take them within 5 s. `turnLeft`: a worker
+ * that died has left one, which may be at work. Throws
  * `RalphError` (`conflict`) when too much waits already.
  */
 export async function say(
@@ -23,7 +24,7 @@ export async function say(
     text: string;
     forPrompt: boolean;
   },
-): Promise<{ id: number; told?: Told; turnWorks: boolean }> {
+): Promise<{ id: number; told?: Told; turnWorks: boolean; turnLeft: boolean }> {
   const { clock } = context;
   const store = openUserStore(context);
   let id: number;
@@ -35,8 +36,11 @@ export async function say(
   const end = clock.monotonic() + TOLD_MS;
   for (;;) {
     const told = session && toldOf(context, session, id);
-    const turnWorks = session !== undefined && !forPrompt && isAtWork(context, session);
-    if (told || !turnWorks || clock.monotonic() >= end) return { id, told, turnWorks };
+    const isOpen = session !== undefined && !forPrompt && hasPrompt(context, session);
+    const turnWorks = isOpen && isAlive(context, session);
+    if (told || !turnWorks || clock.monotonic() >= end) {
+      return { id, told, turnWorks, turnLeft: isOpen && !turnWorks };
+    }
     await sleep(clock, LOOK_MS);
   }
 }
@@ -46,8 +50,8 @@ function toldOf(context: Context, session: Session, id: number): Told | undefine
   return words?.find((word) => word.id === id)?.told ?? undefined;
 }
 
-/** Whether an agent of the session has its prompt, and its worker lives. */
-function isAtWork(context: Context, session: Session): boolean {
+/** Whether an agent of the session has a prompt of which nobody has recorded what came. */
+function hasPrompt(context: Context, session: Session): boolean {
   const last = readAsIs(context, (store) => store.iterations(session.id).at(-1));
-  return isAlive(context, session) && last?.outcome === null && last.promptedAt !== null;
+  return last?.outcome === null && last.promptedAt !== null;
 }

@@ -69,7 +69,9 @@ export function nextAction(snapshot: Snapshot): Action {
     : undefined;
   const wanted = wantedOf(snapshot);
   if (snapshot.only !== undefined && wanted.length === 0) {
-    return end("failed", "task_unreadable", `${snapshot.only} is not in the PRD any more`);
+    // The agent's hand is undone, so that it was a person's.
+    const detail = `a person took ${snapshot.only}, for which the session was, out of the PRD`;
+    return end("stopped", "user_stop", detail);
   }
   if (wanted.every((story) => story.passes)) {
     if (!proof) return ended ?? { kind: "prove" };

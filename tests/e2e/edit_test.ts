@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { textOf } from "../../src/host/files/read_file.ts";
 import { tickingAgent } from "../support/agent.ts";
+import { makeWorld } from "../reliability/processes.ts";
 import { NEWEST } from "../support/install.ts";
 import { startServer } from "../support/opencode_server.ts";
 import { makeProject, type Project } from "../support/project.ts";
@@ -47,6 +48,41 @@ Deno.test("the PRD is checked, and nothing is handed over that is none", async (
   });
   assert.match(agents.stderr, /is for a person, and this is an agent's shell/);
   assert.equal(prd(), before);
+});
+
+Deno.test("SIGTERM ends the editor too, and what was written is kept", async () => {
+  await using project = await makeProject({ files: { [PRD]: TWO } });
+  await using ralph = await makeRalph();
+  const editor = join(ralph.home, "editor");
+  const began = join(ralph.home, "began");
+  const script = `#!/bin/sh\necho mine >> "$1"\necho $$ > ${began}\nexec sleep 30\n`;
+  await Deno.writeTextFile(editor, script, { mode: 0o755 });
+  const child = ralph.start(["edit", "two"], { cwd: project.root, env: { EDITOR: editor } });
+  const pid = await until(() => textOf(began)?.trim(), { what: "the editor" });
+  child.kill("SIGTERM");
+  const { code, stderr } = await child.output();
+  assert.equal(code, 143);
+  const said = new TextDecoder().decode(stderr);
+  assert.match(said, /was ended by SIGTERM: nothing was handed over/);
+  assert.match(textOf(/: cat (\S+)$/m.exec(said)?.[1] ?? "") ?? "", /^mine$/m);
+  await until(() => textOf(`/proc/${pid}/stat`) === undefined, { what: "the editor's end" });
+});
+
+Deno.test("who ticked a story in mid-turn stands with the claim", async () => {
+  await using world = await makeWorld({ [PRD]: TWO, "ralph.json": '{"verify": [["true"]]}' });
+  const { cli, ralph, project, fake, url } = world;
+  fake.setScript(({ step }) =>
+    step === 0 ? call(bash("touch begun; until test -e go; do sleep 0.1; done")) : say("half")
+  );
+  await cli("run", "two", "-n", "1", "--server", url);
+  await until(() => textOf(join(project.root, "begun")) !== undefined, { what: "the shell" });
+  const ticked = await edit({ ralph, project }, "sed -i '0,/- \\[ ]/s//- [x]/'");
+  assert.match(ticked.stdout, /US-001 said to be done; handed over/, ticked.stderr);
+  await project.write("go", "");
+  await cli("wait", "two");
+  assert.match((await cli("show", "two")).stdout, /US-001 holds: a person ticked it/);
+  const { stdout: report } = await cli("report", "two", "-o", "-");
+  assert.match(report, /US-001 <[^>]*>holds<\/[^>]*>: a person ticked it/);
 });
 
 Deno.test("what others changed while the editor was open stays, and a conflict is told", async () => {

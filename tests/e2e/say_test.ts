@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { assignment, inRounds, tickingAgent } from "../support/agent.ts";
 import { NEWEST, TESTED } from "../support/install.ts";
 import { startServer } from "../support/opencode_server.ts";
+import { makeWorld } from "../reliability/processes.ts";
 import { makeProject } from "../support/project.ts";
 import { makeRalph } from "../support/ralph.ts";
 import { call, hang, type ModelRequest, say, startModel } from "../support/scripted_model.ts";
@@ -174,4 +175,20 @@ Deno.test("what cannot be said", async () => {
   );
   for (let i = 0; i < 3; i++) assert.match(await refused("x".repeat(4_000)), /^0/);
   assert.match(await refused("x"), /^5 error: cannot take more words: 12000 characters wait/);
+});
+
+Deno.test("words for a turn that a dead worker has left promise no more than is known", async () => {
+  await using world = await makeWorld();
+  await world.run("one");
+  await world.modelCalls(1);
+  const { workerPid } = await world.row("one");
+  Deno.kill(workerPid, "SIGKILL");
+  await until(async () => (await world.row("one")).status === "failed", { what: "the end" });
+  const { stdout } = await world.cli("say", "one", "mind the tests");
+  assert.match(
+    stdout,
+    /its worker is gone\. If the turn that it left is still at work when `ralph /,
+  );
+  const next = await world.cli("say", "one", "--next", "and the docs");
+  assert.match(next.stdout, /told with the first prompt of `ralph run one`/);
 });

@@ -7,7 +7,7 @@ import { runningSession } from "../../control/liveness.ts";
 import { say } from "../../control/say.ts";
 import { RalphError } from "../../error.ts";
 import { readFileIfAny, readWhole } from "../../host/files/read_file.ts";
-import { handTerminalTo } from "../../host/process/programs.ts";
+import { handTerminalTo, TERMINATED } from "../../host/process/programs.ts";
 import { readSettings } from "../../settings/read.ts";
 import { openPrd, type PrdDocument, remarksOf } from "../../task/prd.ts";
 import { PRD_BYTES_MAX } from "../../task/prd_file.ts";
@@ -156,11 +156,14 @@ async function runEditor(
     ]);
   }
   const editor = named ?? "vi";
-  const code = await handTerminalTo(["/bin/sh", "-c", `${editor} "$1"`, "sh", file], {});
+  // In the shell's place, where that is one command, so that a signal reaches it.
+  const exec = /[;&|()`\n]|^\s*\w+=/.test(editor) ? "" : "exec ";
+  const code = await handTerminalTo(["/bin/sh", "-c", `${exec}${editor} "$1"`, "sh", file], {});
   if (code === 0) return;
+  const how = code === TERMINATED ? "was ended by SIGTERM" : `ended with exit code ${code}`;
   throw new RalphError(
-    "failed",
-    `the editor \`${plain(editor, 80)}\` ended with exit code ${code}: nothing was handed over`,
+    code === TERMINATED ? "terminated" : "failed",
+    `the editor \`${plain(editor, 80)}\` ${how}: nothing was handed over`,
     [{ text: "what was written is kept", command: `cat ${shellWord(file)}` }],
   );
 }

@@ -65,11 +65,11 @@ async function sayTo(
   requirePerson(context, "say");
   requireWords(task, text);
   const { name, taskDir, session } = await addressee(context, task);
-  const { id, told, turnWorks } = await say(context, { taskDir, session, text, forPrompt });
+  const { id, ...told } = await say(context, { taskDir, session, text, forPrompt });
   const running = session?.status === "running";
   const { out } = context.output;
-  if (json) out.line(commandJson({ task: name, words: id, running, told: told ?? null }));
-  else out.line(`\`${plain(name, 80)}\`: ${outcomeWords({ name, told, turnWorks, running })}`);
+  if (json) out.line(commandJson({ task: name, words: id, running, told: told.told ?? null }));
+  else out.line(`\`${plain(name, 80)}\`: ${outcomeWords({ name, ...told, running })}`);
   return EXIT.done;
 }
 
@@ -100,10 +100,11 @@ async function addressee(
 
 /** What became of the words, and no more than that. */
 function outcomeWords(
-  { name, told, turnWorks, running }: {
+  { name, told, turnWorks, turnLeft, running }: {
     name: string;
-    told: Told | undefined;
+    told?: Told;
     turnWorks: boolean;
+    turnLeft: boolean;
     running: boolean;
   },
 ): string {
@@ -116,6 +117,11 @@ function outcomeWords(
     return "recorded; the turn at work gets it at its next look, or else the next prompt";
   }
   if (running) return "recorded; the agent is told with its next prompt";
+  if (turnLeft) {
+    return "recorded; its worker is gone. If the turn that it left is still at work when " +
+      `\`ralph run ${shellWord(name)}\` goes on with it, that is told, or else the next prompt, ` +
+      "if another one is needed";
+  }
   return `recorded; it does not run, and the agent is told with the first prompt of ` +
     `\`ralph run ${shellWord(name)}\``;
 }

@@ -14,25 +14,30 @@ export function findProgram(
     .find(isExecutable);
 }
 
+/** What a shell says of a program that SIGTERM has ended. */
+export const TERMINATED = 128 + 15;
+
 /**
- * Runs a program with this terminal, and returns its exit code. Signals are for that program. `env`
- * is added to its environment.
+ * Runs a program with this terminal, and returns its exit code. Signals are for that program: what a
+ * terminal has not sent to both is passed on. `env` is added to its environment.
  */
 export async function handTerminalTo(
   command: readonly string[],
   env: Readonly<Record<string, string>>,
 ): Promise<number> {
-  const stopListening = onEndingSignal(() => {});
+  const [program, ...args] = command;
+  const streams = { stdin: "inherit", stdout: "inherit", stderr: "inherit" } as const;
+  let child: Deno.ChildProcess | undefined;
+  let isTerminated = false;
+  const stopListening = onEndingSignal((name) => {
+    if (name !== "SIGTERM") return;
+    isTerminated = true;
+    child?.kill(name);
+  });
   try {
-    const [program, ...args] = command;
-    const { code } = await new Deno.Command(program, {
-      args,
-      env,
-      stdin: "inherit",
-      stdout: "inherit",
-      stderr: "inherit",
-    }).spawn().status;
-    return code;
+    child = new Deno.Command(program, { args, env, ...streams }).spawn();
+    const { code } = await child.status;
+    return isTerminated ? TERMINATED : code;
   } finally {
     stopListening();
   }

@@ -14,6 +14,7 @@ import { judge, UNCONFIRMED } from "./outcome.ts";
 import { refusedWords } from "../turn/refused_calls.ts";
 import type { TurnReport } from "../turn/turn_end.ts";
 import { knownUsage } from "../turn/usage.ts";
+import { storiesTicked } from "../../verify/prd/story_changes.ts";
 import { NO_ANSWER } from "../../verify/undelivered.ts";
 import type { Verdict } from "../../verify/verification.ts";
 import type { Agenda } from "../../task/agenda.ts";
@@ -42,6 +43,12 @@ interface IterationTurn {
 interface Left {
   after?: TreeState;
   change?: TreeChange;
+}
+
+/** The PRD put right. */
+interface ReconciledTurn extends Reconciled {
+  /** Ids of the stories that a person marked as done by `ralph edit` during the turn. */
+  ticked: ReadonlySet<string>;
 }
 
 /** What was found out about a turn, and whether it is delivered. */
@@ -178,7 +185,7 @@ async function whatIsLeft(
 /** What the turn left is worth, now that the PRD is put right. */
 async function verdictOn(
   session: SessionContext,
-  { turn, left, reconciled }: { turn: IterationTurn; left: Left; reconciled: Reconciled },
+  { turn, left, reconciled }: { turn: IterationTurn; left: Left; reconciled: ReconciledTurn },
 ): Promise<Verdict & { prdKey?: string; undelivered?: string }> {
   const { number, agenda, signal, before, report } = turn;
   let undelivered: string | undefined;
@@ -199,7 +206,12 @@ async function verdictOn(
       ...refused ? [{ about: "refused", text: refused } as const] : [],
     ],
   }, signal);
-  return { ...verdict, prdKey: reconciled.key, undelivered };
+  const claims = verdict.claims.map((claim) =>
+    reconciled.ticked.has(claim.storyId)
+      ? { ...claim, why: ["a person ticked it", ...claim.why ? [claim.why] : []].join("; ") }
+      : claim
+  );
+  return { ...verdict, claims, prdKey: reconciled.key, undelivered };
 }
 
 const HISTORY_GONE = "git cannot say what this turn changed: its history was rewritten, the " +
@@ -234,18 +246,21 @@ function shutdownEnd(end: TurnReport["end"]): TurnReport["end"] {
  */
 async function reconcile(
   { clock, recorder, store }: LoopTools,
-  { backlog, lease }: SessionContext,
+  { backlog, lease, task }: SessionContext,
   { number, agenda, report }: IterationTurn,
-): Promise<Reconciled> {
+): Promise<ReconciledTurn> {
   const { sessionId } = lease;
+  const none: ReadonlySet<string> = new Set();
   const at = { sessionId, iteration: number, now: clock.now() };
   try {
-    return await recorder.write(() =>
-      backlog.reconcile(report, { ...at, edits: store.prdEdits(sessionId, number) })
-    );
+    return await recorder.write(() => {
+      const edits = store.prdEdits(sessionId, number);
+      const ticked = task.prdPath === undefined ? none : storiesTicked(task.prdPath, edits);
+      return { ...backlog.reconcile(report, { ...at, edits }), ticked };
+    });
   } catch (error) {
     if (!(error instanceof RalphError)) throw error;
-    return { stories: agenda.stories, words: error.message };
+    return { stories: agenda.stories, words: error.message, ticked: none };
   }
 }
 

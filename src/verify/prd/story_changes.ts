@@ -25,6 +25,19 @@ export function storyChanges(before: Uint8Array, now: PrdDocument): readonly str
   return [...changed, ...gone];
 }
 
+/** Ids of the stories that a person has marked as done, in edits that were made through ralph. */
+export function storiesTicked(
+  path: string,
+  edits: readonly { before: Uint8Array; after: Uint8Array }[],
+): ReadonlySet<string> {
+  const passing = (bytes: Uint8Array) =>
+    read(path, bytes)?.stories.filter(({ passes }) => passes).map(({ id }) => id) ?? [];
+  return new Set(edits.flatMap(({ before, after }) => {
+    const was = new Set(passing(before));
+    return passing(after).filter((id) => !was.has(id));
+  }));
+}
+
 function read(path: string, bytes: Uint8Array): PrdDocument | undefined {
   try {
     return openPrd({ path, bytes });

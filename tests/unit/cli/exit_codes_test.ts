@@ -18,6 +18,7 @@ Deno.test("errors and ends of sessions have their codes", () => {
   assert.equal(exitCodeOf("state"), 7);
   assert.equal(exitCodeOf("failed"), 1);
   assert.equal(exitCodeOf("interrupted"), 130);
+  assert.equal(exitCodeOf("terminated"), 143);
   const end = (status: "completed" | "stopped" | "failed" | "checkpointed", reason: string) =>
     exitCodeOfSession({ status, reason });
   assert.equal(end("completed", "all_stories_pass"), 0);

@@ -70,8 +70,8 @@ Deno.test("where one story is wanted, that one is worked on, and its end is not 
   );
   const gone = decide({ stories: three, only: "x" });
   assert.deepEqual([shown(gone), detailOf(gone)], [
-    "failed task_unreadable",
-    "x is not in the PRD any more",
+    "stopped user_stop",
+    "a person took x, for which the session was, out of the PRD",
   ]);
 });
 

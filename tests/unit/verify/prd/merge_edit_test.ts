@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { openPrd } from "../../../../src/task/prd.ts";
 import { mergeEdit } from "../../../../src/verify/prd/merge_edit.ts";
-import { storyChanges } from "../../../../src/verify/prd/story_changes.ts";
+import { storiesTicked, storyChanges } from "../../../../src/verify/prd/story_changes.ts";
 
 const story = (id: string, text: string, done = false) =>
   `### ${id}: ${text}\n\n- [${done ? "x" : " "}] it is\n`;
@@ -73,4 +73,7 @@ Deno.test("what a person changed, in words", () => {
     "US-004 gone",
   ]);
   assert.deepEqual(storyChanges(new TextEncoder().encode("no PRD"), now), []);
+  const edit = { before, after: now.source.bytes };
+  assert.deepEqual([...storiesTicked(now.source.path, [edit])], ["US-003"]);
+  assert.deepEqual([...storiesTicked(now.source.path, [])], []);
 });
