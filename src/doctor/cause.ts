@@ -4,7 +4,7 @@ import type { Listener } from "../host/system/port.ts";
 import type { Unit, UserManager } from "../host/system/systemd.ts";
 import type { Problem } from "../opencode/error.ts";
 import type { Names } from "./probes.ts";
-import { describeHolder, installCommand, isOfUnit } from "./service.ts";
+import { describeHolder, installCommand, isOfUnit, serveCommand } from "./service.ts";
 import {
   INSTALLED,
   isRestless,
@@ -59,10 +59,9 @@ export function causeOf(
     if (manager.problem !== "no_systemd") {
       return { why: "the systemd user manager does not answer", hints: [DOCTOR, START] };
     }
-    const serve = `opencode serve --hostname 127.0.0.1 --port ${names.port}`;
     return {
       why: "nothing runs there",
-      hints: [START, { text: "or, where there is no systemd", command: serve }],
+      hints: [START, { text: "or, where there is no systemd", command: serveCommand(names) }],
     };
   }
   return unit && unitCause(unit, { names, log, now });

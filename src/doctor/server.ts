@@ -15,7 +15,7 @@ import {
 } from "./check.ts";
 import { modelVerdict } from "./model.ts";
 import type { Names, Probes } from "./probes.ts";
-import { newPasswordCommand, tryTurn, unitFacts } from "./service.ts";
+import { newPasswordCommand, serveCommand, tryTurn, unitFacts } from "./service.ts";
 import { INSTALLED, LOG_COMMAND, RESTART_COMMAND, startedLately, UNIT_NAME } from "./unit_facts.ts";
 import { attachCommand } from "../opencode/commands.ts";
 import { isSameVersion, isTestedVersion, testedWords } from "../opencode/versions.ts";
@@ -101,7 +101,7 @@ export const serverChecks: readonly Check[] = [
         if (!unit || !INSTALLED.includes(unit.load)) {
           return fail(found, "the loop works through this server", {
             text: "start it here, and keep it running",
-            command: `opencode serve --hostname 127.0.0.1 --port ${names.port}`,
+            command: serveCommand(names),
           });
         }
       }

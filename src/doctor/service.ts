@@ -354,6 +354,13 @@ export function newPasswordCommand({ configFolder }: Pick<Names, "configFolder">
     `chmod 600 ${file})`;
 }
 
+/** Starts a server where no systemd does: with the password of the file, which is made if need be. */
+export function serveCommand(names: Pick<Names, "configFolder" | "port">): string {
+  const file = shellWord(path.join(names.configFolder, "server.env"));
+  return `${newPasswordCommand(names)} && (set -a; . ${file}; ` +
+    `exec opencode serve --hostname 127.0.0.1 --port ${names.port})`;
+}
+
 function reinstall({ ralph, unitFile, serverUrl, port }: Names): Remedy {
   const file = shellWord(unitFile);
   return {

@@ -274,7 +274,7 @@ Deno.test("doctor on a server that is none", async (t) => {
     assert.match(
       remedy[0].command ?? "",
       new RegExp(
-        `^opencode serve --hostname 127\\.0\\.0\\.1 --port ${port}$|^systemctl --user restart`,
+        `exec opencode serve --hostname 127\\.0\\.0\\.1 --port ${port}\\)$|^systemctl --user restart`,
       ),
     );
   });

@@ -29,10 +29,13 @@ const RESTART = "systemctl --user restart opencode.service";
 const LOG = "journalctl --user -u opencode.service -n 50 --no-pager";
 const DOCTOR = "ralph doctor";
 const PASSWORD = "/home/ann/.config/ralph/server.env";
-const INSTALL = "(umask 077 && mkdir -p /home/ann/.config/ralph && " +
+const MAKE = "(umask 077 && mkdir -p /home/ann/.config/ralph && " +
   `{ grep -qs '^OPENCODE_SERVER_PASSWORD=.' ${PASSWORD} || ` +
   `printf '\\nOPENCODE_SERVER_PASSWORD=%s\\n' "$(head -c 24 /dev/urandom | base64)" >> ${PASSWORD}; } && ` +
-  `chmod 600 ${PASSWORD}) && ` +
+  `chmod 600 ${PASSWORD})`;
+const SERVE = `${MAKE} && (set -a; . ${PASSWORD}; ` +
+  "exec opencode serve --hostname 127.0.0.1 --port 14096)";
+const INSTALL = `${MAKE} && ` +
   "mkdir -p /home/ann/.config/systemd/user && " +
   "ralph doctor --print-unit > /home/ann/.config/systemd/user/opencode.service && " +
   "systemctl --user daemon-reload && systemctl --user enable --now opencode.service && " +
@@ -72,7 +75,7 @@ const CASES: readonly {
     name: "there is no systemd",
     facts: { manager: noSystemd, unit: undefined },
     why: "nothing runs there",
-    commands: [START, "opencode serve --hostname 127.0.0.1 --port 14096"],
+    commands: [START, SERVE],
   },
   {
     name: "the user manager is away",

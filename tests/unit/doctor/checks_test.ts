@@ -740,7 +740,9 @@ cases([
     spoiled: { ...withManager(NO_SYSTEMD), ...heldBy(), ...withoutAnswer("unreachable") },
     id: "server.answers",
     level: "fail",
-    commands: [/^opencode serve --hostname 127\.0\.0\.1 --port 14096$/],
+    commands: [
+      /OPENCODE_SERVER_PASSWORD=%s.* && \(set -a; \. \S+server\.env; exec opencode serve --hostname 127\.0\.0\.1 --port 14096\)$/,
+    ],
   },
   {
     name: "the unit runs, and nothing listens",
@@ -1424,8 +1426,8 @@ Deno.test("the server's checks alone know what to start, without those of the un
     return result.remedy[0].command;
   };
   assert.match(await commandFor({}) ?? "", RESTART);
-  assert.match(await commandFor(withUnit({ load: "not-found" })) ?? "", /^opencode serve /);
-  assert.match(await commandFor(withManager(NO_SYSTEMD)) ?? "", /^opencode serve /);
+  assert.match(await commandFor(withUnit({ load: "not-found" })) ?? "", /exec opencode serve /);
+  assert.match(await commandFor(withManager(NO_SYSTEMD)) ?? "", /exec opencode serve /);
 });
 
 Deno.test("no password is ever shown", async () => {
