@@ -24,14 +24,19 @@ export function readSettingsFile(file: PrdFile & { isOwn: boolean }): SettingsPa
   requireUtf8(source);
   const root = scanJson(source);
   refuseDoubles(source, root);
-  const verify = nodeAt(root, ["verify"]);
-  const gates = verify && readGates(verify, {
-    place: "verify",
-    fault: (offset, reason, hints) => prdError(source, offset, reason, hints),
-  });
+  const gatesAt = (place: string) => {
+    const node = nodeAt(root, [place]);
+    return node && readGates(node, {
+      place,
+      fault: (offset, reason, hints) => prdError(source, offset, reason, hints),
+    });
+  };
+  const [verify, setup] = ["verify", "setup"].map(gatesAt);
   const checked = settingsSchema.safeParse(JSON.parse(new TextDecoder().decode(file.bytes)));
   if (!checked.success) throw firstFault(source, root, checked.error.issues);
-  refuseAbsoluteGlobs(source, root, checked.data.protect);
+  for (const name of ["protect", "copy"] as const) {
+    refuseAbsoluteGlobs(source, root, { name, globs: checked.data[name] });
+  }
   for (const name of ["outside", "hooksFrom"] as const) {
     if (file.isOwn || !checked.data[name]) continue;
     const { start } = nodeAt(root, [name]) ?? root;
@@ -43,18 +48,22 @@ export function readSettingsFile(file: PrdFile & { isOwn: boolean }): SettingsPa
   const part = partOf(checked.data, { folder, refuseServer });
   // The prompt that the user names is theirs, wherever it is.
   const outside = [part.prompt ?? [], checked.data.outside ?? []].flat();
-  return { ...part, ...file.isOwn && outside.length > 0 && { outside }, verify: gates };
+  return { ...part, ...file.isOwn && outside.length > 0 && { outside }, verify, setup };
 }
 
-/** A leading `/` is the project root: an absolute path would protect nothing without a word. */
-function refuseAbsoluteGlobs(source: Source, root: JsonNode, globs: readonly string[] = []): void {
+/** A leading `/` is the project root: an absolute path would mean nothing without a word. */
+function refuseAbsoluteGlobs(
+  source: Source,
+  root: JsonNode,
+  { name, globs = [] }: { name: "protect" | "copy"; globs?: readonly string[] },
+): void {
   const folder = path.dirname(source.path);
   const index = globs.findIndex((glob) => glob.replace(/^!/, "").startsWith(`${folder}/`));
   if (index < 0) return;
   const relative = globs[index].replace(`${folder}/`, "");
-  const { start } = nodeAt(root, ["protect", index]) ?? root;
-  throw prdError(source, start, `\`protect[${index}]\` must be a path from the project root on`, [
-    { text: `write for example \`"protect": ${plain(JSON.stringify([relative]), 200)}\`` },
+  const { start } = nodeAt(root, [name, index]) ?? root;
+  throw prdError(source, start, `\`${name}[${index}]\` must be a path from the project root on`, [
+    { text: `write for example \`"${name}": ${plain(JSON.stringify([relative]), 200)}\`` },
   ]);
 }
 
@@ -70,6 +79,9 @@ function partOf(
     commit,
     finish,
     baseBranch,
+    worktree,
+    worktreeIn,
+    copy,
     onEnd,
     onBlocked,
     onIteration,
@@ -90,6 +102,9 @@ function partOf(
     commit,
     finish,
     baseBranch,
+    worktree,
+    worktreeIn,
+    copy,
     onEnd: given(onEnd, (command) => commandIn(folder, command)),
     onBlocked: given(onBlocked, (command) => commandIn(folder, command)),
     onIteration: given(onIteration, (command) => commandIn(folder, command)),

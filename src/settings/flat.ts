@@ -19,12 +19,13 @@ export type FlatSettings = Readonly<Record<string, Json | null>>;
 
 /** What a part says. */
 export function flatSettings(
-  { limits = {}, model, verify, ...rest }: SettingsPart,
+  { limits = {}, model, verify, setup, ...rest }: SettingsPart,
 ): FlatSettings {
   const named: readonly (readonly [string, Json | undefined])[] = [
     ...Object.entries(rest).filter(([name]) => name !== "serverOfProject"),
     ["model", model && `${model.providerId}/${model.modelId}`],
     ["verify", verify && flatGates(verify)],
+    ["setup", setup && flatGates(setup)],
     ...Object.entries(limits).map(([name, value]) =>
       name.endsWith("Ms") && value !== undefined
         ? [`limits.${name.slice(0, -2)}Minutes`, value / MINUTE_MS] as const

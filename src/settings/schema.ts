@@ -171,6 +171,23 @@ export const settingsSchema = z.strictObject({
     description: "What a task's branch is created from. The current branch when absent.",
     examples: ["main"],
   }),
+  worktree: z.boolean("true or false").optional().meta({
+    description: "Whether a task gets a git worktree of its own when it begins.",
+    default: DEFAULT_SETTINGS.worktree,
+    examples: [true],
+  }),
+  worktreeIn: z.enum(["beside", "data"], '"beside" or "data"').optional().meta({
+    description: "Where worktrees are: in a folder beside the project, or among ralph's data.",
+    default: DEFAULT_SETTINGS.worktreeIn,
+    examples: ["data"],
+  }),
+  // src/task/gate.ts reads it, and tools/schema.ts describes it.
+  setup: z.unknown().optional(),
+  copy: z.array(glob, "a list of globs").optional().meta({
+    description: "Files that git does not have, which a new worktree gets copies of, as globs.",
+    default: [],
+    examples: [[".env"]],
+  }),
   onEnd: argumentList.optional().meta({
     description:
       "A command that is told of each session's end. Only in your own settings, unless hooksFrom allows it.",

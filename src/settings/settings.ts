@@ -61,6 +61,14 @@ export interface Settings {
   readonly finish: "commit" | "tree";
   /** What a task's branch is created from; absent: the current branch. */
   readonly baseBranch?: string;
+  /** Whether a task gets a git worktree of its own when it begins. */
+  readonly worktree: boolean;
+  /** Where its folder is: `beside` the project, or among ralph's own data. */
+  readonly worktreeIn: "beside" | "data";
+  /** What is run in a new worktree, one after the other. */
+  readonly setup: readonly Gate[];
+  /** Globs of files that git does not have, which a new worktree gets copies of. */
+  readonly copy: readonly string[];
   /** Commands that are told of what happens, as argument lists; absent: nobody is told. */
   readonly onEnd?: readonly string[];
   readonly onBlocked?: readonly string[];
@@ -100,6 +108,10 @@ export const DEFAULT_SETTINGS: Settings = {
   tests: "counted",
   commit: "ralph",
   finish: "commit",
+  worktree: false,
+  worktreeIn: "beside",
+  setup: [],
+  copy: [],
   notify: false,
   hooksFrom: [],
   limits: {

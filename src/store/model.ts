@@ -309,3 +309,23 @@ export interface IterationEnd {
   claims?: readonly Claim[];
   notes?: readonly Note[];
 }
+
+/** A task's own working tree. Paths are real ones. */
+export interface Worktree {
+  /** Of the task in it, as its sessions have it. */
+  taskDir: string;
+  taskName: string;
+  root: string;
+  /** The same task in the tree that this one was made from, and that tree's root. */
+  homeDir: string;
+  homeRoot: string;
+  branch: string;
+  /** ralph made the branch. */
+  branchMade: boolean;
+  /** The branch, or the commit, that it began at. */
+  base: string;
+  /** The commit with the files that were in none at home; null where there were none. */
+  brought: string | null;
+  /** Null until all of it is there. */
+  preparedAt: string | null;
+}

@@ -75,7 +75,8 @@ export function sessionReaders({ one, many }: Pick<Statements, "one" | "many">) 
 
     lastSessions(): readonly Session[] {
       return many(
-        `${SESSION} JOIN (SELECT max(id) AS id FROM sessions GROUP BY task_dir, task_name) AS last
+        `${SESSION} JOIN (SELECT max(id) AS id FROM sessions AS t LEFT JOIN worktrees AS w
+          ON w.task_dir = t.task_dir GROUP BY coalesce(w.home_dir, t.task_dir), t.task_name) AS last
           ON s.id = last.id ORDER BY s.id DESC`,
         {},
       ).map(toSession);

@@ -34,6 +34,7 @@ import type {
   Usage,
   Word,
   WorkerSettings,
+  Worktree,
 } from "./model.ts";
 import {
   editReaders,
@@ -47,6 +48,7 @@ import { startWrites } from "./start_writes.ts";
 import { statements } from "./statements.ts";
 import { damaged, databaseError } from "./store_error.ts";
 import { wordWrites } from "./word_writes.ts";
+import { worktreeReaders, worktreeWrites } from "./worktree_records.ts";
 
 export { LostSession } from "./leased_writes.ts";
 
@@ -76,7 +78,7 @@ export interface ReadOnlyStore {
   session(id: number): Session | undefined;
   /** The latest session of a task, given the real path of its folder. */
   lastSession(taskDir: string): Session | undefined;
-  /** The latest session of each task, the latest first. */
+  /** The latest session of each task, the latest first; one task at home and in its worktree. */
   lastSessions(): readonly Session[];
   /** A task's sessions, the latest first. */
   sessionsOf(taskDir: string, options: { limit: number }): readonly Session[];
@@ -114,6 +116,10 @@ export interface ReadOnlyStore {
   workedMs(sessionId: number): number | undefined;
   /** The branch that a session's settings name as the one that its branch is made from. */
   baseBranch(sessionId: number): string | undefined;
+  /** The worktrees that tasks have, the oldest first. */
+  worktrees(): readonly Worktree[];
+  /** All places where this task has worked, that one first: at home and in worktrees, also removed ones. */
+  taskDirs(taskDir: string): readonly string[];
   /** A session's limit on what it costs, in US dollars; undefined where it has none. */
   maxCostUsd(sessionId: number): number | undefined;
   close(): void;
@@ -195,6 +201,13 @@ export interface Store extends ReadOnlyStore {
   ): { id: number; iteration: number } | undefined;
   /** An edit that was not made after all. */
   removePrdEdit(id: number): void;
+  /** Writes down a worktree that is about to be made. */
+  addWorktree(tree: Omit<Worktree, "brought" | "preparedAt">): void;
+  /** The commit that has what was in none at home. */
+  setBrought(taskDir: string, commit: string): void;
+  /** All of the worktree is there. */
+  setPrepared(taskDir: string): void;
+  setRemoved(taskDir: string): void;
   /** One that could not be told waits again. */
   giveBackWord(lease: Lease, id: number): void;
   /**
@@ -249,6 +262,8 @@ export function openStore(options: StoreOptions): Store {
     ...startReaders(run),
     ...wordReaders(run),
     ...editReaders(run),
+    ...worktreeReaders(run),
+    ...worktreeWrites(writing),
     ...startWrites(writing),
     ...sessionWrites(writing, { requireSame }),
     ...iterationWrites(writing),
@@ -286,6 +301,7 @@ export function openStoreReadOnly(
     ...startReaders(run),
     ...wordReaders(run),
     ...editReaders(run),
+    ...worktreeReaders(run),
     close: () => database.close(),
   };
 }

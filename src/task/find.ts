@@ -36,10 +36,17 @@ interface FindOptions {
  * git root. Throws `RalphError`: `usage` for what cannot be a task, `not_found` else.
  */
 export function findTask(argument: string, options: FindOptions): Task {
-  const isPath = argument.includes("/") || argument === "." || argument === ".." ||
+  return isPath(argument, options) ? findByPath(argument, options) : findByName(argument, options);
+}
+
+/** Whether `findTask` takes it for a path: that means the task there, and no other of its name. */
+export function isPath(
+  argument: string,
+  { cwd, tree }: Pick<FindOptions, "cwd" | "tree">,
+): boolean {
+  return argument.includes("/") || argument === "." || argument === ".." ||
     isPrdName(argument) && !argument.includes("\0") &&
-      options.tree.kind(path.resolve(options.cwd, argument)) === "file";
-  return isPath ? findByPath(argument, options) : findByName(argument, options);
+      tree.kind(path.resolve(cwd, argument)) === "file";
 }
 
 /** The tasks of a project, sorted by name, each once. */

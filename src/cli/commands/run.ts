@@ -51,6 +51,7 @@ import { safeOnTerminal } from "../output/streams.ts";
 import { tellPlan } from "../output/plan.ts";
 import { tellProtection } from "../output/protection.ts";
 import { chooseTask } from "../select/choose_task.ts";
+import { taskToWorkOn } from "../own_worktree.ts";
 import { taskToRun } from "../select/task_to_run.ts";
 import { endLines } from "./wait.ts";
 
@@ -61,6 +62,7 @@ Examples:
   ralph run my-feature -f -n 3      here, three iterations at most
   ralph run my-feature --max-cost 5 --max-duration 8h
   ralph run my-feature --only US-003
+  ralph run my-feature --worktree   beside whatever else works here; \`ralph land\` brings it home
   ralph run my-feature --say 'the key is in .env now'
   ralph run ../other/tasks/thing    by path`;
 
@@ -78,6 +80,7 @@ export function command(context: CommandContext, done: Done) {
       "--base-branch <name>",
       "create the PRD's branch from this one (default: the current one)",
     )
+    .option("--worktree", "work in a git worktree of its own, beside the project")
     .option("--say <text>", "give the agent this answer to what it needed from a person")
     .option(
       "--accept",
@@ -96,8 +99,8 @@ export function command(context: CommandContext, done: Done) {
     .action(async (task, options) => {
       const { foreground = false, json = false, accept = false, printPrompt = false } = options;
       const { verbose = false } = options;
-      const { server, model, agent, baseBranch, say, only } = options;
-      const flags = { server, model, agent, baseBranch, limits: limitsFrom(options) };
+      const { server, model, agent, baseBranch, worktree, say, only } = options;
+      const flags = { server, model, agent, baseBranch, worktree, limits: limitsFrom(options) };
       const how = { flags, foreground, json, verbose, say, only, accept, printPrompt };
       done(await runTask(context, { task, ...how }));
     });
@@ -126,7 +129,9 @@ interface RunOptions {
 export async function runTask(context: CommandContext, options: RunOptions): Promise<number> {
   const { flags, say: said, accept: accepted, only, json } = options;
   requireOwnFolders(context);
-  const task = await taskOf(context, options);
+  const found = await taskToWorkOn(context, await taskOf(context, options), options);
+  if ("ended" in found) return found.ended;
+  const { task } = found;
   const agenda = readAgenda(Deno, { task, promised: accepted });
   const { settings, warnings } = await readSettings({
     projectRoot: task.projectRoot,

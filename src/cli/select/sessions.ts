@@ -3,6 +3,7 @@ import * as path from "node:path";
 import { sleep } from "../../clock.ts";
 import { type Hint, RalphError } from "../../error.ts";
 import { isLocked, readSessions } from "../../control/liveness.ts";
+import { homeOf } from "../../control/worktree/find.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
 import type { Session } from "../../store/model.ts";
 import type { ReadOnlyStore } from "../../store/store.ts";
@@ -59,15 +60,17 @@ export function chooseAmong(
   argument: string | undefined,
 ): Session {
   if (argument === undefined) {
-    const session = store && withoutName(context, store.lastSessions());
+    const session = store && withoutName(context, store);
     if (!session) throw noSessions(context);
     return session;
   }
   if (!store) throw nothingRecorded(context, argument);
   const here = taskOf(context, argument);
   if (!here) return byPath(context, store, argument) ?? byName(context, store, argument);
-  // The second is not looked up by an index, in which a row may be missing.
-  const session = store.lastSession(here.dir) ??
+  const dirs = store.taskDirs(homeOf(here, store.worktrees()));
+  const sessions = dirs.flatMap((dir) => store.lastSession(dir) ?? []);
+  // Not looked up by an index, in which a row may be missing.
+  const session = sessions.toSorted((a, b) => b.id - a.id).at(0) ??
     store.lastSessions().find(({ taskDir }) => taskDir === here.dir);
   // Another project's task of that name is not meant.
   if (!session) throw neverRan(argument);
@@ -118,9 +121,12 @@ function byName(context: CommandContext, store: ReadOnlyStore, name: string): Se
   throw noSession(context, name, all.map((session) => session.taskName));
 }
 
-function withoutName(context: CommandContext, all: readonly Session[]): Session | undefined {
+function withoutName(context: CommandContext, store: ReadOnlyStore): Session | undefined {
+  const all = store.lastSessions();
   const root = findProjectRoot(context.cwd(), systemTree);
-  const here = all.filter((session) => session.projectRoot === root);
+  const trees = store.worktrees().filter(({ homeRoot }) => homeRoot === root);
+  const roots = [root, ...trees.map((tree) => tree.root)];
+  const here = all.filter((session) => roots.includes(session.projectRoot));
   for (const sessions of [here, all]) {
     const running = sessions.filter((session) => session.status === "running");
     if (running.length === 1) return running[0];

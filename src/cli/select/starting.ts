@@ -1,4 +1,5 @@
 import { type Starting, startingWorkers } from "../../control/starting.ts";
+import { recordedWorktrees, worktreeOf } from "../../control/worktree/find.ts";
 import { RalphError } from "../../error.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
 import { findTask } from "../../task/find.ts";
@@ -8,16 +9,19 @@ import type { CommandContext } from "../command_context.ts";
 export function chooseStarting(context: CommandContext, argument: string): Starting | undefined {
   const all = startingWorkers(context);
   if (all.length === 0) return undefined;
-  const dir = folderOf(context, argument);
+  const dirs = foldersOf(context, argument);
   const named = all.filter(({ task }) => task === argument);
-  return all.find(({ taskDir }) => taskDir === dir) ?? (named.length === 1 ? named[0] : undefined);
+  return all.find(({ taskDir }) => dirs.includes(taskDir)) ??
+    (named.length === 1 ? named[0] : undefined);
 }
 
-function folderOf(context: CommandContext, argument: string): string | undefined {
+function foldersOf(context: CommandContext, argument: string): readonly string[] {
   try {
-    return findTask(argument, { cwd: context.cwd(), tree: systemTree }).dir;
+    const task = findTask(argument, { cwd: context.cwd(), tree: systemTree });
+    const tree = worktreeOf(task, recordedWorktrees(context));
+    return [task.dir, ...tree ? [tree.taskDir] : []];
   } catch (error) {
-    if (error instanceof RalphError) return undefined;
+    if (error instanceof RalphError) return [];
     throw error;
   }
 }

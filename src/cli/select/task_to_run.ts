@@ -1,19 +1,21 @@
 import { readSessions } from "../../control/liveness.ts";
 import { RalphError } from "../../error.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
-import { findTask } from "../../task/find.ts";
+import { whereItWorks } from "../../control/worktree/find.ts";
+import { findTask, isPath } from "../../task/find.ts";
 import type { Task } from "../../task/task_files.ts";
 import type { CommandContext } from "../command_context.ts";
 import { ambiguous } from "./sessions.ts";
 
 /**
- * The task that is named: one of this project, else one of another project that has a session on
+ * The task that is named: one of this project, in its worktree where it has one, else one of another project that has a session on
  * record. Throws `RalphError` (`not_found`, `usage`) as `findTask` does.
  */
 export function taskToRun(context: CommandContext, argument: string): Task {
   const at = { cwd: context.cwd(), tree: systemTree };
   try {
-    return findTask(argument, at);
+    const task = findTask(argument, at);
+    return isPath(argument, at) ? task : whereItWorks(context, task);
   } catch (error) {
     if (!(error instanceof RalphError) || error.kind !== "not_found") throw error;
     const elsewhere = readSessions(context, {

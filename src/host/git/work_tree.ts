@@ -24,7 +24,7 @@ interface ListOptions {
 }
 
 /** The mode of a submodule in the index (gitdatamodel(7)). */
-const SUBMODULE = "160000 ";
+export const SUBMODULE = "160000 ";
 
 /**
  * The files, as the index and the folders have them: none of them is looked at. Names that are not

@@ -1,0 +1,75 @@
+/** Where a run works: in the project, or in a worktree of the task's own. */
+import { requireWritten } from "../control/preflight.ts";
+import { readSessions } from "../control/liveness.ts";
+import {
+  recordedWorktrees,
+  requireNotGone,
+  whereItWorks,
+  worktreeOf,
+} from "../control/worktree/find.ts";
+import { readWhole } from "../host/files/read_file.ts";
+import { type EndingSignal, onEndingSignal } from "../host/process/signals.ts";
+import { readAgenda } from "../loop/iteration/backlog.ts";
+import { whyResumable } from "../loop/session/resumable.ts";
+import { readSettings } from "../settings/read.ts";
+import type { SettingsPart } from "../settings/settings.ts";
+import type { Task } from "../task/task_files.ts";
+import { plain } from "../terminal/plain.ts";
+import type { CommandContext } from "./command_context.ts";
+import { exitCodeOfSignal } from "./exit_codes.ts";
+
+/**
+ * The task in the tree that it is to be worked on in, which is made first where that is asked for; or the
+ * exit code, when a signal has ended that. Throws `RalphError` as `prepareWorktree` does.
+ */
+export async function taskToWorkOn(
+  context: CommandContext,
+  task: Task,
+  { flags, accept, printPrompt }: { flags: SettingsPart; accept: boolean; printPrompt: boolean },
+): Promise<{ task: Task } | { ended: number }> {
+  const { settings } = await readSettings({
+    projectRoot: task.projectRoot,
+    environment: context.environment,
+    variableNames: [],
+    readFile: readWhole,
+    flags,
+  });
+  if (!settings.worktree) {
+    requireNotGone(context, task);
+    return { task };
+  }
+  if (printPrompt) return { task: whereItWorks(context, task) };
+  const goesOn = goesOnAtHome(context, task);
+  if (goesOn !== undefined) {
+    context.warn(`no worktree is made: this ${goesOn}, in ${plain(task.projectRoot, 200)}`);
+    return { task };
+  }
+  requireWritten(task, readAgenda(Deno, { task, promised: accept }));
+  const { prepareWorktree } = await import("../control/worktree/prepare.ts");
+  const stop = new AbortController();
+  let signalled: EndingSignal | undefined;
+  const stopListening = onEndingSignal((name) => {
+    signalled = name;
+    stop.abort();
+  });
+  try {
+    const tell = (line: string) => context.output.err.line(line);
+    return { task: await prepareWorktree(context, task, { settings, signal: stop.signal, tell }) };
+  } catch (error) {
+    if (signalled === undefined) throw error;
+    context.warn("stopped; the same command goes on with the worktree where this was");
+    return { ended: exitCodeOfSignal(signalled) };
+  } finally {
+    stopListening();
+  }
+}
+
+/** Why the task is gone on with where it was begun; undefined when nothing of it waits there. */
+function goesOnAtHome(context: CommandContext, task: Task): string | undefined {
+  if (worktreeOf(task, recordedWorktrees(context))) return undefined;
+  const last = readSessions(context, {
+    read: (store) => store.lastSession(task.dir),
+    whenEmpty: undefined,
+  });
+  return last && whyResumable(last);
+}

@@ -1,0 +1,188 @@
+/** Where a task's worktree will be, on which branch, and what stands in the way. */
+import * as path from "node:path";
+import type { Context } from "../../app/context.ts";
+import { pathsOf } from "../../app/store.ts";
+import { type Hint, RalphError } from "../../error.ts";
+import { taskKey } from "../../host/files/paths.ts";
+import { fileExists, readFileIfAny } from "../../host/files/read_file.ts";
+import { readRepository } from "../../host/git/repository.ts";
+import { runGit } from "../../host/git/run_git.ts";
+import { commitOf, isThere, listWorktrees } from "../../host/git/worktrees.ts";
+import type { Settings } from "../../settings/settings.ts";
+import type { Worktree } from "../../store/model.ts";
+import { readPrd } from "../../task/prd_file.ts";
+import type { Task } from "../../task/task_files.ts";
+import { plain } from "../../terminal/plain.ts";
+import { shellWord } from "../../terminal/shell_word.ts";
+import { homeOf, recordedWorktrees } from "./find.ts";
+import { branchFor, folderBeside, movedTo } from "./names.ts";
+
+/** As for any question of a session that begins. */
+const STATE_MS = 30_000;
+
+/** Writes nothing but the empty folder that the project's worktrees are in. Throws `RalphError`. */
+export async function planWorktree(
+  context: Context,
+  task: Task,
+  { settings, signal }: {
+    settings: Pick<Settings, "baseBranch" | "worktreeIn">;
+    signal: AbortSignal;
+  },
+): Promise<Worktree> {
+  const options = { clock: context.clock, signal };
+  const home = homeTask(context, task);
+  const { projectRoot: homeRoot } = home;
+  if (path.relative(homeRoot, home.dir).startsWith("..")) {
+    throw refused(task, `its folder ${plain(home.dir, 200)} is not in the project`, []);
+  }
+  const base = await baseOf(task, { homeRoot, wanted: settings.baseBranch, options });
+  const wanted = task.prdPath && readPrd(readFileIfAny, task.prdPath).branchName;
+  const branch = wanted ?? branchFor(task.name);
+  await requireFreeBranch(task, { homeRoot, branch, base, options });
+  const root = path.join(folderOf(context, homeRoot, settings.worktreeIn), task.name);
+  if (fileExists(root)) {
+    throw refused(task, `there is something else at ${plain(root, 200)}`, [
+      { text: "see what it is", command: `ls -ld ${shellWord(root)}` },
+      {
+        text: "one that git knows, and that nobody needs, it removes",
+        command: `git -C ${shellWord(homeRoot)} worktree remove ${shellWord(root)}`,
+      },
+    ]);
+  }
+  const isMade = await commitOf(homeRoot, `refs/heads/${branch}`, options) === undefined;
+  return {
+    taskDir: movedTo(root, home),
+    taskName: task.name,
+    root,
+    homeDir: home.dir,
+    homeRoot,
+    branch,
+    branchMade: isMade,
+    base,
+    brought: null,
+    preparedAt: null,
+  };
+}
+
+/** From within another task's worktree: the tree that this one was made from. */
+function homeTask(context: Context, task: Task): Pick<Task, "dir" | "projectRoot"> {
+  const trees = recordedWorktrees(context);
+  const around = trees.find(({ root }) => root === task.projectRoot);
+  const dir = homeOf(task, trees);
+  return around && fileExists(dir) ? { dir, projectRoot: around.homeRoot } : task;
+}
+
+type Options = { clock: Context["clock"]; signal: AbortSignal };
+
+async function baseOf(
+  task: Task,
+  { homeRoot, wanted, options: { clock, signal } }: {
+    homeRoot: string;
+    wanted: string | undefined;
+    options: Options;
+  },
+): Promise<string> {
+  const state = await readRepository(homeRoot, clock, { timeoutMs: STATE_MS, signal });
+  if (!state) {
+    throw refused(task, "git does not answer", [
+      { text: "see what it says", command: `git -C ${shellWord(homeRoot)} status` },
+    ]);
+  }
+  if (!state.hasCommits) {
+    throw refused(task, "the repository has no commit yet", [{
+      text: "make the first one",
+      command: `git -C ${shellWord(homeRoot)} add --all && git -C ${
+        shellWord(homeRoot)
+      } commit -m start`,
+    }]);
+  }
+  const base = wanted ?? state.branch;
+  if (base === undefined) {
+    throw refused(task, "no branch is checked out (HEAD is detached)", [{
+      text: "say which one it begins at, and goes home to",
+      command: `ralph run ${shellWord(task.name)} --worktree --base-branch main`,
+    }]);
+  }
+  if (await commitOf(homeRoot, base, { clock, signal }) !== undefined) return base;
+  throw refused(task, `there is no branch or commit \`${plain(base, 80)}\` to begin at`, [
+    { text: "see which there are", command: `git -C ${shellWord(homeRoot)} branch --all` },
+  ]);
+}
+
+async function requireFreeBranch(
+  task: Task,
+  { homeRoot, branch, base, options }: {
+    homeRoot: string;
+    branch: string;
+    base: string;
+    options: Options;
+  },
+): Promise<void> {
+  const shown = `\`${plain(branch, 80)}\``;
+  const isName = await runGit(homeRoot, ["check-ref-format", `refs/heads/${branch}`], options);
+  if (branch.startsWith("-") || isName.kind !== "printed") {
+    throw refused(task, `${shown} cannot be the name of a branch (\`branchName\` of the PRD)`, [
+      { text: "write one such as `ralph/my-feature`" },
+    ]);
+  }
+  const trees = await listWorktrees(homeRoot, options);
+  const [holder] = [...trees].find(([, one]) => one === branch) ?? [];
+  if (holder !== undefined) {
+    throw refused(task, `its branch ${shown} is checked out in ${plain(holder, 200)}`, [
+      isThere(holder)
+        ? {
+          text: "go to another branch there",
+          command: `git -C ${shellWord(holder)} switch ${
+            shellWord(base === branch ? "main" : base)
+          }`,
+        }
+        : {
+          text: "that folder is gone; have git forget it",
+          command: `git -C ${shellWord(homeRoot)} worktree prune`,
+        },
+    ]);
+  }
+  if (branch === base) {
+    throw refused(task, `its branch ${shown} is the one that it would begin at`, [{
+      text: "name the one that it goes home to",
+      command: `ralph run ${shellWord(task.name)} --worktree --base-branch main`,
+    }]);
+  }
+}
+
+/** Made, so that its real path is known. */
+function folderOf(
+  context: Context,
+  homeRoot: string,
+  where: Settings["worktreeIn"],
+): string {
+  const key = taskKey({ name: path.basename(homeRoot), dir: homeRoot });
+  const folder = where === "beside"
+    ? folderBeside(homeRoot)
+    : path.join(path.dirname(pathsOf(context).database), "worktrees", key);
+  try {
+    Deno.mkdirSync(folder, { recursive: true });
+    return Deno.realPathSync(folder);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new RalphError(
+      "failed",
+      `cannot make the folder ${plain(folder, 200)} for worktrees: ${plain(why, 200)}`,
+      [
+        { text: "see who may write there", command: `ls -ld ${shellWord(path.dirname(folder))}` },
+        ...where === "beside"
+          ? [{ text: 'or have them among ralph\'s data: `"worktreeIn": "data"` in your settings' }]
+          : [],
+      ],
+      { cause: error },
+    );
+  }
+}
+
+function refused(task: Task, why: string, hints: readonly Hint[]): RalphError {
+  return new RalphError(
+    "conflict",
+    `cannot make a worktree for \`${plain(task.name, 80)}\`: ${why}`,
+    hints,
+  );
+}

@@ -1,0 +1,231 @@
+/**
+ * A worktree of its own for a task: written down first, then made, so that whoever dies on the way is gone
+ * on with. Nothing of the tree at home is changed.
+ */
+import * as path from "node:path";
+import type { Context } from "../../app/context.ts";
+import { gateEnvironmentOf } from "../../app/gates.ts";
+import { lockPath, openUserStore } from "../../app/store.ts";
+import { RalphError } from "../../error.ts";
+import { taskKey } from "../../host/files/paths.ts";
+import { fileExists, textOf } from "../../host/files/read_file.ts";
+import { commitFiles } from "../../host/git/deliver.ts";
+import { gitText } from "../../host/git/run_git.ts";
+import { prepareSubmodules } from "../../host/git/submodules.ts";
+import {
+  addWorktree,
+  commitOf,
+  isThere,
+  listWorktrees,
+  removeWorktree,
+  uncommittedIn,
+} from "../../host/git/worktrees.ts";
+import { type Lock, takeLock } from "../../host/lock/lock.ts";
+import { enterSandbox, runInSandbox } from "../../host/process/server_sandbox.ts";
+import { portOf } from "../../host/system/port.ts";
+import type { Settings } from "../../settings/settings.ts";
+import type { Worktree } from "../../store/model.ts";
+import type { Store } from "../../store/store.ts";
+import { type Task, taskFile } from "../../task/task_files.ts";
+import { plain } from "../../terminal/plain.ts";
+import { shellWord } from "../../terminal/shell_word.ts";
+import { usefulEnd } from "../../verify/gates/gate_output.ts";
+import { runGates } from "../../verify/gates/gates.ts";
+import { alreadyRunning } from "../already_running.ts";
+import { runningSession } from "../liveness.ts";
+import { lockNote, readLockNote } from "../lock_note.ts";
+import { bringTask, copyNamed } from "./fill.ts";
+import { recordedWorktrees, taskIn, worktreeOf } from "./find.ts";
+import { movedTo } from "./names.ts";
+import { planWorktree } from "./plan.ts";
+
+interface Preparing {
+  settings: Settings;
+  signal: AbortSignal;
+  /** Gets what is done, line by line, as foreign text that is safe to print. */
+  tell: (line: string) => void;
+}
+
+/**
+ * The task in its worktree, which is made where it is not there, or not whole. Takes as long as git and the
+ * commands of `setup` do. Throws `RalphError` with what stands in the way, and `signal.reason`.
+ */
+export async function prepareWorktree(
+  context: Context,
+  task: Task,
+  preparing: Preparing,
+): Promise<Task> {
+  const known = worktreeOf(task, recordedWorktrees(context));
+  if (known && isWhole(known)) return taskIn(known);
+  const atHome = runningSession(context, task);
+  if (atHome && !known) throw alreadyRunning(task, atHome);
+  const tree = known ?? await planWorktree(context, task, preparing);
+  const lock = await lockOf(context, tree);
+  try {
+    // Another one may have made it meanwhile.
+    const now = recordedWorktrees(context).find(({ taskDir }) => taskDir === tree.taskDir);
+    if (now && isWhole(now)) return taskIn(now);
+    const store = openUserStore(context);
+    try {
+      if (!now) store.addWorktree(tree);
+      await make(context, { ...preparing, task, tree: now ?? tree, store, lock });
+      store.setPrepared(tree.taskDir);
+    } finally {
+      store.close();
+    }
+  } finally {
+    lock.note("");
+    lock.release();
+  }
+  return taskIn(tree);
+}
+
+const isWhole = ({ preparedAt, root }: Worktree) => preparedAt !== null && isThere(root);
+
+/** The lock that the task's worker takes afterwards: who finds it taken is told what is done. */
+async function lockOf(context: Context, tree: Worktree): Promise<Lock> {
+  const { taskName: name, taskDir: dir, root: projectRoot } = tree;
+  const file = lockPath(context, taskKey({ name, dir }));
+  const lock = await takeLock(file, context.clock);
+  if (lock) return lock;
+  const running = runningSession(context, { dir });
+  if (running) throw alreadyRunning({ name, dir, projectRoot }, running);
+  const doing = readLockNote(file)?.doing ?? "another ralph has its lock";
+  throw new RalphError(
+    "conflict",
+    `the worktree of \`${plain(name, 80)}\` is being prepared already: ${plain(doing, 200)}`,
+    [
+      { text: "see how far it is", command: `ralph status ${shellWord(name)}` },
+      { text: "stop that", command: `ralph stop ${shellWord(name)}` },
+    ],
+  );
+}
+
+interface Making extends Preparing {
+  task: Task;
+  tree: Worktree;
+  store: Store;
+  lock: Lock;
+}
+
+async function make(context: Context, making: Making): Promise<void> {
+  const { task, tree, settings, signal, store } = making;
+  const { clock } = context;
+  const { homeRoot: home, root } = tree;
+  const since = clock.now();
+  const tell = (line: string) => {
+    const { taskName, taskDir } = tree;
+    const note = { pid: Deno.pid, task: taskName, taskDir, projectRoot: root, since };
+    making.lock.note(lockNote({ ...note, doing: `preparing its worktree: ${line}` }));
+    making.tell(line);
+  };
+  const trees = { home, root, clock, signal };
+  await checkOut(tree, { clock, signal, tell });
+  await prepareSubmodules(home, trees);
+  const copied = await copyNamed(settings.copy, trees);
+  if (copied > 0) {
+    tell(`copied ${copied} ${copied === 1 ? "file" : "files"} that git does not have`);
+  }
+  const file = movedTo(root, { dir: taskFile(task), projectRoot: task.projectRoot });
+  const isNew = !fileExists(file);
+  const isBrought = isNew || tree.branchMade && tree.brought === null;
+  const brought = isBrought ? await bringTask(task, { ...trees, isWhole: isNew }) : [];
+  await setUp(context, { settings, signal, root, tell });
+  await commitBrought(brought, { tree, store, clock, signal });
+  const left = (await uncommittedIn(home, { clock, signal })).filter((one) =>
+    !brought.includes(one) && !fileExists(path.join(root, one))
+  );
+  if (left.length > 0) tell(`not in it, since they are in no commit: ${listed(left)}`);
+}
+
+const LISTED_MAX = 5;
+
+function listed(files: readonly string[]): string {
+  const shown = files.slice(0, LISTED_MAX).map((file) => plain(file, 80)).join(", ");
+  return files.length > LISTED_MAX ? `${shown} and ${files.length - LISTED_MAX} more` : shown;
+}
+
+/** Makes the worktree, unless it is there; one that git was ended in the middle of is made anew. */
+async function checkOut(
+  { homeRoot: home, root, branch, base }: Worktree,
+  { tell, ...options }: Omit<Preparing, "settings"> & { clock: Context["clock"] },
+): Promise<void> {
+  if (isThere(root) && !await isHalfMade(root, options)) return;
+  const onRecord = (await listWorktrees(home, options)).has(root);
+  // Nobody has worked in it: git takes its lock off once all of it is there.
+  if (onRecord) await removeWorktree(home, { root, ...options });
+  else if (fileExists(root)) await Deno.remove(root).catch(() => {}); // empty, or not ralph's
+  const ref = `refs/heads/${branch}`;
+  const at = await commitOf(home, ref, options) === undefined ? base : undefined;
+  await addWorktree(home, { root, branch: { name: branch, at }, ...options });
+  const how = at === undefined ? "" : `, made from \`${plain(base, 80)}\``;
+  tell(`worktree ${plain(root, 200)} on the branch \`${plain(branch, 80)}\`${how}`);
+}
+
+async function isHalfMade(
+  root: string,
+  options: Pick<Preparing, "signal"> & { clock: Context["clock"] },
+): Promise<boolean> {
+  const lock = await gitText(root, ["rev-parse", "--git-path", "locked"], options);
+  // A person's lock has another reason (git-worktree(1), lock), or none.
+  return lock === undefined || textOf(path.resolve(root, lock.trim()))?.trim() === "initializing";
+}
+
+async function setUp(
+  context: Context,
+  { settings, signal, root, tell }: Preparing & { root: string },
+): Promise<void> {
+  const { clock } = context;
+  if (settings.setup.length === 0) return;
+  const run = runInSandbox(enterSandbox(portOf(settings.server), clock));
+  for (const command of settings.setup) {
+    tell(`setup: ${command.name}`);
+    const results = await runGates([command], {
+      cwd: root,
+      env: gateEnvironmentOf(context, settings.gateEnv).variables,
+      run,
+      clock,
+      signal,
+      defaultTimeoutMs: settings.limits.gateMs,
+    });
+    signal.throwIfAborted();
+    const [result] = results ?? [];
+    if (result?.passed) continue;
+    for (const line of usefulEnd(result?.output ?? "").split("\n")) if (line) tell(`  ${line}`);
+    throw new RalphError(
+      "failed",
+      `cannot prepare the worktree ${plain(root, 200)}: \`${command.name}\` of \`setup\` failed: ` +
+        (result?.why ?? "it did not run"),
+      [
+        { text: "see it there", command: `cd ${shellWord(root)}` },
+        { text: "once that is mended, run the task again: it goes on there" },
+      ],
+    );
+  }
+}
+
+async function commitBrought(
+  files: readonly string[],
+  { tree, store, clock, signal }: Pick<Making, "tree" | "store" | "signal"> & {
+    clock: Context["clock"];
+  },
+): Promise<void> {
+  if (files.length === 0) return;
+  const { root, taskName, taskDir } = tree;
+  const message = `chore: the task ${plain(taskName, 80)}, as it begins`;
+  const committed = await commitFiles(root, { files, message }, { clock, signal });
+  if ("why" in committed) {
+    throw new RalphError(
+      "failed",
+      `cannot commit the files of \`${plain(taskName, 80)}\` in its worktree: ${committed.why}`,
+      [
+        { text: "see them there", command: `git -C ${shellWord(root)} status` },
+        { text: "once they can be committed, run the task again: it goes on there" },
+      ],
+    );
+  }
+  const commit = "commit" in committed
+    ? committed.commit
+    : await commitOf(root, "HEAD", { clock, signal });
+  if (commit !== undefined) store.setBrought(taskDir, commit);
+}

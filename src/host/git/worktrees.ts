@@ -1,0 +1,118 @@
+/** Git's worktrees: making one, looking at it, and removing it. */
+import * as path from "node:path";
+import type { Clock } from "../../clock.ts";
+import { fileExists } from "../files/read_file.ts";
+import { gitText, requireGit, WORK_TREE_MS } from "./run_git.ts";
+import { allOf, listWorkTree } from "./work_tree.ts";
+
+interface Options {
+  clock: Clock;
+  signal?: AbortSignal;
+}
+
+/** A large tree is written, and what it keeps elsewhere fetched: cut short, it would be half done. */
+const CHECKOUT_MS = 600_000;
+
+/** A branch, and the commit that it has to be made at; undefined: it is there. */
+export interface TreeBranch {
+  name: string;
+  at?: string;
+}
+
+/**
+ * Makes a worktree with the branch checked out. Throws as `requireGit` does; of one that git could not
+ * make nothing is left.
+ */
+export async function addWorktree(
+  home: string,
+  { root, branch, ...options }: Options & { root: string; branch: TreeBranch },
+): Promise<void> {
+  const made = branch.at === undefined
+    ? [root, branch.name]
+    : ["--no-track", "-b", branch.name, root, branch.at];
+  const limits = { ...options, timeoutMs: CHECKOUT_MS, changes: true };
+  await requireGit(home, ["worktree", "add", "--quiet", ...made], limits);
+}
+
+/**
+ * Removes a worktree with all that is in it, and git's record of one whose folder is gone. The branch
+ * stays. Throws as `requireGit` does.
+ */
+export async function removeWorktree(
+  home: string,
+  { root, ...options }: Options & { root: string },
+): Promise<void> {
+  // Twice, for one that git has locked while it made it, and died.
+  const args = ["worktree", "remove", "--force", "--force", root];
+  await requireGit(home, args, { ...options, timeoutMs: CHECKOUT_MS, changes: true });
+}
+
+/** The roots of all worktrees that git has on record, with their branches; the main one comes first. */
+export async function listWorktrees(
+  home: string,
+  options: Options,
+): Promise<ReadonlyMap<string, string | undefined>> {
+  const text = await requireGit(home, ["worktree", "list", "--porcelain"], options);
+  return new Map(
+    text.split("\n\n").map((entry) => entry.split("\n")).flatMap((lines) => {
+      const root = lines[0]?.replace(/^worktree /, "");
+      const branch = lines.find((line) => line.startsWith("branch "));
+      return root ? [[root, branch?.replace(/^branch refs\/heads\//, "")]] : [];
+    }),
+  );
+}
+
+/** Whether a working tree is there that git knows by that path. */
+export const isThere = (root: string): boolean => fileExists(path.join(root, ".git"));
+
+/** The commit that a name means; undefined when it means none. */
+export async function commitOf(
+  root: string,
+  name: string,
+  options: Options,
+): Promise<string | undefined> {
+  const args = ["rev-parse", "--verify", "--quiet", "--end-of-options", `${name}^{commit}`];
+  return (await gitText(root, args, options))?.trim();
+}
+
+/** What is in no commit, from the root; files that git ignores are none of it. */
+export async function uncommittedIn(
+  root: string,
+  { within = [], ...options }: Options & { within?: readonly string[] },
+): Promise<readonly string[]> {
+  const text = await requireGit(root, [
+    "--literal-pathspecs",
+    "status",
+    "--porcelain",
+    "--untracked-files=all",
+    "--ignore-submodules=none",
+    "--no-renames",
+    "-z",
+    "--",
+    ...within,
+  ], { ...options, timeoutMs: WORK_TREE_MS });
+  return text.split("\0").filter(Boolean).map((record) => record.slice(3));
+}
+
+/**
+ * Names of submodules, and "" for the root, whose checked-out commit nothing but this worktree has: no
+ * branch but `own` and none of a remote, nor the submodule at home.
+ */
+export async function onlyHere(
+  root: string,
+  { own, home, ...options }: Options & { own: string; home: string },
+): Promise<readonly string[]> {
+  const { repositories } = await listWorkTree(root, options);
+  const found = await allOf(repositories.map(async (folder) => {
+    const there = path.join(root, folder);
+    const places = folder === "" ? ["refs/heads", "refs/remotes", "refs/tags"] : ["refs/remotes"];
+    const args = ["for-each-ref", "--contains", "HEAD", "--format=%(refname)", ...places];
+    const refs = (await requireGit(there, args, options)).split("\n");
+    if (refs.some((ref) => ref !== "" && ref !== `refs/heads/${own}`)) return [];
+    if (folder === "") return [folder];
+    const head = await commitOf(there, "HEAD", options);
+    const atHome = head && await commitOf(path.join(home, folder), head, options);
+    return atHome === undefined ? [folder] : [];
+  }));
+  return found.flat();
+}
