@@ -19,6 +19,8 @@ CREATE TABLE worktrees (
   created_at TEXT NOT NULL,
   -- Null until all of it is there: files copied, setup commands run.
   prepared_at TEXT,
+  -- When its branch was brought home last.
+  landed_at TEXT,
   removed_at TEXT
 ) STRICT;
 CREATE UNIQUE INDEX worktrees_of ON worktrees (home_dir) WHERE removed_at IS NULL;

@@ -4,7 +4,7 @@ import { readSessions } from "../control/liveness.ts";
 import {
   recordedWorktrees,
   requireNotGone,
-  whereItWorks,
+  whereTheyWork,
   worktreeOf,
 } from "../control/worktree/find.ts";
 import { readWhole } from "../host/files/read_file.ts";
@@ -38,7 +38,7 @@ export async function taskToWorkOn(
     requireNotGone(context, task);
     return { task };
   }
-  if (printPrompt) return { task: whereItWorks(context, task) };
+  if (printPrompt) return { task: whereTheyWork(context, [task])[0] };
   const goesOn = goesOnAtHome(context, task);
   if (goesOn !== undefined) {
     context.warn(`no worktree is made: this ${goesOn}, in ${plain(task.projectRoot, 200)}`);

@@ -1,11 +1,22 @@
 /** What a person can do about a session, as words with commands to paste. */
 import { whyResumable } from "../loop/session/resumable.ts";
-import type { Reason, Session, Status } from "../store/model.ts";
+import type { Reason, Session, Status, Worktree } from "../store/model.ts";
 import { shellWord } from "../terminal/shell_word.ts";
 
-/** After a look at a session. */
-export function nextCommand(session: Session): string {
+/** Whether the work of a session waits in its worktree to be brought home. */
+export function waitsToLand(session: Session, tree: Worktree | undefined): boolean {
+  if (session.status !== "completed" || !tree) return false;
+  const { landedAt, removedAt } = tree;
+  const isHome = landedAt !== null && landedAt >= (session.endedAt ?? session.updatedAt);
+  return removedAt === null && !isHome;
+}
+
+/** After a look at a session. `tree`: its worktree. */
+export function nextCommand(session: Session, tree?: Worktree): string {
   const name = shellWord(session.taskName);
+  if (waitsToLand(session, tree)) {
+    return `bring it home with \`ralph land ${name}\`, see its iterations with \`ralph history ${name}\``;
+  }
   if (session.status === "running") {
     return `follow it with \`ralph logs ${name} --follow\`, stop it with \`ralph stop ${name}\``;
   }
@@ -16,8 +27,9 @@ export function nextCommand(session: Session): string {
 }
 
 /** What one would type first of all that `nextCommand` names. `called`: the task's name, or its path. */
-export function nextStep(session: Session, called: string): string {
+export function nextStep(session: Session, called: string, tree?: Worktree): string {
   const name = shellWord(called);
+  if (waitsToLand(session, tree)) return `ralph land ${name}`;
   const [run, history] = [`ralph run ${name}`, `ralph history ${name}`];
   const { status, reason } = session;
   if (status === "running") return `ralph logs ${name} --follow`;

@@ -14,7 +14,6 @@ export function treeTaken(
   const who = other === undefined
     ? "another task"
     : `\`${plain(other.task, 80)}\` (${plain(other.who, 80)})`;
-  const beside = `${root}-${name}`;
   return new RalphError(
     "conflict",
     `cannot start \`${name}\`: ${who} is at work in the same working tree, ${plain(root, 200)}`,
@@ -26,8 +25,7 @@ export function treeTaken(
       ],
       {
         text: "or work beside it, in a working tree of its own",
-        command: `git -C ${shellWord(root)} worktree add ${shellWord(beside)} && ` +
-          `cd ${shellWord(beside)} && ralph run ${shellWord(name)}`,
+        command: `ralph run ${shellWord(name)} --worktree`,
       },
     ],
   );

@@ -328,4 +328,10 @@ export interface Worktree {
   brought: string | null;
   /** Null until all of it is there. */
   preparedAt: string | null;
+  /** When the branch was brought home last. */
+  landedAt: string | null;
+  removedAt: string | null;
 }
+
+/** One that is about to be made. */
+export type NewWorktree = Omit<Worktree, "brought" | "preparedAt" | "landedAt" | "removedAt">;

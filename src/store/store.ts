@@ -25,6 +25,7 @@ import type {
   Lease,
   NewIteration,
   NewSession,
+  NewWorktree,
   Note,
   PrdEdit,
   Session,
@@ -116,10 +117,8 @@ export interface ReadOnlyStore {
   workedMs(sessionId: number): number | undefined;
   /** The branch that a session's settings name as the one that its branch is made from. */
   baseBranch(sessionId: number): string | undefined;
-  /** The worktrees that tasks have, the oldest first. */
+  /** The worktrees that tasks have, or had, the oldest first. */
   worktrees(): readonly Worktree[];
-  /** All places where this task has worked, that one first: at home and in worktrees, also removed ones. */
-  taskDirs(taskDir: string): readonly string[];
   /** A session's limit on what it costs, in US dollars; undefined where it has none. */
   maxCostUsd(sessionId: number): number | undefined;
   close(): void;
@@ -202,11 +201,13 @@ export interface Store extends ReadOnlyStore {
   /** An edit that was not made after all. */
   removePrdEdit(id: number): void;
   /** Writes down a worktree that is about to be made. */
-  addWorktree(tree: Omit<Worktree, "brought" | "preparedAt">): void;
+  addWorktree(tree: NewWorktree): void;
   /** The commit that has what was in none at home. */
   setBrought(taskDir: string, commit: string): void;
   /** All of the worktree is there. */
   setPrepared(taskDir: string): void;
+  /** Its branch was brought home. */
+  setLanded(taskDir: string): void;
   setRemoved(taskDir: string): void;
   /** One that could not be told waits again. */
   giveBackWord(lease: Lease, id: number): void;

@@ -1,6 +1,6 @@
 /** What is read and written of worktrees. Documented where the store is: `store.ts`. */
 import { assignments, insertInto, type Writing } from "./leased_writes.ts";
-import type { Worktree } from "./model.ts";
+import type { NewWorktree, Worktree } from "./model.ts";
 import { text, words } from "./rows.ts";
 import type { Row, Statements } from "./statements.ts";
 
@@ -15,23 +15,14 @@ const worktreeOf = (row: Row): Worktree => ({
   base: words(row.base),
   brought: text(row.brought),
   preparedAt: text(row.prepared_at),
+  landedAt: text(row.landed_at),
+  removedAt: text(row.removed_at),
 });
 
 export function worktreeReaders({ many }: Pick<Statements, "many">) {
   return {
     worktrees: (): readonly Worktree[] =>
-      many("SELECT * FROM worktrees WHERE removed_at IS NULL ORDER BY created_at", {})
-        .map(worktreeOf),
-
-    taskDirs(taskDir: string): readonly string[] {
-      const rows = many(
-        `SELECT home_dir AS dir FROM worktrees WHERE task_dir = @taskDir
-          UNION SELECT task_dir FROM worktrees WHERE home_dir = @taskDir OR home_dir IN
-            (SELECT home_dir FROM worktrees WHERE task_dir = @taskDir)`,
-        { taskDir },
-      );
-      return [...new Set([taskDir, ...rows.map(({ dir }) => words(dir))])];
-    },
+      many("SELECT * FROM worktrees ORDER BY created_at", {}).map(worktreeOf),
   };
 }
 
@@ -42,7 +33,7 @@ export function worktreeWrites({ change, atomically, times }: Writing) {
       { ...columns, taskDir },
     );
   return {
-    addWorktree(tree: Omit<Worktree, "brought" | "preparedAt">): void {
+    addWorktree(tree: NewWorktree): void {
       const columns = {
         task_dir: tree.taskDir,
         task_name: tree.taskName,
@@ -65,6 +56,7 @@ export function worktreeWrites({ change, atomically, times }: Writing) {
     setBrought: (taskDir: string, commit: string): void =>
       void update(taskDir, { brought: commit }),
     setPrepared: (taskDir: string): void => void update(taskDir, { prepared_at: times.now() }),
+    setLanded: (taskDir: string): void => void update(taskDir, { landed_at: times.now() }),
     setRemoved: (taskDir: string): void => void update(taskDir, { removed_at: times.now() }),
   };
 }

@@ -8,6 +8,7 @@ import { table } from "../../terminal/table.ts";
 import { columnsOf } from "../output/streams.ts";
 import type { CommandContext } from "../command_context.ts";
 import { EXIT } from "../exit_codes.ts";
+import { rootsOf } from "../../control/worktree/find.ts";
 import { nextStep } from "../../control/next_command.ts";
 import { readSessions } from "../../control/liveness.ts";
 import { plural } from "../../terminal/format.ts";
@@ -17,6 +18,8 @@ interface Recorded {
   running: readonly Session[];
   /** Of each task, the newest first. */
   latest: readonly Session[];
+  /** Of this project, and of its tasks' worktrees. */
+  roots: readonly string[];
 }
 
 type Suggestion = readonly [command: string, what: string];
@@ -27,9 +30,13 @@ const DOCTOR: Suggestion = ["ralph doctor", "what is missing, and the commands t
 export function overview(context: CommandContext): number {
   const { out } = context.output;
   const root = findProjectRoot(context.cwd(), systemTree);
-  const { running, latest } = readSessions<Recorded>(context, {
-    read: (store) => ({ running: store.running(), latest: store.lastSessions() }),
-    whenEmpty: { running: [], latest: [] },
+  const { running, latest, roots } = readSessions<Recorded>(context, {
+    read: (store) => ({
+      running: store.running(),
+      latest: store.lastSessions(),
+      roots: rootsOf(root, store.worktrees()),
+    }),
+    whenEmpty: { running: [], latest: [], roots: [] },
   });
   if (root === undefined) {
     out.line("This folder is in no git repository. ralph works on a project that is one.");
@@ -41,13 +48,13 @@ export function overview(context: CommandContext): number {
   const summaries = taskSummaries(context, root);
   if (summaries.length > 0) showTasks(context, { root, summaries });
   else out.line("This project has no tasks yet.");
-  const here = running.filter(({ projectRoot }) => projectRoot === root);
+  const here = running.filter(({ projectRoot }) => roots.includes(projectRoot));
   const elsewhere = running.length - here.length;
   if (elsewhere > 0) {
     out.line(`\nIn other projects: ${plural(elsewhere, "session")} (ralph status)`);
   }
   const ended = latest.filter(({ projectRoot, status }) =>
-    projectRoot === root && (status === "stopped" || status === "failed")
+    roots.includes(projectRoot) && (status === "stopped" || status === "failed")
   );
   suggest(context, suggestions(summaries, { root, running: here, ended }));
   return EXIT.done;

@@ -4,7 +4,7 @@ import { RalphError } from "../../error.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
 import { findProjectRoot, listTasks } from "../../task/find.ts";
 import { callName } from "../../task/task_files.ts";
-import type { Session } from "../../store/model.ts";
+import type { Session, Worktree } from "../../store/model.ts";
 import type { ReadOnlyStore } from "../../store/store.ts";
 import { remarksOf } from "../../task/prd.ts";
 import { ago, duration, localMoment, localTime } from "../../terminal/format.ts";
@@ -22,6 +22,7 @@ import { isAlive, readSessions } from "../../control/liveness.ts";
 import { logOf } from "../../control/session_log.ts";
 import { prdOf, storyCount } from "../../control/session_prd.ts";
 import { type Starting, startingWorkers } from "../../control/starting.ts";
+import { worktreeIn } from "../../control/worktree/find.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import { callNames } from "../select/call_names.ts";
 import { chooseAmong, nothingRecorded } from "../select/sessions.ts";
@@ -117,9 +118,12 @@ function taskOverview(
         Number(isRunning(b)) - Number(isRunning(a))
       );
       const shown = all.slice(0, Math.max(limit, all.findLastIndex(isRunning) + 1));
-      const called = callNames(context, all);
+      const trees = store.worktrees();
+      const called = callNames(context, { sessions: all, trees });
       return {
-        rows: shown.map((session) => factsOf(context, { store, session, ...called(session) })),
+        rows: shown.map((session) =>
+          factsOf(context, { store, session, trees, ...called(session) })
+        ),
         more: shown.length < all.length,
         begun: new Set(all.map(({ taskDir }) => taskDir)),
       };
@@ -161,15 +165,17 @@ function tellWithoutSession(
 /** What a line tells of a task by its latest session. */
 function factsOf(
   { clock }: CommandContext,
-  { store, session, label, argument }: {
+  { store, session, trees, label, argument }: {
     store: ReadOnlyStore;
     session: Session;
+    trees: readonly Worktree[];
     label: string;
     argument: string;
   },
 ): TaskRow {
   const { usage, complete } = store.usage(session.id);
   const stories = storyCount(prdOf(session));
+  const worktree = worktreeIn(trees, session);
   const reopened = session.status === "completed" && stories && stories.passing < stories.total;
   return {
     session,
@@ -178,15 +184,18 @@ function factsOf(
     workedMs: workedUntil(clock.now(), { session, store }),
     usage: complete ? usage : undefined,
     maxCostUsd: store.maxCostUsd(session.id),
-    next: reopened ? `ralph run ${shellWord(argument)}` : nextStep(session, argument),
+    worktree,
+    next: reopened ? `ralph run ${shellWord(argument)}` : nextStep(session, argument, worktree),
   };
 }
 
 /** What `--json` tells of a task: its latest session, and how far it is. */
-function taskFields({ session, stories, workedMs, usage, maxCostUsd, next }: TaskRow) {
+function taskFields({ session, stories, workedMs, usage, maxCostUsd, worktree, next }: TaskRow) {
+  const { root, branch, base } = worktree ?? {};
   return {
     ...statusFields(session),
     stories: stories ?? null,
+    worktree: worktree ? { root, branch, base } : null,
     workedMs: workedMs ?? null,
     maxCostUsd: maxCostUsd ?? null,
     usage: usage ?? null,
@@ -313,8 +322,9 @@ function detail(context: CommandContext, { task, json }: { task: string; json: b
   const found = readSessions(context, {
     read(store) {
       const session = chooseAmong(context, store, task);
-      const called = callNames(context, store.lastSessions())(session);
-      const facts = factsOf(context, { store, session, ...called });
+      const trees = store.worktrees();
+      const called = callNames(context, { sessions: store.lastSessions(), trees })(session);
+      const facts = factsOf(context, { store, session, trees, ...called });
       const words = [...store.wordsTold(session.id), ...store.waitingWords(session.taskDir)];
       return { facts, findings: store.findings(session.id), words };
     },
@@ -343,7 +353,7 @@ function detail(context: CommandContext, { task, json }: { task: string; json: b
   if (lines.length > 0) out.line();
   for (const line of lines) out.line(fit(logLine(line, out), out.isTerminal ? columns : 400));
   out.line();
-  for (const line of wrap(nextCommand(session), columns)) out.line(line);
+  for (const line of wrap(nextCommand(session, facts.worktree), columns)) out.line(line);
   return EXIT.done;
 }
 

@@ -14,6 +14,7 @@ import { columnsOf } from "../output/streams.ts";
 import type { CommandContext, Done } from "../command_context.ts";
 import { EXIT } from "../exit_codes.ts";
 import { projectRootHere } from "../select/project_root.ts";
+import { whereTheyWork } from "../../control/worktree/find.ts";
 import { readSessions } from "../../control/liveness.ts";
 import { commandJson } from "../../terminal/json_text.ts";
 
@@ -57,7 +58,8 @@ function tasks(context: CommandContext, { json }: { json: boolean }): number {
 
 /** The tasks of a project, and the files that have a PRD's name and cannot be one. */
 export function taskSummaries(context: CommandContext, root: string): readonly TaskSummary[] {
-  const { tasks: found, refused } = listPlaces(root, systemTree);
+  const { tasks: listed, refused } = listPlaces(root, systemTree);
+  const found = whereTheyWork(context, listed);
   const sessions = readSessions<readonly (Session | undefined)[]>(context, {
     read: (store) => found.map(({ dir }) => store.lastSession(dir)),
     whenEmpty: [],

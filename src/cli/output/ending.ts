@@ -1,6 +1,7 @@
 /** The end of a session for people: what was done, what it took, and what one would do next. */
 import { programOf } from "../../app/names.ts";
-import { nextStep } from "../../control/next_command.ts";
+import { nextStep, waitsToLand } from "../../control/next_command.ts";
+import { worktreeIn } from "../../control/worktree/find.ts";
 import { prdOf, storyCount } from "../../control/session_prd.ts";
 import { readSessions } from "../../control/liveness.ts";
 import { type WorkDone, workDone } from "../../host/git/work_done.ts";
@@ -41,14 +42,15 @@ export async function tellEnding(
       workedMs: store.workedMs(session.id),
       maxCostUsd: store.maxCostUsd(session.id),
       baseBranch: store.baseBranch(session.id),
+      tree: worktreeIn(store.worktrees(), session),
     }),
     whenEmpty: undefined,
   });
   if (!facts || facts.iterations.length === 0) return false;
-  const { iterations, findings, used, workedMs, maxCostUsd, baseBranch } = facts;
+  const { iterations, findings, used, workedMs, maxCostUsd, baseBranch, tree } = facts;
   const done = await workDone(session.projectRoot, {
     since: iterations[0].headBefore ?? undefined,
-    wished: baseBranch,
+    wished: tree?.base ?? baseBranch,
     clock: context.clock,
   });
   const spent = [
@@ -60,8 +62,9 @@ export async function tellEnding(
   ];
   const hasGh = programOf(context, "gh") !== undefined;
   const inside = `${cwd}/`.startsWith(`${session.projectRoot}/`);
+  const isNextTold = session.status === "completed" ? !waitsToLand(session, tree) : isTold;
   const commands = [
-    ...isTold || session.status === "completed" ? [] : [nextStep(session, session.taskName)],
+    ...isNextTold ? [] : [nextStep(session, session.taskName, tree)],
     ...nextOf(done, { since: iterations[0].headBefore, root: session.projectRoot, inside, hasGh }),
   ];
   const rows: [string, readonly string[]][] = [

@@ -2,7 +2,13 @@
 import * as path from "node:path";
 import { whyNotLogged } from "../../host/files/log_file.ts";
 import type { SessionLog } from "../../control/session_log.ts";
-import { type Findings, type Session, tokensOf, type Word } from "../../store/model.ts";
+import {
+  type Findings,
+  type Session,
+  tokensOf,
+  type Word,
+  type Worktree,
+} from "../../store/model.ts";
 import { costWords } from "../../terminal/cost.ts";
 import { ago, count, localMoment, plural, usd } from "../../terminal/format.ts";
 import { plain } from "../../terminal/plain.ts";
@@ -25,7 +31,7 @@ type Row = readonly [key: string, value: string];
 
 /** What there is to say of a session, by key. */
 export function detailRows(facts: Detail): readonly Row[] {
-  const { session, now, alive, findings, words, log, remarks, stories } = facts;
+  const { session, now, alive, findings, words, log, remarks, stories, worktree } = facts;
   const since = (time: string) =>
     `${localMoment(Date.parse(time))} (${ago(Date.parse(time), now)})`;
   const running = session.status === "running";
@@ -49,6 +55,7 @@ export function detailRows(facts: Detail): readonly Row[] {
     ["cost", costRow(facts)],
     ["tokens", tokenRow(facts)],
     ["task", placeWords(session)],
+    ["worktree", worktree ? worktreeWords(worktree) : null],
     ["PRD", remarks.join("; ") || null],
     ["gates", gateWords(findings)],
     ["claims", claimWords(findings)],
@@ -95,6 +102,11 @@ function tokenRow({ usage }: Detail): string {
 function placeWords({ taskDir, projectRoot }: Session): string {
   const place = path.relative(projectRoot, taskDir);
   return place === "" || place.startsWith("..") ? taskDir : `${place} in ${projectRoot}`;
+}
+
+function worktreeWords({ branch, base, landedAt }: Worktree): string {
+  const landed = landedAt === null ? "" : `, brought home ${localMoment(Date.parse(landedAt))}`;
+  return `on the branch ${branch}, made from ${base}${landed}`;
 }
 
 /** As a unit of systemd it outlives every logout; it stays the ralph that it was at its start. */

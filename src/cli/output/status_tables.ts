@@ -1,7 +1,7 @@
 /** `ralph status` in a terminal: a line for each task, or for each session. Values in, lines out. */
 import * as path from "node:path";
 import { isWaiting } from "../../loop/activity.ts";
-import type { Session, Usage } from "../../store/model.ts";
+import type { Session, Usage, Worktree } from "../../store/model.ts";
 import { bar } from "../../terminal/bar.ts";
 import type { Colors } from "../../terminal/colors.ts";
 import { shortCost } from "../../terminal/cost.ts";
@@ -17,6 +17,8 @@ export interface TaskRow {
   workedMs?: number;
   usage?: Usage;
   maxCostUsd?: number;
+  /** The one that the session is in. */
+  worktree?: Worktree;
   /** A command. */
   next: string;
 }
@@ -59,7 +61,19 @@ export function taskTable(rows: readonly TaskRow[], { columns, colors }: Screen)
     min: WHAT_MIN,
   };
   const next: Column<TaskRow> = { title: "NEXT", cell: (row) => plain(row.next) };
+  const tree: Column<TaskRow> = {
+    title: "WORKTREE",
+    cell: ({ worktree }) => worktree ? plain(treeWords(worktree), 60) : "-",
+  };
   const layouts = [
+    ...rows.some(({ worktree }) => worktree)
+      ? [
+        [task, state, bars, story, time, cost, tree, what, next],
+        [task, state, short, time, cost, tree, next],
+        [task, state, short, tree, next],
+        [task, state, stories, tree],
+      ]
+      : [],
     [task, state, bars, story, time, cost, what, next],
     [task, state, bars, story, time, cost, next],
     [task, state, short, story, time, cost, next],
@@ -151,6 +165,11 @@ export function stateColor(session: Session, colors: Colors): (text: string) => 
     default:
       return String;
   }
+}
+
+/** `shop.ralph/one`: its folder, and the one that this is in. */
+function treeWords({ root }: Worktree): string {
+  return path.join(path.basename(path.dirname(root)), path.basename(root));
 }
 
 /** `2/3`. */

@@ -1,5 +1,6 @@
 /** `ralph run` without a task: the one that has something to do, or a choice among them. */
 import { RalphError } from "../../error.ts";
+import { whereTheyWork } from "../../control/worktree/find.ts";
 import { readFileIfAny } from "../../host/files/read_file.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
 import { listTasks } from "../../task/find.ts";
@@ -27,7 +28,7 @@ const LISTED_MAX = 12;
  */
 export async function chooseTask(context: CommandContext): Promise<Task> {
   const root = projectRootHere(context);
-  const tasks = listTasks(root, systemTree);
+  const tasks = whereTheyWork(context, listTasks(root, systemTree));
   const candidates = tasks.flatMap(openTask).map((one) => ({
     ...one,
     called: callName(one.task, tasks),

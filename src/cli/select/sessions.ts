@@ -3,7 +3,7 @@ import * as path from "node:path";
 import { sleep } from "../../clock.ts";
 import { type Hint, RalphError } from "../../error.ts";
 import { isLocked, readSessions } from "../../control/liveness.ts";
-import { homeOf } from "../../control/worktree/find.ts";
+import { placesOf, rootsOf } from "../../control/worktree/find.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
 import type { Session } from "../../store/model.ts";
 import type { ReadOnlyStore } from "../../store/store.ts";
@@ -67,8 +67,7 @@ export function chooseAmong(
   if (!store) throw nothingRecorded(context, argument);
   const here = taskOf(context, argument);
   if (!here) return byPath(context, store, argument) ?? byName(context, store, argument);
-  const dirs = store.taskDirs(homeOf(here, store.worktrees()));
-  const sessions = dirs.flatMap((dir) => store.lastSession(dir) ?? []);
+  const sessions = placesOf(here, store.worktrees()).flatMap((dir) => store.lastSession(dir) ?? []);
   // Not looked up by an index, in which a row may be missing.
   const session = sessions.toSorted((a, b) => b.id - a.id).at(0) ??
     store.lastSessions().find(({ taskDir }) => taskDir === here.dir);
@@ -124,8 +123,7 @@ function byName(context: CommandContext, store: ReadOnlyStore, name: string): Se
 function withoutName(context: CommandContext, store: ReadOnlyStore): Session | undefined {
   const all = store.lastSessions();
   const root = findProjectRoot(context.cwd(), systemTree);
-  const trees = store.worktrees().filter(({ homeRoot }) => homeRoot === root);
-  const roots = [root, ...trees.map((tree) => tree.root)];
+  const roots = rootsOf(root, store.worktrees());
   const here = all.filter((session) => roots.includes(session.projectRoot));
   for (const sessions of [here, all]) {
     const running = sessions.filter((session) => session.status === "running");

@@ -1,5 +1,5 @@
 import { type Starting, startingWorkers } from "../../control/starting.ts";
-import { recordedWorktrees, worktreeOf } from "../../control/worktree/find.ts";
+import { placesOf, recordedWorktrees } from "../../control/worktree/find.ts";
 import { RalphError } from "../../error.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
 import { findTask } from "../../task/find.ts";
@@ -18,8 +18,7 @@ export function chooseStarting(context: CommandContext, argument: string): Start
 function foldersOf(context: CommandContext, argument: string): readonly string[] {
   try {
     const task = findTask(argument, { cwd: context.cwd(), tree: systemTree });
-    const tree = worktreeOf(task, recordedWorktrees(context));
-    return [task.dir, ...tree ? [tree.taskDir] : []];
+    return placesOf(task, recordedWorktrees(context));
   } catch (error) {
     if (error instanceof RalphError) return [];
     throw error;

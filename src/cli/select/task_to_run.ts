@@ -1,7 +1,7 @@
 import { readSessions } from "../../control/liveness.ts";
 import { RalphError } from "../../error.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
-import { whereItWorks } from "../../control/worktree/find.ts";
+import { whereTheyWork } from "../../control/worktree/find.ts";
 import { findTask, isPath } from "../../task/find.ts";
 import type { Task } from "../../task/task_files.ts";
 import type { CommandContext } from "../command_context.ts";
@@ -15,7 +15,7 @@ export function taskToRun(context: CommandContext, argument: string): Task {
   const at = { cwd: context.cwd(), tree: systemTree };
   try {
     const task = findTask(argument, at);
-    return isPath(argument, at) ? task : whereItWorks(context, task);
+    return isPath(argument, at) ? task : whereTheyWork(context, [task])[0];
   } catch (error) {
     if (!(error instanceof RalphError) || error.kind !== "not_found") throw error;
     const elsewhere = readSessions(context, {

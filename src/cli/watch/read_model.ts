@@ -1,6 +1,7 @@
 /** Reads what is known of all tasks, again and again, and of that only what has changed. */
 import type { Context } from "../../app/context.ts";
 import { logOf } from "../../control/session_log.ts";
+import { whereTheyWork } from "../../control/worktree/find.ts";
 import { type Starting, startingWorkers } from "../../control/starting.ts";
 import { RalphError } from "../../error.ts";
 import { readFileIfAny } from "../../host/files/read_file.ts";
@@ -66,7 +67,7 @@ export function taskReader(
     }
     if (all) {
       allReadAt = clock.monotonic();
-      const here = root === undefined ? [] : listTasks(root, systemTree);
+      const here = root === undefined ? [] : whereTheyWork(context, listTasks(root, systemTree));
       for (const { dir: taskDir, name, projectRoot, prdPath } of here) {
         keep({ taskDir, name, projectRoot, prdPath });
       }

@@ -13,7 +13,10 @@ import { movedTo } from "./names.ts";
 
 type Place = Pick<Task, "dir" | "projectRoot">;
 
-/** Where the task is at home: in the tree that its worktree, or the one that it was found in, was made from. */
+/**
+ * Where the task is at home: in the tree that its worktree, or the one that it was found in, was made from.
+ * `trees`: all, those that were removed too.
+ */
 export function homeOf(task: Place, trees: readonly Worktree[]): string {
   const own = trees.find(({ taskDir }) => taskDir === task.dir);
   if (own) return own.homeDir;
@@ -21,24 +24,50 @@ export function homeOf(task: Place, trees: readonly Worktree[]): string {
   return around ? movedTo(around.homeRoot, task) : task.dir;
 }
 
+/** All places where the task may have worked, at home and in worktrees, also removed ones. */
+export function placesOf(task: Place, trees: readonly Worktree[]): readonly string[] {
+  const home = homeOf(task, trees);
+  const inTrees = trees.filter(({ homeDir }) => homeDir === home).map(({ taskDir }) => taskDir);
+  return [...new Set([task.dir, home, ...inTrees])];
+}
+
 /** The worktree of a task, whether it was found there, at home, or in the worktree of another one. */
 export function worktreeOf(task: Place, trees: readonly Worktree[]): Worktree | undefined {
   const home = homeOf(task, trees);
-  return trees.find(({ homeDir }) => homeDir === home);
+  return trees.find(({ homeDir, removedAt }) => homeDir === home && removedAt === null);
 }
 
-/** All that are on record, whether or not their folders are there. */
+/** The worktree that a session's task is in. */
+export function worktreeIn(
+  trees: readonly Worktree[],
+  session: { taskDir: string },
+): Worktree | undefined {
+  return trees.find((tree) => tree.taskDir === session.taskDir && tree.removedAt === null);
+}
+
+/** The roots of the trees that this project's tasks are in. */
+export function rootsOf(root: string | undefined, trees: readonly Worktree[]): readonly string[] {
+  const made = trees.filter(({ homeRoot, removedAt }) => homeRoot === root && removedAt === null);
+  return [...root === undefined ? [] : [root], ...made.map((tree) => tree.root)];
+}
+
+/** All that are on record, whether or not they are there. */
 export const recordedWorktrees = (context: Context): readonly Worktree[] =>
   readAsIs(context, (store) => store.worktrees()) ?? [];
 
 /** The task in its worktree. Throws `RalphError` as `findTask` does. */
-export function taskIn({ taskDir, root }: Worktree): Task {
+export function taskIn({ taskDir, root }: Pick<Worktree, "taskDir" | "root">): Task {
   return findTask(taskDir, { cwd: root, tree: systemTree, projectRoot: root });
 }
 
-/** The task where it is worked on: in its worktree, if it has one that is there. */
-export function whereItWorks(context: Context, task: Task): Task {
-  const tree = worktreeOf(task, recordedWorktrees(context));
+/** The tasks where they are worked on: in their worktrees, if they have some that are there. */
+export function whereTheyWork(context: Context, tasks: readonly Task[]): readonly Task[] {
+  const trees = tasks.length === 0 ? [] : recordedWorktrees(context);
+  return trees.length === 0 ? tasks : tasks.map((task) => whereItWorks(task, trees));
+}
+
+export function whereItWorks(task: Task, trees: readonly Worktree[]): Task {
+  const tree = worktreeOf(task, trees);
   if (!tree || tree.taskDir === task.dir || !isThere(tree.root)) return task;
   try {
     return taskIn(tree);

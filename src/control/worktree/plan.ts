@@ -9,7 +9,7 @@ import { readRepository } from "../../host/git/repository.ts";
 import { runGit } from "../../host/git/run_git.ts";
 import { commitOf, isThere, listWorktrees } from "../../host/git/worktrees.ts";
 import type { Settings } from "../../settings/settings.ts";
-import type { Worktree } from "../../store/model.ts";
+import type { NewWorktree } from "../../store/model.ts";
 import { readPrd } from "../../task/prd_file.ts";
 import type { Task } from "../../task/task_files.ts";
 import { plain } from "../../terminal/plain.ts";
@@ -28,7 +28,7 @@ export async function planWorktree(
     settings: Pick<Settings, "baseBranch" | "worktreeIn">;
     signal: AbortSignal;
   },
-): Promise<Worktree> {
+): Promise<NewWorktree> {
   const options = { clock: context.clock, signal };
   const home = homeTask(context, task);
   const { projectRoot: homeRoot } = home;
@@ -59,8 +59,6 @@ export async function planWorktree(
     branch,
     branchMade: isMade,
     base,
-    brought: null,
-    preparedAt: null,
   };
 }
 

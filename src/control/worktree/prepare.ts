@@ -24,7 +24,7 @@ import { type Lock, takeLock } from "../../host/lock/lock.ts";
 import { enterSandbox, runInSandbox } from "../../host/process/server_sandbox.ts";
 import { portOf } from "../../host/system/port.ts";
 import type { Settings } from "../../settings/settings.ts";
-import type { Worktree } from "../../store/model.ts";
+import type { NewWorktree, Worktree } from "../../store/model.ts";
 import type { Store } from "../../store/store.ts";
 import { type Task, taskFile } from "../../task/task_files.ts";
 import { plain } from "../../terminal/plain.ts";
@@ -63,12 +63,14 @@ export async function prepareWorktree(
   const lock = await lockOf(context, tree);
   try {
     // Another one may have made it meanwhile.
-    const now = recordedWorktrees(context).find(({ taskDir }) => taskDir === tree.taskDir);
+    const now = recorded(context, tree);
     if (now && isWhole(now)) return taskIn(now);
     const store = openUserStore(context);
     try {
       if (!now) store.addWorktree(tree);
-      await make(context, { ...preparing, task, tree: now ?? tree, store, lock });
+      const begun = recorded(context, tree);
+      if (!begun) throw new Error("a worktree that was written down is not on record");
+      await make(context, { ...preparing, task, tree: begun, store, lock });
       store.setPrepared(tree.taskDir);
     } finally {
       store.close();
@@ -82,8 +84,14 @@ export async function prepareWorktree(
 
 const isWhole = ({ preparedAt, root }: Worktree) => preparedAt !== null && isThere(root);
 
+/** As it is on record. */
+function recorded(context: Context, { taskDir }: Pick<Worktree, "taskDir">): Worktree | undefined {
+  return recordedWorktrees(context)
+    .find((one) => one.taskDir === taskDir && one.removedAt === null);
+}
+
 /** The lock that the task's worker takes afterwards: who finds it taken is told what is done. */
-async function lockOf(context: Context, tree: Worktree): Promise<Lock> {
+async function lockOf(context: Context, tree: NewWorktree): Promise<Lock> {
   const { taskName: name, taskDir: dir, root: projectRoot } = tree;
   const file = lockPath(context, taskKey({ name, dir }));
   const lock = await takeLock(file, context.clock);
