@@ -71,6 +71,10 @@ export const COMMANDS: Readonly<Record<string, Listing>> = {
     summary: "pause after this iteration; `ralph run <task>` continues",
     load: async () => (await import("./commands/checkpoint.ts")).command,
   },
+  land: {
+    summary: "bring the branch of a task's worktree home, when the gates pass",
+    load: async () => (await import("./commands/land.ts")).command,
+  },
   resume: {
     summary: "continue a task, or with --interrupted all that ran when the machine went down",
     load: async () => (await import("./commands/resume.ts")).command,

@@ -31,6 +31,7 @@ import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import { usefulEnd } from "../../verify/gates/gate_output.ts";
 import { runGates } from "../../verify/gates/gates.ts";
+import { listed } from "../../verify/undelivered.ts";
 import { alreadyRunning } from "../already_running.ts";
 import { runningSession } from "../liveness.ts";
 import { lockNote, readLockNote } from "../lock_note.ts";
@@ -60,7 +61,7 @@ export async function prepareWorktree(
   const atHome = runningSession(context, task);
   if (atHome && !known) throw alreadyRunning(task, atHome);
   const tree = known ?? await planWorktree(context, task, preparing);
-  const lock = await lockOf(context, tree);
+  const lock = await lockTask(context, tree, "preparing its worktree");
   try {
     // Another one may have made it meanwhile.
     const now = recorded(context, tree);
@@ -76,7 +77,6 @@ export async function prepareWorktree(
       store.close();
     }
   } finally {
-    lock.note("");
     lock.release();
   }
   return taskIn(tree);
@@ -90,18 +90,41 @@ function recorded(context: Context, { taskDir }: Pick<Worktree, "taskDir">): Wor
     .find((one) => one.taskDir === taskDir && one.removedAt === null);
 }
 
-/** The lock that the task's worker takes afterwards: who finds it taken is told what is done. */
-async function lockOf(context: Context, tree: NewWorktree): Promise<Lock> {
+/**
+ * The lock of the task in its worktree, which its worker takes too: who finds it taken is told what is done.
+ * Throws `RalphError` (`conflict`) when it is taken.
+ */
+export async function lockTask(
+  context: Context,
+  tree: NewWorktree,
+  what: string,
+): Promise<Lock> {
   const { taskName: name, taskDir: dir, root: projectRoot } = tree;
   const file = lockPath(context, taskKey({ name, dir }));
   const lock = await takeLock(file, context.clock);
-  if (lock) return lock;
+  if (lock) {
+    const note = {
+      pid: Deno.pid,
+      task: name,
+      taskDir: dir,
+      projectRoot,
+      since: context.clock.now(),
+    };
+    lock.note(lockNote({ ...note, doing: what }));
+    return {
+      ...lock,
+      release() {
+        lock.note("");
+        lock.release();
+      },
+    };
+  }
   const running = runningSession(context, { dir });
   if (running) throw alreadyRunning({ name, dir, projectRoot }, running);
   const doing = readLockNote(file)?.doing ?? "another ralph has its lock";
   throw new RalphError(
     "conflict",
-    `the worktree of \`${plain(name, 80)}\` is being prepared already: ${plain(doing, 200)}`,
+    `another command is at work on the worktree of \`${plain(name, 80)}\`: ${plain(doing, 200)}`,
     [
       { text: "see how far it is", command: `ralph status ${shellWord(name)}` },
       { text: "stop that", command: `ralph stop ${shellWord(name)}` },
@@ -144,13 +167,6 @@ async function make(context: Context, making: Making): Promise<void> {
     !brought.includes(one) && !fileExists(path.join(root, one))
   );
   if (left.length > 0) tell(`not in it, since they are in no commit: ${listed(left)}`);
-}
-
-const LISTED_MAX = 5;
-
-function listed(files: readonly string[]): string {
-  const shown = files.slice(0, LISTED_MAX).map((file) => plain(file, 80)).join(", ");
-  return files.length > LISTED_MAX ? `${shown} and ${files.length - LISTED_MAX} more` : shown;
 }
 
 /** Makes the worktree, unless it is there; one that git was ended in the middle of is made anew. */

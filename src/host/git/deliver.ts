@@ -56,7 +56,7 @@ interface CommitOrder {
   readonly message: string;
 }
 
-interface Place {
+export interface Place {
   clock: Clock;
   signal?: AbortSignal;
   handOn?: readonly string[];
@@ -120,7 +120,7 @@ export async function bringToBranch(
 }
 
 /** Git where it runs hooks and filters: in the server's sandbox. */
-async function changeBy(
+export async function changeBy(
   root: string,
   args: readonly string[],
   { enter, ...options }: Omit<Parameters<typeof runGit>[2], "changes" | "within"> & Place,
