@@ -338,6 +338,14 @@ const ofTask = {
       .meta({ description: "Stories of the PRD as it is now" }),
     "the PRD cannot be read",
   ),
+  worktree: or(
+    z.strictObject({
+      root: text("Its root"),
+      branch: text("Its branch"),
+      base: text("The branch that it was made from, and goes home to"),
+    }).meta({ description: "The worktree that the task has, which the session was in" }),
+    "it was in none, or that was removed",
+  ),
   next: text("The command that makes sense now"),
 };
 
@@ -582,6 +590,20 @@ export const PRINTED: Readonly<Record<string, Printed>> = {
     ],
     as: "list",
   },
+  land: {
+    what: "How the branch was brought home.",
+    forms: [
+      object({
+        task,
+        how: text("What was done", "merged", "fast_forward", "rebased", "nothing_to_land"),
+        branch: text("The task's branch"),
+        base: text("The branch that it went to"),
+        commit: text("What that is at now"),
+        worktree: text("Root of the worktree"),
+      }),
+    ],
+    as: "object",
+  },
   new: {
     what: "The new task.",
     forms: [object({ task, taskDir, prd: text("Path of its PRD") })],
@@ -611,13 +633,24 @@ export const PRINTED: Readonly<Record<string, Printed>> = {
     as: "object",
   },
   clean: {
-    what: "The ended sessions.",
+    what: "The ended sessions; with --worktrees the worktrees.",
     forms: [
       object({
         found: z.array(z.strictObject({ id: session, task })).meta({ description: "All of them" }),
         forgotten: whole("How many were forgotten"),
         dryRun: yes("Whether it was --dry-run"),
-      }),
+      }).meta({ title: "without --worktrees" }),
+      object({
+        worktrees: z.array(z.strictObject({
+          task,
+          root: text("Its root"),
+          branch: text("Its branch"),
+          stays: or(text("Why it is not removed"), "it can be"),
+          branchToo: yes("Whether the branch is removed with it"),
+        })).meta({ description: "All that there are" }),
+        removed: whole("How many were removed"),
+        dryRun: yes("Whether it was --dry-run"),
+      }).meta({ title: "with --worktrees" }),
     ],
     as: "object",
   },

@@ -27,6 +27,11 @@ export const publishedSchema = settingsSchema.extend({
     default: [],
     examples: [[["npm", "test"]]],
   }),
+  setup: z.array(gate).optional().meta({
+    description: "Commands that are run once in a new worktree, before a task works there.",
+    default: [],
+    examples: [[["npm", "ci"]]],
+  }),
 });
 
 /** The text of docs/ralph.schema.json. */

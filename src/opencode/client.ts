@@ -64,6 +64,8 @@ export interface OpenCode {
   turnRecord(id: string): Promise<TurnRecord | undefined>;
   /** Asks for the end of a turn. Success proves nothing: see `loop/turn/abort.ts`. */
   abort(id: string): Promise<void>;
+  /** Has the server give up what it keeps for this directory; whoever asks next has it loaded anew. */
+  unload(): Promise<void>;
   /** Those of the whole directory, some of them long dead (measured: an abort leaves them). */
   permissions(): Promise<readonly PermissionRequest[]>;
   questions(): Promise<readonly QuestionRequest[]>;

@@ -24,6 +24,7 @@ const REQUESTS = [
   "children",
   "turnRecord",
   "abort",
+  "unload",
   "permissions",
   "questions",
   "replyPermission",

@@ -22,13 +22,25 @@ import { taskArgument } from "../arguments.ts";
 export function command(context: CommandContext, done: Done) {
   return new Command("clean")
     .addArgument(taskArgument("[task]"))
-    .option("--dry-run", "show which sessions, and change nothing")
-    .option("-y, --yes", "forget them without asking")
+    .option("--worktrees", "remove worktrees whose work is in another branch, and no session")
+    .option("--dry-run", "show which, and change nothing")
+    .option("-y, --yes", "forget or remove them without asking")
     .option("--json", "print one JSON object; needs --yes or --dry-run")
-    .addHelpText("after", "\nExample:\n  ralph clean my-feature --dry-run")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  ralph clean my-feature --dry-run
+  ralph clean --worktrees           those that were landed; their branches go with them`,
+    )
     .action(async (task, options) => {
-      const { dryRun = false, yes = false, json = false } = options;
-      done(await clean(context, { task, dryRun, yes, json }));
+      const { worktrees = false, dryRun = false, yes = false, json = false } = options;
+      if (json && !yes && !dryRun) {
+        throw new RalphError("usage", "`--json` cannot ask: say `--yes` or `--dry-run` beside it");
+      }
+      if (!worktrees) return done(await clean(context, { task, dryRun, yes, json }));
+      const { cleanWorktrees } = await import("../clean_worktrees.ts");
+      done(await cleanWorktrees(context, { task, dryRun, yes, json }));
     });
 }
 
@@ -41,9 +53,6 @@ async function clean(
 ): Promise<number> {
   const { out, err } = context.output;
   const sessions = endedSessions(context, task);
-  if (json && !yes && !dryRun) {
-    throw new RalphError("usage", "`--json` cannot ask: say `--yes` or `--dry-run` beside it");
-  }
   if (!json) tell(context, sessions);
   const agreed = sessions.length > 0 && !dryRun && (yes || await ask(context, sessions.length));
   const forgotten = agreed ? forget(context, sessions) : 0;

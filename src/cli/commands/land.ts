@@ -2,11 +2,10 @@
 import { Command } from "@commander-js/extra-typings";
 import { gateEnvironmentOf, gatesOfTasks } from "../../app/gates.ts";
 import { openUserStore } from "../../app/store.ts";
-import { recordedWorktrees, taskIn, worktreeOf } from "../../control/worktree/find.ts";
+import { taskIn } from "../../control/worktree/find.ts";
 import { type Landed, landWorktree } from "../../control/worktree/land.ts";
 import { RalphError } from "../../error.ts";
 import { readWhole } from "../../host/files/read_file.ts";
-import { systemTree } from "../../host/files/system_tree.ts";
 import {
   type EnterSandbox,
   enterSandbox,
@@ -17,16 +16,15 @@ import { portOf } from "../../host/system/port.ts";
 import { readSettings } from "../../settings/read.ts";
 import type { Settings } from "../../settings/settings.ts";
 import type { Worktree } from "../../store/model.ts";
-import { findTask } from "../../task/find.ts";
 import { commandJson } from "../../terminal/json_text.ts";
 import { plain } from "../../terminal/plain.ts";
-import { shellWord } from "../../terminal/shell_word.ts";
 import { usefulEnd } from "../../verify/gates/gate_output.ts";
 import { type GateResult, runGates } from "../../verify/gates/gates.ts";
 import { eventLines } from "../../worker/narration.ts";
 import { taskArgument } from "../arguments.ts";
 import type { CommandContext, Done } from "../command_context.ts";
 import { EXIT, exitCodeOfSignal } from "../exit_codes.ts";
+import { requireWorktree } from "../select/worktree.ts";
 
 export function command(context: CommandContext, done: Done) {
   return new Command("land")
@@ -87,34 +85,6 @@ async function land(
     return exitCodeOfSignal(signalled);
   } finally {
     stopListening();
-  }
-}
-
-/** Throws `RalphError`: as `findTask` does, and `not_found` for a task that has none. */
-function requireWorktree(context: CommandContext, argument: string): Worktree {
-  const trees = recordedWorktrees(context);
-  const known = trees.filter(({ taskName, removedAt }) =>
-    taskName === argument && removedAt === null
-  );
-  const tree = treeHere(context, argument, trees) ?? (known.length === 1 ? known[0] : undefined);
-  if (tree) return tree;
-  throw new RalphError(
-    "not_found",
-    `\`${plain(argument, 80)}\` has no worktree: there is nothing to land`,
-    [{ text: "run it in one", command: `ralph run ${shellWord(argument)} --worktree` }],
-  );
-}
-
-function treeHere(
-  context: CommandContext,
-  argument: string,
-  trees: readonly Worktree[],
-): Worktree | undefined {
-  try {
-    return worktreeOf(findTask(argument, { cwd: context.cwd(), tree: systemTree }), trees);
-  } catch (error) {
-    if (error instanceof RalphError && error.kind === "not_found") return undefined;
-    throw error;
   }
 }
 

@@ -164,6 +164,8 @@ function sessionRequests(asking: Asking) {
     deleteSession: (id) =>
       write(sessionPath(id), { what: `delete ${named(id)}`, method: "DELETE" }),
 
+    unload: () => write("/instance/dispose", { what: `have OpenCode give up \`${place}\`` }),
+
     children: (id) =>
       read(replies.sessions, sessionPath(id, "/children"), {
         what: `list the sub-agents of ${named(id)}`,

@@ -155,6 +155,13 @@ function sessionRequests(asking: Asking) {
     deleteSession: (id) =>
       write(sessionPath(id), { what: `delete ${named(id)}`, method: "DELETE" }),
 
+    unload: () =>
+      write("/api/debug/location", {
+        what: `have OpenCode give up \`${place}\``,
+        method: "DELETE",
+        search: { "location[directory]": directory },
+      }),
+
     children: (id) => list(`list the sub-agents of ${named(id)}`, { parentID: id }, SESSIONS_MAX),
   } satisfies Partial<OpenCode>;
 }
