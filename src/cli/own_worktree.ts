@@ -27,19 +27,21 @@ export async function taskToWorkOn(
   task: Task,
   { flags, accept, printPrompt }: { flags: SettingsPart; accept: boolean; printPrompt: boolean },
 ): Promise<{ task: Task } | { ended: number }> {
+  const tree = worktreeOf(task, recordedWorktrees(context));
   const { settings } = await readSettings({
-    projectRoot: task.projectRoot,
+    projectRoot: tree?.homeRoot ?? task.projectRoot,
     environment: context.environment,
     variableNames: [],
     readFile: readWhole,
     flags,
   });
-  if (!settings.worktree) {
-    requireNotGone(context, task);
+  const isHalfMade = tree?.taskDir === task.dir && tree.preparedAt === null;
+  if (!settings.worktree && !isHalfMade) {
+    if (tree) requireNotGone(tree);
     return { task };
   }
   if (printPrompt) return { task: whereTheyWork(context, [task])[0] };
-  const goesOn = goesOnAtHome(context, task);
+  const goesOn = tree ? undefined : goesOnAtHome(context, task);
   if (goesOn !== undefined) {
     context.warn(`no worktree is made: this ${goesOn}, in ${plain(task.projectRoot, 200)}`);
     return { task };
@@ -66,7 +68,6 @@ export async function taskToWorkOn(
 
 /** Why the task is gone on with where it was begun; undefined when nothing of it waits there. */
 function goesOnAtHome(context: CommandContext, task: Task): string | undefined {
-  if (worktreeOf(task, recordedWorktrees(context))) return undefined;
   const last = readSessions(context, {
     read: (store) => store.lastSession(task.dir),
     whenEmpty: undefined,

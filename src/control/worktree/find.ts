@@ -79,9 +79,8 @@ export function whereItWorks(task: Task, trees: readonly Worktree[]): Task {
 }
 
 /** Throws `RalphError` (`conflict`) for a task whose worktree was removed by somebody else. */
-export function requireNotGone(context: Context, task: Task): void {
-  const tree = worktreeOf(task, recordedWorktrees(context));
-  if (!tree || tree.preparedAt === null || isThere(tree.root)) return;
+export function requireNotGone(tree: Worktree): void {
+  if (tree.preparedAt === null || isThere(tree.root)) return;
   const name = plain(tree.taskName, 80);
   throw new RalphError(
     "conflict",

@@ -41,6 +41,7 @@ import { movedTo } from "./names.ts";
 import { planWorktree } from "./plan.ts";
 
 interface Preparing {
+  /** Of the project at home. */
   settings: Settings;
   signal: AbortSignal;
   /** Gets what is done, line by line, as foreign text that is safe to print. */
