@@ -92,3 +92,40 @@ Deno.test("two tasks at once in worktrees: both are landed, a conflict on the wa
 function isGivenUp(log: string, root: string): boolean {
   return log.split("\n").some((line) => /dispos/.test(line) && line.includes(root));
 }
+
+Deno.test("a run that ends while it prepares a worktree is found, stopped and gone on with", async () => {
+  await using project = await makeProject({
+    files: { "tasks/one/prd.md": ONE_STORY.replace("[ ]", "[x]") },
+  });
+  const [begun, go] = ["begun", "go"].map((name) => join(project.root, "..", name));
+  const setup = [{ shell: `echo >> ${begun}; until test -e ${go}; do sleep 0.1; done` }];
+  await project.write("ralph.json", JSON.stringify({ verify: [["true"]], setup }));
+  await using ralph = await makeRalph();
+  const cwd = project.root;
+  const run = ["run", "one", "--worktree"];
+  const times = async (count: number) => {
+    const text = await Deno.readTextFile(begun).catch(() => "");
+    return text.length >= count;
+  };
+
+  const first = ralph.start(run, { cwd });
+  await until(() => times(1), { what: "setup to begin" });
+  assert.match((await ralph(["status", "one"], { cwd })).stdout, /preparing its worktree: setup/);
+  const second = await ralph(run, { cwd });
+  assert.equal(second.code, 5);
+  assert.match(second.stderr, /another command is at work on the worktree of `one`: preparing/);
+  const stopped = await ralph(["stop", "one"], { cwd });
+  assert.equal(stopped.code, 0, stopped.stderr);
+  assert.equal((await first.output()).code, 143);
+
+  const third = ralph.start(run, { cwd });
+  await until(() => times(2), { what: "setup to begin again" });
+  third.kill("SIGKILL");
+  await third.output();
+  await Deno.writeTextFile(go, "");
+  const last = await ralph(run, { cwd });
+  assert.equal(last.code, 0, last.stderr);
+  const [row] = await statusOf(ralph, cwd);
+  assert.equal(row.status, "completed");
+  assert(await times(3));
+});
