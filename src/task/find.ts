@@ -78,7 +78,7 @@ function isGitRoot(folder: string, tree: Tree): boolean {
 function findByName(name: string, { cwd, tree }: FindOptions): Task {
   checkTaskName(name);
   const root = findProjectRoot(cwd, tree);
-  if (root === undefined) throw notInGit(`task \`${plain(name)}\``, cwd);
+  if (root === undefined) throw notInGit(`task \`${plain(name)}\``, cwd, tree);
 
   // The name is compared, never put into a path: only what is listed can be opened.
   const { tasks, refused } = listPlaces(root, tree);

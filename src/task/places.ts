@@ -2,7 +2,7 @@
 import * as path from "node:path";
 import { type Hint, RalphError } from "../error.ts";
 import { plain } from "../terminal/plain.ts";
-import { seeWhatItIs } from "../terminal/shell_word.ts";
+import { seeWhatItIs, shellWord } from "../terminal/shell_word.ts";
 import { taskNameProblem } from "./name.ts";
 import { openPrd } from "./prd.ts";
 import { PRD_BYTES_MAX } from "./prd_file.ts";
@@ -146,7 +146,7 @@ function flatTask(file: string, { tree, projectRoot }: Inspected): Task | RalphE
   const name = nameOfFile(dir);
   const problem = taskNameProblem(name);
   if (problem !== undefined) return badName(file, problem, "file");
-  if (projectRoot === undefined) return notInGit(`task \`${name}\``, path.dirname(dir));
+  if (projectRoot === undefined) return notInGit(`task \`${name}\``, path.dirname(dir), tree);
   const task = { name, dir, projectRoot, prdPath: dir };
   const prompt = path.basename(besidePrd(task, "prompt.md"));
   const folder = path.dirname(dir);
@@ -203,7 +203,7 @@ export function inspect(folder: string, { tree, projectRoot }: Inspected): Task 
   const name = path.basename(dir);
   const problem = taskNameProblem(name);
   if (problem !== undefined) return badName(folder, problem, "folder");
-  if (projectRoot === undefined) return notInGit(`task \`${name}\``, dir);
+  if (projectRoot === undefined) return notInGit(`task \`${name}\``, dir, tree);
   return { name, dir, projectRoot, prdPath, promptPath };
 }
 
@@ -242,10 +242,28 @@ function noFile(file: string, tree: Tree): RalphError {
   ]);
 }
 
-export function notInGit(what: string, where: string): RalphError {
-  return new RalphError(
-    "not_found",
-    `cannot find the project of ${what}: ${plain(where, SHOWN_MAX)} is not in a git repository`,
-    [{ text: "to make the folder you are in one", command: "git init" }],
-  );
+/** Why a folder is in no project, as the end of a sentence, and what helps. */
+export function whyNoProject(where: string, tree: Pick<Tree, "list">): { why: string; hint: Hint } {
+  const names = tree.list(where);
+  const shown = plain(where, SHOWN_MAX);
+  // gitrepository-layout(5)
+  if (["HEAD", "objects", "refs"].every((name) => names.includes(name))) {
+    const beside = `${where.replace(/\/+$/, "").replace(/\.git$/, "")}-work`;
+    return {
+      why: `${shown} is a bare repository, which has no files to work on`,
+      hint: {
+        text: "have a working tree made of it, and go there",
+        command: `git -C ${shellWord(where)} worktree add ${shellWord(beside)} main`,
+      },
+    };
+  }
+  return {
+    why: `${shown} is not in a git repository`,
+    hint: { text: "to make the folder you are in one", command: "git init" },
+  };
+}
+
+export function notInGit(what: string, where: string, tree: Pick<Tree, "list">): RalphError {
+  const { why, hint } = whyNoProject(where, tree);
+  return new RalphError("not_found", `cannot find the project of ${what}: ${why}`, [hint]);
 }

@@ -52,6 +52,13 @@ onEachVersion("scoping", async (t, world) => {
     const worktree = join(dirname(world.project.root), "worktree");
     await world.project.git("worktree", "add", "--quiet", "-b", "other", worktree);
     await assertScoped(world, worktree);
+
+    // What the server gives up it has again for who asks next.
+    const client = clientIn(world, worktree);
+    const before = (await client.sessions()).map(({ id }) => id);
+    await client.unload();
+    assert.deepEqual((await client.sessions()).map(({ id }) => id), before);
+    assert.equal((await world.turn({ directory: worktree })).end.kind, "finished");
   });
 
   await t.step("a folder whose name has all that means something in a URL", async () => {

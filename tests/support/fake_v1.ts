@@ -74,6 +74,7 @@ export function createFakeV1(host: FakeHost): FakeGeneration {
     "GET /config/providers": () =>
       json({ providers: [{ id: "fake", name: "Fake", models: MODELS }], default: { fake: "ok" } }),
     "GET /agent": () => json(AGENTS),
+    "POST /instance/dispose": () => json(true),
 
     "GET /session": ({ directory, query }) => {
       const limit = Number(query.get("limit") ?? (isOld() ? Infinity : 100));

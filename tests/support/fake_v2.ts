@@ -120,6 +120,7 @@ export function createFakeV2(host: FakeHost): FakeGeneration {
             metadata: { sessionID: sessionId },
           })),
       }),
+    "DELETE /api/debug/location": nothing,
     "DELETE /api/shell/:id": ({ id }) => {
       const shell = life.shells.get(id);
       if (!shell) return missing("Shell", id);

@@ -80,6 +80,10 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, Look | Elsewhere>
         await project.git("rev-parse", "base"),
       );
     },
+    "--worktree": {
+      file: "unit/control/worktree/prepare_test.ts",
+      test: "a task and settings in no commit are committed there; ignored ones are copied",
+    },
     async "--say"(home) {
       assert.equal((await lastSession(home, "--say", "the key is here")).said, "the key is here");
     },
@@ -447,7 +451,22 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, Look | Elsewhere>
       assert.match(await home.project.read("ralph.json"), /\["go", "vet"/);
     },
   },
+  land: {
+    "--rebase": {
+      file: "unit/control/worktree/land_test.ts",
+      test: "--rebase puts the work on top of the base",
+    },
+    "--json": {
+      file: "unit/control/worktree/land_test.ts",
+      test: "where it has, the base gets a merge of its own, with what the gates have seen",
+    },
+  },
   clean: {
+    async "--worktrees"(home) {
+      await ok(home, "run", "one", "--foreground", "--worktree");
+      assert.match(await ok(home, "clean", "--worktrees", "--yes"), /removed 1 worktree/);
+      assert.equal((await json(home, "history")).length, 1, "its session stays");
+    },
     async "--dry-run"(home) {
       await ok(home, "run", "one", "--foreground");
       await ok(home, "clean", "--dry-run");
