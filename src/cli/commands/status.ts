@@ -125,7 +125,11 @@ function taskOverview(
           factsOf(context, { store, session, trees, ...called(session) })
         ),
         more: shown.length < all.length,
-        begun: new Set(all.map(({ taskDir }) => taskDir)),
+        // a task in a worktree has its sessions there
+        begun: new Set([
+          ...all.map(({ taskDir }) => taskDir),
+          ...trees.map(({ homeDir }) => homeDir),
+        ]),
       };
     },
     whenEmpty: { rows: [], more: false, begun: new Set() },
