@@ -54,6 +54,14 @@ const usage = z.strictObject({
 
 const used = or(usage, "unknown");
 
+const draftStory = z.strictObject({
+  id: text("Id of the story", "US-001"),
+  title: text("Its title"),
+  description: text("What to do"),
+  criteria: words("How one can tell that it is done"),
+  dependsOn: words("Ids of stories that come before it"),
+});
+
 const sessionFields = {
   id: session,
   task,
@@ -443,6 +451,31 @@ export const PRINTED: Readonly<Record<string, Printed>> = {
           answer: text("What it was told"),
           at: or(time("When"), "unknown"),
         })).meta({ description: "Questions while nobody was there" }),
+      }),
+    ],
+    as: "object",
+  },
+  plan: {
+    what: "The draft, and whether it was written.",
+    forms: [
+      object({
+        task,
+        prd: or(text("Path of the PRD that was written"), "nothing was written"),
+        draft: z.strictObject({
+          name: task,
+          title: text("What it is about"),
+          description: text("The same in a few sentences"),
+          stories: z.array(draftStory).meta({ description: "In the order of the work" }),
+          gates: words("Commands that have to succeed before a story passes"),
+          nonGoals: words("What is not to be done"),
+          questions: z.array(z.strictObject({
+            question: text("What a person has to decide"),
+            choices: words("Answers to choose from"),
+          })).meta({ description: "What is open" }),
+        }).meta({ description: "What the model drafted" }),
+        remarks: words("What the rules of `--check` find in it"),
+        changed: words("Files that changed while the model looked at the project"),
+        usage: used,
       }),
     ],
     as: "object",

@@ -95,6 +95,10 @@ export const COMMANDS: Readonly<Record<string, Listing>> = {
     summary: "create tasks/<name>/ with a PRD: asked for, given by options, or to fill in",
     load: async () => (await import("./commands/new.ts")).command,
   },
+  plan: {
+    summary: "have the agent draft a PRD from what you want; it can only read meanwhile",
+    load: async () => (await import("./commands/plan.ts")).command,
+  },
   doctor: {
     summary: "check everything that the loop needs, and show what fixes each failure",
     load: async () => (await import("./commands/doctor.ts")).command,

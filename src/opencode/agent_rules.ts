@@ -64,3 +64,37 @@ function covers(wide: string, narrow: string): boolean {
   const parts = wide.split("*").map((part) => part.replace(/[.+^${}()|[\]\\?]/g, "\\$&"));
   return new RegExp(`^${parts.join(".*")}$`, "s").test(narrow);
 }
+
+/** What an agent reads the project with, in either generation. */
+const READING = ["read", "glob", "grep", "list"];
+
+/**
+ * The rules for a session that can read the project and do nothing else, to come after those of its agent:
+ * all is denied, and of reading what the agent's own rules allow is left. What they ask a person is denied.
+ */
+export function readingRules(own: readonly Rule[]): readonly Rule[] {
+  return [
+    { permission: "*", pattern: "*", action: "deny" },
+    ...READING.flatMap((permission) =>
+      own.filter((rule) => covers(rule.permission, permission)).map(({ pattern, action }) => ({
+        permission,
+        pattern,
+        action: action === "allow" ? "allow" : "deny",
+      }))
+    ),
+  ];
+}
+
+/** What `explore`, the agent of OpenCode 2 that only looks, may do beside reading. */
+const LOOKING = [...READING, "webfetch", "websearch", "external_directory"];
+
+/** Whether these, the last of those that count, leave nothing but looking. */
+export function onlyLooks(rules: readonly Rule[]): boolean {
+  const ofAll = rules.findLastIndex(({ permission, pattern }) =>
+    permission === "*" && pattern === "*"
+  );
+  return rules[ofAll]?.action === "deny" &&
+    rules.slice(ofAll + 1).every(({ permission, action }) =>
+      action === "deny" || LOOKING.includes(permission)
+    );
+}

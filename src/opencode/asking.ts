@@ -1,5 +1,6 @@
 /** How a server of either generation is asked: what `v1/client.ts` and `v2/client.ts` share. */
 import { plain } from "../terminal/plain.ts";
+import { OpenCodeError } from "./error.ts";
 import { type Http, malformedReply, type RequestOptions } from "./http.ts";
 import { explain, type Reply } from "./reply.ts";
 
@@ -12,6 +13,9 @@ export const CREATE_TIMEOUT_MS = 30_000;
 export const LOAD_TIMEOUT_MS = 30_000;
 /** The server lists others only when they have credentials, or need none (1.1.53, 1.18.33). */
 export const FREE_PROVIDER = "opencode";
+
+/** Who works where neither ralph nor OpenCode's settings name an agent (1.1.53 to 2.0, documented). */
+export const DEFAULT_AGENT = "build";
 
 export interface Asking {
   readonly http: Http;
@@ -49,3 +53,13 @@ export function askingOf(
 
 /** A session, in messages. */
 export const named = (id: string) => `OpenCode session \`${plain(id, 60)}\``;
+
+/** The error of a session that was to read alone, where the server has passed its rules over. */
+export function takesNoRules({ url, place }: Pick<Asking, "url" | "place">): OpenCodeError {
+  return new OpenCodeError(
+    "refused",
+    `cannot create an OpenCode session in \`${place}\` that only reads: OpenCode at ${url} takes no ` +
+      "rules for one, and has no agent that only looks",
+    { kind: "failed" },
+  );
+}

@@ -38,9 +38,12 @@ export interface OpenCode {
   health(options?: { timeoutMs?: number }): Promise<Health>;
   /**
    * A new OpenCode session, with the rules that the server's settings have, and no questions. In
-   * OpenCode 2 model and agent belong to it.
+   * OpenCode 2 model and agent belong to it. `onlyReads`: it can read the project, as far as its agent
+   * may, and do nothing else; throws `refused` where the server cannot be held to that.
    */
-  createSession(options: { title: string } & Chosen): Promise<OpenCodeSession>;
+  createSession(
+    options: { title: string; onlyReads?: boolean } & Chosen,
+  ): Promise<OpenCodeSession>;
   /** Undefined when this directory has none of that id. */
   session(id: string): Promise<OpenCodeSession | undefined>;
   /** Those of this directory, sub-agents' included; at most the 1000 that changed last. */

@@ -14,6 +14,8 @@ export interface OpenCodeSession {
   parentId?: string;
   /** Epoch milliseconds. */
   createdAt: number;
+  /** Those of its own, where the server says them. */
+  rules?: readonly Rule[];
 }
 
 /** What the server says a conversation is doing. One that it does not list is idle, or not started. */

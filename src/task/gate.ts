@@ -31,6 +31,11 @@ export function gateKey({ run, timeoutSeconds }: Gate): string {
   return JSON.stringify([run, timeoutSeconds]);
 }
 
+/** What it runs, in one line. */
+export function gateLine({ run }: Gate): string {
+  return "shell" in run ? run.shell.trim() : run.args.join(" ");
+}
+
 /** Reads a list of gates, which is at `place` in its document. Throws what `fault` makes. */
 export function readGates(node: JsonNode, { place, fault }: At): readonly Gate[] {
   if (node.type === "string") return [shellGate(node, { place, fault })];

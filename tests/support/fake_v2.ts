@@ -185,6 +185,7 @@ export function createFakeV2(host: FakeHost): FakeGeneration {
 
   function infoOf(session: V2Session) {
     const { id, parentID, title, directory, agent, model, created, updated, ended } = session;
+    const { permissions } = session;
     return {
       id,
       parentID,
@@ -196,6 +197,7 @@ export function createFakeV2(host: FakeHost): FakeGeneration {
       cost: 0,
       time: { created, updated, idle: ended?.at },
       outcome: ended?.outcome,
+      ...moves().title && { permissions },
     };
   }
 

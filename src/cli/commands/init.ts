@@ -1,13 +1,12 @@
 /** `ralph init`: the project's checks as gates, what tasks there are, and what is missing. */
 import { Command } from "@commander-js/extra-typings";
 import * as path from "node:path";
+import { type Checks, projectChecks } from "../../app/project_checks.ts";
 import { RalphError } from "../../error.ts";
-import { textOf } from "../../host/files/read_file.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
 import { findProjectRoot } from "../../task/find.ts";
 import { commandJson } from "../../terminal/json_text.ts";
 import { plain } from "../../terminal/plain.ts";
-import { suggestGates } from "../../verify/gates/suggest_gates.ts";
 import type { CommandContext, Done } from "../command_context.ts";
 import { confirmed } from "../output/confirm.ts";
 import { EXIT } from "../exit_codes.ts";
@@ -73,7 +72,7 @@ function initJson(
   if (!yes) throw new RalphError("usage", "`--json` cannot ask: say `--yes` beside it");
   const file = path.join(root, "ralph.json");
   const isThere = systemTree.kind(file) !== undefined;
-  const checks = isThere ? [] : checksOf(root) ?? [];
+  const checks = isThere ? [] : projectChecks(root) ?? [];
   if (checks.length > 0) writeSettings(file, checks);
   out.line(commandJson({ file, written: checks.length > 0, verify: isThere ? null : checks }));
   return EXIT.done;
@@ -88,7 +87,7 @@ async function writeGates(
   if (systemTree.kind(file) !== undefined) {
     return out.line(`ralph.json is there, and stays as it is: ${plain(file, 200)}`);
   }
-  const checks = checksOf(root);
+  const checks = projectChecks(root);
   if (checks === undefined) {
     out.line(
       "No checks of this project are known. Name the commands that have to succeed before a",
@@ -107,17 +106,6 @@ async function writeGates(
   if (!isWanted) return out.line("nothing was written");
   writeSettings(file, checks);
   out.line(`written: ${plain(file, 200)}`);
-}
-
-type Checks = readonly (readonly string[])[];
-
-/** The project's own checks; undefined where none are known. */
-function checksOf(root: string): Checks | undefined {
-  const found = suggestGates({
-    names: systemTree.list(root),
-    text: (name) => textOf(path.join(root, name)),
-  });
-  return found === undefined ? undefined : (JSON.parse(found) as { verify: Checks }).verify;
 }
 
 /** Throws `RalphError` (`failed`). */

@@ -1,15 +1,12 @@
 /** `ralph new <name>`: a new task, with a PRD of what a person says, or one to fill in. */
 import { Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import * as path from "node:path";
+import { newTaskPlace, writeNewTask } from "../../app/new_task.ts";
 import { RalphError } from "../../error.ts";
 import { readWhole } from "../../host/files/read_file.ts";
-import { systemTree } from "../../host/files/system_tree.ts";
-import { findProjectRoot, listTasks } from "../../task/find.ts";
-import { checkTaskName } from "../../task/name.ts";
 import { newPrd, prdOf, type PrdWords } from "../../task/new_prd.ts";
 import { parsePrd } from "../../task/prd.ts";
 import { commandJson } from "../../terminal/json_text.ts";
-import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import type { CommandContext, Done } from "../command_context.ts";
 import { EXIT } from "../exit_codes.ts";
@@ -71,17 +68,17 @@ async function newTask(
   { name, json, words }: { name: string; json: boolean; words?: PrdWords },
 ): Promise<number> {
   const { out } = context.output;
-  const folder = placeOf(context, name);
+  const { root, folder } = newTaskPlace(context, name);
   if (words?.stories.length === 0) {
     throw new RalphError("usage", "the first story is missing", [
       { text: "say what is to be done, with --story", command: "ralph new --help" },
     ]);
   }
-  const asked = words ?? (json ? "template" : await askInTerminal(context, folder));
+  const asked = words ?? (json ? "template" : await askInTerminal(context, root));
   const [file, text] = asked === "template" ? ["prd.md", newPrd(name)] : ["prd.json", prdOf(asked)];
   parsePrd({ path: file, bytes: new TextEncoder().encode(text) });
   const prd = path.join(folder, file);
-  write(prd, { name, text });
+  writeNewTask(prd, { name, text });
   if (json) out.line(commandJson({ task: name, taskDir: folder, prd }));
   else {
     out.line(prd);
@@ -110,62 +107,16 @@ function nextLines(
   ];
 }
 
-/** The folder that the task gets. Throws `RalphError` where it can have none. */
-function placeOf(context: CommandContext, name: string): string {
-  checkTaskName(name);
-  const root = findProjectRoot(context.cwd(), systemTree);
-  if (root === undefined) {
-    throw new RalphError(
-      "not_found",
-      `cannot make the task \`${name}\`: ${plain(context.cwd(), 200)} is not in a git repository`,
-      [{ text: "to make the folder you are in one", command: "git init" }],
-    );
-  }
-  const other = listTasks(root, systemTree).find((task) => task.name === name);
-  if (other !== undefined && other.dir === other.prdPath) {
-    throw new RalphError(
-      "conflict",
-      `cannot make the task \`${name}\`: ${plain(other.dir, 200)} is one of that name`,
-      [{ text: "run it", command: `ralph run ${shellWord(name)}` }],
-    );
-  }
-  const folder = path.join(root, "tasks", name);
-  if (systemTree.kind(folder) !== undefined) throw isThere(name, folder);
-  return folder;
-}
-
-const isThere = (name: string, folder: string) =>
-  new RalphError("conflict", `cannot make the task \`${name}\`: ${folder} exists`, [
-    { text: "see what is in it", command: `ls ${shellWord(folder)}` },
-  ]);
-
-/** Makes the task's folder, and writes its PRD. */
-function write(prd: string, { name, text }: { name: string; text: string }): void {
-  const folder = path.dirname(prd);
-  const tasks = path.dirname(folder);
-  try {
-    Deno.mkdirSync(tasks, { recursive: true });
-    Deno.mkdirSync(folder);
-    Deno.writeTextFileSync(prd, text, { createNew: true });
-  } catch (error) {
-    if (error instanceof Deno.errors.AlreadyExists) throw isThere(name, folder);
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new RalphError("failed", `cannot make the task \`${name}\`: ${plain(reason, 300)}`, [
-      { text: "see who may write there", command: `ls -ld ${shellWord(path.dirname(tasks))}` },
-    ]);
-  }
-}
-
 /** A template where nobody can be asked. Throws `RalphError` (`interrupted`) when given up. */
 async function askInTerminal(
   context: CommandContext,
-  folder: string,
+  projectRoot: string,
 ): Promise<PrdWords | "template"> {
   const { out, inputIsTerminal } = context.output;
   if (!out.isTerminal || !inputIsTerminal) return "template";
   const { text } = await import("@clack/prompts");
   const { askPrd } = await import("../output/ask_prd.ts");
-  const gates = await gatesOf(context, path.dirname(path.dirname(folder)));
+  const gates = await gatesOf(context, projectRoot);
   const ask = async (message: string) =>
     (answered(await text({ message }), "nothing was written") ?? "").trim();
   return await askPrd(ask, gates);

@@ -23,14 +23,12 @@ import { RalphError } from "../../error.ts";
 import { listenersOn, portOf } from "../../host/system/port.ts";
 import { textInside } from "../../host/files/outside.ts";
 import { readWhole, textOf } from "../../host/files/read_file.ts";
-import { systemTree } from "../../host/files/system_tree.ts";
 import { repositoryState } from "../../host/git/repository.ts";
 import { environmentNames } from "../../host/system/environment.ts";
 import { readAgenda } from "../../loop/iteration/backlog.ts";
 import { promptFacts } from "../../loop/iteration/iteration.ts";
 import { buildPrompt } from "../../loop/iteration/prompt.ts";
 import { whyResumable } from "../../loop/session/resumable.ts";
-import { codeWords, projectCode } from "../../opencode/project_code.ts";
 import { openCodeSettings } from "../../opencode/settings_files.ts";
 import { readSettings } from "../../settings/read.ts";
 import type { Settings, SettingsPart } from "../../settings/settings.ts";
@@ -50,6 +48,7 @@ import { eventJson } from "../output/event_json.ts";
 import { safeOnTerminal } from "../output/streams.ts";
 import { tellPlan } from "../output/plan.ts";
 import { tellProtection } from "../output/protection.ts";
+import { warnOfCode } from "../output/warn_of_code.ts";
 import { chooseTask } from "../select/choose_task.ts";
 import { taskToWorkOn } from "../own_worktree.ts";
 import { taskToRun } from "../select/task_to_run.ts";
@@ -207,12 +206,6 @@ function notOurs(file: string): string {
   const shown = plain(file, 200);
   return `${shown} is not used: nothing of ralph's, such as \`{{rules}}\`, is placed in it; to use ` +
     `it all the same, name it as \`prompt\` in ralph.json`;
-}
-
-/** Nobody is asked, since nobody may be there; who reads the first lines of a run sees it. */
-function warnOfCode(context: CommandContext, { projectRoot: root }: Task): void {
-  const code = codeWords(projectCode({ root, list: systemTree.list, readText: textOf }));
-  if (code !== undefined) context.warn(`this repository has OpenCode run, as you: ${code}`);
 }
 
 async function taskOf(context: CommandContext, { task }: RunOptions): Promise<Task> {

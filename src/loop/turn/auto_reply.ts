@@ -11,6 +11,8 @@ const GO_ANOTHER_WAY =
   "The same call was made several times in a row with the same input. Its result will not " +
   "change: look at what it said, and go another way.";
 
+const ONLY_READS = "You may read the files of this project, and nothing else.";
+
 /** Something that an agent asked, and what ralph answered in the user's place. */
 export interface Answer {
   readonly requestId: string;
@@ -34,10 +36,14 @@ export interface AutoReply {
 }
 
 /**
- * Allowed, except for the agent's going round in circles. That refusal ends the turn, with its
+ * Allowed, except for one that only reads, and for the agent's going round in circles. That refusal ends the turn, with its
  * message as the turn's error (1.1.53, 1.18.33, measured): a fresh context does better.
  */
-export function answerPermission(request: PermissionRequest): PermissionReply {
+export function answerPermission(
+  request: PermissionRequest,
+  { onlyReads = false }: { onlyReads?: boolean } = {},
+): PermissionReply {
+  if (onlyReads) return { reply: "reject", message: ONLY_READS };
   if (request.permission === "doom_loop") return { reply: "reject", message: GO_ANOTHER_WAY };
   return { reply: "once" };
 }
@@ -52,10 +58,11 @@ export function answerQuestions(request: QuestionRequest): string[][] {
  * before an answer is given: when it fails, none is given, and `poll` tries again.
  */
 export function createAutoReply(
-  { client, clock, sessionTree, record = () => Promise.resolve() }: {
+  { client, clock, sessionTree, onlyReads, record = () => Promise.resolve() }: {
     client: OpenCode;
     clock: Clock;
     sessionTree: SessionTree;
+    onlyReads?: boolean;
     record?: (answer: Answer) => Promise<void>;
   },
 ): AutoReply {
@@ -85,7 +92,7 @@ export function createAutoReply(
   }
 
   const permission = (request: PermissionRequest) => {
-    const reply = answerPermission(request);
+    const reply = answerPermission(request, { onlyReads });
     return answer({
       requestId: request.id,
       sessionId: request.sessionId,

@@ -48,6 +48,8 @@ export interface TurnOptions {
   readonly onOthers?: (sessionIds: readonly string[]) => Promise<void>;
   /** What a person says meanwhile; without it the turn is told nothing. */
   readonly steers?: Steers;
+  /** Whatever it asks leave for is refused: it is there to read. */
+  readonly onlyReads?: boolean;
   /** For a turn that an earlier worker began: how long it has worked, in milliseconds. */
   readonly workedBeforeMs?: number;
 }
@@ -129,11 +131,12 @@ class Turn {
   #taken = false;
 
   constructor(options: TurnOptions & { client: OpenCode; clock: Clock }) {
-    const { client, clock, sessionId, prices, workedBeforeMs } = options;
+    const { client, clock, sessionId, prices, workedBeforeMs, onlyReads } = options;
     this.#options = options;
     this.#sessionTree = createSessionTree(client, sessionId);
     const sessionTree = this.#sessionTree;
-    this.#autoReply = createAutoReply({ client, clock, sessionTree, record: options.onAnswer });
+    const record = options.onAnswer;
+    this.#autoReply = createAutoReply({ client, clock, sessionTree, record, onlyReads });
     this.#progress = createProgress(clock.monotonic(), { prices, workedMs: workedBeforeMs });
     this.#steering = createSteering({ client, clock, sessionId, steers: options.steers });
     this.#wakeup = createWakeup(clock);

@@ -1,21 +1,23 @@
 /** What ralph asks of an OpenCode 1 server: every URL of it is here. */
 
 import { plain } from "../../terminal/plain.ts";
-import { denialsOf, takesPrompts } from "../agent_rules.ts";
+import { denialsOf, onlyLooks, readingRules, takesPrompts } from "../agent_rules.ts";
 import {
   ABORT_TIMEOUT_MS,
   type Asking as Shared,
   askingOf,
   CREATE_TIMEOUT_MS,
+  DEFAULT_AGENT,
   FREE_PROVIDER,
   HEALTH_TIMEOUT_MS,
   LOAD_TIMEOUT_MS,
   named,
+  takesNoRules,
 } from "../asking.ts";
 import type { OpenCode, Provider } from "../client.ts";
 import { OpenCodeError } from "../error.ts";
 import { type Http, notOpenCodeAt, type RequestOptions } from "../http.ts";
-import type { Agent, OpenCodeSession } from "../model.ts";
+import type { Agent, OpenCodeSession, Rule } from "../model.ts";
 import { createEventDecoder, notesToolsLate, replies } from "./schema.ts";
 
 /** 1.18 lists only 100 unless told otherwise (measured). */
@@ -120,16 +122,26 @@ async function refuseDecodedPath(asking: Asking): Promise<void> {
   );
 }
 
-async function createSession(asking: Asking, title: string): Promise<OpenCodeSession> {
-  const { url, directory, place, read } = asking;
+async function createSession(
+  asking: Asking,
+  { title, agent, onlyReads = false }: Parameters<OpenCode["createSession"]>[0],
+): Promise<OpenCodeSession> {
+  const { url, directory, place, read, write } = asking;
   await refuseDecodedPath(asking);
   const session = await read(replies.session, "/session", {
     what: `create an OpenCode session in \`${place}\``,
     method: "POST",
-    body: { title, permission: UNATTENDED_RULES },
+    body: {
+      title,
+      permission: onlyReads ? readingRules(await rulesOf(asking, agent)) : UNATTENDED_RULES,
+    },
     timeoutMs: CREATE_TIMEOUT_MS,
   });
-  if (session.directory === directory) return session;
+  if (session.directory === directory) {
+    if (!onlyReads || onlyLooks(session.rules ?? [])) return session;
+    await write(sessionPath(session.id), { what: `delete ${named(session.id)}`, method: "DELETE" });
+    throw takesNoRules(asking);
+  }
   throw new OpenCodeError(
     "refused",
     `cannot create an OpenCode session in \`${place}\`: OpenCode at ${url} made it in ` +
@@ -138,10 +150,21 @@ async function createSession(asking: Asking, title: string): Promise<OpenCodeSes
   );
 }
 
+/** What the agent may do by its own rules, the server's choice where none is named. */
+async function rulesOf({ read }: Asking, agent: string | undefined): Promise<readonly Rule[]> {
+  const timeoutMs = LOAD_TIMEOUT_MS;
+  const [agents, config] = await Promise.all([
+    read(replies.agents, "/agent", { what: "list the agents", timeoutMs }),
+    read(replies.config, "/config", { what: "read OpenCode's settings", timeoutMs }),
+  ]);
+  const name = agent ?? config.default_agent ?? DEFAULT_AGENT;
+  return agents.find((one) => one.name === name)?.rules ?? [];
+}
+
 function sessionRequests(asking: Asking) {
   const { directory, place, read, write } = asking;
   return {
-    createSession: ({ title }) => createSession(asking, title),
+    createSession: (order) => createSession(asking, order),
 
     async session(id) {
       const session = await read(replies.session, sessionPath(id), { what: `read ${named(id)}` })

@@ -22,6 +22,7 @@ import type {
 } from "../model.ts";
 
 const id = z.string().min(1);
+const rule = z.object({ permission: z.string(), pattern: z.string(), action: z.string() });
 
 const session = z.object({
   id,
@@ -29,12 +30,14 @@ const session = z.object({
   directory: z.string(),
   parentID: id.nullish(),
   time: z.object({ created: z.number() }),
+  permission: z.array(rule).nullish().catch(undefined),
 }).transform((raw): OpenCodeSession => ({
   id: raw.id,
   title: raw.title,
   directory: raw.directory,
   parentId: raw.parentID ?? undefined,
   createdAt: raw.time.created,
+  ...raw.permission && { rules: raw.permission },
 }));
 
 const agentError = z.object({
@@ -275,8 +278,6 @@ const question = z.object({
     options: (asked.options ?? []).map((option) => option.label),
   })),
 }));
-
-const rule = z.object({ permission: z.string(), pattern: z.string(), action: z.string() });
 
 const agent = z.object({
   name: z.string(),

@@ -2,21 +2,23 @@
 import { createHash } from "node:crypto";
 import { type Clock, sleep } from "../../clock.ts";
 import { plain } from "../../terminal/plain.ts";
-import { denialsOf, takesPrompts } from "../agent_rules.ts";
+import { denialsOf, onlyLooks, readingRules, takesPrompts } from "../agent_rules.ts";
 import {
   ABORT_TIMEOUT_MS,
   type Asking as Shared,
   askingOf,
   CREATE_TIMEOUT_MS,
+  DEFAULT_AGENT,
   FREE_PROVIDER,
   HEALTH_TIMEOUT_MS,
   LOAD_TIMEOUT_MS,
   named,
+  takesNoRules,
 } from "../asking.ts";
 import type { Health, OpenCode, PermissionReply, Provider } from "../client.ts";
 import { OpenCodeError } from "../error.ts";
 import { type Http, notOpenCodeAt } from "../http.ts";
-import type { Busy, Message, OpenCodeSession, QuestionRequest } from "../model.ts";
+import type { Agent, Busy, Message, OpenCodeSession, QuestionRequest, Rule } from "../model.ts";
 import { isBeforeInfo, majorOf } from "../versions.ts";
 import { createEventDecoder } from "./events.ts";
 import { messageOf, recordOf, replies, retryIn } from "./schema.ts";
@@ -52,7 +54,7 @@ export function createV2(http: Http, clock: Clock): OpenCode {
     async eventStream({ signal }) {
       return { body: await http.stream("/api/event", { signal }), decode: createEventDecoder() };
     },
-    ...sessionRequests(asking),
+    ...sessionRequests(asking, clock),
     ...turnRequests(asking, clock),
     ...answers(asking),
     ...modelRequests(asking, clock),
@@ -119,8 +121,8 @@ function tooOld(url: string, version: string): OpenCodeError {
   );
 }
 
-function sessionRequests(asking: Asking) {
-  const { directory, place, read, write } = asking;
+function sessionRequests(asking: Asking, clock: Clock) {
+  const { directory, place, read } = asking;
 
   async function list(what: string, search: Record<string, string>, max: number) {
     const found: OpenCodeSession[] = [];
@@ -138,7 +140,7 @@ function sessionRequests(asking: Asking) {
   }
 
   return {
-    createSession: (order) => createSession(asking, order),
+    createSession: (order) => createSession(asking, clock, order),
 
     async session(id) {
       if (!id.startsWith("ses")) return undefined; // refused otherwise, with 400
@@ -152,8 +154,7 @@ function sessionRequests(asking: Asking) {
 
     sessions: () => list(`list the OpenCode sessions of \`${place}\``, { directory }, SESSIONS_MAX),
 
-    deleteSession: (id) =>
-      write(sessionPath(id), { what: `delete ${named(id)}`, method: "DELETE" }),
+    deleteSession: (id) => deleteSession(asking, id),
 
     unload: () =>
       write("/api/debug/location", {
@@ -166,9 +167,37 @@ function sessionRequests(asking: Asking) {
   } satisfies Partial<OpenCode>;
 }
 
+const deleteSession = ({ write }: Asking, id: string) =>
+  write(sessionPath(id), { what: `delete ${named(id)}`, method: "DELETE" });
+
 async function createSession(
   asking: Asking,
+  clock: Clock,
+  order: Parameters<OpenCode["createSession"]>[0],
+): Promise<OpenCodeSession> {
+  if (!order.onlyReads) return await newSession(asking, order, UNATTENDED_RULES);
+  const agents = await agentsOf(asking, clock);
+  const name = order.agent ?? await defaultAgent(asking) ?? DEFAULT_AGENT;
+  const own = agents.find((agent) => agent.name === name)?.rules ?? [];
+  const session = await newSession(asking, order, readingRules(own).map(inWordsOf2));
+  if (onlyLooks(session.rules ?? [])) return session;
+  // A server from before 2.0.5 has passed them over: there an agent is what it may do.
+  await deleteSession(asking, session.id);
+  const looking = agents.find(({ rules }) => onlyLooks(rules));
+  if (!looking) throw takesNoRules(asking);
+  return await newSession(asking, { ...order, agent: looking.name }, UNATTENDED_RULES);
+}
+
+const inWordsOf2 = ({ permission, pattern, action }: Rule) => ({
+  action: permission,
+  resource: pattern,
+  effect: action,
+});
+
+async function newSession(
+  asking: Asking,
   { title, model, agent }: Parameters<OpenCode["createSession"]>[0],
+  permissions: readonly ReturnType<typeof inWordsOf2>[],
 ): Promise<OpenCodeSession> {
   const { url, directory, place, read, write } = asking;
   const { session } = await read(replies.session, "/api/session", {
@@ -177,7 +206,7 @@ async function createSession(
     body: {
       title,
       location: { directory },
-      permissions: UNATTENDED_RULES,
+      permissions,
       ...(model && { model: { providerID: model.providerId, id: model.modelId } }),
       ...(agent !== undefined && { agent }),
     },
@@ -421,6 +450,29 @@ async function defaultAgent({ read, scope }: Asking): Promise<string | undefined
   return settings?.default_agent ?? undefined;
 }
 
+/** As with models, none is known in the first moments of a directory (measured). */
+function agentsOf({ read, scope }: Asking, clock: Clock): Promise<readonly Agent[]> {
+  return onceThere(clock, () =>
+    read(replies.agents, "/api/agent", {
+      what: "list the agents",
+      search: scope,
+      timeoutMs: LOAD_TIMEOUT_MS,
+    }));
+}
+
+/** What is listed, asked for again while that is nothing. */
+async function onceThere<T>(
+  clock: Clock,
+  list: () => Promise<readonly T[]>,
+): Promise<readonly T[]> {
+  const end = clock.monotonic() + MODELS_MS;
+  for (;;) {
+    const all = await list();
+    if (all.length > 0 || clock.monotonic() >= end) return all;
+    await sleep(clock, MODELS_EVERY_MS);
+  }
+}
+
 function modelRequests(asking: Asking, clock: Clock) {
   const { read, scope } = asking;
   const listed = () =>
@@ -431,14 +483,8 @@ function modelRequests(asking: Asking, clock: Clock) {
     });
 
   /** None is known in the first moments of a server, and of a directory in it (measured). */
-  async function models() {
-    const end = clock.monotonic() + MODELS_MS;
-    for (;;) {
-      const all = (await listed()).filter(({ isEnabled }) => isEnabled);
-      if (all.length > 0 || clock.monotonic() >= end) return all;
-      await sleep(clock, MODELS_EVERY_MS);
-    }
-  }
+  const models = () =>
+    onceThere(clock, async () => (await listed()).filter(({ isEnabled }) => isEnabled));
 
   async function byDefault(): Promise<string | undefined> {
     const model = await read(replies.defaultModel, "/api/model/default", {
@@ -449,12 +495,7 @@ function modelRequests(asking: Asking, clock: Clock) {
     return model?.id;
   }
 
-  const agents = () =>
-    read(replies.agents, "/api/agent", {
-      what: "list the agents",
-      search: scope,
-      timeoutMs: LOAD_TIMEOUT_MS,
-    });
+  const agents = () => agentsOf(asking, clock);
 
   return {
     async providers() {

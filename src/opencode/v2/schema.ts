@@ -14,6 +14,7 @@ import type {
   PermissionRequest,
   Price,
   QuestionRequest,
+  Rule,
   ToolRun,
   TurnRecord,
 } from "../model.ts";
@@ -25,6 +26,13 @@ const location = z.object({ directory: z.string() });
 const data = <T extends z.ZodType>(shape: T) =>
   z.object({ data: shape }).transform((raw) => (raw as { data: z.output<T> }).data);
 
+const rule = z.object({ action: z.string(), resource: z.string(), effect: z.string() })
+  .transform(({ action, resource, effect }): Rule => ({
+    permission: action,
+    pattern: resource,
+    action: effect,
+  }));
+
 const rawSession = z.object({
   id,
   title: z.string().nullish(),
@@ -33,6 +41,7 @@ const rawSession = z.object({
   time: z.object({ created: z.number(), idle: z.number().nullish() }),
   /** Of the last turn that ended, as the releases since 2.0.11 keep it. */
   outcome: z.enum(["succeeded", "failed", "interrupted"]).nullish().catch(undefined),
+  permissions: z.array(rule).nullish().catch(undefined),
 });
 
 const sessionOf = (raw: z.infer<typeof rawSession>): OpenCodeSession => ({
@@ -41,6 +50,7 @@ const sessionOf = (raw: z.infer<typeof rawSession>): OpenCodeSession => ({
   directory: raw.location.directory,
   parentId: raw.parentID ?? undefined,
   createdAt: raw.time.created,
+  ...raw.permissions && { rules: raw.permissions },
 });
 
 export const error = z.object({
@@ -270,8 +280,6 @@ export const form = z.object({
   })),
 }));
 
-const rule = z.object({ action: z.string(), resource: z.string(), effect: z.string() });
-
 const agent = z.object({
   id,
   mode: z.string(),
@@ -281,11 +289,7 @@ const agent = z.object({
   name: raw.id,
   mode: raw.mode,
   hidden: raw.hidden ?? false,
-  rules: (raw.permissions ?? []).map(({ action, resource, effect }) => ({
-    permission: action,
-    pattern: resource,
-    action: effect,
-  })),
+  rules: raw.permissions ?? [],
 }));
 
 const cost = z.object({

@@ -1,5 +1,5 @@
 /** The gates that a project seems to have, for one that has configured none. */
-import type { Gate } from "../../task/gate.ts";
+import { type Gate, gateLine } from "../../task/gate.ts";
 import { plain } from "../../terminal/plain.ts";
 import { parseJsonc } from "../jsonc.ts";
 
@@ -37,9 +37,7 @@ export function offeredWords(
   offers: readonly string[],
   gates: readonly Gate[],
 ): string | undefined {
-  const known = new Set(
-    gates.map(({ run }) => "shell" in run ? run.shell.trim() : run.args.join(" ")),
-  );
+  const known = new Set(gates.map(gateLine));
   const open = offers.filter((line) => !known.has(line)).slice(0, OFFERED_MAX);
   if (open.length === 0) return undefined;
   return "the PRD names checks that are no gates, and nothing runs them; to have the loop run them, " +

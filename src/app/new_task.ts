@@ -1,0 +1,62 @@
+/** Where a new task goes, and how its PRD gets there. */
+import * as path from "node:path";
+import { RalphError } from "../error.ts";
+import { systemTree } from "../host/files/system_tree.ts";
+import { findProjectRoot, listTasks } from "../task/find.ts";
+import { checkTaskName } from "../task/name.ts";
+import { plain } from "../terminal/plain.ts";
+import { shellWord } from "../terminal/shell_word.ts";
+import type { Context } from "./context.ts";
+
+/** The root of the project that the person is in. Throws `RalphError`: `what` cannot be done outside of one. */
+export function rootForNewTask({ cwd }: Pick<Context, "cwd">, what: string): string {
+  const root = findProjectRoot(cwd(), systemTree);
+  if (root !== undefined) return root;
+  throw new RalphError(
+    "not_found",
+    `cannot ${what}: ${plain(cwd(), 200)} is not in a git repository`,
+    [{ text: "to make the folder you are in one", command: "git init" }],
+  );
+}
+
+/** The folder that the task gets, and the project's root. Throws `RalphError` where it can have none. */
+export function newTaskPlace(
+  context: Pick<Context, "cwd">,
+  name: string,
+): { root: string; folder: string } {
+  checkTaskName(name);
+  const root = rootForNewTask(context, `make the task \`${name}\``);
+  const other = listTasks(root, systemTree).find((task) => task.name === name);
+  if (other !== undefined && other.dir === other.prdPath) {
+    throw new RalphError(
+      "conflict",
+      `cannot make the task \`${name}\`: ${plain(other.dir, 200)} is one of that name`,
+      [{ text: "run it", command: `ralph run ${shellWord(name)}` }],
+    );
+  }
+  const folder = path.join(root, "tasks", name);
+  if (systemTree.kind(folder) !== undefined) throw isThere(name, folder);
+  return { root, folder };
+}
+
+const isThere = (name: string, folder: string) =>
+  new RalphError("conflict", `cannot make the task \`${name}\`: ${folder} exists`, [
+    { text: "see what is in it", command: `ls ${shellWord(folder)}` },
+  ]);
+
+/** Makes the task's folder, and writes its PRD. Throws `RalphError`. */
+export function writeNewTask(prd: string, { name, text }: { name: string; text: string }): void {
+  const folder = path.dirname(prd);
+  const tasks = path.dirname(folder);
+  try {
+    Deno.mkdirSync(tasks, { recursive: true });
+    Deno.mkdirSync(folder);
+    Deno.writeTextFileSync(prd, text, { createNew: true });
+  } catch (error) {
+    if (error instanceof Deno.errors.AlreadyExists) throw isThere(name, folder);
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new RalphError("failed", `cannot make the task \`${name}\`: ${plain(reason, 300)}`, [
+      { text: "see who may write there", command: `ls -ld ${shellWord(path.dirname(tasks))}` },
+    ]);
+  }
+}

@@ -1,0 +1,80 @@
+/** A draft, talked about in the terminal: its questions, changes in words, and whether to write it. */
+import type { Draft } from "../../plan/draft.ts";
+import { plain } from "../../terminal/plain.ts";
+import type { CommandContext } from "../command_context.ts";
+
+/** In which a person says what to do with a draft. */
+type Next = "write" | "change" | "leave";
+
+interface Talk {
+  draft: Draft;
+  show: (draft: Draft) => void;
+  /** The same drafted again, with what was said; undefined when it was stopped. */
+  again: (before: string, words: readonly string[]) => Promise<Draft | undefined>;
+}
+
+/** Each round is a prompt that is paid for, and a person can begin anew. */
+const ROUNDS_MAX = 50;
+const OTHER = "something else";
+
+/** The draft as it is in the end, and whether it is to be written. Undefined when it was stopped. */
+export async function talkAbout(
+  { output: { err } }: CommandContext,
+  { draft: first, show, again }: Talk,
+): Promise<{ draft: Draft; write: boolean } | undefined> {
+  const { isCancel, select, text } = await import("@clack/prompts");
+  const say = async (message: string) => {
+    const said = await text({ message });
+    return isCancel(said) ? undefined : (said ?? "").trim();
+  };
+
+  async function choose(question: string, choices: readonly string[]) {
+    if (choices.length === 0) return await say(question);
+    const options = [...choices, OTHER].map((choice) => ({ value: choice, label: plain(choice) }));
+    const chosen = await select({ message: question, options });
+    if (isCancel(chosen)) return undefined;
+    return chosen === OTHER ? await say(question) : chosen;
+  }
+
+  const asked = new Set<string>();
+  /** Each question is asked once: what is left open is drafted as it is. */
+  async function answers(questions: Draft["questions"]): Promise<readonly string[]> {
+    const said: string[] = [];
+    for (const { question, choices } of questions) {
+      if (asked.has(question)) continue;
+      asked.add(question);
+      const answer = await choose(plain(question), choices);
+      if (answer === undefined) break;
+      if (answer !== "") said.push(`${question} ${answer}`);
+    }
+    return said;
+  }
+
+  async function whatNext(): Promise<readonly string[] | boolean> {
+    const next = await select<Next>({
+      message: "Write it?",
+      options: [
+        { value: "write", label: "write it" },
+        { value: "change", label: "change it: say what, such as: split US-003" },
+        { value: "leave", label: "leave it" },
+      ],
+    });
+    if (isCancel(next) || next !== "change") return next === "write";
+    const change = await say("What is to be different?");
+    return change === undefined || change === "" ? [] : [change];
+  }
+
+  let draft = first;
+  for (let round = 0; round < ROUNDS_MAX; round++) {
+    show(draft);
+    const said = await answers(draft.questions);
+    const words = said.length > 0 ? said : await whatNext();
+    if (typeof words === "boolean") return { draft, write: words };
+    if (words.length === 0) continue;
+    err.line("drafting it again");
+    const changed = await again(JSON.stringify(draft, undefined, 2), words);
+    if (!changed) return undefined;
+    draft = changed;
+  }
+  return { draft, write: false };
+}
