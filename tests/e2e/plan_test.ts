@@ -138,3 +138,52 @@ Deno.test({
   ignore: OPENCODE2 === undefined,
   fn: () => draftsAndWrites("2"),
 });
+
+Deno.test("what cannot be used is asked for again with what was wrong, twice", async () => {
+  await using world = await makeWorld(NEWEST);
+  const [first, second] = DRAFT.stories;
+  const replies = [
+    say("I would begin with the sums."),
+    answer({ ...DRAFT, stories: [{ ...second, id: "US-001", dependsOn: ["US-002"] }, first] }),
+    answer(DRAFT),
+  ];
+  world.setScript(() => replies.shift() ?? hang());
+  const done = await world.plan(["sum up lists", "--yes"]);
+  assert.equal(done.code, 0, done.stderr);
+  const [, again, last] = world.prompts();
+  assert.match(again, /> I would begin[^]*- there is no block that begins with ```json/);
+  assert.match(last, /US-001 depends on US-002, which is not there[^]*US-001 comes twice/);
+  assert.match(done.stderr, /cost: \$0\.0096, 3 model calls/);
+
+  await Deno.remove(join(world.root, "tasks"), { recursive: true });
+  world.setScript(() => answer({ ...DRAFT, stories: [] }));
+  const failed = await world.plan(["sum up lists", "--yes"]);
+  assert.equal(failed.code, 1, failed.stdout);
+  const kept = /The last answer is kept as (\S+)/.exec(failed.stderr)?.[1] ?? "";
+  assert.match(failed.stderr, /cannot use what the model answered, 3 times: stories: /);
+  assert.match(textOf(kept) ?? "", /"stories":\[\]/);
+  assert.match(failed.stderr, /cost: /);
+  assert.equal(world.prd(), undefined);
+
+  const limited = await world.plan(["sum up lists", "--yes", "--max-cost", "0.005"]);
+  assert.equal(limited.code, 1);
+  assert.match(limited.stderr, /cannot draft a PRD: the limit on cost was reached/);
+});
+
+Deno.test("Ctrl-C ends the turn on the server, and nothing is written", async () => {
+  await using world = await makeWorld(NEWEST);
+  let aborted = false;
+  world.setScript(({ signal }) => {
+    signal.addEventListener("abort", () => aborted = true);
+    return hang();
+  });
+  await using child = world.start(["sum up lists", "--yes"]);
+  await until(() => world.prompts().length > 0, { what: "the model to be asked" });
+  child.kill("SIGINT");
+  const { code, stderr } = await child.output();
+  assert.equal(code, 130, new TextDecoder().decode(stderr));
+  await until(() => aborted, { what: "the end of the model's answer" });
+  assert.match(new TextDecoder().decode(stderr), /nothing was written/);
+  assert.equal(await openSessions(world.server), 0);
+  assert.equal(world.prd(), undefined);
+});
