@@ -80,6 +80,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "src/verify",
     "type:src/host",
   ],
+  "src/plan": [...BASE, "src/task", "src/verify/prd"],
   "src/report": [...BASE, "src/store", "src/terminal", "src/version.ts", "type:src/host"],
   "src/app": [...BELOW_APP],
   "src/control": [...BELOW_APP, "src/app"],

@@ -54,6 +54,13 @@ const usage = z.strictObject({
 
 const used = or(usage, "unknown");
 
+const questions = z.array(z.strictObject({
+  question: text("What a person has to decide"),
+  choices: words("Answers to choose from"),
+})).meta({ description: "What is open" });
+const remarks = words("What the rules of `--check` find in it");
+const changed = words("Files that changed while the model looked at the project");
+
 const draftStory = z.strictObject({
   id: text("Id of the story", "US-001"),
   title: text("Its title"),
@@ -456,8 +463,28 @@ export const PRINTED: Readonly<Record<string, Printed>> = {
     as: "object",
   },
   plan: {
-    what: "The draft, and whether it was written.",
+    what: "The draft of a new task; of --revise what was changed; of --check what was found.",
     forms: [
+      object({
+        task,
+        findings: z.array(z.strictObject({
+          story: or(text("Id of the story"), "the PRD as a whole"),
+          kind: text("What it is about", "uncheckable", "large", "dependency", "gate"),
+          text: text("What is wrong, in words"),
+        })).meta({ description: "What was found" }),
+        usage: or(usage, "no model was asked, or it is unknown"),
+      }),
+      object({
+        task,
+        written: yes("Whether the PRD is another one now"),
+        kept: or(text("Path of the PRD as it would be"), "it was written, or nothing is to be"),
+        changes: words("Each change, in words"),
+        questions,
+        remarks,
+        changed,
+        told: or(toldWhere, "no turn is at work, or the next prompt has it"),
+        usage: used,
+      }),
       object({
         task,
         prd: or(text("Path of the PRD that was written"), "nothing was written"),
@@ -468,13 +495,10 @@ export const PRINTED: Readonly<Record<string, Printed>> = {
           stories: z.array(draftStory).meta({ description: "In the order of the work" }),
           gates: words("Commands that have to succeed before a story passes"),
           nonGoals: words("What is not to be done"),
-          questions: z.array(z.strictObject({
-            question: text("What a person has to decide"),
-            choices: words("Answers to choose from"),
-          })).meta({ description: "What is open" }),
+          questions,
         }).meta({ description: "What the model drafted" }),
-        remarks: words("What the rules of `--check` find in it"),
-        changed: words("Files that changed while the model looked at the project"),
+        remarks,
+        changed,
         usage: used,
       }),
     ],

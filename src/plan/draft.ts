@@ -22,7 +22,7 @@ const text = z.string().trim().max(TEXT_MAX).refine(
   { error: "must be without control characters" },
 );
 
-const story = z.object({
+export const draftStory = z.object({
   id: z.string().regex(/^US-\d{3}$/, { error: "must be like US-001" }),
   title: line,
   description: text.default(""),
@@ -30,7 +30,7 @@ const story = z.object({
   dependsOn: z.array(z.string()).default([]),
 });
 
-const question = z.object({ question: line, choices: z.array(line).max(6).default([]) });
+export const question = z.object({ question: line, choices: z.array(line).max(6).default([]) });
 
 /** What a model answers. Fields that are not named here are passed over. */
 const draft = z.object({
@@ -38,7 +38,7 @@ const draft = z.object({
     .max(60),
   title: line,
   description: text.default(""),
-  stories: z.array(story).min(1).max(STORIES_MAX),
+  stories: z.array(draftStory).min(1).max(STORIES_MAX),
   gates: z.array(line).max(12).default([]),
   nonGoals: z.array(line).max(20).default([]),
   questions: z.array(question).max(QUESTIONS_MAX).default([]),
@@ -65,8 +65,8 @@ export function readDraft(value: unknown, { taken }: { taken: readonly string[] 
   return all.length > 0 ? { faults: all.slice(0, FAULTS_MAX) } : { draft: read.data };
 }
 
-/** `stories[2].criteria` */
-function placeOf(path: readonly PropertyKey[]): string {
+/** Where in an answer a fault is: `stories[2].criteria`. */
+export function placeOf(path: readonly PropertyKey[]): string {
   return path.map((key) => typeof key === "number" ? `[${key}]` : `.${String(key)}`).join("")
     .replace(/^\./, "") || "the answer";
 }

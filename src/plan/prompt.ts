@@ -75,6 +75,43 @@ export function draftPrompt(wanted: Wanted, again?: Again): string {
   ].join("\n\n") + "\n";
 }
 
+/** What is to be changed in a PRD that is there. */
+export interface Revising {
+  /** Done stories, in a line each. */
+  done: readonly string[];
+  /** The open ones, as JSON. */
+  open: string;
+  /** What a person wants changed, in their words. */
+  words: readonly string[];
+  gates: readonly string[];
+}
+
+/** The prompt for a revision; with `again`, the one after an answer. */
+export function revisionPrompt(
+  { done, open, words, gates }: Revising,
+  again?: Again,
+): string {
+  return [
+    "You plan work on the project in this folder. You can read its files, and nothing else: you change " +
+    "nothing and run nothing.",
+    ...done.length === 0 ? [] : [
+      `These user stories are done, and stay as they are:\n${bullets(done)}`,
+    ],
+    `These are open:\n\n\`\`\`json\n${open}\n\`\`\``,
+    `The person wants this changed:\n${bullets(words)}`,
+    ...again ? againParts(again) : [],
+    RULES,
+    ...gates.length === 0 ? [] : [`These gates hold for every story:\n${bullets(gates)}`],
+    "Give all the open stories as they are to be, in the order of the work: those that need no change word " +
+    "for word, and none that is done. A story keeps its id; a new one gets an id of the same kind that no " +
+    "story has, and one that you leave out is removed.",
+    "End with one block of JSON in this form, and nothing after it:\n\n" +
+    `\`\`\`json\n${
+      JSON.stringify({ stories: FORM.stories, questions: FORM.questions }, undefined, 2)
+    }\n\`\`\``,
+  ].join("\n\n") + "\n";
+}
+
 function againParts({ before, words = [], faults = [] }: Again): readonly string[] {
   return [
     `This was drafted already:\n\n${quoted(before)}`,

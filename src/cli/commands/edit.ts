@@ -4,7 +4,7 @@ import * as path from "node:path";
 import { requireInside } from "../../app/inside.ts";
 import { handOver } from "../../control/hand_over.ts";
 import { runningSession } from "../../control/liveness.ts";
-import { say } from "../../control/say.ts";
+import { tellTurn } from "../../control/tell_edit.ts";
 import { RalphError } from "../../error.ts";
 import { readFileIfAny, readWhole } from "../../host/files/read_file.ts";
 import { handTerminalTo, TERMINATED } from "../../host/process/programs.ts";
@@ -166,20 +166,6 @@ async function runEditor(
     `the editor \`${plain(editor, 80)}\` ${how}: nothing was handed over`,
     [{ text: "what was written is kept", command: `cat ${shellWord(file)}` }],
   );
-}
-
-/** A turn at work has read the PRD already. Undefined where its agent could not be told yet. */
-async function tellTurn(context: CommandContext, task: Task, changes: readonly string[]) {
-  const text = `I have edited the PRD: ${changes.join(", ") || "no story of it"}. ` +
-    "Read it again before you go on.";
-  const session = runningSession(context, task);
-  const said = { taskDir: task.dir, session, text: text.slice(0, 1_000), forPrompt: false };
-  try {
-    return (await say(context, said)).told;
-  } catch (error) {
-    if (!(error instanceof RalphError)) throw error;
-    context.warn(`the agent is not told of it: ${error.message}`);
-  }
 }
 
 function outcome(

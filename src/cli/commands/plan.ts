@@ -1,6 +1,7 @@
 /** `ralph plan`: a PRD drafted by the agent, from what a person wants. */
 import { Command } from "@commander-js/extra-typings";
 import { rootForNewTask } from "../../app/new_task.ts";
+import { RalphError } from "../../error.ts";
 import { readWhole } from "../../host/files/read_file.ts";
 import { readSettings } from "../../settings/read.ts";
 import type { Settings, SettingsPart } from "../../settings/settings.ts";
@@ -8,16 +9,22 @@ import { parseModel } from "../../settings/values.ts";
 import { serverOption, to } from "../arguments.ts";
 import type { CommandContext, Done } from "../command_context.ts";
 import { LIMIT_OPTIONS, limitsFrom } from "../limit_options.ts";
+import { checkTask } from "../planning/check_task.ts";
 import { ideaFrom } from "../planning/idea.ts";
 import { planNewTask } from "../planning/new_task.ts";
+import { reviseTask } from "../planning/revise_task.ts";
+import { taskToRun } from "../select/task_to_run.ts";
 
 /** Those of `ralph run` that a few prompts can meet. */
 const LIMITS = ["--max-cost", "--max-tokens", "--max-duration", "--turn-time"];
 
 export function command(context: CommandContext, done: Done) {
   const plan = new Command("plan")
-    .argument("[what]", "what you want, in your words")
+    .argument("[what]", "what you want, in your words; the task with --check and --revise")
     .option("--from <file>", "take that from a file, or with `-` from the standard input")
+    .option("--revise <words>", "change the open stories of a task by these words")
+    .option("--check", "say what is wrong with the stories of a task, by rules; asks no server")
+    .option("--deep", "with --check, ask the model, too")
     .option("--name <name>", "name of the new task (default: the model finds one)")
     .option("-y, --yes", "write the draft without asking")
     .option("--json", "print one JSON object; writes with --yes alone")
@@ -39,13 +46,14 @@ nothing and run nothing. In a terminal it asks, and takes changes in words, unti
 Examples:
   ralph plan 'export the report as CSV'
   ralph plan --from issue.md --yes
-  ralph plan 'a dark theme' --name dark --max-cost 0.50`,
+  ralph plan 'a dark theme' --name dark --max-cost 0.50
+  ralph plan my-feature --check
+  ralph plan my-feature --revise 'split US-003'`,
     )
     .action(async (what, options) => {
-      const { from, server, model, agent } = options;
+      const { server, model, agent, yes = false, json = false, check = false } = options;
       const flags = { server, model, agent, limits: limitsFrom(options) };
-      const { name, yes = false, json = false } = options;
-      done(await planIt(context, { what, from, name, yes, json, flags }));
+      done(await planIt(context, { ...options, what, yes, json, check, flags }));
     });
   for (const option of LIMIT_OPTIONS) {
     if (LIMITS.includes(option.long ?? "")) plan.addOption(option);
@@ -57,16 +65,45 @@ interface PlanOptions {
   what?: string;
   from?: string;
   name?: string;
+  revise?: string;
+  check: boolean;
+  deep?: boolean;
   yes: boolean;
   json: boolean;
   flags: SettingsPart;
 }
 
 async function planIt(context: CommandContext, options: PlanOptions): Promise<number> {
-  const root = rootForNewTask(context, "plan a task");
-  const idea = await ideaFrom(context, options);
-  const settings = await settingsOf(context, { root, flags: options.flags });
-  return await planNewTask(context, { ...options, root, settings, idea });
+  const { check, revise, deep = false, flags } = options;
+  refuseMixed(options);
+  if (!check && revise === undefined) {
+    const root = rootForNewTask(context, "plan a task");
+    const idea = await ideaFrom(context, options);
+    const settings = await settingsOf(context, { root, flags });
+    return await planNewTask(context, { ...options, root, settings, idea });
+  }
+  const task = taskToRun(context, options.what ?? "");
+  const settings = await settingsOf(context, { root: task.projectRoot, flags });
+  return revise === undefined
+    ? await checkTask(context, { ...options, task, settings, deep })
+    : await reviseTask(context, { ...options, task, settings, words: revise });
+}
+
+/** Throws `RalphError` (`usage`) for options that do not go together. */
+function refuseMixed({ what, from, name, check, deep, revise }: PlanOptions): void {
+  const isOfTask = check || revise !== undefined;
+  const wrong = check && revise !== undefined
+    ? "`--check` changes nothing, and `--revise` does: use one of them"
+    : deep && !check
+    ? "`--deep` belongs to `--check`"
+    : isOfTask && (from !== undefined || name !== undefined)
+    ? "`--from` and `--name` are for a new task"
+    : isOfTask && what === undefined
+    ? `\`${check ? "--check" : "--revise"}\` needs the name of the task`
+    : undefined;
+  if (wrong !== undefined) {
+    throw new RalphError("usage", wrong, [{ text: "see examples", command: "ralph plan --help" }]);
+  }
 }
 
 async function settingsOf(

@@ -1,22 +1,20 @@
 /** `ralph verify [task]`: runs the gates now, as the loop would. It changes nothing by itself. */
 import { Command } from "@commander-js/extra-typings";
-import { gateEnvironmentOf, gatesOfTasks } from "../../app/gates.ts";
+import { gatesOfTasks } from "../../app/gates.ts";
 import { RalphError } from "../../error.ts";
 import { readWhole } from "../../host/files/read_file.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
-import { enterSandbox, runInSandbox } from "../../host/process/server_sandbox.ts";
-import { type EndingSignal, onEndingSignal } from "../../host/process/signals.ts";
-import { portOf } from "../../host/system/port.ts";
 import { readSettings } from "../../settings/read.ts";
 import { listTasks } from "../../task/find.ts";
 import { commandJson } from "../../terminal/json_text.ts";
 import { usefulEnd } from "../../verify/gates/gate_output.ts";
 import { gateLacks } from "../../verify/gates/gate_lacks.ts";
-import { type GateResult, runGates } from "../../verify/gates/gates.ts";
+import type { GateResult } from "../../verify/gates/gates.ts";
 import { eventLines } from "../../worker/narration.ts";
 import { taskArgument } from "../arguments.ts";
 import type { CommandContext, Done } from "../command_context.ts";
 import { EXIT } from "../exit_codes.ts";
+import { runGatesHere } from "../run_gates.ts";
 import { projectRootHere } from "../select/project_root.ts";
 import { tellProtection } from "../output/protection.ts";
 import { taskToRun } from "../select/task_to_run.ts";
@@ -63,35 +61,16 @@ async function verify(
       { text: 'name the project\'s checks in ralph.json, such as `{"verify": [["npm", "test"]]}`' },
     ]);
   }
-  const { out, err } = context.output;
-  const environment = gateEnvironmentOf(context, settings.gateEnv);
-  const stop = new AbortController();
-  let signalled: EndingSignal | undefined;
-  const stopListening = onEndingSignal((name) => {
-    signalled = name;
-    stop.abort();
-  });
-  try {
-    const results = await runGates(gates, {
-      cwd: root,
-      env: environment.variables,
-      run: runInSandbox(enterSandbox(portOf(settings.server), context.clock)),
-      clock: context.clock,
-      signal: stop.signal,
-      defaultTimeoutMs: settings.limits.gateMs,
-      onStart: ({ name }) => err.isTerminal && err.line(`running gate ${name}`),
-    });
-    if (!results) return signalled === "SIGINT" ? EXIT.interrupted : EXIT.terminated;
-    const shown = results.map((result) => shownOf(result, environment.withheld));
-    if (json) out.line(commandJson(shown, 2));
-    else {
-      for (const one of shown) for (const line of linesOf(one, context)) out.line(line);
-      await tellProtection(context, { root, tasks, settings });
-    }
-    return results.every(({ passed }) => passed) ? EXIT.done : EXIT.failed;
-  } finally {
-    stopListening();
+  const { out } = context.output;
+  const ran = await runGatesHere(context, gates, { root, settings });
+  if ("code" in ran) return ran.code;
+  const shown = ran.results.map((result) => shownOf(result, ran.withheld));
+  if (json) out.line(commandJson(shown, 2));
+  else {
+    for (const one of shown) for (const line of linesOf(one, context)) out.line(line);
+    await tellProtection(context, { root, tasks, settings });
   }
+  return ran.results.every(({ passed }) => passed) ? EXIT.done : EXIT.failed;
 }
 
 function shownOf(result: GateResult, withheld: readonly string[]) {

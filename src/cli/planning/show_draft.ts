@@ -1,5 +1,5 @@
 /** A draft as people see it. */
-import type { Draft } from "../../plan/draft.ts";
+import type { Draft, DraftStory } from "../../plan/draft.ts";
 import type { Colors } from "../../terminal/colors.ts";
 import { plain } from "../../terminal/plain.ts";
 import { hanging } from "../../terminal/table.ts";
@@ -16,15 +16,7 @@ export function draftLines(
   return [
     ...hanging(`\`${plain(name, 80)}\`: `, plain(draft.title), columns),
     ...draft.description === "" ? [] : hanging("", plainText(draft.description), columns),
-    ...draft.stories.flatMap((story) => [
-      "",
-      ...hanging(`${plain(story.id, 40)}  `, colors.bold(plain(story.title)), columns),
-      ...story.description === "" ? [] : hanging("  ", plainText(story.description), columns),
-      ...story.dependsOn.length === 0
-        ? []
-        : hanging("  after ", plain(story.dependsOn.join(", ")), columns),
-      ...story.criteria.flatMap((text) => hanging("  - ", plain(text), columns)),
-    ]),
+    ...draft.stories.flatMap((story) => storyLines(story, { columns, colors })),
     ...list("Gates", draft.gates),
     ...list("Not to be done", draft.nonGoals),
     ...list(
@@ -33,6 +25,20 @@ export function draftLines(
         choices.length === 0 ? question : `${question} (${choices.join(" / ")})`
       ),
     ),
+  ];
+}
+
+/** A story, after an empty line. */
+export function storyLines(
+  { id, title, description, dependsOn, criteria }: DraftStory,
+  { columns, colors }: { columns: number; colors: Colors },
+): readonly string[] {
+  return [
+    "",
+    ...hanging(`${plain(id, 60)}  `, colors.bold(plain(title)), columns),
+    ...description === "" ? [] : hanging("  ", plainText(description), columns),
+    ...dependsOn.length === 0 ? [] : hanging("  after ", plain(dependsOn.join(", ")), columns),
+    ...criteria.flatMap((text) => hanging("  - ", plain(text), columns)),
   ];
 }
 

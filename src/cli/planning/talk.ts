@@ -3,14 +3,17 @@ import type { Draft } from "../../plan/draft.ts";
 import { plain } from "../../terminal/plain.ts";
 import type { CommandContext } from "../command_context.ts";
 
+/** What is talked about. */
+type Asks = Pick<Draft, "questions">;
+
 /** In which a person says what to do with a draft. */
 type Next = "write" | "change" | "leave";
 
-interface Talk {
-  draft: Draft;
-  show: (draft: Draft) => void;
+interface Talk<T extends Asks> {
+  draft: T;
+  show: (draft: T) => void;
   /** The same drafted again, with what was said; undefined when it was stopped. */
-  again: (before: string, words: readonly string[]) => Promise<Draft | undefined>;
+  again: (before: string, words: readonly string[]) => Promise<T | undefined>;
 }
 
 /** Each round is a prompt that is paid for, and a person can begin anew. */
@@ -18,10 +21,10 @@ const ROUNDS_MAX = 50;
 const OTHER = "something else";
 
 /** The draft as it is in the end, and whether it is to be written. Undefined when it was stopped. */
-export async function talkAbout(
+export async function talkAbout<T extends Asks>(
   { output: { err } }: CommandContext,
-  { draft: first, show, again }: Talk,
-): Promise<{ draft: Draft; write: boolean } | undefined> {
+  { draft: first, show, again }: Talk<T>,
+): Promise<{ draft: T; write: boolean } | undefined> {
   const { isCancel, select, text } = await import("@clack/prompts");
   const say = async (message: string) => {
     const said = await text({ message });
