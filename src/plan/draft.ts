@@ -1,6 +1,7 @@
 /** What a model drafts: the form of it, what is wrong with one in words, and the PRD that it makes. */
 import * as z from "zod";
 import { RalphError } from "../error.ts";
+import { gatesOfLines } from "../task/gate.ts";
 import { parsePrd, remarksOf } from "../task/prd.ts";
 import { taskNameProblem } from "../task/name.ts";
 import { plain } from "../terminal/plain.ts";
@@ -48,7 +49,7 @@ export type Draft = z.infer<typeof draft>;
 export type DraftStory = Draft["stories"][number];
 
 /** A draft, or what is wrong with it, each fault in words for the model. */
-export type Reading = { draft: Draft } | { faults: readonly string[] };
+type Reading = { draft: Draft } | { faults: readonly string[] };
 
 /** Told to the model at once: it mends the first ones and with them most others. */
 const FAULTS_MAX = 15;
@@ -109,7 +110,7 @@ export function prdText({ title, description, stories, gates, nonGoals }: Draft)
     project: title,
     ...description !== "" && { description },
     ...nonGoals.length > 0 && { nonGoals },
-    ...gates.length > 0 && { verify: gates },
+    ...gates.length > 0 && { verify: gatesOfLines(gates) },
     userStories: stories.map((story, i) => ({ ...storyFields(story), priority: i + 1 })),
   };
   return JSON.stringify(prd, undefined, 2) + "\n";

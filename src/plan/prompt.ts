@@ -76,7 +76,7 @@ export function draftPrompt(wanted: Wanted, again?: Again): string {
 }
 
 /** What is to be changed in a PRD that is there. */
-export interface Revising {
+interface Revising {
   /** Done stories, in a line each. */
   done: readonly string[];
   /** The open ones, as JSON. */

@@ -36,6 +36,12 @@ export function gateLine({ run }: Gate): string {
   return "shell" in run ? run.shell.trim() : run.args.join(" ");
 }
 
+/** Lines for a shell as a list of gates: several words alone would be taken for the arguments of one. */
+export function gatesOfLines(lines: readonly string[]): readonly (string | { shell: string })[] {
+  const areWords = lines.length > 1 && lines.every((line) => /^\S+$/.test(line));
+  return areWords ? lines.map((shell) => ({ shell })) : lines;
+}
+
 /** Reads a list of gates, which is at `place` in its document. Throws what `fault` makes. */
 export function readGates(node: JsonNode, { place, fault }: At): readonly Gate[] {
   if (node.type === "string") return [shellGate(node, { place, fault })];

@@ -1,3 +1,4 @@
+import { gatesOfLines } from "./gate.ts";
 import { parsePrd, type Story } from "./prd.ts";
 
 /** Those of a PRD that nobody has written yet: as they are in the one that a new task begins with. */
@@ -55,7 +56,7 @@ export interface PrdWords {
 export function prdOf({ title, stories, verify }: PrdWords): string {
   const prd = {
     project: title,
-    ...verify.length > 0 && { verify },
+    ...verify.length > 0 && { verify: gatesOfLines(verify) },
     userStories: stories.map(({ title, criteria }, i) => ({
       id: `US-${String(i + 1).padStart(3, "0")}`,
       title,

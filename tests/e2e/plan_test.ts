@@ -187,3 +187,98 @@ Deno.test("Ctrl-C ends the turn on the server, and nothing is written", async ()
   assert.equal(await openSessions(world.server), 0);
   assert.equal(world.prd(), undefined);
 });
+
+const TASK = "tasks/two/prd.md";
+const TWO = `# PRD: Two
+
+### US-001: First
+
+- [x] one.txt   exists
+
+### US-002: Second
+
+- [ ] It works well
+
+### US-003: Third
+
+- [ ] \`test -f three.txt\` succeeds, after US-002
+`;
+
+Deno.test("--check tells by rules what is wrong, and asks no server", async () => {
+  await using project = await makeProject({ files: { [TASK]: TWO } });
+  await using ralph = await makeRalph();
+  const check = async (...args: readonly string[]) =>
+    await ralph(["plan", "two", "--check", ...args], {
+      cwd: project.root,
+      env: { RALPH_SERVER: "http://127.0.0.1:9" },
+    });
+  const found = await check();
+  assert.equal(found.code, 1, found.stderr);
+  assert.deepEqual(found.stdout.trim().split("\n"), [
+    '! US-002: "works well" is nothing that a command can check: It works well',
+    "! US-003: it speaks of US-002, and does not depend on it",
+    "! it has no gate: the loop checks nothing itself; see `ralph init`",
+  ]);
+  const json = {
+    verify: [["true"], ["false"]],
+    userStories: [{
+      id: "US-001",
+      title: "First",
+      acceptanceCriteria: ["`cat a` prints b"],
+      verify: ["test ! -e a"],
+    }],
+  };
+  await project.write("tasks/three/prd.json", JSON.stringify(json));
+  const green = await ralph(["plan", "three", "--check", "--json"], { cwd: project.root });
+  assert.equal(green.code, 1, green.stderr);
+  assert.deepEqual(
+    JSON.parse(green.stdout).findings.map(({ story, kind, text }: Record<string, string>) => [
+      story,
+      kind,
+      /`(.*)`/.exec(text)?.[1],
+    ]),
+    [[null, "gate", "true"], ["US-001", "gate", "test ! -e a"]],
+  );
+  const deep = await check("--deep");
+  assert.equal(deep.code, 6, deep.stdout);
+  const mixed = await check("--revise", "x");
+  assert.equal(mixed.code, 2, mixed.stdout);
+});
+
+Deno.test("--revise changes open stories alone, also beside a session that runs", async () => {
+  await using model = await startModel(() => hang());
+  await using server = await startServer({ version: NEWEST, model });
+  await using project = await makeProject({ files: { [TASK]: TWO } });
+  await using ralph = await makeRalph();
+  const at = { cwd: project.root, env: { RALPH_SERVER: server.url } };
+  const prd = () => textOf(join(project.root, TASK)) ?? "";
+  const revision = (id: string) =>
+    answer({
+      stories: [
+        { id, title: "Second", criteria: ["`test -f two.txt` succeeds"] },
+        { id: "US-004", title: "Fourth", criteria: ["`true` succeeds"], dependsOn: [id] },
+      ],
+    });
+  model.setScript(({ prompt }) => {
+    if (!prompt.includes("The person wants this changed")) return hang();
+    return revision(prompt.includes("stays as it is: leave it out") ? "US-002" : "US-001");
+  });
+  const seen = await ralph(["plan", "two", "--revise", "split US-003"], at);
+  assert.equal(seen.code, 0, seen.stderr);
+  assert.match(seen.stdout, /US-002 changed, US-004 new, US-003 gone[^]*To write it: cp /);
+  assert.match(seen.stderr, /asked for again: US-001 is done and stays as it is/);
+  assert.equal(prd(), TWO);
+
+  assert.equal((await ralph(["run", "two"], at)).code, 0);
+  await until(() => model.requests.some(({ prompt }) => prompt.includes("Story: US-002")), {
+    what: "the turn",
+  });
+  const written = await ralph(["plan", "two", "--revise", "split US-003", "--yes", "--json"], at);
+  assert.equal(written.code, 0, written.stderr);
+  const { changes, told } = JSON.parse(written.stdout);
+  assert.deepEqual(changes, ["US-002 changed", "US-004 new", "US-003 gone"]);
+  assert.equal(told?.iteration, 1);
+  assert(prd().startsWith(TWO.slice(0, TWO.indexOf("### US-002"))), prd());
+  assert.match(prd(), /### US-002: Second[^]*two\.txt[^]*### US-004: Fourth/);
+  assert.equal((await ralph(["stop", "two"], at)).code, 0);
+});

@@ -6,7 +6,7 @@ import { readWhole } from "../../host/files/read_file.ts";
 import { readSettings } from "../../settings/read.ts";
 import type { Settings, SettingsPart } from "../../settings/settings.ts";
 import { parseModel } from "../../settings/values.ts";
-import { serverOption, to } from "../arguments.ts";
+import { integer, serverOption, to } from "../arguments.ts";
 import type { CommandContext, Done } from "../command_context.ts";
 import { LIMIT_OPTIONS, limitsFrom } from "../limit_options.ts";
 import { checkTask } from "../planning/check_task.ts";
@@ -22,6 +22,7 @@ export function command(context: CommandContext, done: Done) {
   const plan = new Command("plan")
     .argument("[what]", "what you want, in your words; the task with --check and --revise")
     .option("--from <file>", "take that from a file, or with `-` from the standard input")
+    .option("--from-gh <number>", "take it from an issue of GitHub, through `gh`", integer(1))
     .option("--revise <words>", "change the open stories of a task by these words")
     .option("--check", "say what is wrong with the stories of a task, by rules; asks no server")
     .option("--deep", "with --check, ask the model, too")
@@ -46,6 +47,7 @@ nothing and run nothing. In a terminal it asks, and takes changes in words, unti
 Examples:
   ralph plan 'export the report as CSV'
   ralph plan --from issue.md --yes
+  ralph plan --from-gh 123
   ralph plan 'a dark theme' --name dark --max-cost 0.50
   ralph plan my-feature --check
   ralph plan my-feature --revise 'split US-003'`,
@@ -64,6 +66,7 @@ Examples:
 interface PlanOptions {
   what?: string;
   from?: string;
+  fromGh?: number;
   name?: string;
   revise?: string;
   check: boolean;
@@ -90,14 +93,15 @@ async function planIt(context: CommandContext, options: PlanOptions): Promise<nu
 }
 
 /** Throws `RalphError` (`usage`) for options that do not go together. */
-function refuseMixed({ what, from, name, check, deep, revise }: PlanOptions): void {
+function refuseMixed(options: PlanOptions): void {
+  const { what, from, fromGh, name, check, deep, revise } = options;
   const isOfTask = check || revise !== undefined;
   const wrong = check && revise !== undefined
     ? "`--check` changes nothing, and `--revise` does: use one of them"
     : deep && !check
     ? "`--deep` belongs to `--check`"
-    : isOfTask && (from !== undefined || name !== undefined)
-    ? "`--from` and `--name` are for a new task"
+    : isOfTask && (from ?? fromGh ?? name) !== undefined
+    ? "`--from`, `--from-gh` and `--name` are for a new task"
     : isOfTask && what === undefined
     ? `\`${check ? "--check" : "--revise"}\` needs the name of the task`
     : undefined;

@@ -1,10 +1,11 @@
 /** What a person wants: said on the command line, in a file, or on the standard input. */
+import * as path from "node:path";
 import { RalphError } from "../../error.ts";
 import { readFileIfAny } from "../../host/files/read_file.ts";
 import { plain } from "../../terminal/plain.ts";
 import type { CommandContext } from "../command_context.ts";
 import { readInput } from "../output/streams.ts";
-import * as path from "node:path";
+import { issueText } from "./github_issue.ts";
 
 /** Of an idea: more is no idea, and would be read by the model each time. */
 const BYTES_MAX = 200_000;
@@ -12,13 +13,21 @@ const BYTES_MAX = 200_000;
 /** Throws `RalphError` (`usage`) where nothing is said, or it is said twice. */
 export async function ideaFrom(
   context: CommandContext,
-  { what, from }: { what?: string; from?: string },
+  { what, from, fromGh }: { what?: string; from?: string; fromGh?: number },
 ): Promise<string> {
-  const given = [what, from].filter((one) => one !== undefined);
+  const given = [what, from, fromGh].filter((one) => one !== undefined);
   if (given.length > 1) {
-    throw new RalphError("usage", "what you want is said twice: as text, and with `--from`");
+    throw new RalphError(
+      "usage",
+      "what you want is said twice: say it as text, or name where it is",
+    );
   }
-  const text = what ?? (from === undefined ? "" : await textFrom(context, from));
+  const text = what ??
+    (from !== undefined
+      ? await textFrom(context, from)
+      : fromGh !== undefined
+      ? await issueText(fromGh, context)
+      : "");
   if (text.trim() === "") {
     throw new RalphError("usage", "it is not said what you want", [
       { text: "say it in your words", command: "ralph plan 'what I want'" },

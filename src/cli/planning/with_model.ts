@@ -17,7 +17,7 @@ import { exitCodeOfSignal } from "../exit_codes.ts";
 import { warnOfCode } from "../output/warn_of_code.ts";
 
 /** What came of it, or the exit code of a command that was stopped by a signal. */
-export type WithModel<T> = { value: T; usage: Usage; changed: readonly string[] } | {
+type WithModel<T> = { value: T; usage: Usage; changed: readonly string[] } | {
   code: number;
 };
 

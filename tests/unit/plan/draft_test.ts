@@ -77,4 +77,7 @@ Deno.test("the PRD of a draft is read as it was drafted, and nothing is to be sa
   );
   assert.deepEqual(prd.verify?.map(({ run }) => run), [{ shell: "npm test" }]);
   assert.match(prd.about, /nonGoals[^]*b\.ts/);
+  const words = readDraft({ ...DRAFT, gates: ["tox", "ruff"] }, { taken: [] });
+  assert("draft" in words, JSON.stringify(words));
+  assert.match(prdText(words.draft), /"shell": "ruff"/);
 });
