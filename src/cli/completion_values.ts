@@ -47,6 +47,7 @@ export async function valuesOf(
 ): Promise<readonly Candidate[]> {
   switch (name) {
     case "task":
+    case "what":
       return await taskNames(context, command);
     case "checks":
       return await checkNames();

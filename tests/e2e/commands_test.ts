@@ -56,6 +56,8 @@ Deno.test("each command once: from a new task to a session that is forgotten", a
   assert.match(await type(["man"]), /^\.TH RALPH 1 /);
   assert.match(await type(["__complete", "--", "run", "t"]), /^two/m);
 
+  assert.match(await type(["plan", "two", "--check"], 1), /the gate `.*`|US-001|US-002|!/);
+
   assert.match(await type(["run", "two", "--server", server.url]), /session 1/);
   await agentAsked(1);
   assert.match(await type(["status", "two"]), /running since/);

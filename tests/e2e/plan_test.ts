@@ -6,7 +6,8 @@ import { bash, onOpenCode2, write } from "../support/agent.ts";
 import { NEWEST, OPENCODE2, type ServerVersion } from "../support/install.ts";
 import { startServer, type TestServer } from "../support/opencode_server.ts";
 import { makeProject } from "../support/project.ts";
-import { makeRalph } from "../support/ralph.ts";
+import { openPty } from "../support/pty.ts";
+import { makeRalph, RALPH } from "../support/ralph.ts";
 import { call, hang, type Reply, say, type Script, startModel } from "../support/scripted_model.ts";
 import { until } from "../support/wait.ts";
 
@@ -34,13 +35,20 @@ const PASSWORD = "secret";
 interface World extends AsyncDisposable {
   readonly server: TestServer;
   readonly root: string;
-  readonly ralphHome: string;
+  /** For a program that is not started by `plan`. */
+  readonly env: Readonly<Record<string, string>>;
   setScript(script: Script): void;
+  /** Those that were asked so far. */
+  models(): readonly string[];
   prompts(): readonly string[];
   plan(args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }>;
   start(args: readonly string[]): Deno.ChildProcess;
   prd(): string | undefined;
 }
+
+const denoDir = () =>
+  Deno.env.get("DENO_DIR") ??
+    join(Deno.env.get("XDG_CACHE_HOME") ?? join(Deno.env.get("HOME") ?? "", ".cache"), "deno");
 
 async function makeWorld(version: ServerVersion): Promise<World> {
   await using stack = new AsyncDisposableStack();
@@ -58,8 +66,9 @@ async function makeWorld(version: ServerVersion): Promise<World> {
   return {
     server,
     root: project.root,
-    ralphHome: ralph.home,
+    env: { ...env, HOME: ralph.home, DENO_DIR: denoDir() },
     setScript: (script) => model.setScript(onServer(script)),
+    models: () => [...new Set(model.requests.map(({ model }) => model))],
     prompts: () => model.requests.filter(({ step }) => step === 0).map(({ prompt }) => prompt),
     plan: (args) => ralph(["plan", ...args], at),
     start: (args) => ralph.start(["plan", ...args], at),
@@ -112,11 +121,13 @@ async function draftsAndWrites(version: ServerVersion): Promise<void> {
   assert.equal(taken.code, 5, taken.stderr);
   await Deno.remove(join(world.root, "tasks"), { recursive: true });
   await Deno.writeTextFile(join(world.root, "issue.md"), "Please sum up lists.\n");
-  const written = await world.plan(["--from", "issue.md", "--yes", "--json"]);
+  const chosen = ["--model", "fake/other", "--agent", "build"];
+  const written = await world.plan(["--from", "issue.md", "--yes", "--json", ...chosen]);
   assert.equal(written.code, 0, written.stderr);
   const { prd, draft } = JSON.parse(written.stdout);
   assert.equal(textOf(prd), first);
   assert.deepEqual(draft.questions, DRAFT.questions);
+  assert.deepEqual(world.models(), ["ok", "other"]);
   assert.match(world.prompts().at(-1) ?? "", /> Please sum up lists\./);
   assert.equal(await openSessions(world.server), 0);
 }
@@ -164,10 +175,52 @@ Deno.test("what cannot be used is asked for again with what was wrong, twice", a
   assert.match(textOf(kept) ?? "", /"stories":\[\]/);
   assert.match(failed.stderr, /cost: /);
   assert.equal(world.prd(), undefined);
+});
 
-  const limited = await world.plan(["sum up lists", "--yes", "--max-cost", "0.005"]);
-  assert.equal(limited.code, 1);
-  assert.match(limited.stderr, /cannot draft a PRD: the limit on cost was reached/);
+Deno.test("a limit ends the draft, and says which", async () => {
+  await using world = await makeWorld(NEWEST);
+  world.setScript(() => say("none"));
+  const limits = [["cost", "--max-cost", "0.005"], ["tokens", "--max-tokens", "1100"]];
+  for (const [what, ...option] of limits) {
+    const { code, stderr } = await world.plan(["sum up lists", "--yes", ...option]);
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, new RegExp(`cannot draft a PRD: the limit on ${what} was reached`));
+  }
+  world.setScript(() => hang());
+  for (const [option, why] of [["--max-duration", "limit on time"], ["--turn-time", "longer"]]) {
+    const { code, stderr } = await world.plan(["sum up lists", "--yes", option, "1s"]);
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, new RegExp(`cannot draft a PRD: .*${why}`));
+  }
+});
+
+Deno.test("in a terminal it asks, takes changes in words, and writes when told", async () => {
+  await using world = await makeWorld(NEWEST);
+  const prompts: string[] = [];
+  world.setScript(({ prompt }) => {
+    prompts.push(prompt);
+    const [first] = DRAFT.stories;
+    const draft = { ...DRAFT, questions: prompts.length === 1 ? DRAFT.questions : [] };
+    return answer(prompts.length < 3 ? draft : { ...draft, stories: [first] });
+  });
+  await using pty = await openPty(
+    [...RALPH, "plan", "sum up lists"].map((word) => `'${word}'`).join(" "),
+    { cwd: world.root, env: { ...world.env, NO_COLOR: "1" }, rows: 60 },
+  );
+  await pty.shows(/Which numbers\?[^]*something else/);
+  await pty.type("\x1b[B\r");
+  await pty.shows(/Write it\?/);
+  await pty.type("\x1b[B\r");
+  await pty.shows(/What is to be different\?/);
+  await pty.type("leave out US-002\r");
+  await until(() => prompts.length === 3, { what: "the third draft" });
+  await pty.shows(/Write it\?[^]*drafting it again[^]*Write it\?/);
+  await pty.type("\r");
+  await pty.shows(/ralph run sums/);
+  assert.equal((await pty.status).code, 0);
+  assert.match(prompts[1], /The person says to it:\n- Which numbers\? whole\n/);
+  assert.match(prompts[2], /The person says to it:\n- leave out US-002\n/);
+  assert.equal(JSON.parse(world.prd() ?? "").userStories.length, 1);
 });
 
 Deno.test("Ctrl-C ends the turn on the server, and nothing is written", async () => {

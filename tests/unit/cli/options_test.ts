@@ -49,6 +49,11 @@ const NEW_BY_OPTIONS: Elsewhere = {
   test: "new with options: the PRD says what they say, and has no fault",
 };
 
+const PLANNED: Elsewhere = {
+  file: "e2e/plan_test.ts",
+  test: "1.18.34: a draft is shown, then written; the agent can change nothing",
+};
+
 /** Every option of every command but `--help`. */
 const OPTIONS: Readonly<Record<string, Readonly<Record<string, Look | Elsewhere>>>> = {
   run: {
@@ -351,6 +356,41 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, Look | Elsewhere>
         told: null,
       });
     },
+  },
+  plan: {
+    "--from": PLANNED,
+    "--name": PLANNED,
+    "--yes": PLANNED,
+    "--json": PLANNED,
+    "--model": PLANNED,
+    "--agent": PLANNED,
+    async "--server"({ ralph }) {
+      const { code, stderr } = await ralph("plan", "x", "--server", "http://127.0.0.1:4097");
+      assert.equal(code, 6);
+      assert.match(stderr, /cannot reach OpenCode at http:\/\/127\.0\.0\.1:4097/);
+    },
+    "--from-gh": {
+      file: "unit/cli/github_issue_test.ts",
+      test: "an issue is what gh prints, asked for without a shell",
+    },
+    "--revise": {
+      file: "e2e/plan_test.ts",
+      test: "--revise changes open stories alone, also beside a session that runs",
+    },
+    "--check": {
+      file: "e2e/plan_test.ts",
+      test: "--check tells by rules what is wrong, and asks no server",
+    },
+    "--deep": {
+      file: "e2e/plan_test.ts",
+      test: "--check tells by rules what is wrong, and asks no server",
+    },
+    ...Object.fromEntries(
+      ["--max-cost", "--max-tokens", "--max-duration", "--turn-time"].map((limit) => [limit, {
+        file: "e2e/plan_test.ts",
+        test: "a limit ends the draft, and says which",
+      }]),
+    ),
   },
   checkpoint: {
     async "--json"(home) {
