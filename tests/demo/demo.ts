@@ -10,9 +10,12 @@ import { RALPH } from "../support/ralph.ts";
 import { onOpenCode2 } from "../support/agent.ts";
 import { startModel } from "../support/scripted_model.ts";
 import { shopAgent } from "./agent.ts";
-import { FILES, TASK } from "./shop.ts";
+import { IDEA, planningAgent } from "./planner.ts";
+import { FILES, PRD, TASK } from "./shop.ts";
 
 const VERSION = OPENCODE2 === undefined ? NEWEST : "2";
+/** From an empty idea: the agent drafts the PRD, too. */
+const PLANS = Deno.args.includes("--plan");
 /** OpenCode 2 always has one. */
 const PASSWORD = OPENCODE2 === undefined ? undefined : crypto.randomUUID();
 
@@ -55,11 +58,23 @@ async function demo(): Promise<number> {
   );
   console.log(`Starting OpenCode ${VERSION}, which is installed first when it is missing …`);
   await opencodeBinary(VERSION);
-  await using model = await startModel(VERSION === "2" ? onOpenCode2(shopAgent) : shopAgent);
+  const agent = PLANS ? planningAgent : shopAgent;
+  await using model = await startModel(VERSION === "2" ? onOpenCode2(agent) : agent);
   await using server = await startServer({ version: VERSION, model, password: PASSWORD });
   // all below the server's home, which is removed however this process ends
-  await using project = await makeProject({ name: "shop", files: FILES, parent: server.home });
+  const { [PRD]: prd, ...others } = FILES;
+  const files = PLANS ? others : { ...others, [PRD]: prd };
+  await using project = await makeProject({ name: "shop", files, parent: server.home });
 
+  if (PLANS) {
+    const planned = await show(
+      [...RALPH, "plan", IDEA, "--yes", "--server", server.url],
+      `ralph plan '${IDEA}' --yes --server ${server.url}`,
+    );
+    if (planned !== 0) return planned;
+    const command = "git add tasks && git commit --quiet -m 'docs: what is to be done'";
+    await show(["/bin/sh", "-c", command], command);
+  }
   const code = await show(
     [...RALPH, "run", TASK, "--foreground", "--server", server.url],
     `ralph run ${TASK} --foreground --server ${server.url}`,

@@ -3,6 +3,7 @@ import { bash, edit, write } from "../support/agent.ts";
 import type { ToolCall } from "../support/scripted_model.ts";
 
 export const TASK = "shop";
+export const PRD = `tasks/${TASK}/prd.md`;
 
 const test = (name: string, imports: string, body: string): string =>
   `import assert from "node:assert/strict";
@@ -29,7 +30,7 @@ export function addItem(list, item) {
     `  const list = addItem([], { name: "apple", count: 1, price: 0.3 });
   assert.deepEqual(list, [{ name: "apple", count: 1, price: 0.3 }]);`,
   ),
-  [`tasks/${TASK}/prd.md`]: `# PRD: Shop
+  [PRD]: `# PRD: Shop
 
 A shopping list that knows what it costs. No dependencies, \`deno test\` passes after each story.
 
