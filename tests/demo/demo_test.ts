@@ -6,9 +6,9 @@ import { until } from "../support/wait.ts";
 const DEMO = fileURLToPath(new URL("./demo.ts", import.meta.url));
 
 /** The demo with a folder of its own for everything temporary. */
-function startDemo(temporary: string) {
+function startDemo(temporary: string, ...args: readonly string[]) {
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--quiet", DEMO],
+    args: ["run", "-A", "--quiet", DEMO, ...args],
     env: { TMPDIR: temporary, NO_COLOR: "1" },
     stdin: "null",
     stdout: "piped",
@@ -51,6 +51,14 @@ Deno.test("the demo completes its task, one iteration mending the one before", a
   assert.match(shown, /^completed: all 4 stories pass/m);
   assert.deepEqual([...Deno.readDirSync(temporary.path)], []);
   await until(() => processesOf(temporary.path).length === 0, { what: "its processes to be gone" });
+});
+
+Deno.test("the demo completes a task that was planned from an idea", async () => {
+  using temporary = temporaryFolder();
+  const demo = startDemo(temporary.path, "--plan");
+  assert.equal(await demo.ended, 0, demo.shown());
+  assert.match(demo.shown(), /^\$ ralph plan 'a shopping list[^]*tasks\/shop\/prd\.json$/m);
+  assert.match(demo.shown(), /^completed: all 4 stories pass/m);
 });
 
 Deno.test("Ctrl-C ends the demo and leaves nothing", async () => {

@@ -114,21 +114,8 @@ async function draftsAndWrites(version: ServerVersion): Promise<void> {
   const command = /To write this draft: (.+)$/m.exec(seen.stdout)?.[1] ?? "";
   const shell = await new Deno.Command("/bin/sh", { args: ["-c", command] }).output();
   assert.equal(shell.code, 0, command);
-  const first = world.prd();
-  assert.equal(JSON.parse(first ?? "").userStories[1].dependsOn[0], "US-001");
+  assert.equal(JSON.parse(world.prd() ?? "").userStories[1].dependsOn[0], "US-001");
 
-  const taken = await world.plan(["sum up lists", "--name", "sums", "--yes"]);
-  assert.equal(taken.code, 5, taken.stderr);
-  await Deno.remove(join(world.root, "tasks"), { recursive: true });
-  await Deno.writeTextFile(join(world.root, "issue.md"), "Please sum up lists.\n");
-  const chosen = ["--model", "fake/other", "--agent", "build"];
-  const written = await world.plan(["--from", "issue.md", "--yes", "--json", ...chosen]);
-  assert.equal(written.code, 0, written.stderr);
-  const { prd, draft } = JSON.parse(written.stdout);
-  assert.equal(textOf(prd), first);
-  assert.deepEqual(draft.questions, DRAFT.questions);
-  assert.deepEqual(world.models(), ["ok", "other"]);
-  assert.match(world.prompts().at(-1) ?? "", /> Please sum up lists\./);
   assert.equal(await openSessions(world.server), 0);
 }
 
@@ -148,6 +135,27 @@ Deno.test({
   name: "OpenCode 2: a draft is shown, then written; the agent can change nothing",
   ignore: OPENCODE2 === undefined,
   fn: () => draftsAndWrites("2"),
+});
+
+Deno.test("what is wanted comes from a file, and model, agent and name are those that are named", async () => {
+  await using world = await makeWorld(NEWEST);
+  world.setScript(() => answer(DRAFT));
+  await Deno.writeTextFile(join(world.root, "issue.md"), "Please sum up lists.\n");
+  const chosen = ["--model", "fake/other", "--agent", "plan", "--name", "other name"];
+  const written = await world.plan(["--from", "issue.md", "--yes", "--json", ...chosen]);
+  assert.equal(written.code, 0, written.stderr);
+  const { prd, draft } = JSON.parse(written.stdout);
+  assert.equal(prd, join(world.root, "tasks/other name/prd.json"));
+  assert.deepEqual(draft.questions, DRAFT.questions);
+  assert.deepEqual(world.models(), ["other"]);
+  assert.match(world.prompts()[0], /> Please sum up lists\.[^]*Plan/);
+  const taken = await world.plan(["sum up lists", "--name", "other name", "--yes"]);
+  assert.equal(taken.code, 5, taken.stderr);
+  assert.equal(world.prompts().length, 1);
+  const lost = await world.plan(["sum up lists", "--model", "fake/none"]);
+  assert.notEqual(lost.code, 0);
+  const twice = await world.plan(["sum up lists", "--from", "issue.md"]);
+  assert.equal(twice.code, 2);
 });
 
 Deno.test("what cannot be used is asked for again with what was wrong, twice", async () => {

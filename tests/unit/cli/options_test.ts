@@ -51,7 +51,7 @@ const NEW_BY_OPTIONS: Elsewhere = {
 
 const PLANNED: Elsewhere = {
   file: "e2e/plan_test.ts",
-  test: "1.18.34: a draft is shown, then written; the agent can change nothing",
+  test: "what is wanted comes from a file, and model, agent and name are those that are named",
 };
 
 /** Every option of every command but `--help`. */
@@ -369,9 +369,10 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, Look | Elsewhere>
       assert.equal(code, 6);
       assert.match(stderr, /cannot reach OpenCode at http:\/\/127\.0\.0\.1:4097/);
     },
-    "--from-gh": {
-      file: "unit/cli/github_issue_test.ts",
-      test: "an issue is what gh prints, asked for without a shell",
+    async "--from-gh"({ ralph }) {
+      const { code, stderr } = await ralph("plan", "x", "--from-gh", "12");
+      assert.equal(code, 2);
+      assert.match(stderr, /what you want is said twice/);
     },
     "--revise": {
       file: "e2e/plan_test.ts",

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { denialsOf, mayEdit } from "../../../src/opencode/agent_rules.ts";
+import { denialsOf, mayEdit, onlyLooks, readingRules } from "../../../src/opencode/agent_rules.ts";
 import type { Agent, Rule } from "../../../src/opencode/model.ts";
 
 const rule = (words: string): Rule => {
@@ -54,4 +54,43 @@ Deno.test("an agent may edit unless all files are denied to it, its plans aside"
   for (const [rules, may] of cases) {
     assert.equal(mayEdit(agent("build", rules)), may, rules.join());
   }
+});
+
+Deno.test("a session that only reads keeps of its agent's rules those of reading", () => {
+  const own = [
+    "allow|*|*",
+    "ask|read|*.env",
+    "deny|grep|secret/**",
+    "ask|external_directory|*",
+    "deny|edit|a/**",
+  ].map(rule);
+  const rules = readingRules(own).map(({ permission, pattern, action }) =>
+    `${action}|${permission}|${pattern}`
+  );
+  assert.deepEqual(rules, [
+    "deny|*|*",
+    "allow|read|*",
+    "deny|read|*.env",
+    "allow|glob|*",
+    "allow|grep|*",
+    "deny|grep|secret/**",
+    "allow|list|*",
+  ]);
+  assert(onlyLooks(readingRules(own)));
+  assert(onlyLooks(readingRules([])));
+  assert.deepEqual(readingRules([]).map(({ action }) => action), ["deny"]);
+});
+
+Deno.test("who only looks is told by the rules that count", () => {
+  const explore = ["allow|*|*", "deny|*|*", "allow|grep|*", "allow|webfetch|*", "deny|task|*"];
+  assert(onlyLooks(explore.map(rule)));
+  const others = [
+    [],
+    ["allow|*|*", "deny|edit|*"],
+    [...explore, "allow|edit|docs/**"],
+    [...explore, "allow|some_tool|*"],
+    [...explore, "ask|bash|*"],
+    [...explore, "allow|*|*"],
+  ];
+  for (const rules of others) assert(!onlyLooks(rules.map(rule)), rules.join());
 });
