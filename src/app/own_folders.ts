@@ -9,9 +9,10 @@ import { pathsOf } from "./store.ts";
 
 /** All of them, whether or not they are there. */
 export function ownFolders(context: Context): readonly string[] {
-  const { database, locks, signals, logs, kept, reports } = pathsOf(context);
+  const { database, locks, places, signals, logs, kept, reports } = pathsOf(context);
   const config = configFolder(context.environment);
-  return [path.dirname(database), path.dirname(logs), config, locks, signals, logs, kept, reports];
+  const ofData = [path.dirname(database), locks, places, signals];
+  return [...ofData, path.dirname(logs), config, logs, kept, reports];
 }
 
 /** Throws `RalphError` (`state`) where one is another user's, or others may write there. */

@@ -1,6 +1,6 @@
 import { RalphError } from "../error.ts";
 import { readWhole, textOf } from "../host/files/read_file.ts";
-import { type Listener, portOf, whoAnswers } from "../host/system/port.ts";
+import { type Listener, portOf, unitOn, whoAnswers } from "../host/system/port.ts";
 import { type ServerEnv, serverEnv } from "../host/system/server_env.ts";
 import { storedSettings } from "../loop/session/kept_settings.ts";
 import type { OpenCode } from "../opencode/client.ts";
@@ -99,6 +99,7 @@ export function connectionTo(
     password: isWithheld ? undefined : password,
     withheld: isWithheld ? whyWithheld(url, configPath(environment)) : undefined,
     requireOwn: () => requireOwn(url, { clock }),
+    unit: () => unitOn(portOf(url), clock),
     clock,
     readText: textOf,
   };

@@ -14,6 +14,7 @@ export interface Activity {
     | "rate_limited"
     | "retrying"
     | "waiting_for_server"
+    | "waiting_for_turn"
     | "waiting_for_git";
   /** The same in words, `until` included; safe to show. */
   readonly text: string;
@@ -60,6 +61,11 @@ export function waitingForServer(why: string): Activity {
   return { kind: "waiting_for_server", text: `waiting for server: ${why}` };
 }
 
+/** `why`: for whom, in words that are safe to show. */
+export function waitingForTurn(why: string): Activity {
+  return { kind: "waiting_for_turn", text: `waiting for its turn: ${why}` };
+}
+
 /** `what`: what git is doing, in words that are safe to show. */
 export function waitingForGit(what: string): Activity {
   return { kind: "waiting_for_git", text: `waiting for git: ${what}` };
@@ -67,9 +73,8 @@ export function waitingForGit(what: string): Activity {
 
 /** Whether an activity, by its text, waits for something: of a session that is on record. */
 export function isWaiting(text: string): boolean {
-  return /^(rate limited until|provider fails,|nothing heard of|waiting for (server|git):)/.test(
-    text,
-  );
+  return /^(rate limited until|provider fails,|nothing heard of|waiting for (server|git|its turn):)/
+    .test(text);
 }
 
 /** `14:02 UTC`, the next full minute; with its date when that is not today's. Epoch milliseconds. */

@@ -12,12 +12,15 @@ import type { Emit } from "./event.ts";
 import type { Backlog } from "./iteration/backlog.ts";
 import type { Delivery } from "./iteration/delivery.ts";
 import type { Recorder } from "./recorder.ts";
+import type { TurnPlace } from "./server/turn_place.ts";
 import type { Turns } from "./turn/turn.ts";
 
 /** What the loop works with: the outside, as arguments. */
 export interface LoopTools {
   client: OpenCode;
   turns: Turns;
+  /** Among the turns at work on the server. */
+  place: TurnPlace;
   recorder: Recorder;
   /** For reading: what is written goes through `recorder`. */
   store: Pick<

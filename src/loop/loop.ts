@@ -62,6 +62,7 @@ export async function runLoop(
     if (error instanceof LostSession || error instanceof StoreError) throw error;
     end = endOf(error);
   } finally {
+    tools.place.release();
     held.release();
   }
   if (held.lost) throw held.lost;
@@ -188,6 +189,7 @@ class Rounds {
         if (hopeless) return hopeless;
         continue;
       }
+      if (action.kind !== "iterate") this.#tools.place.release();
       switch (action.kind) {
         case "end": {
           const { status, reason, detail } = action;
@@ -240,6 +242,7 @@ class Rounds {
       spent: this.#spent(),
       signal: this.#signal,
     };
+    await this.#tools.place.join(this.#signal);
     this.#add(await recoverIteration(this.#tools, this.#order, left));
   }
 
@@ -350,14 +353,19 @@ class Rounds {
   async #iterate(agenda: Agenda, action: Extract<Action, { kind: "iterate" }>): Promise<void> {
     const signal = this.#signal;
     const past = this.#past;
+    const { place } = this.#tools;
+    const isOver = () => this.#next(agenda).kind !== "iterate";
+    const lostTurn = past.at(-1)?.server === "lost_turn";
+    if (lostTurn) place.unloaded();
+    // Much may have changed while it waited.
+    if (!await place.take({ isOver, signal })) return;
     const ready = await this.#server.ready({
       leftMs: (this.#order.settings.limits.durationMs ?? Infinity) - this.#spent().durationMs,
-      lostTurn: past.at(-1)?.server === "lost_turn",
-      isOver: () => this.#next(agenda).kind !== "iterate",
+      lostTurn,
+      isOver,
       signal,
     });
-    // Much may have changed while it waited.
-    if (!ready) return;
+    if (!ready) return place.unloaded();
     const [prices, agent] = await Promise.all([this.#prices(), this.#agent()]);
     if (signal.aborted) return;
     const order = {

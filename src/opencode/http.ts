@@ -7,6 +7,7 @@ import { type Clock, deadline } from "../clock.ts";
 import type { Hint } from "../error.ts";
 import { isJson } from "../json.ts";
 import { plain } from "../terminal/plain.ts";
+import { shellWord } from "../terminal/shell_word.ts";
 import { OpenCodeError } from "./error.ts";
 import { failureMessage } from "./reply.ts";
 
@@ -28,6 +29,8 @@ export interface HttpOptions {
   /** Default: `opencode`, as the server's. */
   readonly username?: string;
   readonly clock: Clock;
+  /** The systemd unit of this user that listens there, if one does. Must not throw. */
+  readonly unit?: () => Promise<string | undefined>;
   /** How long a request may take unless it says otherwise. Default: 10 s. */
   readonly requestTimeoutMs?: number;
   /** Of this machine's files, for the line at which OpenCode's settings are wrong. Must not throw. */
@@ -132,10 +135,9 @@ export function createHttp(options: HttpOptions, onLost: () => void = () => {}):
 }
 
 /** `bounded` runs one request of a server that is the user's own, under its deadline. */
-function createBounds(
-  { clock, url: base, requireOwn, requestTimeoutMs }: HttpOptions,
-  onLost: () => void,
-) {
+function createBounds(options: HttpOptions, onLost: () => void) {
+  const { clock, url: base, requireOwn, requestTimeoutMs } = options;
+  const silence = createSilence(options);
   let isOwn = requireOwn === undefined;
   const doubt = () => void (isOwn = requireOwn === undefined);
 
@@ -153,25 +155,52 @@ function createBounds(
     if (requireOwn && !isOwn) isOwn = await requireOwn();
     const limit = deadline(clock, timeoutMs, outer);
     try {
-      return await run(limit.signal);
+      const answer = await run(limit.signal);
+      silence.end();
+      return answer;
     } catch (error) {
       doubt();
+      const isLate = limit.signal.aborted && !outer?.aborted;
+      if (!isLate && !outer?.aborted) silence.end();
       if (error instanceof OpenCodeError) throw error;
       onLost();
-      if (limit.signal.aborted && !outer?.aborted) {
-        throw new OpenCodeError(
-          "timeout",
-          `cannot ${request.what}: OpenCode at ${base} did not answer within ${timeoutMs / 1000} s`,
-          { hints: [LOOK_AT_THE_LOG], cause: error },
-        );
-      }
-      throw connectionError(base, error);
+      if (!isLate) throw connectionError(base, error);
+      throw await silence.seen(timeoutMs) ?? new OpenCodeError(
+        "timeout",
+        `cannot ${request.what}: OpenCode at ${base} did not answer within ${timeoutMs / 1000} s`,
+        { hints: [LOOK_AT_THE_LOG], cause: error },
+      );
     } finally {
       limit.cancel();
     }
   }
 
   return { bounded, lose };
+}
+
+/** Longer than any load was seen to last: after it no server came back (1.18.33, measured). */
+const HUNG_MS = 3 * 60_000;
+
+/** For how long a server has taken connections, and answered no request. */
+function createSilence({ clock, url, unit = () => Promise.resolve(undefined) }: HttpOptions) {
+  let since: { monotonic: number; time: number } | undefined;
+  return {
+    end: () => void (since = undefined),
+    /** Of a request that had no answer in `timeoutMs`: what there is to say once that goes on. */
+    async seen(timeoutMs: number): Promise<OpenCodeError | undefined> {
+      const now = clock.monotonic();
+      since ??= { monotonic: now - timeoutMs, time: clock.now() - timeoutMs };
+      if (now - since.monotonic < HUNG_MS) return undefined;
+      const command = `systemctl --user restart ${shellWord(await unit() ?? "opencode")}`;
+      const at = new Date(since.time).toISOString().slice(11, 16);
+      return new OpenCodeError(
+        "timeout",
+        `OpenCode at ${url} hangs: it holds its port, and has answered nothing since ${at} UTC; ` +
+          `\`${command}\` starts it anew`,
+        { hints: [{ text: "start it anew", command }, LOOK_AT_THE_LOG] },
+      );
+    },
+  };
 }
 
 /** The same stream; `onEnd` is called before its reader knows that it has ended, in whatever way. */

@@ -37,7 +37,7 @@ export function readSettingsFile(file: PrdFile & { isOwn: boolean }): SettingsPa
   for (const name of ["protect", "copy"] as const) {
     refuseAbsoluteGlobs(source, root, { name, globs: checked.data[name] });
   }
-  for (const name of ["outside", "hooksFrom"] as const) {
+  for (const name of ["outside", "hooksFrom", "turnsAtOnce"] as const) {
     if (file.isOwn || !checked.data[name]) continue;
     const { start } = nodeAt(root, [name]) ?? root;
     throw prdError(source, start, `\`${name}\` counts only in your own settings, \`config.json\``);
@@ -70,6 +70,7 @@ function refuseAbsoluteGlobs(
 function partOf(
   {
     server,
+    turnsAtOnce,
     model,
     agent,
     prompt,
@@ -93,6 +94,7 @@ function partOf(
 ): SettingsPart {
   return {
     server: given(server, (text) => serverUrl(text, refuseServer)),
+    turnsAtOnce,
     model: given(model, modelOf),
     agent,
     prompt: given(prompt, (file) => path.resolve(folder, file)),

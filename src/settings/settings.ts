@@ -39,6 +39,8 @@ export interface Settings {
   readonly server: string;
   /** Only the project's own `ralph.json` names that server: the user's password is not for it. */
   readonly serverOfProject: boolean;
+  /** Of all sessions on that server; absent: by the cores of this machine. */
+  readonly turnsAtOnce?: number;
   /** Absent: the server's choice. */
   readonly model?: { readonly providerId: string; readonly modelId: string };
   /** Absent: the server's choice. */

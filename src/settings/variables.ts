@@ -19,6 +19,10 @@ export const VARIABLES: Readonly<Record<string, Variable>> = {
     example: "http://127.0.0.1:14096",
     read: (text, refuse) => ({ server: serverUrl(text, refuse) }),
   },
+  RALPH_TURNS_AT_ONCE: {
+    example: "8",
+    read: (text, refuse) => ({ turnsAtOnce: valueOf(parseCount, text, refuse) }),
+  },
   RALPH_MODEL: {
     example: "anthropic/claude-sonnet-4-5",
     read: (text, refuse) => ({ model: valueOf(parseModel, text, refuse) }),

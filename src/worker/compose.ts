@@ -25,6 +25,7 @@ import { createRecorder, type Recorder } from "../loop/recorder.ts";
 import type { Begun } from "../loop/session/begin.ts";
 import { parseCleanStart, serializeCleanStart } from "../loop/session/kept_clean_start.ts";
 import { KEPT_TREE, keptTree, serializeTree } from "../loop/session/tree_snapshot.ts";
+import { createTurnPlace, turnsByDefault } from "../loop/server/turn_place.ts";
 import { createTurns } from "../loop/turn/turn.ts";
 import type { OpenCode } from "../opencode/client.ts";
 import { StoreError } from "../store/database.ts";
@@ -113,6 +114,12 @@ export function compose(host: WorkerHost, begin: Begin): Composed {
     tools: {
       client,
       turns,
+      place: createTurnPlace(host.serverPlaces(task, begun.settings.server), {
+        limit: begun.settings.turnsAtOnce ?? turnsByDefault(),
+        clock,
+        tell,
+        emit,
+      }),
       recorder,
       store,
       tree,

@@ -7,6 +7,7 @@ import type { Lock } from "../host/lock/lock.ts";
 import type { runBounded } from "../host/process/bounded_process.ts";
 import type { LoopTools } from "../loop/context.ts";
 import type { DeliveryGit } from "../loop/iteration/delivery.ts";
+import type { ServerPlaces } from "../loop/server/turn_place.ts";
 import type { SettingSources } from "../loop/session/setting_changes.ts";
 import type { OpenCode } from "../opencode/client.ts";
 import type { Settings, SettingsPart } from "../settings/settings.ts";
@@ -52,6 +53,8 @@ export interface WorkerHost {
 
   /** Throws `RalphError` (`conflict`) when another worker has it. */
   takeLock(task: Task): Promise<Lock>;
+  /** What the workers of this user share of a server: who takes a place there does it for this task. */
+  serverPlaces(task: Task, server: string): ServerPlaces;
   openStore(): Store;
   openLog(task: Task, sessionId: number): LogFile;
   /** Where this task's workers keep what must outlive them. */

@@ -5,6 +5,7 @@ import { gateEnvironmentOf } from "../app/gates.ts";
 import { requireInside } from "../app/inside.ts";
 import { promptOf } from "../app/prompt_file.ts";
 import { clientAt } from "../app/server_client.ts";
+import { serverPlaces } from "../app/server_places.ts";
 import { logPath, openUserStore, pathsOf, signalPath } from "../app/store.ts";
 import { openLogFile } from "../host/files/log_file.ts";
 import { textInside } from "../host/files/outside.ts";
@@ -85,6 +86,7 @@ export function systemHost(
         signal,
       ),
     takeLock: (task) => takeLocks(context, task),
+    serverPlaces: (task, server) => serverPlaces(context, { task, server }),
     openStore: () => openUserStore(context),
     openLog: (task, sessionId) => openLogFile(logPath(context, taskKey(task), sessionId)),
     keptFolder: (task) => sessionFolder(path.join(pathsOf(context).kept, taskKey(task))),

@@ -27,11 +27,14 @@ import type { Request } from "../../src/host/files/signal_files.ts";
 import { deliveryGit } from "../../src/host/git/deliver.ts";
 import { treeChange, treeState } from "../../src/host/git/tree_state.ts";
 import { type Lock, takeLock } from "../../src/host/lock/lock.ts";
+import { takePlace } from "../../src/host/lock/places.ts";
 import { runBounded } from "../../src/host/process/bounded_process.ts";
 import { systemClock } from "../../src/host/system/clock.ts";
 import type { LoopEvent } from "../../src/loop/event.ts";
 import type { DeliveryGit } from "../../src/loop/iteration/delivery.ts";
 import type { SessionEnd } from "../../src/loop/loop.ts";
+import type { ServerPlaces } from "../../src/loop/server/turn_place.ts";
+import { once } from "../../src/once.ts";
 import { createClient } from "../../src/opencode/connect.ts";
 import {
   DEFAULT_SETTINGS,
@@ -362,6 +365,7 @@ function hostOf(place: Place): WorkerHost {
     configure: () => Promise.resolve({ settings, sources: {}, template: undefined }),
     prepareBranch: () => Promise.resolve(undefined),
     takeLock: () => mortalLock(place),
+    serverPlaces: () => mortalPlaces({ ...place, clock, folder: join(home, "places") }),
     openStore: () => openAsItWasLeft(place, clock),
     openLog: () => mortalLog(openLogFile(join(home, "log")), life),
     keptFolder: () => mortalFolder(sessionFolder(join(home, "kept")), life),
@@ -381,6 +385,19 @@ function hostOf(place: Place): WorkerHost {
     deliveryGit: (...of) => mortalGit(outside.deliveryGit(...of), life),
     projectFiles: mortalProjectFiles(outside.projectFiles, life),
   };
+}
+
+/** The real ones, of which a worker that dies leaves none. */
+export function mortalPlaces(
+  { folder, clock, life }: { folder: string; clock: Clock; life: Life },
+): ServerPlaces {
+  const places = (kind: keyof ServerPlaces): ServerPlaces["turn"] => async (order) => {
+    const place = await takePlace({ ...order, folder: join(folder, kind), who: TASK, clock });
+    const release = place && once(() => place.release());
+    if (release) life.atEnd(release);
+    return release && { release };
+  };
+  return { turn: places("turn"), load: places("load") };
 }
 
 /**

@@ -9,7 +9,7 @@ import type { WorkerHost } from "../../src/worker/host.ts";
 import { work as runWorker } from "../../src/worker/worker.ts";
 import { type Life, mortalClock, mortalFiles, mortalTransport } from "../reliability/life.ts";
 import { withoutGit } from "../reliability/no_processes.ts";
-import { mortalFolder, mortalLock, mortalLog, openAsItWasLeft } from "../reliability/world.ts";
+import { mortalFolder, mortalLock, mortalPlaces, mortalLog, openAsItWasLeft } from "../reliability/world.ts";
 import type { VirtualClock } from "../support/fake_clock.ts";
 import type { FakeOpenCode } from "../support/fake_opencode.ts";
 import type { NightProject } from "./project.ts";
@@ -62,6 +62,7 @@ function hostOf(
     configure: () => Promise.resolve({ settings, sources: {}, template: undefined }),
     prepareBranch: () => Promise.resolve(undefined),
     takeLock: () => mortalLock({ clock: order.clock, lock, life }),
+    serverPlaces: () => mortalPlaces({ folder: `${lock}.places`, clock, life }),
     openStore: () => openAsItWasLeft({ database, life }, clock),
     openLog: () => mortalLog(openLogFile(places.log), life),
     keptFolder: () => mortalFolder(sessionFolder(places.kept), life),

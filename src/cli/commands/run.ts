@@ -5,6 +5,7 @@ import { requireOwnFolders } from "../../app/own_folders.ts";
 import { promptOf } from "../../app/prompt_file.ts";
 import { requireServer } from "../../app/require_server.ts";
 import { clientAt } from "../../app/server_client.ts";
+import { whileLoading } from "../../app/server_places.ts";
 import { alreadyRunning } from "../../control/already_running.ts";
 import { missingHookPrograms } from "../../control/hook_programs.ts";
 import {
@@ -192,7 +193,10 @@ async function choicesOf(
   const client = clientAt(context, { url, ofProject, directory: task.projectRoot });
   const { generation } = await requireServer(context, client);
   if (generation === 2) await warnOfManaged(context, url);
-  return { ...await requireChoices(client, settings), generation };
+  const onWait = (words: string) => context.output.err.line(`Waiting for its turn: ${words}.`);
+  const loading = { task, server: url, onWait };
+  const choices = await whileLoading(context, loading, () => requireChoices(client, settings));
+  return { ...choices, generation };
 }
 
 /** The background service that OpenCode 2 keeps by itself is no server for this. */

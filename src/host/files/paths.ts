@@ -12,6 +12,8 @@ export interface Paths {
   /** The SQLite file. */
   database: string;
   locks: string;
+  /** Of turns at once, by server. */
+  places: string;
   signals: string;
   logs: string;
   /** What a session's workers must remember beside the database, by task. */
@@ -43,6 +45,7 @@ export function pathsFrom(environment: (name: string) => string | undefined): Pa
   return {
     database: path.join(data, "sessions.db"),
     locks: path.join(data, "locks"),
+    places: path.join(data, "places"),
     signals: path.join(data, "signals"),
     logs: path.join(state, "logs"),
     kept: path.join(state, "kept"),

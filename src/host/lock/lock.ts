@@ -23,12 +23,25 @@ const RETRIES = 25;
 export async function takeLock(path: string, clock: Clock): Promise<Lock | undefined> {
   const file = open(path);
   for (let attempt = 0; attempt < RETRIES; attempt++) {
-    if (file.tryLockSync(true)) return { note: noteInto(file), release: () => file.close() };
+    if (file.tryLockSync(true)) return lockOf(file);
     await sleep(clock, RETRY_MS);
   }
   file.close();
   return undefined;
 }
+
+/** The same without a second try. */
+export function tryLock(path: string): Lock | undefined {
+  const file = open(path);
+  if (file.tryLockSync(true)) return lockOf(file);
+  file.close();
+  return undefined;
+}
+
+const lockOf = (file: Deno.FsFile): Lock => ({
+  note: noteInto(file),
+  release: () => file.close(),
+});
 
 /** What cannot be left there, as on a full disk, stops no work. */
 function noteInto(file: Deno.FsFile): Lock["note"] {

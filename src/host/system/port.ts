@@ -30,6 +30,12 @@ export async function listenersOn(
   return sockets && await Promise.all(sockets.map((socket) => withProcess(socket, clock)));
 }
 
+/** The unit of this user's systemd that listens there, as its control group says. */
+export async function unitOn(port: number, clock: Clock): Promise<string | undefined> {
+  const [listener] = await listenersOn(port, clock) ?? [];
+  return /\/user@\d+\.service\/.*?([\w.@:-]+\.service)/.exec(listener?.controlGroup ?? "")?.[1];
+}
+
 /** The sockets of this user that listen there, by inode: another server has others. */
 export async function ownSockets(port: number, clock: Clock): Promise<readonly string[]> {
   const sockets = await socketsOn(port, clock) ?? [];

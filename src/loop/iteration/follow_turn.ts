@@ -23,7 +23,7 @@ export function followTurn(
       say?: (text: string) => Promise<void>;
     },
 ): Promise<TurnReport> {
-  const { turns, store, recorder, emit } = tools;
+  const { turns, place, store, recorder, emit } = tools;
   const narrate = narrator({
     sessionId: options.sessionId,
     projectRoot: task.projectRoot,
@@ -39,6 +39,7 @@ export function followTurn(
     onEvent(event) {
       // before the tool writes, as far as that goes, and after it did
       if (event.type === "tool") backlog.look();
+      if (event.type === "message" && event.message.role === "assistant") place.loaded();
       narrate(event);
     },
     onActivity: activityTeller(tools, lease),

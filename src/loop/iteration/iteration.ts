@@ -94,6 +94,7 @@ export async function runIteration(
     .join("\n\n");
   const told = { ...order, failure: failure || undefined };
   const report = await runTurn(tools, told, { openCodeTitle, signal });
+  tools.place.release();
   const turn = { number, story, agenda, report, before, startedAt, signal };
   const { failure: failureBefore, refusedBefore, workedBefore } = order;
   return await finishIteration(tools, order, {
@@ -118,6 +119,7 @@ async function runTurn(
   const patience: Patience = {
     clock,
     signal,
+    session: lease.sessionId,
     limitMs: Math.min(limits.serverAwayMs, turn.left?.durationMs ?? Infinity),
     tell: activityTeller(tools, lease),
   };

@@ -66,6 +66,7 @@ export function createReadiness(
       const version = await askPatiently(look, {
         clock,
         signal,
+        session: lease.sessionId,
         limitMs: Math.min(settings.limits.serverAwayMs - awayMs, leftMs),
         slowMs: SLOW_MS + (lostTurn ? STEADY_MS : 0),
         isOver,

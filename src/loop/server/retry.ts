@@ -13,6 +13,8 @@ export interface Patience {
   readonly signal: AbortSignal;
   /** In milliseconds. */
   readonly limitMs: number;
+  /** Of which session: each waits for a time of its own, so that not all ask in the same moment. */
+  readonly session?: number;
   /** When a request counts as slow. Default: after 3 s. */
   readonly slowMs?: number;
   /** Called with what is waited for, whenever that is something new. */
@@ -22,6 +24,8 @@ export interface Patience {
 }
 
 const BACKOFF_MS = { first: 500, max: 15_000 };
+/** Of a server that takes the request and does not answer: more of them help it least. */
+const SILENT_MAX_MS = 60_000;
 /** A person who looks ten seconds after a server began to hang has to see it. */
 export const SLOW_MS = 3_000;
 /** Shown, and not told: a server may be slow at every request. */
@@ -42,7 +46,7 @@ export async function askPatiently<T>(
   ask: () => Promise<T>,
   options: Patience & { again?: (error: OpenCodeError) => boolean },
 ): Promise<T | undefined> {
-  const { clock, signal, limitMs, slowMs = SLOW_MS, tell, isOver = () => false } = options;
+  const { clock, signal, limitMs, session, slowMs = SLOW_MS, tell, isOver = () => false } = options;
   const { again = ({ mayPass }: OpenCodeError) => mayPass } = options;
   const end = clock.monotonic() + limitMs;
   let told: string | undefined;
@@ -59,11 +63,17 @@ export async function askPatiently<T>(
       if (leftMs <= 0) throw error;
       if (told !== error.message) tell(waitingForServer(error.message));
       told = error.message;
-      await sleep(clock, Math.min(Math.max(waitMs, error.retryAfterMs), leftMs), signal);
-      waitMs = Math.min(waitMs * 2, BACKOFF_MS.max);
+      await sleep(clock, Math.min(Math.max(apart(waitMs, session), error.retryAfterMs), leftMs), signal);
+      const maxMs = error.problem === "timeout" ? SILENT_MAX_MS : BACKOFF_MS.max;
+      waitMs = Math.min(waitMs * 2, maxMs);
     }
   }
   return undefined;
+}
+
+/** A quarter more or less; numbers in a row are far apart, by the golden ratio. */
+function apart(waitMs: number, session: number | undefined): number {
+  return session === undefined ? waitMs : waitMs * (0.75 + (session * 0.618034 % 1) / 2);
 }
 
 /**

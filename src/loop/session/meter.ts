@@ -4,7 +4,7 @@ import type { Spent } from "../limits.ts";
 
 /** Tells what the session has used so far, by all its workers, and once what it cannot tell. */
 export function meter(
-  { store, clock, emit }: Pick<LoopTools, "store" | "clock" | "emit">,
+  { store, clock, place, emit }: Pick<LoopTools, "store" | "clock" | "place" | "emit">,
   { lease, settings, begun }: Pick<SessionContext, "lease" | "settings"> & {
     begun: { ranBeforeMs: number };
   },
@@ -23,7 +23,7 @@ export function meter(
     return {
       costUsd: usage.costUsd + usage.derivedCostUsd,
       tokens: tokensOf(usage),
-      durationMs: begun.ranBeforeMs + clock.monotonic() - startedAt,
+      durationMs: begun.ranBeforeMs + clock.monotonic() - startedAt - place.waitedMs(),
     };
   };
 }

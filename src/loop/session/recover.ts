@@ -31,6 +31,7 @@ export async function recoverIteration(
   const { number, storyId } = iteration;
   const elapsedMs = workedBeforeMs(iteration, clock.now());
   const report = await reportOf(tools, session, order);
+  tools.place.release();
   const agenda = session.backlog.recall();
   await session.verification.prepare(agenda);
   return await finishIteration(tools, session, {
@@ -52,6 +53,7 @@ async function reportOf(
   const { client, clock, recorder, emit } = tools;
   const { iteration, signal } = order;
   const found = await findInTime(tools, session, order);
+  tools.place.loaded();
   const sessionId = found.kind === "there" ? found.sessionId : iteration.openCodeSessionId;
   if (sessionId !== null && iteration.openCodeSessionId === null) {
     const { number } = iteration;
@@ -120,6 +122,7 @@ async function findInTime(
   const found = askPatiently(() => findTurn(tools.client, iteration), {
     clock: tools.clock,
     signal,
+    session: lease.sessionId,
     limitMs: settings.limits.serverAwayMs,
     tell: activityTeller(tools, lease),
   });

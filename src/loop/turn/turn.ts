@@ -8,7 +8,7 @@
 import type { Clock } from "../../clock.ts";
 import type { OpenCode } from "../../opencode/client.ts";
 import { ignoreServerFailure, OpenCodeError } from "../../opencode/error.ts";
-import { followEvents } from "../../opencode/events.ts";
+import { type EventsHandle, followEvents } from "../../opencode/events.ts";
 import type { AgentEvent, Busy } from "../../opencode/model.ts";
 import { unlessAborted } from "../../abort_signal.ts";
 import { plain } from "../../terminal/plain.ts";
@@ -72,31 +72,44 @@ interface TurnsOptions {
 const CONNECT_MS = 3_000;
 const GONE_LOOK_FIRST_MS = 250;
 const GONE_LOOK_MAX_MS = 5_000;
+/** Of a server that takes the request and does not answer: more of them help it least. */
+const SILENT_LOOK_MAX_MS = 30_000;
 const SERVER_IS_BACK: Activity = {
   kind: "working",
   text: "the server is back; looking at what became of the turn",
 };
 
-/** Opens one event stream, which all the turns of a worker share. */
+/**
+ * Opens one event stream, which all the turns of a worker share, with the first of them: it has the
+ * server load the project.
+ */
 export function createTurns({ client, clock, signal }: TurnsOptions): Turns {
   const turns = new Set<Turn>();
   let broken: { error: unknown } | undefined;
-  const stream = followEvents({
-    client,
-    clock,
-    signal,
-    onEvent(event) {
-      for (const turn of turns) turn.watch(event);
-    },
-  });
-  stream.closed.catch((error) => {
-    broken = { error };
-    for (const turn of turns) turn.fail(error);
-  });
+  let stream: EventsHandle | undefined;
+
+  function open(): EventsHandle {
+    const opened = followEvents({
+      client,
+      clock,
+      signal,
+      onEvent(event) {
+        for (const turn of turns) turn.watch(event);
+      },
+    });
+    opened.closed.catch((error) => {
+      broken = { error };
+      for (const turn of turns) turn.fail(error);
+    });
+    return opened;
+  }
 
   return {
-    closed: stream.closed,
+    get closed() {
+      return stream?.closed ?? Promise.resolve();
+    },
     async run(options) {
+      stream ??= open();
       await unlessAborted(stream.connected(CONNECT_MS), options.signal);
       if (broken) throw broken.error;
       const turn = new Turn({ client, clock, ...options });
@@ -338,7 +351,8 @@ class Turn {
       return { ending: { kind: "interrupted", why: "its OpenCode session is gone" } };
     }
     const backoffMs = this.#phase === "server_gone" ? this.#lookMs * 2 : GONE_LOOK_FIRST_MS;
-    this.#lookMs = Math.max(Math.min(backoffMs, GONE_LOOK_MAX_MS), error.retryAfterMs);
+    const maxMs = error.problem === "timeout" ? SILENT_LOOK_MAX_MS : GONE_LOOK_MAX_MS;
+    this.#lookMs = Math.max(Math.min(backoffMs, maxMs), error.retryAfterMs);
     this.#phase = "server_gone";
     this.#progress.seeServerGone();
     this.#report(waitingForServer(error.message));

@@ -1,0 +1,269 @@
+/**
+ * Many sessions at once on one server: each in a repository of its own that the server has not loaded,
+ * two stories each, all started in the same moment, with a model that answers at once. What is on
+ * record afterwards is compared with what the model was asked, and with the repositories.
+ */
+import { DatabaseSync } from "node:sqlite";
+import { join } from "node:path";
+import { assignment, bash } from "../tests/support/agent.ts";
+import { NEWEST } from "../tests/support/install.ts";
+import { startServer, type TestServer } from "../tests/support/opencode_server.ts";
+import { makeProject, type Project } from "../tests/support/project.ts";
+import { makeRalph, type Ralph } from "../tests/support/ralph.ts";
+import { call, say, type Script, startModel } from "../tests/support/scripted_model.ts";
+import { median, quantile } from "./statistics.ts";
+
+const STORIES = 2;
+const LOOK_MS = 500;
+/** Clock ticks of /proc/<pid>/stat are hundredths of a second on Linux (proc(5), sysconf(3)). */
+const TICK_MS = 10;
+
+/**
+ * `load`: how many sessions, one figure after the other; `thinkMs`: how long the model thinks before
+ * each answer; `turns`: the setting `turnsAtOnce`, by default none.
+ */
+export async function benchLoad(
+  { load, thinkMs, turns }: { load: readonly number[]; thinkMs: number; turns?: number },
+): Promise<void> {
+  for (const count of load) await measure(count, { thinkMs, turns });
+}
+
+async function measure(
+  count: number,
+  { thinkMs, turns }: { thinkMs: number; turns?: number },
+): Promise<void> {
+  const seen = new Map<string, Times>();
+  await using model = await startModel(agent(seen, thinkMs));
+  await using server = await startServer({ version: NEWEST, model });
+  await using ralph = await makeRalph();
+  await using stack = new AsyncDisposableStack();
+  const projects: Project[] = [];
+  for (let i = 0; i < count; i++) projects.push(stack.use(await benchProject(i)));
+  const atStart = { cpu: cpuMs(server.pid), memory: memoryOf(server.pid)?.rss ?? 0 };
+
+  const begin = performance.now();
+  const sessions = projects.map((project) => run(ralph, project, { server, turns }));
+  const sampling = sample(ralph, { server, pids: sessions.map(({ pid }) => pid) });
+  const ends = await Promise.all(sessions.map(({ end }) => end));
+  const wallMs = performance.now() - begin;
+  const most = await sampling.stop();
+  const faults = [
+    ...ends.flatMap((end) => end.faults),
+    ...await faultsOnRecord(ralph, { projects, seen }),
+  ];
+
+  const dead = [...seen.values()].flatMap((times) => times.between);
+  const cpu = (ms: number) => `${(ms / count / STORIES).toFixed(0)} ms for each iteration`;
+  console.log(
+    `load, ${count} sessions of ${STORIES} iterations, OpenCode ${NEWEST}` +
+      (turns === undefined ? "" : `, ${turns} turns at once`) +
+      (thinkMs === 0 ? "" : `, the model thinks ${thinkMs} ms`),
+  );
+  console.log(`  wall time    ${(wallMs / 1000).toFixed(1)} s`);
+  console.log(
+    `  dead time    ${median(dead).toFixed(0)} ms (95 %: ${quantile(dead, 0.95).toFixed(0)})`,
+  );
+  console.log(`  ralph CPU    ${cpu(ends.reduce((sum, { cpuMs }) => sum + cpuMs, 0))}`);
+  console.log(`  server CPU   ${cpu(cpuMs(server.pid) - atStart.cpu)}`);
+  console.log(`  workers PSS  ${mb(most.pss)} MB at most, ${mb(most.pss / count)} MB each`);
+  console.log(`  workers RSS  ${mb(most.rss)} MB at most`);
+  console.log(`  server RSS   ${mb(most.server)} MB at most, ${mb(atStart.memory)} before`);
+  console.log(
+    `  write waits  ${median(most.writes).toFixed(1)} ms (95 %: ` +
+      `${quantile(most.writes, 0.95).toFixed(1)}, most: ${Math.max(0, ...most.writes).toFixed(1)})`,
+  );
+  console.log(`  model peak   ${peakOf(seen)} turns at once`);
+  console.log(`  server late  ${ends.reduce((sum, { waits }) => sum + waits, 0)} times told`);
+  console.log(`  faults       ${faults.length}`);
+  for (const fault of faults.slice(0, 20)) console.log(`    ${fault}`);
+}
+
+/** What the model saw of one project. */
+interface Times {
+  /** First and last request of each turn, by story. */
+  turns: Map<string, { from: number; to: number }>;
+  /** From a turn's last answer to the first request of the next, in milliseconds. */
+  between: number[];
+  last?: { story: string; at: number };
+}
+
+function agent(seen: Map<string, Times>, thinkMs: number): Script {
+  return async ({ prompt, step }) => {
+    const { story, prd } = assignment(prompt);
+    const key = story.split("-")[1].slice(0, 3);
+    const times: Times = seen.get(key) ?? { turns: new Map(), between: [] };
+    seen.set(key, times);
+    const from = performance.now();
+    if (times.last && times.last.story !== story) times.between.push(from - times.last.at);
+    await new Promise((resolve) => setTimeout(resolve, thinkMs));
+    const at = performance.now();
+    times.last = { story, at };
+    times.turns.set(story, { from: times.turns.get(story)?.from ?? from, to: at });
+    if (step > 0) return say(`${story} is done.`);
+    return call(
+      bash(`echo ${story} >> work.txt; sed -i 's/^- \\[ \\] ${story} /- [x] ${story} /' ${prd}`),
+    );
+  };
+}
+
+function benchProject(project: number): Promise<Project> {
+  const stories = storiesOf(project).map((id) => `### ${id}: Story\n\n- [ ] ${id} is done\n`);
+  const files = { "tasks/bench/prd.md": `# PRD\n\n${stories.join("\n")}` };
+  return makeProject({ name: `shop-${project}`, files });
+}
+
+const storiesOf = (project: number) =>
+  Array.from({ length: STORIES }, (_, i) => `US-${String(project).padStart(3, "0")}${i}`);
+
+function run(
+  ralph: Ralph,
+  project: Project,
+  { server, turns }: { server: TestServer; turns?: number },
+) {
+  const child = ralph.start(["run", "bench", "--foreground", "--json", "--server", server.url], {
+    cwd: project.root,
+    env: turns === undefined ? {} : { RALPH_TURNS_AT_ONCE: String(turns) },
+  });
+  return { pid: child.pid, end: ended(child) };
+}
+
+/** How one run ended: what is wrong with it, and how often it told that it waits for the server. */
+async function ended(
+  child: Deno.ChildProcess,
+): Promise<{ faults: string[]; waits: number; cpuMs: number }> {
+  const [stdout, stderr, used, { code }] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    lastCpu(child),
+    child.status,
+  ]);
+  const faults = code === 0 ? [] : [`ended with ${code}: ${stderr.trim().slice(-300)}`];
+  const texts = stdout.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line))
+    .filter(({ type }) => type === "activity").map(({ text }) => text as string);
+  faults.push(...texts.filter((text) => text.startsWith("waiting for the database")));
+  const waits = texts.filter((text) => text.startsWith("waiting for server")).length;
+  return { faults, waits, cpuMs: used };
+}
+
+/** User and system time of the process itself, without the programs that it ran, as last seen. */
+async function lastCpu(child: Deno.ChildProcess): Promise<number> {
+  let over = false;
+  child.status.then(() => over = true);
+  let last = 0;
+  while (!over) {
+    last = cpuMs(child.pid) || last;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+  return last;
+}
+
+function cpuMs(pid: number): number {
+  const stat = textOf(`/proc/${pid}/stat`);
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) * TICK_MS || 0;
+}
+
+/** In kilobytes; undefined of a process that has ended. */
+function memoryOf(pid: number): { pss: number; rss: number } | undefined {
+  const text = textOf(`/proc/${pid}/smaps_rollup`);
+  const field = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(text)?.[1]);
+  return text === "" ? undefined : { pss: field("Pss"), rss: field("Rss") };
+}
+
+function textOf(file: string): string {
+  try {
+    return Deno.readTextFileSync(file);
+  } catch {
+    return "";
+  }
+}
+
+const mb = (kilobytes: number) => (kilobytes / 1024).toFixed(0);
+
+/** Looks twice a second until it is stopped: memory, and how long a write into the database waits. */
+function sample(ralph: Ralph, { server, pids }: { server: TestServer; pids: readonly number[] }) {
+  const most = { pss: 0, rss: 0, server: 0, writes: [] as number[] };
+  let over = false;
+  const looking = (async () => {
+    for (; !over; await new Promise((resolve) => setTimeout(resolve, LOOK_MS))) {
+      const found = pids.map(memoryOf).filter((one) => one !== undefined);
+      const sum = (name: "pss" | "rss") => found.reduce((sum, one) => sum + one[name], 0);
+      most.pss = Math.max(most.pss, sum("pss"));
+      most.rss = Math.max(most.rss, sum("rss"));
+      most.server = Math.max(most.server, memoryOf(server.pid)?.rss ?? 0);
+      const waited = writeWait(databaseOf(ralph));
+      if (waited !== undefined) most.writes.push(waited);
+    }
+  })();
+  return {
+    async stop() {
+      over = true;
+      await looking;
+      return most;
+    },
+  };
+}
+
+const databaseOf = ({ home }: Ralph) => join(home, ".local/share/ralph/sessions.db");
+
+/** How long one that wants to write has to wait, in milliseconds; undefined before there is any. */
+function writeWait(path: string): number | undefined {
+  if (textOf(path) === "") return undefined;
+  using database = new DatabaseSync(path, { timeout: 5_000 });
+  const begin = performance.now();
+  database.exec("BEGIN IMMEDIATE");
+  const waited = performance.now() - begin;
+  database.exec("ROLLBACK");
+  return waited;
+}
+
+/** What is lost, or not true, of what is on record. */
+async function faultsOnRecord(
+  ralph: Ralph,
+  { projects, seen }: { projects: readonly Project[]; seen: ReadonlyMap<string, Times> },
+): Promise<string[]> {
+  using database = new DatabaseSync(databaseOf(ralph), { readOnly: true });
+  const faults: string[] = [];
+  const expect = (what: string, found: unknown, wanted: unknown) => {
+    if (JSON.stringify(found) !== JSON.stringify(wanted)) {
+      faults.push(`${what}: ${JSON.stringify(found)}, not ${JSON.stringify(wanted)}`);
+    }
+  };
+  const integrity = database.prepare("PRAGMA integrity_check").get();
+  expect("integrity", integrity?.integrity_check, "ok");
+  for (const [i, project] of projects.entries()) {
+    const stories = storiesOf(i);
+    const sessions = database.prepare(
+      "SELECT id, status, reason FROM sessions WHERE project_root = ?",
+    ).all(project.root);
+    expect(`sessions of ${i}`, sessions.map(({ status, reason }) => [status, reason]), [[
+      "completed",
+      "all_stories_pass",
+    ]]);
+    const iterations = database.prepare(
+      "SELECT story_id, outcome FROM iterations WHERE session_id = ? ORDER BY number",
+    ).all(Number(sessions[0]?.id ?? -1));
+    expect(
+      `iterations of ${i}`,
+      iterations.map(({ story_id, outcome }) => [story_id, outcome]),
+      stories.map((id) => [id, "advanced"]),
+    );
+    const turns = [...seen.get(String(i).padStart(3, "0"))?.turns.keys() ?? []];
+    expect(`turns of ${i}`, turns, stories);
+    expect(`work of ${i}`, (await project.read("work.txt").catch(() => "")).split("\n"), [
+      ...stories,
+      "",
+    ]);
+    expect(`tree of ${i}`, await project.git("status", "--porcelain"), "");
+  }
+  return faults;
+}
+
+/** How many turns were at work in the same moment, between first request and last answer. */
+function peakOf(seen: ReadonlyMap<string, Times>): number {
+  const spans = [...seen.values()].flatMap(({ turns }) => [...turns.values()]);
+  return Math.max(
+    0,
+    ...spans.map(({ from }) => spans.filter((one) => one.from <= from && from <= one.to).length),
+  );
+}
