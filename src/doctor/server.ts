@@ -111,7 +111,10 @@ export const serverChecks: readonly Check[] = [
           command: `sleep 5; ${names.ralph} doctor`,
         }, LOG);
       }
-      return fail(found, "the loop works through this server", RESTART, LOG);
+      const impact = error.problem === "timeout"
+        ? "it holds its port; sessions wait for it, and go on once it answers or was restarted"
+        : "the loop works through this server";
+      return fail(found, impact, RESTART, LOG);
     },
   },
   {

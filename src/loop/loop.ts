@@ -367,7 +367,7 @@ class Rounds {
     });
     if (!ready) return place.unloaded();
     const [prices, agent] = await Promise.all([this.#prices(), this.#agent()]);
-    if (signal.aborted) return;
+    if (!await place.load({ isOver, signal })) return;
     const order = {
       ...this.#order,
       ...action,

@@ -9,7 +9,13 @@ import type { WorkerHost } from "../../src/worker/host.ts";
 import { work as runWorker } from "../../src/worker/worker.ts";
 import { type Life, mortalClock, mortalFiles, mortalTransport } from "../reliability/life.ts";
 import { withoutGit } from "../reliability/no_processes.ts";
-import { mortalFolder, mortalLock, mortalPlaces, mortalLog, openAsItWasLeft } from "../reliability/world.ts";
+import {
+  mortalFolder,
+  mortalLock,
+  mortalLog,
+  mortalPlaces,
+  openAsItWasLeft,
+} from "../reliability/world.ts";
 import type { VirtualClock } from "../support/fake_clock.ts";
 import type { FakeOpenCode } from "../support/fake_opencode.ts";
 import type { NightProject } from "./project.ts";

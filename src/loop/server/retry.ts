@@ -25,7 +25,7 @@ export interface Patience {
 
 const BACKOFF_MS = { first: 500, max: 15_000 };
 /** Of a server that takes the request and does not answer: more of them help it least. */
-const SILENT_MAX_MS = 60_000;
+const SILENT_MAX_MS = 30_000;
 /** A person who looks ten seconds after a server began to hang has to see it. */
 export const SLOW_MS = 3_000;
 /** Shown, and not told: a server may be slow at every request. */
@@ -63,7 +63,11 @@ export async function askPatiently<T>(
       if (leftMs <= 0) throw error;
       if (told !== error.message) tell(waitingForServer(error.message));
       told = error.message;
-      await sleep(clock, Math.min(Math.max(apart(waitMs, session), error.retryAfterMs), leftMs), signal);
+      await sleep(
+        clock,
+        Math.min(Math.max(apart(waitMs, session), error.retryAfterMs), leftMs),
+        signal,
+      );
       const maxMs = error.problem === "timeout" ? SILENT_MAX_MS : BACKOFF_MS.max;
       waitMs = Math.min(waitMs * 2, maxMs);
     }

@@ -22,12 +22,20 @@ export interface ServerPlaces {
   readonly load: TakePlace;
 }
 
+interface WaitOptions {
+  readonly isOver: () => boolean;
+  /** Ends the wait. */
+  readonly signal: AbortSignal;
+}
+
 export interface TurnPlace {
   /**
-   * Waits for a place, and for the server to have loaded what others have it load. True when there was
-   * no wait; false when there was, and when nobody waits any more: then look at everything again.
+   * Waits for a place. True when there was no wait; false when there was, and when nobody waits any
+   * more: then look at everything again.
    */
-  take(options: { isOver: () => boolean; signal: AbortSignal }): Promise<boolean>;
+  take(options: WaitOptions): Promise<boolean>;
+  /** The same until the server may load the project, where it has not yet: that begins with a prompt. */
+  load(options: WaitOptions): Promise<boolean>;
   /** For a turn that is at work already: it counts, and waits for the loading alone. */
   join(signal: AbortSignal): Promise<void>;
   /** The agent has begun: the server may load the next project. */
@@ -64,24 +72,32 @@ export function createTurnPlace(
       return NO_LOCK;
     });
 
-  async function load(order: Omit<Parameters<TakePlace>[0], "limit" | "onWait">) {
-    if (isLoaded || taken.load) return;
-    const onWait = teller(clock, (wait) => tell(waitingForTurn(loadWords(wait))));
-    taken.load = await from(places.load, { ...order, limit: 1, onWait });
+  /** True when it was taken, or is held, without a wait. */
+  async function wait(
+    kind: keyof ServerPlaces,
+    { signal, isOver }: WaitOptions,
+    order: { limit: number; words: (wait: Wait) => string },
+  ): Promise<boolean> {
+    if (taken[kind]) return true;
+    const startedAt = clock.monotonic();
+    taken[kind] = await from(places[kind], {
+      limit: order.limit,
+      signal,
+      isOver: atMostEach(clock, isOver),
+      onWait: teller(clock, (wait) => tell(waitingForTurn(order.words(wait)))),
+    });
+    const tookMs = clock.monotonic() - startedAt;
+    waitedMs += tookMs;
+    return taken[kind] !== undefined && tookMs < NO_WAIT_MS;
   }
 
+  const load = async (options: WaitOptions) =>
+    isLoaded || await wait("load", options, { limit: 1, words: loadWords });
+
   return {
-    async take({ isOver, signal }) {
-      const startedAt = clock.monotonic();
-      const onWait = teller(clock, (wait) => tell(waitingForTurn(turnWords(wait, limit))));
-      const order = { signal, isOver: atMostEach(clock, isOver) };
-      taken.turn ??= await from(places.turn, { ...order, limit, onWait });
-      if (taken.turn) await load(order);
-      const tookMs = clock.monotonic() - startedAt;
-      waitedMs += tookMs;
-      return taken.turn !== undefined && (isLoaded || taken.load !== undefined) &&
-        tookMs < NO_WAIT_MS;
-    },
+    take: (options) => wait("turn", options, { limit, words: (now) => turnWords(now, limit) }),
+
+    load,
 
     async join(signal) {
       const ending = joined = new AbortController();
@@ -89,7 +105,7 @@ export function createTurnPlace(
         if (ending.signal.aborted) place?.release();
         else taken.turn = place;
       });
-      await load({ signal, urgent: true });
+      await load({ signal, isOver: () => false });
     },
 
     loaded() {

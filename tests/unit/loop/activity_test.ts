@@ -7,6 +7,7 @@ import {
   timeWords,
   waitingForGit,
   waitingForServer,
+  waitingForTurn,
 } from "../../../src/loop/activity.ts";
 
 const NOW = Date.UTC(2026, 0, 1, 14, 0, 30);
@@ -66,6 +67,7 @@ Deno.test("what waits is told from what works by its text, as it is on record", 
     silence({ quietMs: 300_000, silenceMs: 900_000, now: 0 }),
     waitingForServer("it does not answer"),
     waitingForGit("it looks at the branch"),
+    waitingForTurn("the server loads the project of a in shop"),
   ];
   for (const activity of waits) assert(activity && isWaiting(activity.text), activity?.text);
   const works = [activityOf({ type: "busy" }, 0).text, "running gate waiting for server: x"];

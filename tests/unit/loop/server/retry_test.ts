@@ -40,6 +40,27 @@ Deno.test("it asks again with a wait that doubles up to 15 s, and a last time at
   assert.deepEqual(told, [[0, "away"]]);
 });
 
+Deno.test("a server that takes requests and answers none is asked less, and by each session at times of its own", async () => {
+  const waits = async (session?: number) => {
+    const { clock, patience } = waiting({ session });
+    const asked: number[] = [];
+    const asking = askPatiently(() => {
+      asked.push(clock.monotonic());
+      return Promise.reject(away("no answer", "timeout"));
+    }, patience);
+    await assert.rejects(clock.run(asking));
+    return asked.slice(1).map((ms, i) => ms - asked[i]).slice(0, 9);
+  };
+  const doubled = [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000];
+  assert.deepEqual(await waits(), doubled);
+  const first = await waits(1);
+  const second = await waits(2);
+  for (const [i, wait] of doubled.entries()) {
+    assert(first[i] >= wait * 0.75 && first[i] <= wait * 1.25, `${first[i]} of ${wait}`);
+    assert(Math.abs(first[i] - second[i]) > wait / 10, `${first[i]} and ${second[i]}`);
+  }
+});
+
 Deno.test("what comes at last is handed back, and each new reason was told once", async () => {
   const { clock, told, patience } = waiting();
   const reasons = ["a", "a", "b", "b", "a"];
