@@ -25,6 +25,7 @@ export const LONG: readonly string[] = [
   "e2e/hooks_test.ts",
   "e2e/hostile_repository_test.ts",
   "e2e/interrupted_run_test.ts",
+  "e2e/moved_state_test.ts",
   "e2e/npm_test.ts",
   "e2e/only_test.ts",
   "e2e/opencode2_test.ts",

@@ -1,6 +1,7 @@
 /** The loop in this process and this terminal: `ralph run --foreground`. */
 import type { WorkerOrder } from "../control/protocol.ts";
 import { type EndingSignal, onEndingSignal } from "../host/process/signals.ts";
+import { sleep } from "../clock.ts";
 import { readSessions } from "../control/liveness.ts";
 import { RalphError } from "../error.ts";
 import type { ReadOnlyStore } from "../store/store.ts";
@@ -18,19 +19,27 @@ import { quietInput } from "./output/quiet_input.ts";
 import { safeOnTerminal, unread } from "./output/streams.ts";
 
 /**
- * Runs the loop and shows what it does; the first Ctrl-C stops it. A terminal that goes away ends the
- * worker alone: the session can go on. `bell`: rings the terminal's at its end. Returns the exit code.
+ * Runs the loop and shows what it does; the first Ctrl-C stops it. SIGTERM and a terminal that goes away
+ * end the worker alone: the session can go on. `graceMs`: how long that may take after SIGTERM; what is
+ * not recorded by then the next worker finds as that of one that died. `bell`: rings the terminal's at
+ * its end. Returns the exit code.
  */
 export async function runHere(
   context: CommandContext,
   order: WorkerOrder,
-  { json, verbose, bell }: { json: boolean; verbose: boolean; bell: boolean },
+  { json, verbose, bell, graceMs }: {
+    json: boolean;
+    verbose: boolean;
+    bell: boolean;
+    graceMs?: number;
+  },
 ): Promise<number> {
   const cwd = context.cwd();
   // As in the background: the agent may remove the folder that the user stands in.
   Deno.chdir("/");
   const [out, err] = [unread(context.output.out), unread(context.output.err)];
   const stop = new AbortController();
+  const graceOver = Promise.withResolvers<"grace_over">();
   let signalled: EndingSignal | undefined;
   const isLive = !json && out.isTerminal && movesCursor(context.environment("TERM"));
   const live = isLive ? liveView(out, context.clock) : undefined;
@@ -38,7 +47,10 @@ export async function runHere(
   const say = live?.say ?? err.line;
   const stopListening = onEndingSignal((name) => {
     signalled = name;
-    stop.abort(name === "SIGHUP" ? SHUTDOWN : undefined);
+    stop.abort(name === "SIGINT" ? undefined : SHUTDOWN);
+    if (name === "SIGTERM" && graceMs !== undefined) {
+      void sleep(context.clock, graceMs).then(() => graceOver.resolve("grace_over"));
+    }
     // A second one ends the process as it is.
     void showInput();
     say("stopping: what is at work is being ended; again to end at once");
@@ -54,7 +66,13 @@ export async function runHere(
   };
   try {
     const warn = (text: string) => say(safeOnTerminal(`warning: ${text}`));
-    const end = await work(systemHost({ ...context, warn }), order, { signal: stop.signal, emit });
+    const worked = work(systemHost({ ...context, warn }), order, { signal: stop.signal, emit });
+    const end = await Promise.race([worked, graceOver.promise]);
+    if (end === "grace_over") {
+      worked.catch(() => {}); // this process ends, and with it the worker
+      say("not all is recorded: the time for that is over; the next run finds what became of it");
+      return exitCodeOfSignal("SIGTERM");
+    }
     live?.close();
     if (!json) await tellEndOf(order, { ...context, output: { ...context.output, out } }, cwd);
     const bySignal = end.reason === "user_stop" || end.reason === "worker_ended";

@@ -7,6 +7,7 @@ import { RalphError } from "../error.ts";
 import { holdsLock, type Lock, takeLock } from "../host/lock/lock.ts";
 import { killCommandsOf } from "../host/process/bounded_process.ts";
 import { isLiving, isSuspended } from "../host/process/proc.ts";
+import { thisBoot } from "../host/system/boot.ts";
 import { finishNow } from "../loop/session/finish_now.ts";
 import type { Lease, Session } from "../store/model.ts";
 import { duration } from "../terminal/format.ts";
@@ -90,7 +91,9 @@ export async function endInItsPlace(
   if (!lock) return;
   const store = openUserStore(context);
   try {
-    if (session.workerPid !== null) await killCommandsOf(session.workerPid);
+    if (session.workerPid !== null && await wasHere(session, context)) {
+      await killCommandsOf(session.workerPid);
+    }
     const lease: Lease = { sessionId: session.id, epoch: session.epoch };
     const client = await clientOf(context, session);
     await finishNow({ store, client, clock: context.clock }, lease, {
@@ -109,11 +112,19 @@ export async function endInItsPlace(
 
 /** Ends what the gates of a worker that was killed have left, unless its number is in use again. */
 export async function endLeftCommands(
-  { clock }: Context,
-  { reason, workerPid: pid }: Session,
+  context: Context,
+  session: Session,
 ): Promise<void> {
-  if (reason !== "worker_died" || pid === null) return;
+  const { reason, workerPid: pid } = session;
+  const { clock } = context;
+  if (reason !== "worker_died" || pid === null || !await wasHere(session, context)) return;
   if (!await isLiving(pid, clock)) await killCommandsOf(pid);
+}
+
+/** Whether the worker was a process of this boot: of another machine, its number says nothing here. */
+async function wasHere({ workerBoot }: Session, { clock }: Context): Promise<boolean> {
+  const { id } = await thisBoot(clock);
+  return workerBoot === null || id === undefined || workerBoot === id;
 }
 
 /** Another `ralph stop` may be doing the same: undefined once nothing is left to do. */

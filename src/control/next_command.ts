@@ -66,6 +66,8 @@ export function commandAfter(
       return `see what failed with \`ralph history ${name}\`, fix it or reopen its story, and ${again}`;
     case "not_delivered":
       return `see what is in the way with \`ralph history ${name}\`, mend it, and ${again}`;
+    case "worker_ended":
+      return `go on with \`ralph run ${name}\``;
     case "story_passes":
       return `go on with the other stories: \`ralph run ${name}\``;
     case "budget":

@@ -71,6 +71,9 @@ export function readVariables(
 /** Where `install.sh`, and so `ralph upgrade`, looks for releases. */
 export const RELEASES = "RALPH_RELEASES";
 
+/** Where all of ralph's own files are (`host/files/paths.ts`). */
+const STATE = "RALPH_STATE";
+
 /** What the commands that are told of something get: they may run ralph themselves. */
 export const HOOK_VARIABLES = [
   "RALPH_HOOK",
@@ -90,7 +93,7 @@ export const HOOK_VARIABLES = [
  * whole environment.
  */
 export function unknownVariables(names: readonly string[]): readonly string[] {
-  const known: string[] = [...Object.keys(VARIABLES), RELEASES, ...HOOK_VARIABLES];
+  const known: string[] = [...Object.keys(VARIABLES), RELEASES, STATE, ...HOOK_VARIABLES];
   return names.filter((name) => name.startsWith("RALPH_") && !known.includes(name)).map((name) => {
     const near = didYouMean(name, known);
     return `the variable ${plain(name, 80)} is no setting${near ? `: did you mean ${near}?` : ""}`;

@@ -9,7 +9,7 @@ import { serverPlaces } from "../app/server_places.ts";
 import { logPath, openUserStore, pathsOf, signalPath } from "../app/store.ts";
 import { openLogFile } from "../host/files/log_file.ts";
 import { textInside } from "../host/files/outside.ts";
-import { taskKey } from "../host/files/paths.ts";
+import { STATE_VARIABLE, taskKey } from "../host/files/paths.ts";
 import { projectFiles } from "../host/files/project_files.ts";
 import { readFileIfAny, readWhole } from "../host/files/read_file.ts";
 import { sessionFolder } from "../host/files/session_folder.ts";
@@ -106,13 +106,23 @@ export function systemHost(
     leftRunning: async (root) => (await leftProcesses(root, clock))?.map(processWords),
     runGate: (server) => runInSandbox(wayInto(server)),
     runHook({ command, variables, input }, { root, handOn }) {
-      const names = [...handOn, ...OF_DESKTOP];
-      const env = { ...gateEnvironmentOf(context, names, variableNames).variables, ...variables };
+      const env = { ...hookEnvironment(context, handOn, variableNames), ...variables };
       return runHook(command, { cwd: root, env, input, clock });
     },
     whyOutsideSandbox: (server) => whyOutsideSandbox(portOf(server), clock),
     gateEnvironment: (handOn) => gateEnvironmentOf(context, handOn, variableNames),
   };
+}
+
+/** That of a gate, with what shows something on a desktop, and where ralph's own files are. */
+function hookEnvironment(
+  context: Context,
+  handOn: readonly string[],
+  variableNames: readonly string[] | undefined,
+): Record<string, string> {
+  const { variables } = gateEnvironmentOf(context, [...handOn, ...OF_DESKTOP], variableNames);
+  const state = context.environment(STATE_VARIABLE);
+  return { ...variables, ...state !== undefined && { [STATE_VARIABLE]: state } };
 }
 
 /** The branch that the PRD asks for. Throws `RalphError` when the PRD cannot be read. */

@@ -8,8 +8,13 @@ import { until } from "../support/wait.ts";
 import { oneStoryProject, statusOf } from "./one_story.ts";
 import { NEWEST } from "../support/install.ts";
 
-for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
-  Deno.test(`${signal} ends a foreground run cleanly: turn aborted, row stopped`, async () => {
+for (
+  const [signal, code, word, status, reason] of [
+    ["SIGINT", 130, /stopped: stopped by a person/, "stopped", "user_stop"],
+    ["SIGTERM", 143, /failed: its worker was asked to end/, "failed", "worker_ended"],
+  ] as const
+) {
+  Deno.test(`${signal} ends a foreground run cleanly: turn aborted, row ${status}`, async () => {
     await using project = await oneStoryProject();
     await using model = await startModel(() => hang());
     await using server = await startServer({ version: NEWEST, model });
@@ -19,9 +24,9 @@ for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
     child.kill(signal);
     const result = await child.output();
     assert.equal(result.code, code, new TextDecoder().decode(result.stderr));
-    assert.match(new TextDecoder().decode(result.stdout), /stopped: stopped by a person/);
+    assert.match(new TextDecoder().decode(result.stdout), word);
     const [row] = await statusOf(ralph, project.root);
-    assert.deepEqual([row.status, row.reason, row.iteration], ["stopped", "user_stop", 1]);
+    assert.deepEqual([row.status, row.reason, row.iteration], [status, reason, 1]);
     const busy = await fetch(
       `${server.url}/session/status?directory=${encodeURIComponent(project.root)}`,
     );

@@ -1,4 +1,5 @@
 /** `ralph run <task>`: looks whether the loop can work, then starts it here or in the background. */
+import * as path from "node:path";
 import { Command } from "@commander-js/extra-typings";
 import { requireInside } from "../../app/inside.ts";
 import { requireOwnFolders } from "../../app/own_folders.ts";
@@ -22,10 +23,11 @@ import { startWorker } from "../../control/start.ts";
 import { managedWarning } from "../../doctor/service.ts";
 import { RalphError } from "../../error.ts";
 import { listenersOn, portOf } from "../../host/system/port.ts";
+import { STATE_VARIABLE } from "../../host/files/paths.ts";
 import { textInside } from "../../host/files/outside.ts";
 import { readWhole, textOf } from "../../host/files/read_file.ts";
 import { repositoryState } from "../../host/git/repository.ts";
-import { environmentNames } from "../../host/system/environment.ts";
+import { environmentNames, setVariable } from "../../host/system/environment.ts";
 import { readAgenda } from "../../loop/iteration/backlog.ts";
 import { promptFacts } from "../../loop/iteration/iteration.ts";
 import { buildPrompt } from "../../loop/iteration/prompt.ts";
@@ -33,7 +35,7 @@ import { whyResumable } from "../../loop/session/resumable.ts";
 import { openCodeSettings } from "../../opencode/settings_files.ts";
 import { readSettings } from "../../settings/read.ts";
 import type { Settings, SettingsPart } from "../../settings/settings.ts";
-import { parseModel } from "../../settings/values.ts";
+import { parseDuration, parseModel } from "../../settings/values.ts";
 import type { Agenda } from "../../task/agenda.ts";
 import type { Task } from "../../task/task_files.ts";
 import { nextStory } from "../../task/prd.ts";
@@ -94,14 +96,24 @@ export function command(context: CommandContext, done: Done) {
       "-v, --verbose",
       "with --foreground --json, also each bit of text, as it is written",
     )
+    .option(
+      "--state <folder>",
+      "keep all of ralph's own files there, to be taken to another machine",
+    )
+    .option(
+      "--grace <time>",
+      "with --foreground, end within this long of SIGTERM, recorded or not",
+      to(parseDuration),
+    )
     .optionsGroup("Limits:")
     .addHelpText("after", EXAMPLES)
     .action(async (task, options) => {
       const { foreground = false, json = false, accept = false, printPrompt = false } = options;
-      const { verbose = false } = options;
+      const { verbose = false, state, grace: graceMs } = options;
+      if (state !== undefined) setVariable(STATE_VARIABLE, path.resolve(context.cwd(), state));
       const { server, model, agent, baseBranch, worktree, say, only } = options;
       const flags = { server, model, agent, baseBranch, worktree, limits: limitsFrom(options) };
-      const how = { flags, foreground, json, verbose, say, only, accept, printPrompt };
+      const how = { flags, foreground, json, verbose, say, only, accept, printPrompt, graceMs };
       done(await runTask(context, { task, ...how }));
     });
   for (const option of LIMIT_OPTIONS) run.addOption(option);
@@ -122,6 +134,8 @@ interface RunOptions {
   only?: string;
   /** Take the work as done without evidence. */
   accept: boolean;
+  /** How long the foreground may take to end after SIGTERM. */
+  graceMs?: number;
   /** Only show the agent's next prompt. */
   printPrompt: boolean;
 }

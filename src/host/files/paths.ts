@@ -1,12 +1,16 @@
 /**
  * Where ralph keeps its files, after the XDG Base Directory Specification: data that matters under
- * XDG_DATA_HOME, logs under XDG_STATE_HOME.
+ * XDG_DATA_HOME, logs under XDG_STATE_HOME. RALPH_STATE is one folder in place of both, which can be
+ * taken to another machine.
  */
 import { createHash } from "node:crypto";
 import { lstatSync } from "node:fs";
 import * as path from "node:path";
 import { RalphError } from "../../error.ts";
 import { seeWhatItIs, shellWord } from "../../terminal/shell_word.ts";
+
+/** The variable that names one folder for all of ralph's files. */
+export const STATE_VARIABLE = "RALPH_STATE";
 
 export interface Paths {
   /** The SQLite file. */
@@ -26,9 +30,12 @@ export interface Paths {
 
 /**
  * Says where the files are; makes nothing. A relative XDG variable is ignored, as the specification
- * asks. Throws `RalphError` (`usage`) when neither the XDG variables nor HOME say where.
+ * asks. Throws `RalphError` (`usage`) when neither the XDG variables nor HOME say where, and for a
+ * RALPH_STATE that is relative: other files than those that are meant would be found.
  */
 export function pathsFrom(environment: (name: string) => string | undefined): Paths {
+  const state = environment(STATE_VARIABLE);
+  if (state !== undefined) return pathsIn(absoluteState(state), state);
   const home = environment("HOME");
   const base = (variable: string, ...fallback: string[]): string => {
     const value = environment(variable);
@@ -40,8 +47,22 @@ export function pathsFrom(environment: (name: string) => string | undefined): Pa
       [{ text: "say where your home folder is", command: "export HOME=~" }],
     );
   };
-  const data = base("XDG_DATA_HOME", ".local", "share");
-  const state = base("XDG_STATE_HOME", ".local", "state");
+  return pathsIn(
+    base("XDG_DATA_HOME", ".local", "share"),
+    base("XDG_STATE_HOME", ".local", "state"),
+  );
+}
+
+function absoluteState(folder: string): string {
+  if (path.isAbsolute(folder)) return folder;
+  throw new RalphError(
+    "usage",
+    `cannot tell where to keep ralph's files: ${STATE_VARIABLE} is no absolute path`,
+    [{ text: "say where the folder is", command: `export ${STATE_VARIABLE}="$PWD/state"` }],
+  );
+}
+
+function pathsIn(data: string, state: string): Paths {
   return {
     database: path.join(data, "sessions.db"),
     locks: path.join(data, "locks"),

@@ -15,6 +15,11 @@ export function environmentNames(): readonly string[] {
   return Object.keys(allEnvironment());
 }
 
+/** Sets one for this process, and for those that it starts. */
+export function setVariable(name: string, value: string): void {
+  Deno.env.set(name, value);
+}
+
 /** Makes these the variables of this process, and of those that it starts. */
 export function takeOverEnvironment(values: Readonly<Record<string, string>>): void {
   for (const name of environmentNames()) if (!(name in values)) Deno.env.delete(name);

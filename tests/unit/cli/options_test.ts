@@ -100,6 +100,14 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, Look | Elsewhere>
       assert.equal((await lastSession(home)).accepted, false);
       assert.equal((await lastSession(home, "--accept")).accepted, true);
     },
+    "--state": {
+      file: "e2e/moved_state_test.ts",
+      test: "a RALPH_STATE that is relative is refused, and a --state is not",
+    },
+    "--grace": {
+      file: "e2e/moved_state_test.ts",
+      test: "what is not recorded within --grace is found by the next run",
+    },
     async "--print-prompt"(home) {
       await home.project.write("tasks/open/prd.md", "# PRD\n\n### US-007: Open\n\n- [ ] it is\n");
       assert.match(await ok(home, "run", "open", "--print-prompt"), /US-007/);

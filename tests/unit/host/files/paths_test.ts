@@ -22,10 +22,25 @@ Deno.test("paths follow the XDG variables, ignore relative ones, and need a home
     reports: "/h/.local/state/ralph/reports",
     empty: "/h/.local/state/ralph/empty",
   });
-  assert.throws(
-    () => from({}),
-    (error) => error instanceof RalphError && error.kind === "usage",
-  );
+  for (const unusable of [{}, { HOME: "/h", RALPH_STATE: "relative" }]) {
+    assert.throws(
+      () => from(unusable),
+      (error) => error instanceof RalphError && error.kind === "usage",
+    );
+  }
+});
+
+Deno.test("RALPH_STATE is one folder for all, whatever the other variables say", () => {
+  const variables: Record<string, string> = { XDG_DATA_HOME: "/d", RALPH_STATE: "/s" };
+  assert.deepEqual(pathsFrom((name) => variables[name]), {
+    database: "/s/sessions.db",
+    locks: "/s/locks",
+    signals: "/s/signals",
+    logs: "/s/logs",
+    kept: "/s/kept",
+    reports: "/s/reports",
+    empty: "/s/empty",
+  });
 });
 
 Deno.test("a task's key is a plain file name, and differs by folder", () => {
