@@ -9,6 +9,8 @@ export const LONG: readonly string[] = [
   "bench/",
   // Units of a systemd in namespaces.
   "systemd/",
+  // A cluster, with four servers.
+  "deploy/slurm_test.ts",
   // Every scenario; `completion_test.ts` has a few.
   "completion/all_scenarios_test.ts",
   // Virtual hours and every byte of a stream, which take minutes to calculate.

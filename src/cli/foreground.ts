@@ -54,7 +54,7 @@ export async function runHere(
     // A second one ends the process as it is.
     void showInput();
     say("stopping: what is at work is being ended; again to end at once");
-  });
+  }, { once: graceMs === undefined ? undefined : "SIGTERM" });
   const show: Emit = live?.show ?? ((event) => {
     if (json) {
       if (verbose || !isForLiveView(event)) out.line(eventJson(event, context.clock));

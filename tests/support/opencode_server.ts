@@ -161,7 +161,7 @@ function guard(home: string) {
 }
 
 /** What the server sees: nothing of this machine but its programs. */
-function environment(home: string): Record<string, string> {
+export function environment(home: string): Record<string, string> {
   const identity = { NAME: "Agent", EMAIL: "agent@example.com" };
   return {
     HOME: home,
@@ -244,7 +244,7 @@ function configOf2(model: ScriptedModel): Record<string, unknown> {
   };
 }
 
-async function writeConfig(home: string, config: Record<string, unknown>) {
+export async function writeConfig(home: string, config: Record<string, unknown>) {
   const folder = join(home, ".config", "opencode");
   await Deno.mkdir(folder, { recursive: true });
   await Deno.writeTextFile(join(folder, "opencode.json"), JSON.stringify(config, null, 2));

@@ -5,10 +5,15 @@ export type EndingSignal = typeof ENDING[number];
 
 /**
  * Calls `onSignal` at the first of them. A second one ends the process at once, as if nobody had
- * listened; so does the first one when `onSignal` throws. Returns a function that stops listening.
+ * listened; so does the first one when `onSignal` throws. `once`: that one may come again without that,
+ * as where a scheduler sends it to each process of a job and these pass it on. Returns a function that
+ * stops listening.
  */
-export function onEndingSignal(onSignal: (name: EndingSignal) => void): () => void {
-  let seen = false;
+export function onEndingSignal(
+  onSignal: (name: EndingSignal) => void,
+  { once }: { once?: EndingSignal } = {},
+): () => void {
+  let seen: EndingSignal | undefined;
   const isHeard = (name: EndingSignal) => {
     try {
       onSignal(name);
@@ -19,8 +24,9 @@ export function onEndingSignal(onSignal: (name: EndingSignal) => void): () => vo
   };
   const listeners = ENDING.map((name) => {
     const listener = () => {
-      if (!seen) {
-        seen = true;
+      if (seen !== undefined && seen === name && name === once) return;
+      if (seen === undefined) {
+        seen = name;
         if (isHeard(name)) return;
       }
       remove();

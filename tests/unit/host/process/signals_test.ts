@@ -25,3 +25,11 @@ Deno.test("one whose listener fails ends the process, as if nobody had listened"
   assert.equal(signal, "SIGTERM", said);
   assert.equal(said, "");
 });
+
+Deno.test("one that may come again ends nothing the second time either", async () => {
+  const { code, said } = await endAfterSignal(`() => {
+    Deno.addSignalListener("SIGTERM", () => Deno.exit(7)); // after the one that is tested
+    Deno.kill(Deno.pid, "SIGTERM");
+  }, { once: "SIGTERM" }`);
+  assert.equal(code, 7, said);
+});
