@@ -33,6 +33,7 @@ const BELOW_APP = [
   "src/settings",
   "src/store",
   "src/task",
+  "src/telemetry",
   "src/terminal",
   "src/verify",
   "src/version.ts",
@@ -81,6 +82,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "type:src/host",
   ],
   "src/plan": [...BASE, "src/task", "src/verify/prd"],
+  "src/telemetry": [...BASE, "src/loop/activity.ts", "type:src/loop", "type:src/store"],
   "src/report": [...BASE, "src/store", "src/terminal", "src/version.ts", "type:src/host"],
   "src/app": [...BELOW_APP],
   "src/control": [...BELOW_APP, "src/app"],
@@ -103,7 +105,11 @@ const BANNED: readonly { call: RegExp; allowed: RegExp; instead: string }[] = [
     allowed: /^src\/host\/system\/clock\.ts$/,
     instead: "the Clock that is passed in",
   },
-  { call: /\bfetch\(/, allowed: /^src\/opencode\//, instead: "the OpenCode client" },
+  {
+    call: /\bfetch\(/,
+    allowed: /^src\/(opencode\/|host\/system\/post\.ts)/,
+    instead: "the OpenCode client",
+  },
   {
     call: /\bDeno\.env\b|\bprocess\.env\b/,
     allowed: /^src\/host\/system\/environment\.ts$/,

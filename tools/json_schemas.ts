@@ -258,6 +258,7 @@ const EVENTS: Readonly<Record<LoopEvent["type"] | "nothing_to_do" | "prompt", z.
     modelCalls: whole("With --verbose: model calls of the iteration so far"),
     tokens: whole("Tokens so far"),
     costUsd: usd("US dollars so far"),
+    model: text("Provider and model that answered last, where that is known").optional(),
   },
   warning: { text: text("What a person should know; nothing stops") },
   protected: {

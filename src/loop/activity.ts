@@ -77,6 +77,12 @@ export function isWaiting(text: string): boolean {
     .test(text);
 }
 
+/** Why the provider is asked again, by the text of an activity; undefined where it is not. */
+export function retryOf(text: string): "rate_limit" | "failure" | undefined {
+  if (text.startsWith("rate limited until")) return "rate_limit";
+  return text.startsWith("provider fails,") ? "failure" : undefined;
+}
+
 /** `14:02 UTC`, the next full minute; with its date when that is not today's. Epoch milliseconds. */
 export function timeWords(at: number, now: number): string {
   const [day, time] = new Date(Math.ceil(Math.min(at, TIME_MAX) / 60_000) * 60_000).toISOString()

@@ -52,8 +52,8 @@ export type LoopEvent =
   | { type: "text"; text: string; subagent: boolean }
   /** The last line of what the agent is writing now, or what the loop does: for a live view only. */
   | { type: "writing"; line: string }
-  /** What the iteration has used so far: for a live view only. */
-  | { type: "used"; modelCalls: number; tokens: number; costUsd: number }
+  /** What the iteration has used so far, and the model that answered last: for a live view only. */
+  | { type: "used"; modelCalls: number; tokens: number; costUsd: number; model?: string }
   /** Something that a person should know; nothing stops. */
   | { type: "warning"; text: string }
   /** Which files are protected, and which the gates only run. */

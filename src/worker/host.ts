@@ -14,6 +14,8 @@ import type { Settings, SettingsPart } from "../settings/settings.ts";
 import type { Store } from "../store/store.ts";
 import type { Task } from "../task/task_files.ts";
 import type { HookCall } from "./hook_calls.ts";
+import type { Telemetry } from "../telemetry/exporter.ts";
+import type { SessionAbout } from "../telemetry/session_spans.ts";
 import type { GateEnvironment } from "../verify/gates/gate_environment.ts";
 import type { PrdFiles } from "../verify/prd/prd_files.ts";
 
@@ -99,6 +101,11 @@ export interface WorkerHost {
     call: HookCall,
     where: { root: string; handOn: readonly string[] },
   ): Promise<string | undefined>;
+  /** Who is told of the session's events beside its log; undefined where nobody asks for that. */
+  telemetry(
+    about: SessionAbout,
+    onFailure: (text: string) => void,
+  ): Promise<Telemetry | undefined>;
   /** Why they do not see the same files as that agent, in words; undefined when they do. */
   whyOutsideSandbox(server: string): Promise<string | undefined>;
   /** All variables that a gate gets; `handOn`: the setting `gateEnv`. */

@@ -36,6 +36,9 @@ import { ownPlaces, type Task, taskFile } from "../task/task_files.ts";
 import { parsePrd } from "../task/prd.ts";
 import { PRD_BYTES_MAX } from "../task/prd_file.ts";
 import { VERSION } from "../version.ts";
+import type { Telemetry } from "../telemetry/exporter.ts";
+import type { SessionAbout } from "../telemetry/session_spans.ts";
+import { randomHex } from "../host/system/random.ts";
 import type { WorkerHost } from "./host.ts";
 import { takeLocks } from "./task_lock.ts";
 
@@ -109,9 +112,29 @@ export function systemHost(
       const env = { ...hookEnvironment(context, handOn, variableNames), ...variables };
       return runHook(command, { cwd: root, env, input, clock });
     },
+    telemetry: (about, onFailure) => openTelemetry(context, about, onFailure),
     whyOutsideSandbox: (server) => whyOutsideSandbox(portOf(server), clock),
     gateEnvironment: (handOn) => gateEnvironmentOf(context, handOn, variableNames),
   };
+}
+
+/** Its modules are loaded where it is asked for. */
+async function openTelemetry(
+  { clock, environment }: Context,
+  about: SessionAbout,
+  onFailure: (text: string) => void,
+): Promise<Telemetry | undefined> {
+  if (environment("OTEL_EXPORTER_OTLP_ENDPOINT") === undefined) return undefined;
+  const { telemetryOf } = await import("../telemetry/telemetry.ts");
+  const { postJson } = await import("../host/system/post.ts");
+  return telemetryOf(about, {
+    environment,
+    version: VERSION,
+    clock,
+    post: (url, message) => postJson(url, message, clock),
+    randomHex,
+    onFailure,
+  });
 }
 
 /** That of a gate, with what shows something on a desktop, and where ralph's own files are. */

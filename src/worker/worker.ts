@@ -94,6 +94,7 @@ async function workWith(
   const beganAt = clock.monotonic();
   const tell = logged(host, log, emit);
   const hooks = hooksOf(host, { task, begun, store, emit: tell });
+  const telemetry = await telemetryOf(host, { task, begun, store, emit: tell });
   try {
     store.setLogPath(begun.lease, log.path);
     const notLogged = whyNotLogged(log.path);
@@ -110,6 +111,7 @@ async function workWith(
       emit(event) {
         tell(event);
         hooks.see(event);
+        telemetry?.see(event);
       },
     });
   } catch (error) {
@@ -121,14 +123,17 @@ async function workWith(
       await finishNow({ store, client, clock }, begun.lease, end).then(() => {
         const durationMs = clock.monotonic() - beganAt;
         const workedMs = begun.ranBeforeMs + durationMs;
-        hooks.see(sessionEnded(store, { ...begun, task }, { end, durationMs, workedMs, left: [] }));
+        const told = { end, durationMs, workedMs, left: [] };
+        const ended = sessionEnded(store, { ...begun, task }, told);
+        hooks.see(ended);
+        telemetry?.see(ended);
       }, () => {});
     }
     throw error;
   } finally {
     // Nobody waits for a message: not `ralph stop`, and not the task's next session.
     lock.release();
-    await hooks.ended();
+    await Promise.all([hooks.ended(), telemetry?.ended()]);
     log.close();
   }
 }
@@ -195,6 +200,21 @@ function hooksOf(
       }
     },
   });
+}
+
+/** What cannot be told stops no work: once a person is told so. */
+function telemetryOf(
+  host: WorkerHost,
+  { task, begun, store, emit }: Pick<Ready, "task" | "begun" | "store"> & { emit: Emit },
+) {
+  const { lease: { sessionId }, settings: { model, agent } } = begun;
+  const { startedAt = "" } = store.session(sessionId) ?? {};
+  const { providerId: provider, modelId } = model ?? {};
+  const about = { task: task.name, session: sessionId, startedAt, taskDir: task.dir };
+  return host.telemetry(
+    { ...about, provider, model: modelId, agent },
+    (text) => emit({ type: "warning", text }),
+  );
 }
 
 /**

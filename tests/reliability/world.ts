@@ -361,6 +361,7 @@ function hostOf(place: Place): WorkerHost {
     clock,
     process: { pid: Deno.pid, version: "world" },
     bootId: () => Promise.resolve(undefined),
+    telemetry: () => Promise.resolve(undefined),
     findTask: () => task,
     configure: () => Promise.resolve({ settings, sources: {}, template: undefined }),
     prepareBranch: () => Promise.resolve(undefined),

@@ -64,6 +64,7 @@ function hostOf(
     clock,
     process: { pid: 1, version: "0" },
     bootId: () => Promise.resolve(undefined),
+    telemetry: () => Promise.resolve(undefined),
     findTask: () => project.task,
     configure: () => Promise.resolve({ settings, sources: {}, template: undefined }),
     prepareBranch: () => Promise.resolve(undefined),

@@ -48,12 +48,12 @@ export function narrator(
         return;
       }
       case "message": {
-        const { role, completedAt, id, tokens, costUsd } = event.message;
+        const { role, completedAt, id, tokens, costUsd, model } = event.message;
         if (role !== "assistant" || completedAt === undefined || !once(id)) return;
         used.modelCalls += 1;
         used.tokens += tokensOf(tokens);
         used.costUsd += costUsd;
-        emit({ type: "used", ...used });
+        emit({ type: "used", ...used, ...model !== undefined && { model } });
       }
     }
   };

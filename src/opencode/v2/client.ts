@@ -122,7 +122,7 @@ function tooOld(url: string, version: string): OpenCodeError {
 }
 
 function sessionRequests(asking: Asking, clock: Clock) {
-  const { directory, place, read } = asking;
+  const { directory, place, read, write } = asking;
 
   async function list(what: string, search: Record<string, string>, max: number) {
     const found: OpenCodeSession[] = [];
