@@ -61,6 +61,7 @@ function ask(context: CommandContext, count: number): Promise<boolean> {
     what: "remove them",
     command: "clean",
     byDefault: false,
+    whenGivenUp: "nothing was removed",
   });
 }
 

@@ -6,7 +6,8 @@ import { answered } from "./answered.ts";
 
 /**
  * Asks in the terminal; anything but a yes is a no. Throws `RalphError` (`usage`) where nobody can
- * answer, and `interrupted` when it is given up, which says `whenGivenUp`. `what`: as in "cannot ask whether to <what>"; `command`: which takes `--yes` as the answer.
+ * answer, and `interrupted` when it is given up, which says `whenGivenUp`. `what`: as in "cannot ask
+ * whether to <what>"; `command`: which takes `--yes` as the answer.
  * Not by Deno's own `confirm`, which fails where the standard input does not block (2.7.11, measured).
  */
 export async function confirmed(
