@@ -3,8 +3,9 @@
  *
  *   quick    what `deno task test` runs
  *   all      everything
- *   rest     everything but `quick`, with the newest OpenCode and the contract of the oldest; with
- *            RALPH_BINARY also what of `quick` starts the program
+ *   rest     everything but `quick`, with the newest OpenCode and the contract of the oldest, and what
+ *            holds on a fake of either generation on one of the second; with RALPH_BINARY also what of
+ *            `quick` starts the program
  *   binary   what the program in RALPH_BINARY is tested by
  *
  * Exit code 1 when a test failed.
@@ -12,7 +13,7 @@
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { temporaryFolder } from "./support/folder.ts";
-import { AS_ONE, LONG, OF_THE_BINARY, ON_EACH_VERSION } from "./suites.ts";
+import { AS_ONE, LONG, OF_THE_BINARY, ON_BOTH_FAKES, ON_EACH_VERSION } from "./suites.ts";
 import { NEWEST, opencodeBinary, type Version, VERSIONS } from "./support/install.ts";
 
 /** A call of `deno test`. */
@@ -23,6 +24,8 @@ interface Part {
   readonly filter?: string;
   /** The only version for the tests of each version of OpenCode; default: all. */
   readonly version?: Version;
+  /** What the fake server of `reliability/world.ts` is where a test does not say. */
+  readonly fake?: string;
 }
 
 interface Suite {
@@ -48,6 +51,8 @@ const isIn = (places: readonly string[]) => (file: string) =>
 const quick = all.filter((file) => !isIn(LONG)(file));
 const binary = Deno.env.get("RALPH_BINARY");
 const isOfTheBinary = binary === undefined ? () => false : isIn(OF_THE_BINARY);
+/** Without those of the first generation's own requests. */
+const onSecond: Part = { files: all.filter(isIn(ON_BOTH_FAKES)), fake: "2.0.26" };
 const onOldest = `(OpenCode|fake) ${OLDEST.replaceAll(".", "\\.")}$`;
 
 const SUITES: Readonly<Record<string, Suite>> = {
@@ -57,9 +62,10 @@ const SUITES: Readonly<Record<string, Suite>> = {
     parts: [
       { files: all.filter((file) => isIn(LONG)(file) || isOfTheBinary(file)), version: NEWEST },
       { files: quick.filter(isIn(ON_EACH_VERSION)), filter: onOldest },
+      onSecond,
     ],
   },
-  all: { versions: VERSIONS, parts: [{ files: all }] },
+  all: { versions: VERSIONS, parts: [{ files: all }, onSecond] },
   binary: { versions: VERSIONS, parts: [{ files: all.filter(isIn(OF_THE_BINARY)) }] },
 };
 
@@ -101,7 +107,9 @@ interface Ended {
   readonly failure?: string;
 }
 
-async function run({ files, filter, version }: Part): Promise<{ isWell: boolean; tests: Ended[] }> {
+async function run(
+  { files, filter, version, fake }: Part,
+): Promise<{ isWell: boolean; tests: Ended[] }> {
   using folder = temporaryFolder();
   const report = join(folder.path, "report.xml");
   const { success } = await new Deno.Command(Deno.execPath(), {
@@ -112,6 +120,7 @@ async function run({ files, filter, version }: Part): Promise<{ isWell: boolean;
     env: {
       DENO_JOBS: Deno.env.get("DENO_JOBS") ?? `${JOBS_PER_CORE * navigator.hardwareConcurrency}`,
       ...version && { RALPH_OPENCODE: version },
+      ...fake && { RALPH_FAKE: fake },
       // some tests work in another folder
       ...binary && { RALPH_BINARY: await Deno.realPath(binary) },
     },

@@ -84,6 +84,19 @@ export const ON_EACH_VERSION: readonly string[] = [
 ];
 
 /**
+ * Files whose worlds (`reliability/world.ts`) say nothing of the fake server's version, and ask nothing
+ * that only the first generation has: `test:all` runs them on the second too. The crash points have
+ * files of their own for it.
+ */
+export const ON_BOTH_FAKES: readonly string[] = [
+  "reliability/database_gone_test.ts",
+  "reliability/kept_files_test.ts",
+  "reliability/person_edits_test.ts",
+  "reliability/prd_gone_test.ts",
+  "reliability/time_test.ts",
+];
+
+/**
  * What `deno test` gets as one module: it shares the code that it loads, and the servers of the
  * contract. As modules of their own the unit tests took 156 s of CPU, as one 97 s (measured). Both are
  * two, so that neither is at work alone in the end. A file is in the first that has it.

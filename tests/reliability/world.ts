@@ -73,6 +73,7 @@ export interface WorldOptions {
   readonly stories?: number;
   /** What the agents do. Default: `honestAgent`. */
   readonly script?: FakeScript;
+  /** Of the fake server. Default: the one in RALPH_FAKE, or the newest of the first generation. */
   readonly version?: string;
   readonly timings?: Partial<Timings>;
   readonly limits?: Partial<Limits>;
@@ -138,7 +139,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
   const written = new Map<string, string>();
   const fake = createFakeOpenCode({
     clock,
-    version: options.version,
+    version: options.version ?? Deno.env.get("RALPH_FAKE"),
     script: options.script ?? honestAgent,
     tools: toolsIn({ clock, written, prdPath: task.prdPath, noteTime: prdTimes.note }),
     timings: options.timings,
