@@ -350,7 +350,11 @@ const notRunning = object({
 const ofTask = {
   ...sums,
   stories: or(
-    z.strictObject({ passing: whole("Those that pass"), total: whole("All") })
+    z.strictObject({
+      passing: whole("Those that pass"),
+      total: whole("All"),
+      claimed: whole("Those that the turn at work says are done, which is not judged yet"),
+    })
       .meta({ description: "Stories of the PRD as it is now" }),
     "the PRD cannot be read",
   ),

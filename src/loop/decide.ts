@@ -1,7 +1,7 @@
 /** What to do next, decided from what is known now. Pure: the loop's whole policy is here. */
 import type { Outcome, Reason, SessionEnd } from "../store/model.ts";
 import { nextStory, type Story } from "../task/prd.ts";
-import { storiesOpen } from "../terminal/format.ts";
+import { storiesOpen } from "../task/stories_open.ts";
 import type { Limits } from "../settings/settings.ts";
 import { type LeftOut, leftOutWords } from "../task/left_out.ts";
 import { inWords, type Spent } from "./limits.ts";

@@ -44,11 +44,6 @@ export function plural(value: number, noun: string): string {
   return `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
 }
 
-/** How many stories are left. */
-export function storiesOpen(open: number, total: number): string {
-  return total === 1 ? `${open} story open` : `${open} of ${count(total)} stories open`;
-}
-
 /** An amount of money as the server quoted it; unknown is unknown, not nothing. */
 export function usd(amount: number | null | undefined): string {
   if (amount === null || amount === undefined) return "cost unknown";

@@ -24,6 +24,7 @@ import type { LoopOrder } from "../loop/loop.ts";
 import { createRecorder, type Recorder } from "../loop/recorder.ts";
 import type { Begun } from "../loop/session/begin.ts";
 import { parseCleanStart, serializeCleanStart } from "../loop/session/kept_clean_start.ts";
+import { KEPT_PRD } from "../control/session_prd.ts";
 import { KEPT_TREE, keptTree, serializeTree } from "../loop/session/tree_snapshot.ts";
 import { createTurnPlace, turnsByDefault } from "../loop/server/turn_place.ts";
 import { createTurns } from "../loop/turn/turn.ts";
@@ -52,7 +53,7 @@ import { patientTree } from "./patient_tree.ts";
 
 /** Names in the session's folder. */
 const KEPT = {
-  prd: "prd",
+  prd: KEPT_PRD,
   tests: "tests.json",
   protected: "protected/kept.json",
   ownership: "ownership.json",

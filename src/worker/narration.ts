@@ -1,7 +1,8 @@
 /** The loop's events as lines for people. Values in, strings out. */
 import type { LoopEvent } from "../loop/event.ts";
 import { type Outcome, tokensOf, type Usage } from "../store/model.ts";
-import { count, duration, plural, storiesOpen } from "../terminal/format.ts";
+import { storiesOpen } from "../task/stories_open.ts";
+import { count, duration, plural } from "../terminal/format.ts";
 import { plain } from "../terminal/plain.ts";
 import { costWords } from "../terminal/cost.ts";
 import { commandAfter } from "../control/next_command.ts";

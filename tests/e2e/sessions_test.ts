@@ -5,8 +5,9 @@ import { NEWEST, opencodeBinary } from "../support/install.ts";
 import { startServer } from "../support/opencode_server.ts";
 import { makeProject, type Project } from "../support/project.ts";
 import { makeRalph, type Ralph, type RalphResult } from "../support/ralph.ts";
-import { tickingAgent } from "../support/agent.ts";
-import { hang, type ScriptedModel, startModel } from "../support/scripted_model.ts";
+import { bash, tickingAgent } from "../support/agent.ts";
+import { makeWorld } from "../reliability/processes.ts";
+import { call, hang, type ScriptedModel, startModel } from "../support/scripted_model.ts";
 import { GENEROUS_MS, until } from "../support/wait.ts";
 
 const prd = (stories: number) =>
@@ -469,3 +470,17 @@ async function terminal(
     },
   };
 }
+
+Deno.test("status counts a story as passing once that was judged", async () => {
+  await using world = await makeWorld();
+  const { fake, cli, run } = world;
+  const tick = "sed -i 's/- \\[ \\]/- [x]/' tasks/three/prd.md";
+  fake.setScript(({ step }) => step === 0 ? call(bash(tick)) : hang());
+  await run("three");
+  await world.modelCalls(2);
+  const [one] = JSON.parse((await cli("status", "--json")).stdout);
+  assert.deepEqual(one.stories, { passing: 0, total: 3, claimed: 3 });
+  assert.match((await cli("status")).stdout, /\t0\/3\t/);
+  const { stdout } = await cli("status", "three");
+  assert.match(stdout, /stories: .* 0\/3 pass; 3 more said to be done, and not judged yet/);
+});

@@ -20,7 +20,7 @@ import { nextCommand, nextStep } from "../../control/next_command.ts";
 import { columnsOf } from "../output/streams.ts";
 import { isAlive, readSessions } from "../../control/liveness.ts";
 import { logOf } from "../../control/session_log.ts";
-import { prdOf, storyCount } from "../../control/session_prd.ts";
+import { prdBeforeTurn, prdOf, storyCount } from "../../control/session_prd.ts";
 import { type Starting, startingWorkers } from "../../control/starting.ts";
 import { worktreeIn } from "../../control/worktree/find.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
@@ -168,7 +168,7 @@ function tellWithoutSession(
 
 /** What a line tells of a task by its latest session. */
 function factsOf(
-  { clock }: CommandContext,
+  context: CommandContext,
   { store, session, trees, label, argument }: {
     store: ReadOnlyStore;
     session: Session;
@@ -178,14 +178,16 @@ function factsOf(
   },
 ): TaskRow {
   const { usage, complete } = store.usage(session.id);
-  const stories = storyCount(prdOf(session));
+  const isInTurn = isRunning(session) && store.iterations(session.id).at(-1)?.outcome === null;
+  const before = isInTurn ? prdBeforeTurn(context, session) : undefined;
+  const stories = storyCount(prdOf(session), before);
   const worktree = worktreeIn(trees, session);
   const reopened = session.status === "completed" && stories && stories.passing < stories.total;
   return {
     session,
     label,
     stories,
-    workedMs: workedUntil(clock.now(), { session, store }),
+    workedMs: workedUntil(context.clock.now(), { session, store }),
     usage: complete ? usage : undefined,
     maxCostUsd: store.maxCostUsd(session.id),
     worktree,

@@ -1,5 +1,6 @@
 /** `ralph status <task>` for people: what one session is, and how it is. Values in, lines out. */
 import * as path from "node:path";
+import type { StoryCount } from "../../control/session_prd.ts";
 import { whyNotLogged } from "../../host/files/log_file.ts";
 import type { SessionLog } from "../../control/session_log.ts";
 import {
@@ -47,7 +48,7 @@ export function detailRows(facts: Detail): readonly Row[] {
       session.activity &&
       `${session.activity}${session.activitySince ? ` since ${since(session.activitySince)}` : ""}`,
     ],
-    ["stories", stories ? `${barWords({ stories })} pass` : null],
+    ["stories", stories ? `${barWords({ stories })} pass${claimedWords(stories)}` : null],
     ["story", session.currentStory],
     ["only", session.onlyStory],
     ["iterations", `${session.iterations} of ${session.maxIterations ?? "unknown"}`],
@@ -73,6 +74,9 @@ export function detailRows(facts: Detail): readonly Row[] {
   ];
   return rows.flatMap(([key, value]) => value === null ? [] : [[key, plain(value)]]);
 }
+
+const claimedWords = ({ claimed }: StoryCount) =>
+  claimed === 0 ? "" : `; ${claimed} more said to be done, and not judged yet`;
 
 const KEY_COLUMNS = 15;
 

@@ -1,5 +1,6 @@
 /** `ralph status` in a terminal: a line for each task, or for each session. Values in, lines out. */
 import * as path from "node:path";
+import type { StoryCount } from "../../control/session_prd.ts";
 import { isWaiting } from "../../loop/activity.ts";
 import type { Session, Usage, Worktree } from "../../store/model.ts";
 import { bar } from "../../terminal/bar.ts";
@@ -13,7 +14,7 @@ import { type Column, fittedTable } from "../../terminal/table.ts";
 export interface TaskRow {
   session: Session;
   label: string;
-  stories?: { passing: number; total: number };
+  stories?: StoryCount;
   workedMs?: number;
   usage?: Usage;
   maxCostUsd?: number;

@@ -7,7 +7,7 @@ import { listTasks } from "../../task/find.ts";
 import { LOOKED_IN } from "../../task/places.ts";
 import { callName, type Task } from "../../task/task_files.ts";
 import { readPrd } from "../../task/prd_file.ts";
-import { storiesOpen } from "../../terminal/format.ts";
+import { storiesOpen } from "../../task/stories_open.ts";
 import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import type { CommandContext } from "../command_context.ts";
