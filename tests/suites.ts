@@ -33,6 +33,7 @@ export const LONG: readonly string[] = [
   "e2e/opencode2_test.ts",
   "e2e/plan_test.ts",
   "e2e/questions_test.ts",
+  "e2e/recipes_test.ts",
   "e2e/report_page_test.ts",
   "e2e/run_test.ts",
   "e2e/say_test.ts",
