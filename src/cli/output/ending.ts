@@ -1,4 +1,5 @@
 /** The end of a session for people: what was done, what it took, and what one would do next. */
+import * as path from "node:path";
 import { programOf } from "../../app/names.ts";
 import { nextStep, waitsToLand } from "../../control/next_command.ts";
 import { worktreeIn } from "../../control/worktree/find.ts";
@@ -71,6 +72,8 @@ export async function tellEnding(
     [isClaim(session) ? "claimed" : "done", [storyWords(session, iterations, findings)]],
     ["branch", branchWords(done)],
     ["took", isTold ? [] : [spent.join(", ")]],
+    ["push", done.unpushed.map(unpushedWords)],
+    ["claims", reopenedWords(session, findings)],
     ["left", isTold ? [] : [gitWords(session, findings)].filter((one) => one !== null)],
   ];
   const columns = columnsOf(out) - KEY_COLUMNS;
@@ -107,6 +110,29 @@ function storyWords(
   return (ids.length === 0 ? "no story" : ids.join(", ")) + of;
 }
 
+/** Claims that were taken back in a PRD that is not committed, so that the commits still have them. */
+function reopenedWords(session: Session, findings: Findings): readonly string[] {
+  const { taskDir, projectRoot } = session;
+  const place = path.relative(projectRoot, taskDir);
+  if (!gitWords(session, findings)?.includes(`\`${place}`)) return [];
+  const open = new Set(
+    prdOf(session)?.stories.filter(({ passes }) => !passes).map(({ id }) => id),
+  );
+  const fallen = findings.claims.filter(({ held, storyId }) => held === false && open.has(storyId));
+  const ids = [...new Set(fallen.map(({ storyId }) => storyId))];
+  if (ids.length === 0) return [];
+  return [
+    `${
+      ids.join(", ")
+    } taken back in the PRD, which is not committed: what the agent has committed ` +
+    "may still claim it",
+  ];
+}
+
+const unpushedWords = (submodule: string) =>
+  `no remote of the submodule \`${submodule}\` is known to have its commit: without that nobody ` +
+  "else can check it out";
+
 function branchWords({ branch, commits, changed }: WorkDone): readonly string[] {
   if (commits === undefined) return branch === undefined ? [] : [branch];
   const what = [plural(commits, "commit"), ...changed ? [changed] : []].join(", ");
@@ -115,7 +141,7 @@ function branchWords({ branch, commits, changed }: WorkDone): readonly string[] 
 
 /** Commands to look at the work and to hand it on; none where there is nothing committed. */
 export function nextOf(
-  { branch, base, commits, remote }: WorkDone,
+  { branch, base, commits, remote, unpushed }: WorkDone,
   { since, root, inside, hasGh }: {
     since: string | null;
     root: string;
@@ -125,7 +151,8 @@ export function nextOf(
 ): readonly string[] {
   if (!commits || branch === undefined) return [];
   const go = inside ? [] : [`cd ${shellWord(root)}`];
-  const onto = remote && shellWord(remote.name);
+  const onto = remote &&
+    (unpushed.length > 0 ? "--recurse-submodules=on-demand " : "") + shellWord(remote.name);
   if (base === undefined || base === branch) {
     const look = `git diff ${shellWord(since?.slice(0, 12) ?? "")} HEAD`;
     return [...go, look, ...onto === undefined ? [] : [`git push ${onto} ${shellWord(branch)}`]];

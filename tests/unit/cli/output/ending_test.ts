@@ -4,7 +4,7 @@ import { type Home, makeHome, START, WORKER } from "../../../reliability/home.ts
 import type { Reason, SessionEnd } from "../../../../src/store/model.ts";
 
 /** Records a session of one iteration, in which the one story came to pass. */
-function ended(home: Home, status: SessionEnd["status"], reason: Reason): void {
+function ended(home: Home, status: SessionEnd["status"], reason: Reason, found = {}): void {
   const store = home.open();
   const lease = store.startSession(home.task, WORKER, START);
   const number = 1;
@@ -19,6 +19,7 @@ function ended(home: Home, status: SessionEnd["status"], reason: Reason): void {
     outcome: "advanced",
     detail: "US-001 passes",
     storiesPassed: ["US-001"],
+    ...found,
   });
   store.endSession(lease, { status, reason, detail: "so it ended" });
   store.close();
@@ -49,4 +50,19 @@ Deno.test("status names the tasks of the project that have no session", async ()
   const { stderr } = await home.ralph("status");
   assert.match(stderr, /^without a session: (two, three words|three words, two) \(ralph tasks\)$/m);
   assert.equal((await home.ralph("status", "--json")).stderr, "");
+});
+
+Deno.test("a claim that was taken back in a PRD that is not committed is named", async () => {
+  await using home = await makeHome();
+  const PRD = "tasks/one/prd.md";
+  await home.project.write(PRD, (await home.project.read(PRD)).replace("[x]", "[ ]"));
+  const found = (text: string) => ({
+    claims: [{ storyId: "US-001", held: false, why: "the gate fails" }],
+    notes: [{ about: "git", text } as const],
+  });
+  const says = /^claims {4}US-001 taken back in the PRD, which is not committed: /m;
+  ended(home, "stopped", "max_iterations", found("not committed: `a.txt`"));
+  assert.doesNotMatch((await home.ralph("wait", "one")).stdout, says);
+  ended(home, "stopped", "max_iterations", found(`not committed: \`${PRD}\``));
+  assert.match((await home.ralph("wait", "one")).stdout, says);
 });

@@ -22,6 +22,7 @@ Deno.test("commits, what they change, the branch, and the base that git knows", 
     commits: 1,
     changed: "1 file changed, 1 insertion(+), 1 deletion(-)",
     remote: undefined,
+    unpushed: [],
   });
   await project.git("branch", "develop", since);
   await project.git("remote", "add", "origin", "https://me:secret@github.com/me/it.git");
@@ -38,10 +39,29 @@ Deno.test("commits, what they change, the branch, and the base that git knows", 
   assert.deepEqual([detached.branch, detached.commits], [undefined, undefined]);
 });
 
+Deno.test("a submodule whose commit no remote has is named, until it was pushed", async () => {
+  await using library = await makeProject({ files: { "lib.txt": "1\n" } });
+  await using project = await makeProject({ files: { "a.txt": "1\n" } });
+  const { root, git } = project;
+  await git("-c", "protocol.file.allow=always", "submodule", "add", "-q", library.root, "my lib");
+  await git("commit", "-qm", "add it");
+  const since = (await git("rev-parse", "HEAD")).trim();
+  const inside = (...args: string[]) => git("-C", "my lib", ...args);
+  const unpushed = async () => (await workDone(root, { since, clock })).unpushed;
+  assert.deepEqual(await unpushed(), []);
+  const author = ["-c", "user.name=A", "-c", "user.email=a@example.com"];
+  await inside(...author, "commit", "-q", "--allow-empty", "-m", "only here");
+  assert.deepEqual(await unpushed(), [], "no commit of the project names it");
+  await git("commit", "-qam", "use it");
+  assert.deepEqual(await unpushed(), ["my lib"]);
+  await inside("push", "-q", "origin", "HEAD:refs/heads/more");
+  assert.deepEqual(await unpushed(), []);
+});
+
 Deno.test("the next commands: to look, to push, and to ask for a merge, in words for the shell", () => {
   const at = { since: "a".repeat(40), root: "/my project", inside: true, hasGh: true };
   const origin = { name: "origin", isGitHub: true };
-  const work = { branch: "it's", base: "main", commits: 2, remote: origin };
+  const work = { branch: "it's", base: "main", commits: 2, remote: origin, unpushed: [] };
   assert.deepEqual(nextOf(work, at), [
     `git diff 'main...it'\\''s'`,
     `git push -u origin 'it'\\''s'`,
@@ -61,6 +81,8 @@ Deno.test("the next commands: to look, to push, and to ask for a merge, in words
   assert.deepEqual(nextOf(elsewhere, at), ["git diff main...b", "git push -u up b"]);
   assert.deepEqual(nextOf({ ...work, branch: "b", remote: undefined }, at), ["git diff main...b"]);
   assert.deepEqual(nextOf({ ...work, branch: "b" }, { ...at, hasGh: false }).length, 2);
+  const [, push] = nextOf({ ...work, base: "b", branch: "b", unpushed: ["lib"] }, at);
+  assert.equal(push, "git push --recurse-submodules=on-demand origin b");
   assert.deepEqual(nextOf({ ...work, commits: 0 }, at), []);
   assert.deepEqual(nextOf({ ...work, branch: undefined }, at), []);
 });
