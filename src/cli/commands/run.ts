@@ -41,6 +41,7 @@ import type { Task } from "../../task/task_files.ts";
 import { nextStory } from "../../task/prd.ts";
 import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
+import { wrap } from "../../terminal/table.ts";
 import { eventLines } from "../../worker/narration.ts";
 import { serverOption, taskArgument, to } from "../arguments.ts";
 import type { CommandContext, Done } from "../command_context.ts";
@@ -48,7 +49,7 @@ import { EXIT, exitCodeOfSession } from "../exit_codes.ts";
 import { runHere } from "../foreground.ts";
 import { LIMIT_OPTIONS, limitsFrom } from "../limit_options.ts";
 import { eventJson } from "../output/event_json.ts";
-import { safeOnTerminal } from "../output/streams.ts";
+import { columnsOf, safeOnTerminal } from "../output/streams.ts";
 import { tellPlan } from "../output/plan.ts";
 import { tellProtection } from "../output/protection.ts";
 import { warnOfCode } from "../output/warn_of_code.ts";
@@ -339,6 +340,8 @@ async function verdictOf(
   const { out } = context.output;
   const { status, reason, detail } = end;
   if (json) out.line(eventJson({ ...started, status, reason, detail }, context.clock));
-  else for (const line of endLines(end)) out.line(line);
+  else {
+    for (const line of endLines(end).flatMap((one) => wrap(one, columnsOf(out)))) out.line(line);
+  }
   return exitCodeOfSession(end);
 }

@@ -4,10 +4,12 @@ import { nextCommand } from "../../control/next_command.ts";
 import { awaitEnd } from "../../control/liveness.ts";
 import { commandJson } from "../../terminal/json_text.ts";
 import { plain } from "../../terminal/plain.ts";
+import { wrap } from "../../terminal/table.ts";
 import { integer, taskArgument } from "../arguments.ts";
 import type { CommandContext, Done } from "../command_context.ts";
 import { exitCodeOfSession } from "../exit_codes.ts";
 import type { Session } from "../../store/model.ts";
+import { columnsOf } from "../output/streams.ts";
 import { tellEnding } from "../output/ending.ts";
 import { chooseSession } from "../select/sessions.ts";
 
@@ -33,10 +35,11 @@ async function wait(
   if (json) out.line(commandJson({ session: id, task: taskName, status, reason, detail }));
   else {
     const [how, next] = endLines(session);
-    out.line(how);
+    const tell = (text: string) => wrap(text, columnsOf(out)).forEach((line) => out.line(line));
+    tell(how);
     const isTold = status !== "running" &&
       await tellEnding(context, session, { cwd: context.cwd(), isTold: false });
-    if (!isTold) out.line(next);
+    if (!isTold) tell(next);
   }
   return exitCodeOfSession(session);
 }

@@ -313,6 +313,7 @@ const SNAPSHOTS: Record<string, readonly Case[]> = {
     ["checkpoint", "paused"],
     ["wait", "done"],
     ["wait", "halted", "--json"],
+    { terminal: ["wait", "halted"], columns: 60 },
     ["wait", "paused"],
     ["wait", "busy", "--timeout", "0"],
   ],
