@@ -47,6 +47,7 @@ export function meant([first, ...rest]: readonly string[]): readonly string[] {
       // the last word is not whole yet
       const [dashes, ...words] = rest;
       const [name, ...after] = words;
+      if (dashes !== "--" || name === undefined) return [first, ...rest];
       if (name === "help" && after.length === 1) return [first, dashes, ...after];
       return [first, dashes, ...words.length > 1 && name !== "help" ? meant(words) : words];
     }
