@@ -208,7 +208,8 @@ Deno.test("in a terminal it asks, takes changes in words, and writes when told",
   world.setScript(({ prompt }) => {
     prompts.push(prompt);
     const [first] = DRAFT.stories;
-    const draft = { ...DRAFT, questions: prompts.length === 1 ? DRAFT.questions : [] };
+    const gates = ["echo gate-ran"];
+    const draft = { ...DRAFT, gates, questions: prompts.length === 1 ? DRAFT.questions : [] };
     return answer(prompts.length < 3 ? draft : { ...draft, stories: [first] });
   });
   await using pty = await openPty(
@@ -223,6 +224,8 @@ Deno.test("in a terminal it asks, takes changes in words, and writes when told",
   await pty.type("leave out US-002\r");
   await until(() => prompts.length === 3, { what: "the third draft" });
   await pty.shows(/Write it\?[^]*drafting it again[^]*Write it\?/);
+  await pty.type("\x1b[B\x1b[B\r");
+  await pty.shows(/✓ gate echo gate-ran/);
   await pty.type("\r");
   await pty.shows(/ralph run sums/);
   assert.equal((await pty.status).code, 0);
@@ -320,15 +323,25 @@ Deno.test("--revise changes open stories alone, also beside a session that runs"
         { id: "US-004", title: "Fourth", criteria: ["`true` succeeds"], dependsOn: [id] },
       ],
     });
-  model.setScript(({ prompt }) => {
+  const revising: Script = ({ prompt }) => {
     if (!prompt.includes("The person wants this changed")) return hang();
     return revision(prompt.includes("stays as it is: leave it out") ? "US-002" : "US-001");
-  });
+  };
+  model.setScript(revising);
   const seen = await ralph(["plan", "two", "--revise", "split US-003"], at);
   assert.equal(seen.code, 0, seen.stderr);
   assert.match(seen.stdout, /US-002 changed, US-004 new, US-003 gone[^]*To write it: cp /);
   assert.match(seen.stderr, /asked for again: US-001 is done and stays as it is/);
   assert.equal(prd(), TWO);
+
+  model.setScript(({ prompt }) => {
+    assert.match(prompt, /"id": "US-002"[^]*No gate runs/);
+    return answer({ findings: [{ story: "US-003", kind: "large", text: "three\u001b[0m files" }] });
+  });
+  const deep = await ralph(["plan", "two", "--check", "--deep"], at);
+  assert.equal(deep.code, 1, deep.stderr);
+  assert.match(deep.stdout, /! US-003: three\\x1b\[0m files/);
+  model.setScript(revising);
 
   assert.equal((await ralph(["run", "two"], at)).code, 0);
   await until(() => model.requests.some(({ prompt }) => prompt.includes("Story: US-002")), {

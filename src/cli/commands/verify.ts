@@ -7,15 +7,12 @@ import { systemTree } from "../../host/files/system_tree.ts";
 import { readSettings } from "../../settings/read.ts";
 import { listTasks } from "../../task/find.ts";
 import { commandJson } from "../../terminal/json_text.ts";
-import { usefulEnd } from "../../verify/gates/gate_output.ts";
-import { gateLacks } from "../../verify/gates/gate_lacks.ts";
-import type { GateResult } from "../../verify/gates/gates.ts";
-import { eventLines } from "../../worker/narration.ts";
 import { taskArgument } from "../arguments.ts";
 import type { CommandContext, Done } from "../command_context.ts";
 import { EXIT } from "../exit_codes.ts";
 import { runGatesHere } from "../run_gates.ts";
 import { projectRootHere } from "../select/project_root.ts";
+import { gateLines, shownGate } from "../output/gate_lines.ts";
 import { tellProtection } from "../output/protection.ts";
 import { taskToRun } from "../select/task_to_run.ts";
 
@@ -36,9 +33,6 @@ Examples:
       done(await verify(context, { task, json: options.json ?? false }));
     });
 }
-
-/** Of a gate that passes, the end is enough to see what it looked at. */
-const PASSED_LINES = 3;
 
 async function verify(
   context: CommandContext,
@@ -64,36 +58,11 @@ async function verify(
   const { out } = context.output;
   const ran = await runGatesHere(context, gates, { root, settings });
   if ("code" in ran) return ran.code;
-  const shown = ran.results.map((result) => shownOf(result, ran.withheld));
+  const shown = ran.results.map((result) => shownGate(result, ran.withheld));
   if (json) out.line(commandJson(shown, 2));
   else {
-    for (const one of shown) for (const line of linesOf(one, context)) out.line(line);
+    for (const one of shown) for (const line of gateLines(one, out.colors)) out.line(line);
     await tellProtection(context, { root, tasks, settings });
   }
   return ran.results.every(({ passed }) => passed) ? EXIT.done : EXIT.failed;
-}
-
-function shownOf(result: GateResult, withheld: readonly string[]) {
-  const { gate: { name }, passed, why, output, durationMs } = result;
-  return {
-    name,
-    passed,
-    why,
-    durationMs: Math.round(durationMs),
-    /** What it seems to lack of this machine. */
-    lacks: gateLacks(result, withheld).map(({ text }) => text),
-    output,
-  };
-}
-
-function linesOf(
-  { output, lacks, ...gate }: ReturnType<typeof shownOf>,
-  { output: { out: { colors } } }: CommandContext,
-): string[] {
-  const end = gate.passed ? output.split("\n").slice(-PASSED_LINES) : usefulEnd(output).split("\n");
-  return [
-    ...eventLines({ type: "gate", ...gate }, colors),
-    ...end.filter((line) => line !== "").map((line) => `      ${line}`),
-    ...lacks.map((text) => colors.yellow(`    ${text}`)),
-  ];
 }

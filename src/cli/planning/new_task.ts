@@ -10,13 +10,15 @@ import { type Again, draftPrompt, type Wanted } from "../../plan/prompt.ts";
 import { knownUsage } from "../../loop/turn/usage.ts";
 import type { Settings } from "../../settings/settings.ts";
 import { listTasks } from "../../task/find.ts";
-import { gateLine } from "../../task/gate.ts";
+import { type Gate, gateLine } from "../../task/gate.ts";
 import { commandJson } from "../../terminal/json_text.ts";
 import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import type { CommandContext } from "../command_context.ts";
 import { EXIT } from "../exit_codes.ts";
+import { gateLines, shownGate } from "../output/gate_lines.ts";
 import { columnsOf } from "../output/streams.ts";
+import { runGatesHere } from "../run_gates.ts";
 import { answerFrom } from "./drafting.ts";
 import { draftLines } from "./show_draft.ts";
 import { talkAbout } from "./talk.ts";
@@ -44,6 +46,8 @@ export async function planNewTask(context: CommandContext, order: Order): Promis
     return await talkAbout(context, {
       draft: drafted,
       show: (one) => show(context, { draft: one, name: order.name ?? one.name }),
+      gatesOf: ({ gates }) =>
+        gates.length > 0 ? () => runProposed(context, order, gates) : undefined,
       again: (before, words) => draft(context, { asking, wanted, again: { before, words } }),
     });
   });
@@ -104,6 +108,21 @@ function show(
   const remarks = draftRemarks(draft);
   if (remarks.length > 0) out.line("");
   for (const text of remarks) out.line(out.colors.yellow(`! ${plain(text, 300)}`));
+}
+
+/** A person has seen the lines, and wants them run. */
+async function runProposed(
+  context: CommandContext,
+  order: Order,
+  lines: readonly string[],
+): Promise<void> {
+  const { out } = context.output;
+  const gates = lines.map((shell): Gate => ({ name: plain(shell, 60), run: { shell } }));
+  const ran = await runGatesHere(context, gates, order);
+  if ("code" in ran) return;
+  for (const result of ran.results) {
+    for (const line of gateLines(shownGate(result, ran.withheld), out.colors)) out.line(line);
+  }
 }
 
 /** Keeps the draft, and says how to put this very one into its place. */

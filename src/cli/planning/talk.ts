@@ -7,11 +7,13 @@ import type { CommandContext } from "../command_context.ts";
 type Asks = Pick<Draft, "questions">;
 
 /** In which a person says what to do with a draft. */
-type Next = "write" | "change" | "leave";
+type Next = "write" | "change" | "gates" | "leave";
 
 interface Talk<T extends Asks> {
   draft: T;
   show: (draft: T) => void;
+  /** Runs the gates that it proposes, and shows what they print; undefined where there are none. */
+  gatesOf?: (draft: T) => (() => Promise<void>) | undefined;
   /** The same drafted again, with what was said; undefined when it was stopped. */
   again: (before: string, words: readonly string[]) => Promise<T | undefined>;
 }
@@ -23,7 +25,7 @@ const OTHER = "something else";
 /** The draft as it is in the end, and whether it is to be written. Undefined when it was stopped. */
 export async function talkAbout<T extends Asks>(
   { output: { err } }: CommandContext,
-  { draft: first, show, again }: Talk<T>,
+  { draft: first, show, gatesOf, again }: Talk<T>,
 ): Promise<{ draft: T; write: boolean } | undefined> {
   const { isCancel, select, text } = await import("@clack/prompts");
   const say = async (message: string) => {
@@ -53,15 +55,23 @@ export async function talkAbout<T extends Asks>(
     return said;
   }
 
-  async function whatNext(): Promise<readonly string[] | boolean> {
+  async function whatNext(draft: T): Promise<readonly string[] | boolean> {
+    const runGates = gatesOf?.(draft);
     const next = await select<Next>({
       message: "Write it?",
       options: [
         { value: "write", label: "write it" },
         { value: "change", label: "change it: say what, such as: split US-003" },
+        ...runGates
+          ? [{ value: "gates" as const, label: "run its gates here, and see what they print now" }]
+          : [],
         { value: "leave", label: "leave it" },
       ],
     });
+    if (next === "gates") {
+      await runGates?.();
+      return await whatNext(draft);
+    }
     if (isCancel(next) || next !== "change") return next === "write";
     const change = await say("What is to be different?");
     return change === undefined || change === "" ? [] : [change];
@@ -71,7 +81,7 @@ export async function talkAbout<T extends Asks>(
   for (let round = 0; round < ROUNDS_MAX; round++) {
     show(draft);
     const said = await answers(draft.questions);
-    const words = said.length > 0 ? said : await whatNext();
+    const words = said.length > 0 ? said : await whatNext(draft);
     if (typeof words === "boolean") return { draft, write: words };
     if (words.length === 0) continue;
     err.line("drafting it again");
