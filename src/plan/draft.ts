@@ -105,16 +105,22 @@ function prdFaults(text: string): readonly string[] {
 }
 
 /** The PRD that a draft makes, as JSON, where a PRD can name its gates. */
-export function prdText({ title, description, stories, gates, nonGoals }: Draft): string {
+export function prdText(draft: Draft): string {
+  const { title, description, stories, gates, nonGoals, questions } = draft;
   const prd = {
     project: title,
     ...description !== "" && { description },
     ...nonGoals.length > 0 && { nonGoals },
+    ...questions.length > 0 && { openQuestions: questions.map(questionLine) },
     ...gates.length > 0 && { verify: gatesOfLines(gates) },
     userStories: stories.map((story, i) => ({ ...storyFields(story), priority: i + 1 })),
   };
   return JSON.stringify(prd, undefined, 2) + "\n";
 }
+
+/** A question with what can be chosen, in one line. */
+export const questionLine = ({ question, choices }: Draft["questions"][number]) =>
+  choices.length === 0 ? question : `${question} (${choices.join(" / ")})`;
 
 /** A story as a PRD has it. */
 export function storyFields({ id, title, description, criteria, dependsOn }: DraftStory) {

@@ -3,6 +3,7 @@ import * as path from "node:path";
 import type { Asking } from "../../app/ask_model.ts";
 import { newTaskPlace, writeNewTask } from "../../app/new_task.ts";
 import { projectChecks } from "../../app/project_checks.ts";
+import { RalphError } from "../../error.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
 import { draftRemarks } from "../../plan/check.ts";
 import { type Draft, prdText, readDraft } from "../../plan/draft.ts";
@@ -55,8 +56,7 @@ export async function planNewTask(context: CommandContext, order: Order): Promis
   const { draft: drafted, write } = done.value;
   const name = order.name ?? drafted.name;
   const text = prdText(drafted);
-  const prd = write ? path.join(newTaskPlace(context, name).folder, "prd.json") : undefined;
-  if (prd) writeNewTask(prd, { name, text });
+  const prd = write ? writeDraft(context, { name, text }) : undefined;
   if (json) {
     const { changed } = done;
     const about = { draft: { ...drafted, name }, remarks: draftRemarks(drafted), changed };
@@ -75,13 +75,37 @@ export async function planNewTask(context: CommandContext, order: Order): Promis
   return EXIT.done;
 }
 
+/** Throws `RalphError`: what was paid for is kept where it cannot be written. */
+function writeDraft(
+  context: CommandContext,
+  { name, text }: { name: string; text: string },
+): string {
+  try {
+    const prd = path.join(newTaskPlace(context, name).folder, "prd.json");
+    writeNewTask(prd, { name, text });
+    return prd;
+  } catch (error) {
+    if (!(error instanceof RalphError)) throw error;
+    throw new RalphError(
+      error.kind,
+      `${error.message}. The draft is kept as ${keep(text)}`,
+      error.hints,
+    );
+  }
+}
+
 function wantedOf({ root, settings, idea, name }: Order): Wanted {
   const gates = settings.verify.map(gateLine);
   const found = projectChecks(root) ?? [];
   return {
     idea,
     name,
-    taken: listTasks(root, systemTree).map((task) => task.name),
+    taken: [
+      ...new Set([
+        ...listTasks(root, systemTree).map((task) => task.name),
+        ...systemTree.list(path.join(root, "tasks")),
+      ]),
+    ],
     gates,
     checks: found.map((args) => args.join(" ")).filter((line) => !gates.includes(line)),
   };
@@ -125,11 +149,15 @@ async function runProposed(
   }
 }
 
-/** Keeps the draft, and says how to put this very one into its place. */
-function writeCommand(root: string, { name, text }: { name: string; text: string }): string {
+function keep(text: string): string {
   const kept = path.join(Deno.makeTempDirSync({ prefix: "ralph-plan-" }), "prd.json");
   Deno.writeTextFileSync(kept, text);
+  return kept;
+}
+
+/** Keeps the draft, and says how to put this very one into its place. */
+function writeCommand(root: string, { name, text }: { name: string; text: string }): string {
   const tasks = path.join(root, "tasks");
   const folder = shellWord(path.join(tasks, name));
-  return `mkdir -p ${shellWord(tasks)} && mkdir ${folder} && cp ${shellWord(kept)} ${folder}`;
+  return `mkdir -p ${shellWord(tasks)} && mkdir ${folder} && cp ${shellWord(keep(text))} ${folder}`;
 }

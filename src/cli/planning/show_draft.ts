@@ -1,5 +1,5 @@
 /** A draft as people see it. */
-import type { Draft, DraftStory } from "../../plan/draft.ts";
+import { type Draft, type DraftStory, questionLine } from "../../plan/draft.ts";
 import type { Colors } from "../../terminal/colors.ts";
 import { plain } from "../../terminal/plain.ts";
 import { hanging } from "../../terminal/table.ts";
@@ -19,12 +19,7 @@ export function draftLines(
     ...draft.stories.flatMap((story) => storyLines(story, { columns, colors })),
     ...list("Gates", draft.gates),
     ...list("Not to be done", draft.nonGoals),
-    ...list(
-      "Open questions",
-      draft.questions.map(({ question, choices }) =>
-        choices.length === 0 ? question : `${question} (${choices.join(" / ")})`
-      ),
-    ),
+    ...list("Open questions", draft.questions.map(questionLine)),
   ];
 }
 

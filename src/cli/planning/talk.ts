@@ -1,4 +1,5 @@
 /** A draft, talked about in the terminal: its questions, changes in words, and whether to write it. */
+import { RalphError } from "../../error.ts";
 import type { Draft } from "../../plan/draft.ts";
 import { plain } from "../../terminal/plain.ts";
 import type { CommandContext } from "../command_context.ts";
@@ -79,15 +80,21 @@ export async function talkAbout<T extends Asks>(
 
   let draft = first;
   for (let round = 0; round < ROUNDS_MAX; round++) {
+    err.line("");
     show(draft);
     const said = await answers(draft.questions);
     const words = said.length > 0 ? said : await whatNext(draft);
     if (typeof words === "boolean") return { draft, write: words };
     if (words.length === 0) continue;
     err.line("drafting it again");
-    const changed = await again(JSON.stringify(draft, undefined, 2), words);
-    if (!changed) return undefined;
-    draft = changed;
+    try {
+      const changed = await again(JSON.stringify(draft, undefined, 2), words);
+      if (!changed) return undefined;
+      draft = changed;
+    } catch (error) {
+      if (!(error instanceof RalphError)) throw error;
+      err.line(`${error.message}; the draft is as it was`);
+    }
   }
   return { draft, write: false };
 }

@@ -12,6 +12,7 @@ Deno.test("the JSON is that of the last block, or of all the text", () => {
     [fence('{"a": 1}'), { a: 1 }],
     ['{"a": 1}', { a: 1 }],
     ["```sh\nls\n```\n" + fence('{"a": "```"}'), { a: "```" }],
+    [fence('{"a": null, "b": [1]}') + "\n\n```sh\nls\n```\n", { b: [1] }],
     ["~~~~\n" + '{"a": 2}' + "\n~~~~", { a: 2 }],
   ];
   for (const [text, value] of found) assert.deepEqual(jsonIn(text), { value }, text);
@@ -77,6 +78,10 @@ Deno.test("the PRD of a draft is read as it was drafted, and nothing is to be sa
   );
   assert.deepEqual(prd.verify?.map(({ run }) => run), [{ shell: "npm test" }]);
   assert.match(prd.about, /nonGoals[^]*b\.ts/);
+  const asks = { ...read.draft, questions: [{ question: "Which?", choices: ["a", "b"] }] };
+  const asked = parsePrd({ path: "prd.json", bytes: new TextEncoder().encode(prdText(asks)) });
+  assert.match(asked.about, /openQuestions[^]*Which\? \(a \/ b\)/);
+  assert.deepEqual(remarksOf(asked), []);
   const words = readDraft({ ...DRAFT, gates: ["tox", "ruff"] }, { taken: [] });
   assert("draft" in words, JSON.stringify(words));
   assert.match(prdText(words.draft), /"shell": "ruff"/);
