@@ -19,6 +19,8 @@ export interface Finding {
 
 /** More of them are more than one thing. */
 const CRITERIA_MAX = 8;
+/** Fewer, such as "done", say nothing. */
+const WORDS_MIN = 3;
 /** Of a story with its criteria, in UTF-16 units: about a page. */
 const TEXT_MAX = 3_000;
 
@@ -55,8 +57,10 @@ export function storyFindings(stories: readonly Checked[]): readonly Finding[] {
 function vague({ criteria }: Checked): readonly string[] {
   if (criteria.length === 0) return ["it has no criterion: nothing says when it is done"];
   return criteria.flatMap((text) => {
+    if (SEEN.test(text)) return [];
+    if (text.trim().split(/\s+/).length < WORDS_MIN) return [`"${text}" says too little to check`];
     const words = VAGUE.exec(text)?.[0];
-    if (words === undefined || SEEN.test(text)) return [];
+    if (words === undefined) return [];
     return [`"${words}" is nothing that a command can check: ${text}`];
   });
 }

@@ -225,7 +225,7 @@ Deno.test("in a terminal it asks, takes changes in words, and writes when told",
   await until(() => prompts.length === 3, { what: "the third draft" });
   await pty.shows(/Write it\?[^]*drafting it again[^]*Write it\?/);
   await pty.type("\x1b[B\x1b[B\r");
-  await pty.shows(/✓ gate echo gate-ran/);
+  await pty.shows(/✓ gate echo gate-ran[^]*Write it\?[^]*leave it/);
   await pty.type("\r");
   await pty.shows(/ralph run sums/);
   assert.equal((await pty.status).code, 0);

@@ -7,9 +7,6 @@ import type { CommandContext } from "../command_context.ts";
 /** What is talked about. */
 type Asks = Pick<Draft, "questions">;
 
-/** In which a person says what to do with a draft. */
-type Next = "write" | "change" | "gates" | "leave";
-
 interface Talk<T extends Asks> {
   draft: T;
   show: (draft: T) => void;
@@ -28,62 +25,13 @@ export async function talkAbout<T extends Asks>(
   { output: { err } }: CommandContext,
   { draft: first, show, gatesOf, again }: Talk<T>,
 ): Promise<{ draft: T; write: boolean } | undefined> {
-  const { isCancel, select, text } = await import("@clack/prompts");
-  const say = async (message: string) => {
-    const said = await text({ message });
-    return isCancel(said) ? undefined : (said ?? "").trim();
-  };
-
-  async function choose(question: string, choices: readonly string[]) {
-    if (choices.length === 0) return await say(question);
-    const options = [...choices, OTHER].map((choice) => ({ value: choice, label: plain(choice) }));
-    const chosen = await select({ message: question, options });
-    if (isCancel(chosen)) return undefined;
-    return chosen === OTHER ? await say(question) : chosen;
-  }
-
-  const asked = new Set<string>();
-  /** Each question is asked once: what is left open is drafted as it is. */
-  async function answers(questions: Draft["questions"]): Promise<readonly string[]> {
-    const said: string[] = [];
-    for (const { question, choices } of questions) {
-      if (asked.has(question)) continue;
-      asked.add(question);
-      const answer = await choose(plain(question), choices);
-      if (answer === undefined) break;
-      if (answer !== "") said.push(`${question} ${answer}`);
-    }
-    return said;
-  }
-
-  async function whatNext(draft: T): Promise<readonly string[] | boolean> {
-    const runGates = gatesOf?.(draft);
-    const next = await select<Next>({
-      message: "Write it?",
-      options: [
-        { value: "write", label: "write it" },
-        { value: "change", label: "change it: say what, such as: split US-003" },
-        ...runGates
-          ? [{ value: "gates" as const, label: "run its gates here, and see what they print now" }]
-          : [],
-        { value: "leave", label: "leave it" },
-      ],
-    });
-    if (next === "gates") {
-      await runGates?.();
-      return await whatNext(draft);
-    }
-    if (isCancel(next) || next !== "change") return next === "write";
-    const change = await say("What is to be different?");
-    return change === undefined || change === "" ? [] : [change];
-  }
-
+  const person = await askPerson();
   let draft = first;
   for (let round = 0; round < ROUNDS_MAX; round++) {
     err.line("");
     show(draft);
-    const said = await answers(draft.questions);
-    const words = said.length > 0 ? said : await whatNext(draft);
+    const said = await person.answers(draft.questions);
+    const words = said.length > 0 ? said : await person.whatNext(gatesOf?.(draft));
     if (typeof words === "boolean") return { draft, write: words };
     if (words.length === 0) continue;
     err.line("drafting it again");
@@ -97,4 +45,60 @@ export async function talkAbout<T extends Asks>(
     }
   }
   return { draft, write: false };
+}
+
+async function askPerson() {
+  const { isCancel, select, text } = await import("@clack/prompts");
+  const asked = new Set<string>();
+
+  async function say(message: string): Promise<string | undefined> {
+    const said = await text({ message });
+    return isCancel(said) ? undefined : (said ?? "").trim();
+  }
+
+  async function choose(question: string, choices: readonly string[]) {
+    if (choices.length === 0) return await say(question);
+    const options = [...choices, OTHER].map((choice) => ({ value: choice, label: plain(choice) }));
+    const chosen = await select({ message: question, options });
+    if (isCancel(chosen)) return undefined;
+    return chosen === OTHER ? await say(question) : chosen;
+  }
+
+  /** Each question is asked once: what is left open is drafted as it is. */
+  async function answers(questions: Draft["questions"]): Promise<readonly string[]> {
+    const said: string[] = [];
+    for (const { question, choices } of questions) {
+      if (asked.has(question)) continue;
+      asked.add(question);
+      const answer = await choose(plain(question), choices);
+      if (answer === undefined) break;
+      if (answer !== "") said.push(`${question} ${answer}`);
+    }
+    return said;
+  }
+
+  /** What is to be different, or whether the draft is to be written. */
+  async function whatNext(
+    runGates: (() => Promise<void>) | undefined,
+  ): Promise<readonly string[] | boolean> {
+    const gates = { value: "gates", label: "run its gates here, and see what they print now" };
+    const next = await select<string>({
+      message: "Write it?",
+      options: [
+        { value: "write", label: "write it" },
+        { value: "change", label: "change it: say what, such as: split US-003" },
+        ...runGates ? [gates] : [],
+        { value: "leave", label: "leave it" },
+      ],
+    });
+    if (next === "gates") {
+      await runGates?.();
+      return await whatNext(runGates);
+    }
+    if (next !== "change") return next === "write";
+    const change = await say("What is to be different?");
+    return change === undefined || change === "" ? [] : [change];
+  }
+
+  return { answers, whatNext };
 }

@@ -39,6 +39,8 @@ Deno.test("a criterion that only praises is told, one that names what is seen is
   ];
   for (const text of fine) assert.deepEqual(found(story({ criteria: [text] })), [], text);
   assert.match(found(story({ criteria: [] }))[0], /no criterion/);
+  assert.match(found(story({ criteria: ["it is"] }))[0], /"it is" says too little to check/);
+  assert.deepEqual(found(story({ criteria: ["`make`"] })), []);
 });
 
 Deno.test("stories that are too large are told", () => {
