@@ -17,6 +17,9 @@ import type { OpenCode } from "../../src/opencode/client.ts";
 import { createV1Client } from "../support/v1_client.ts";
 import { OpenCodeError } from "../../src/opencode/error.ts";
 import { createEventDecoder } from "../../src/opencode/v1/schema.ts";
+import { jsonIn } from "../../src/plan/answer.ts";
+import { prdText, readDraft } from "../../src/plan/draft.ts";
+import { readRevision, revisedPrd } from "../../src/plan/revise.ts";
 import { readSettingsFile } from "../../src/settings/file.ts";
 import { openPrd, openStories, parsePrd, restoreStates, setPasses } from "../../src/task/prd.ts";
 import { isSame } from "../../src/verify/prd/prd_authors.ts";
@@ -36,6 +39,26 @@ const isOurs = (error: unknown) => error instanceof RalphError;
 const never = () => false;
 const textOf = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
+const PLANNED = openPrd({
+  path: "/p/prd.md",
+  bytes: new TextEncoder().encode(
+    "# PRD\n\n### US-001: First\n\n- [x] a.txt\n\n### US-002: Second\n\n- [ ] b.txt\n",
+  ),
+});
+
+/** What a model answers to `ralph plan`: what is taken makes a PRD that can be read. */
+function readAnswer(text: string): unknown {
+  const found = jsonIn(text);
+  if ("fault" in found) return found;
+  const drafted = readDraft(found.value, { taken: ["taken"] });
+  if ("draft" in drafted) {
+    parsePrd({ path: "/p/prd.json", bytes: new TextEncoder().encode(prdText(drafted.draft)) });
+  }
+  const revised = readRevision(found.value, PLANNED);
+  const made = "draft" in revised && revisedPrd(PLANNED, revised.draft).stories;
+  return [drafted, revised, made];
+}
+
 export const TARGETS: readonly Target[] = [
   { name: "prd-md", read: (bytes) => readPrd("/p/prd.md", bytes), mayThrow: isOurs },
   { name: "prd-json", read: (bytes) => readPrd("/p/prd.json", bytes), mayThrow: isOurs },
@@ -49,6 +72,7 @@ export const TARGETS: readonly Target[] = [
     read: (bytes) => readStream(textOf(bytes)),
     mayThrow: never,
   },
+  { name: "draft", read: (bytes) => readAnswer(textOf(bytes)), mayThrow: never },
   { name: "replies", read: readReplies, mayThrow: never },
   { name: "stored", read: (bytes) => readStored(bytes), mayThrow: never },
   {

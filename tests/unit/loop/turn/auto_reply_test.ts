@@ -23,3 +23,11 @@ Deno.test("each question gets one list of answers", () => {
   assert.deepEqual(ask(2), [nobody, nobody]);
   assert.deepEqual(ask(0), []);
 });
+
+Deno.test("one that only reads gets no permission, and is told so", () => {
+  for (const permission of ["external_directory", "bash", "read", "doom_loop"]) {
+    const reply = answerPermission({ ...request, permission }, { onlyReads: true });
+    assert.equal(reply.reply, "reject");
+    assert.match(reply.reply === "reject" ? reply.message : "", /may read the files/);
+  }
+});
