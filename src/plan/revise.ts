@@ -90,6 +90,24 @@ export function revisedPrd(prd: PrdDocument, { stories }: Revision): PrdDocument
   return made;
 }
 
+/**
+ * Throws `RalphError` (`usage`) for a PRD whose stories cannot be changed in its form, whatever a model
+ * says: its first open story is changed to see that.
+ */
+export function requireRevisable(prd: PrdDocument): void {
+  const [first, ...others] = openStoriesOf(prd);
+  if (first === undefined) return;
+  const criteria = [...first.criteria, "`true` succeeds"];
+  try {
+    revisedPrd(prd, { stories: [{ ...first, criteria }, ...others], questions: [] });
+  } catch (error) {
+    if (!(error instanceof RalphError)) throw error;
+    throw new RalphError("usage", `cannot change this PRD in words: ${error.message}`, [
+      { text: "change it by hand, with `ralph edit`" },
+    ], { cause: error });
+  }
+}
+
 const isSame = (one: RevisedStory | undefined, other: RevisedStory) =>
   JSON.stringify(one) === JSON.stringify(other);
 

@@ -10,7 +10,13 @@ import { readFileIfAny } from "../../host/files/read_file.ts";
 import { knownUsage } from "../../loop/turn/usage.ts";
 import { draftRemarks } from "../../plan/check.ts";
 import { type Again, revisionPrompt } from "../../plan/prompt.ts";
-import { openStoriesOf, readRevision, revisedPrd, type Revision } from "../../plan/revise.ts";
+import {
+  openStoriesOf,
+  readRevision,
+  requireRevisable,
+  revisedPrd,
+  type Revision,
+} from "../../plan/revise.ts";
 import type { Settings } from "../../settings/settings.ts";
 import { gateLine } from "../../task/gate.ts";
 import { openPrd, type PrdDocument } from "../../task/prd.ts";
@@ -47,6 +53,7 @@ export async function reviseTask(context: CommandContext, order: Order): Promise
   const task = withPrd(order.task);
   const base = readFileIfAny(task.prdPath, PRD_BYTES_MAX) ?? new Uint8Array();
   const prd = openPrd({ path: task.prdPath, bytes: base });
+  requireRevisable(prd);
   const mayAsk = !yes && !json && out.isTerminal && inputIsTerminal;
   const what = `change the PRD of \`${plain(task.name, 80)}\``;
   const done = await withModel(context, { root, settings, what }, async (asking) => {

@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
-import { openStoriesOf, readRevision, revisedPrd } from "../../../src/plan/revise.ts";
+import {
+  openStoriesOf,
+  readRevision,
+  requireRevisable,
+  revisedPrd,
+} from "../../../src/plan/revise.ts";
 import { openPrd } from "../../../src/task/prd.ts";
 
 const open = (path: string, text: string) =>
@@ -97,4 +102,15 @@ Deno.test("text that would make more of a section than a story is refused", () =
     const read = readRevision({ stories: [{ ...second, description }] }, prd);
     assert("faults" in read, description);
   }
+});
+
+Deno.test("a PRD whose form allows no change is refused before a model is asked", () => {
+  for (const [path, text] of [["prd.md", MARKDOWN], ["prd.json", JSON_PRD]]) {
+    requireRevisable(open(path, text));
+  }
+  const story = (id: string) => ({ id, title: "One", acceptanceCriteria: ["a"], passes: false });
+  const epics = [{ name: "A", stories: [story("US-1")] }, { name: "B", stories: [story("US-2")] }];
+  assert.throws(() => requireRevisable(open("prd.json", JSON.stringify({ epics }))), {
+    message: "cannot change this PRD in words: the stories are in several lists",
+  });
 });
