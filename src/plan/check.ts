@@ -35,6 +35,9 @@ const VAGUE = new RegExp(
 );
 /** A number, a name of code, a quotation or a command: something to look for. */
 const SEEN = /\d|`[^`]+`|"[^"]+"|'[^']+'|“[^”]+”|\b[\w-]+\.[a-z]{1,5}\b|\b[\w.-]+\/[\w./-]+|--\w/;
+/** "Typecheck passes" says it in two words. */
+const CHECKS =
+  /\b(?:type-?check\w*|types|tests?|lint\w*|builds?|compiles?|format\w*|ci|coverage)\b/i;
 const WHOLE =
   /\b(?:everything|all (?:the )?(?:features|pages|endpoints|modules|screens|remaining|rest)|(?:the )?(?:whole|entire) (?:app|application|system|project|code ?base|api|site|product|backend|frontend))\b/i;
 const EARLIER =
@@ -58,7 +61,8 @@ function vague({ criteria }: Checked): readonly string[] {
   if (criteria.length === 0) return ["it has no criterion: nothing says when it is done"];
   return criteria.flatMap((text) => {
     if (SEEN.test(text)) return [];
-    if (text.trim().split(/\s+/).length < WORDS_MIN) return [`"${text}" says too little to check`];
+    const isShort = text.trim().split(/\s+/).length < WORDS_MIN;
+    if (isShort && !CHECKS.test(text)) return [`"${text}" says too little to check`];
     const words = VAGUE.exec(text)?.[0];
     if (words === undefined) return [];
     return [`"${words}" is nothing that a command can check: ${text}`];

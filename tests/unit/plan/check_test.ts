@@ -33,6 +33,7 @@ Deno.test("a criterion that only praises is told, one that names what is seen is
     "`npm run lint` works as expected and prints nothing",
     "The list is fast: 10,000 rows in 100 ms",
     "sum([]) is 0",
+    "Typecheck passes",
     "Shows an error below the field",
     "README.md looks good to markdownlint",
     "Clicking on the bell opens the list of messages",
