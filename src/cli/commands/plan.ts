@@ -40,7 +40,7 @@ export function command(context: CommandContext, done: Done) {
     .addHelpText(
       "after",
       `
-The agent reads the project and drafts tasks/<name>/prd.json: small stories in the order of the work,
+The agent reads the project and drafts tasks/<name>/prd.json: small stories in the order of work,
 criteria that a command can check, gates, what is not to be done, and open questions. It can change
 nothing and run nothing. In a terminal it asks, and takes changes in words, until you say what to do.
 
