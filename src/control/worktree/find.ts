@@ -66,7 +66,7 @@ export function whereTheyWork(context: Context, tasks: readonly Task[]): readonl
   return trees.length === 0 ? tasks : tasks.map((task) => whereItWorks(task, trees));
 }
 
-export function whereItWorks(task: Task, trees: readonly Worktree[]): Task {
+function whereItWorks(task: Task, trees: readonly Worktree[]): Task {
   const tree = worktreeOf(task, trees);
   if (!tree || tree.taskDir === task.dir || !isThere(tree.root)) return task;
   try {

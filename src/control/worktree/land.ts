@@ -29,7 +29,7 @@ import { listed } from "../../verify/undelivered.ts";
 import { readLockNote } from "../lock_note.ts";
 import { lockTask } from "./prepare.ts";
 
-export interface LandOptions {
+interface LandOptions {
   way: Way;
   place: Place;
   /** What the branch changes, before anything is done: `git diff --stat`, not safe to print. */
@@ -113,19 +113,19 @@ async function land(tree: Worktree, goal: Goal, options: LandOptions): Promise<L
 async function requireReady(tree: Worktree, place: Place): Promise<string> {
   const { root, branch, taskName } = tree;
   const state = await repositoryState(root, place.clock, { timeoutMs: STATE_MS });
-  const status = { text: "see how it stands", command: inTree(root, "status") };
+  const status = { text: "see how it stands", command: inRoot(root, "status") };
   if (!state) throw refused(tree, "git does not answer in its worktree", [status]);
   if (state.underWay) {
     throw refused(tree, `a ${state.underWay.what} is under way in its worktree`, [
-      { text: "finish it there", command: inTree(root, "status") },
-      { text: "or give it up", command: inTree(root, state.underWay.abort) },
+      { text: "finish it there", command: inRoot(root, "status") },
+      { text: "or give it up", command: inRoot(root, state.underWay.abort) },
     ]);
   }
   if (state.branch !== branch) {
     const now = state.branch === undefined ? "no branch" : `\`${plain(state.branch, 80)}\``;
     throw refused(tree, `its worktree has ${now} checked out, and not \`${plain(branch, 80)}\``, [
       status,
-      { text: "go back to it", command: inTree(root, `switch ${shellWord(branch)}`) },
+      { text: "go back to it", command: inRoot(root, `switch ${shellWord(branch)}`) },
     ]);
   }
   const left = await uncommittedIn(root, place);
@@ -167,12 +167,12 @@ async function requireFreeWay(
 ): Promise<void> {
   if (holder === undefined) return;
   const state = await repositoryState(holder, place.clock, { timeoutMs: STATE_MS });
-  const status = { text: "see how it stands there", command: inTree(holder, "status") };
+  const status = { text: "see how it stands there", command: inRoot(holder, "status") };
   const where = `where \`${plain(base, 80)}\` is checked out, ${plain(holder, 200)}`;
   if (!state) throw refused(tree, `git does not answer ${where}`, [status]);
   if (state.underWay) {
     const { what, abort } = state.underWay;
-    const giveUp = { text: "finish it, or give it up", command: inTree(holder, abort) };
+    const giveUp = { text: "finish it, or give it up", command: inRoot(holder, abort) };
     throw refused(tree, `a ${what} is under way ${where}`, [status, giveUp]);
   }
   if (state.indexLock !== undefined) {
@@ -184,7 +184,7 @@ async function requireFreeWay(
     status,
     {
       text: "commit it there, or put it away",
-      command: inTree(holder, "stash --include-untracked"),
+      command: inRoot(holder, "stash --include-untracked"),
     },
   ]);
 }
@@ -225,7 +225,7 @@ async function requirePassing(
     [
       {
         text: "bring the base in for good, and see it there",
-        command: inTree(tree.root, `merge ${shellWord(tree.base)}`),
+        command: inRoot(tree.root, `merge ${shellWord(tree.base)}`),
       },
       { text: "run the gates there", command: `ralph verify ${shellWord(tree.taskName)}` },
     ],
@@ -248,7 +248,7 @@ async function moveHome(
   if (why === undefined) return;
   putBack();
   throw refused(tree, `git cannot move \`${plain(base, 80)}\` forward: ${why}`, [
-    { text: "see how it stands there", command: inTree(holder, "status") },
+    { text: "see how it stands there", command: inRoot(holder, "status") },
     { text: "then try again", command: `ralph land ${shellWord(tree.taskName)}` },
   ]);
 }
@@ -297,7 +297,7 @@ function inConflict(
     [
       {
         text: "bring the base in by hand, and resolve it there",
-        command: inTree(root, `${way} ${shellWord(base)}`),
+        command: inRoot(root, `${way} ${shellWord(base)}`),
       },
       { text: "once that is committed", command: again },
     ],
@@ -315,7 +315,7 @@ function gone(tree: Worktree): RalphError {
   ]);
 }
 
-const inTree = (root: string, rest: string) => `git -C ${shellWord(root)} ${rest}`;
+const inRoot = (root: string, rest: string) => `git -C ${shellWord(root)} ${rest}`;
 const run = (name: string) => `ralph run ${shellWord(name)}`;
 
 function refused(tree: Worktree, why: string, hints: readonly Hint[]): RalphError {

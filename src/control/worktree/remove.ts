@@ -34,7 +34,7 @@ export interface Inspected {
   tree: Worktree;
   /** Why it stays, in words that are safe to print; undefined: nothing would be lost with it. */
   stays?: string;
-  /** What its branch is at, where the branch can go too: ralph made it, and another one has it all. */
+  /** What its branch is at, if that goes too: it was made for the worktree, and another one has all of it. */
   branchAt?: string;
 }
 

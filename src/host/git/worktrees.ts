@@ -14,7 +14,7 @@ interface Options {
 const CHECKOUT_MS = 600_000;
 
 /** A branch, and the commit that it has to be made at; undefined: it is there. */
-export interface TreeBranch {
+interface TreeBranch {
   name: string;
   at?: string;
 }
