@@ -18,6 +18,8 @@ type ReadFile = (path: string, maxBytes: number) => Uint8Array | undefined;
 
 interface SettingsSources {
   readonly projectRoot: string;
+  /** Of a worktree: the project that it was made from. */
+  readonly homeRoot?: string;
   /** The value of a variable; undefined when it is unset or empty. */
   readonly environment: (name: string) => string | undefined;
   /** The names of all variables, to tell of those that are mistyped. */
@@ -35,7 +37,8 @@ interface SettingsSources {
  * wrong in one of them.
  */
 export async function readSettings(
-  { projectRoot, environment, variableNames, readFile, flags }: SettingsSources,
+  { projectRoot, homeRoot = projectRoot, environment, variableNames, readFile, flags }:
+    SettingsSources,
 ): Promise<{
   settings: Settings;
   sources: Readonly<Record<string, SettingSource>>;
@@ -44,7 +47,7 @@ export async function readSettings(
   const server = flags.server === undefined ? undefined : serverUrl(flags.server);
   const ofConfig = await readPart("config.json", configPath(environment), readFile);
   const ofProject = await readPart("ralph.json", projectSettingsPath(projectRoot), readFile);
-  const mayHook = ofConfig.some(({ part }) => part.hooksFrom?.includes(projectRoot));
+  const mayHook = ofConfig.some(({ part }) => part.hooksFrom?.includes(homeRoot));
   const parts: readonly SourcedPart[] = [
     ...ofConfig,
     ...mayHook ? ofProject : ofProject.map(withoutHooks),
@@ -62,7 +65,7 @@ export async function readSettings(
     ),
     warnings: [
       ...unknownVariables(variableNames),
-      ...mayHook ? [] : ofProject.flatMap(({ part }) => hooksNotRun(part, projectRoot)),
+      ...mayHook ? [] : ofProject.flatMap(({ part }) => hooksNotRun(part, homeRoot)),
     ],
   };
 }

@@ -200,7 +200,7 @@ export interface Store extends ReadOnlyStore {
   ): { id: number; iteration: number } | undefined;
   /** An edit that was not made after all. */
   removePrdEdit(id: number): void;
-  /** Writes down a worktree that is about to be made. */
+  /** Writes down a worktree that is about to be made; words that wait at home wait there then. */
   addWorktree(tree: NewWorktree): void;
   /** The commit that has what was in none at home. */
   setBrought(taskDir: string, commit: string): void;
@@ -208,7 +208,7 @@ export interface Store extends ReadOnlyStore {
   setPrepared(taskDir: string): void;
   /** Its branch was brought home. */
   setLanded(taskDir: string): void;
-  setRemoved(taskDir: string): void;
+  setRemoved(tree: Pick<Worktree, "taskDir" | "homeDir">): void;
   /** One that could not be told waits again. */
   giveBackWord(lease: Lease, id: number): void;
   /**

@@ -27,6 +27,12 @@ export function worktreeReaders({ many }: Pick<Statements, "many">) {
 }
 
 export function worktreeWrites({ change, atomically, times }: Writing) {
+  /** What a person has said, and no agent was told yet, goes where the task is worked on. */
+  const moveWords = (from: string, to: string) =>
+    change("UPDATE words SET task_dir = @to WHERE task_dir = @from AND session_id IS NULL", {
+      from,
+      to,
+    });
   const update = (taskDir: string, columns: Record<string, string | null>) =>
     change(
       `UPDATE worktrees SET ${assignments(columns)} WHERE task_dir = @taskDir`,
@@ -51,12 +57,18 @@ export function worktreeWrites({ change, atomically, times }: Writing) {
           taskDir: tree.taskDir,
         });
         change(insertInto("worktrees", columns), columns);
+        moveWords(tree.homeDir, tree.taskDir);
       });
     },
     setBrought: (taskDir: string, commit: string): void =>
       void update(taskDir, { brought: commit }),
     setPrepared: (taskDir: string): void => void update(taskDir, { prepared_at: times.now() }),
     setLanded: (taskDir: string): void => void update(taskDir, { landed_at: times.now() }),
-    setRemoved: (taskDir: string): void => void update(taskDir, { removed_at: times.now() }),
+    setRemoved({ taskDir, homeDir }: Pick<Worktree, "taskDir" | "homeDir">): void {
+      atomically(() => {
+        update(taskDir, { removed_at: times.now() });
+        moveWords(taskDir, homeDir);
+      });
+    },
   };
 }

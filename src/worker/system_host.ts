@@ -7,6 +7,7 @@ import { promptOf } from "../app/prompt_file.ts";
 import { clientAt } from "../app/server_client.ts";
 import { serverPlaces } from "../app/server_places.ts";
 import { logPath, openUserStore, pathsOf, signalPath } from "../app/store.ts";
+import { homeRootOf } from "../control/worktree/find.ts";
 import { openLogFile } from "../host/files/log_file.ts";
 import { textInside } from "../host/files/outside.ts";
 import { STATE_VARIABLE, taskKey } from "../host/files/paths.ts";
@@ -67,6 +68,7 @@ export function systemHost(
     async configure(task, flags) {
       const { settings, sources } = await readSettings({
         projectRoot: task.projectRoot,
+        homeRoot: homeRootOf(context, task.projectRoot),
         environment,
         variableNames: [],
         readFile: readWhole,

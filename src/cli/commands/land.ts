@@ -3,6 +3,7 @@ import { Command } from "@commander-js/extra-typings";
 import { gateEnvironmentOf, gatesOfTasks } from "../../app/gates.ts";
 import { openUserStore } from "../../app/store.ts";
 import { taskIn } from "../../control/worktree/find.ts";
+import { prdOf, storyCount } from "../../control/session_prd.ts";
 import { type Landed, landWorktree } from "../../control/worktree/land.ts";
 import { RalphError } from "../../error.ts";
 import { readWhole } from "../../host/files/read_file.ts";
@@ -59,6 +60,10 @@ async function land(
     readFile: readWhole,
     flags: {},
   });
+  const stories = storyCount(prdOf({ taskDir: tree.taskDir, projectRoot: tree.root }));
+  if (stories && stories.passing < stories.total) {
+    context.warn(`${stories.total - stories.passing} of ${stories.total} stories are open`);
+  }
   const enter = enterSandbox(portOf(settings.server), clock);
   const stop = new AbortController();
   let signalled: EndingSignal | undefined;

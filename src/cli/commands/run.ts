@@ -19,6 +19,7 @@ import {
 } from "../../control/preflight.ts";
 import { awaitEnd, readSessions, runningSession } from "../../control/liveness.ts";
 import type { SessionStarted, WorkerOrder } from "../../control/protocol.ts";
+import { homeRootOf } from "../../control/worktree/find.ts";
 import { startWorker } from "../../control/start.ts";
 import { managedWarning } from "../../doctor/service.ts";
 import { RalphError } from "../../error.ts";
@@ -150,6 +151,7 @@ export async function runTask(context: CommandContext, options: RunOptions): Pro
   const agenda = readAgenda(Deno, { task, promised: accepted });
   const { settings, warnings } = await readSettings({
     projectRoot: task.projectRoot,
+    homeRoot: homeRootOf(context, task.projectRoot),
     environment: context.environment,
     variableNames: environmentNames(),
     readFile: readWhole,

@@ -37,6 +37,11 @@ export function worktreeOf(task: Place, trees: readonly Worktree[]): Worktree | 
   return trees.find(({ homeDir, removedAt }) => homeDir === home && removedAt === null);
 }
 
+/** The project that a working tree was made from; undefined for one that is no task's. */
+export const homeRootOf = (context: Context, root: string): string | undefined =>
+  recordedWorktrees(context).find((tree) => tree.root === root && tree.removedAt === null)
+    ?.homeRoot;
+
 /** The worktree that a session's task is in. */
 export function worktreeIn(
   trees: readonly Worktree[],

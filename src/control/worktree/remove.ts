@@ -135,7 +135,7 @@ async function remove(
   store: Store,
 ): Promise<string | undefined> {
   const { clock } = context;
-  const { root, homeRoot, branch, taskDir } = tree;
+  const { root, homeRoot, branch } = tree;
   const { stays, branchAt } = await inspect(context, tree);
   if (stays !== undefined) return stays;
   if (isThere(root)) await unload(context, tree);
@@ -146,7 +146,7 @@ async function remove(
     const args = ["update-ref", "-d", `refs/heads/${branch}`, branchAt];
     await requireGit(homeRoot, args, { clock, changes: true });
   }
-  store.setRemoved(taskDir);
+  store.setRemoved(tree);
   try {
     Deno.removeSync(path.dirname(root));
   } catch {

@@ -31,6 +31,7 @@ Deno.test("ralph.json: everything that can be said", () => {
   "gateEnv": ["DATABASE_URL", "AWS_*"],
   "protect": ["tests/**"], "tests": "trusted", "commit": "agent",
   "finish": "tree", "baseBranch": "release/1.0",
+  "worktree": true, "worktreeIn": "data", "setup": [["npm", "ci"]], "copy": [".env"],
   "onEnd": ["bin/told", "a b"], "onBlocked": ["told"], "onIteration": ["/abs/told"], "notify": true,
   "limits": {
     "iterations": 4, "costUsd": 0.5, "tokens": 1e6, "durationMinutes": 480, "turnMinutes": 0.5,
@@ -55,6 +56,10 @@ Deno.test("ralph.json: everything that can be said", () => {
     commit: "agent",
     finish: "tree",
     baseBranch: "release/1.0",
+    worktree: true,
+    worktreeIn: "data",
+    setup: [{ name: "npm ci", run: { args: ["npm", "ci"] } }],
+    copy: [".env"],
     onEnd: ["/p/bin/told", "a b"],
     onBlocked: ["told"],
     onIteration: ["/abs/told"],

@@ -196,3 +196,38 @@ Deno.test("a PRD at the root, and one that is a file among others", async () => 
   assert.equal(await Deno.readTextFile(join(flat, "tasks/prd-flat.md")), DONE);
   assert(!fileExists(join(flat, "prd.md")), "another task's");
 });
+
+Deno.test("words that wait for the task go with it, there and back", async () => {
+  await using home = await makeHome();
+  const worktrees = async (...args: string[]) =>
+    assert.equal((await home.ralph("clean", "--worktrees", "--yes", ...args)).code, 0);
+  const waiting = () => {
+    const store = home.open();
+    const root = join(`${home.project.root}.ralph`, "one");
+    const [there, here] = [join(root, "tasks/one"), home.task.taskDir]
+      .map((dir) => store.waitingWords(dir).map(({ text }) => text));
+    store.close();
+    return { there, here };
+  };
+  assert.equal((await home.ralph("say", "one", "mind the tests")).code, 0);
+  await runOne(home);
+  assert.deepEqual(waiting(), { there: ["mind the tests"], here: [] });
+  assert.equal((await home.ralph("say", "one", "and the docs")).code, 0);
+  await worktrees();
+  assert.deepEqual(waiting(), { there: [], here: ["mind the tests", "and the docs"] });
+});
+
+Deno.test("hooks that are allowed for a project are so in its worktrees", async () => {
+  await using home = await makeHome();
+  const told = join(home.project.root, "../told");
+  await Deno.writeTextFile(`${told}.sh`, `#!/bin/sh\npwd > ${told}\n`, { mode: 0o755 });
+  await settings(home, { onEnd: [`${told}.sh`] });
+  const config = join(home.variables.HOME, ".config/ralph");
+  await Deno.mkdir(config, { recursive: true, mode: 0o700 });
+  await Deno.writeTextFile(
+    join(config, "config.json"),
+    JSON.stringify({ hooksFrom: [home.project.root] }),
+  );
+  const root = await runOne(home);
+  assert.equal(await Deno.readTextFile(told), `${root}\n`);
+});
