@@ -1,6 +1,10 @@
 /** Git's worktrees: making one, looking at it, and removing it. */
 import * as path from "node:path";
 import type { Clock } from "../../clock.ts";
+import { GitError, RalphError } from "../../error.ts";
+import { plain } from "../../terminal/plain.ts";
+import { shellWord } from "../../terminal/shell_word.ts";
+import { freeBytes } from "../files/file_system.ts";
 import { fileExists } from "../files/read_file.ts";
 import { gitText, requireGit, WORK_TREE_MS } from "./run_git.ts";
 import { allOf, listWorkTree } from "./work_tree.ts";
@@ -20,7 +24,7 @@ interface TreeBranch {
 }
 
 /**
- * Makes a worktree with the branch checked out. Throws as `requireGit` does; of one that git could not
+ * Makes a worktree with the branch checked out. Throws `RalphError` (`failed`); of one that git could not
  * make nothing is left.
  */
 export async function addWorktree(
@@ -31,7 +35,31 @@ export async function addWorktree(
     ? [root, branch.name]
     : ["--no-track", "-b", branch.name, root, branch.at];
   const limits = { ...options, timeoutMs: CHECKOUT_MS, changes: true };
-  await requireGit(home, ["worktree", "add", "--quiet", ...made], limits);
+  try {
+    await requireGit(home, ["worktree", "add", "--quiet", ...made], limits);
+  } catch (error) {
+    const full = await whyNoRoom(home, { root, commit: branch.at ?? branch.name, ...options });
+    if (full === undefined || !(error instanceof GitError)) throw error;
+    throw new RalphError("failed", `${error.message}: ${full}`, [
+      { text: "see how much room there is", command: `df -h ${shellWord(path.dirname(root))}` },
+    ], { cause: error });
+  }
+}
+
+/** Git does not always say that it is the disk: `unable to write file` (2.39, measured). */
+async function whyNoRoom(
+  home: string,
+  { root, commit, ...options }: Options & { root: string; commit: string },
+): Promise<string | undefined> {
+  const listed = await gitText(home, ["ls-tree", "-r", "-l", "-z", commit], options) ?? "";
+  const bytes = listed.split("\0")
+    .reduce((sum, line) => sum + (Number(line.split("\t", 1)[0].split(/ +/)[3]) || 0), 0);
+  const free = freeBytes(path.dirname(root)) ?? Infinity;
+  if (bytes < free) return undefined;
+  const [needed, left] = [bytes, free].map((one) => (one / 1024 ** 2).toFixed(1));
+  return `its files have ${needed} MiB, and ${left} MiB are free at ${
+    plain(path.dirname(root), 200)
+  }`;
 }
 
 /**
