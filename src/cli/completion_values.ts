@@ -48,7 +48,7 @@ export async function valuesOf(
   switch (name) {
     case "task":
     case "what":
-      return await taskNames(context, command);
+      return command === "land" ? await landable(context) : await taskNames(context, command);
     case "checks":
       return await checkNames();
     case "session":
@@ -91,6 +91,15 @@ async function taskNames(context: CommandContext, command: string): Promise<read
     found.set(taskName, `${lastStatus(session)}, in ${projectRoot}`);
   }
   return [...found].map(([value, description]) => ({ value, description }));
+}
+
+/** The tasks that have worktrees. */
+async function landable(context: CommandContext): Promise<readonly Candidate[]> {
+  const trees = await recorded(context, (store) => store.worktrees());
+  return typeable(
+    trees.filter(({ removedAt }) => removedAt === null)
+      .map(({ taskName, branch, root }) => [taskName, `${branch}, in ${root}`]),
+  );
 }
 
 /** Whether a running session's worker still lives is not looked up here. */

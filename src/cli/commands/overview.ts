@@ -1,6 +1,6 @@
 /** `ralph` alone: this project, and the commands that make sense now. */
 import { systemTree } from "../../host/files/system_tree.ts";
-import type { Session } from "../../store/model.ts";
+import type { Session, Worktree } from "../../store/model.ts";
 import { findProjectRoot } from "../../task/find.ts";
 import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
@@ -8,8 +8,8 @@ import { table } from "../../terminal/table.ts";
 import { columnsOf } from "../output/streams.ts";
 import type { CommandContext } from "../command_context.ts";
 import { EXIT } from "../exit_codes.ts";
-import { rootsOf } from "../../control/worktree/find.ts";
-import { nextStep } from "../../control/next_command.ts";
+import { rootsOf, worktreeIn } from "../../control/worktree/find.ts";
+import { nextStep, waitsToLand } from "../../control/next_command.ts";
 import { readSessions } from "../../control/liveness.ts";
 import { plural } from "../../terminal/format.ts";
 import { callNames, showTasks, taskSummaries, type TaskSummary } from "./tasks.ts";
@@ -18,8 +18,7 @@ interface Recorded {
   running: readonly Session[];
   /** Of each task, the newest first. */
   latest: readonly Session[];
-  /** Of this project, and of its tasks' worktrees. */
-  roots: readonly string[];
+  trees: readonly Worktree[];
 }
 
 type Suggestion = readonly [command: string, what: string];
@@ -30,14 +29,15 @@ const DOCTOR: Suggestion = ["ralph doctor", "what is missing, and the commands t
 export function overview(context: CommandContext): number {
   const { out } = context.output;
   const root = findProjectRoot(context.cwd(), systemTree);
-  const { running, latest, roots } = readSessions<Recorded>(context, {
+  const { running, latest, trees } = readSessions<Recorded>(context, {
     read: (store) => ({
       running: store.running(),
       latest: store.lastSessions(),
-      roots: rootsOf(root, store.worktrees()),
+      trees: store.worktrees(),
     }),
-    whenEmpty: { running: [], latest: [], roots: [] },
+    whenEmpty: { running: [], latest: [], trees: [] },
   });
+  const roots = rootsOf(root, trees);
   if (root === undefined) {
     out.line("This folder is in no git repository. ralph works on a project that is one.");
     const elsewhere: Suggestion = ["ralph watch", `what is running: ${namesOf(running)}`];
@@ -56,7 +56,10 @@ export function overview(context: CommandContext): number {
   const ended = latest.filter(({ projectRoot, status }) =>
     roots.includes(projectRoot) && (status === "stopped" || status === "failed")
   );
-  suggest(context, suggestions(summaries, { root, running: here, ended }));
+  const landing = latest.filter((session) =>
+    roots.includes(session.projectRoot) && waitsToLand(session, worktreeIn(trees, session))
+  );
+  suggest(context, suggestions(summaries, { root, running: here, ended, landing }));
   return EXIT.done;
 }
 
@@ -66,10 +69,12 @@ const namesOf = (sessions: readonly Session[]) =>
 /** What makes sense now, the most likely first. */
 function suggestions(
   summaries: readonly TaskSummary[],
-  { root, running: [session], ended }: {
+  { root, running: [session], ended, landing }: {
     root: string;
     running: readonly Session[];
     ended: readonly Session[];
+    /** Those whose work waits in a worktree. */
+    landing: readonly Session[];
   },
 ): readonly Suggestion[] {
   if (session) {
@@ -82,7 +87,11 @@ function suggestions(
       ALL,
     ];
   }
-  const needed = ended.flatMap((one) => neededFor(one)).slice(0, NEEDED_MAX);
+  const home = landing.map(({ taskName }): Suggestion => [
+    `ralph land ${shellWord(taskName)}`,
+    "bring it home from its worktree, when the gates pass",
+  ]);
+  const needed = [...ended.flatMap((one) => neededFor(one)), ...home].slice(0, NEEDED_MAX);
   const index = summaries.findIndex(({ next }) => next !== null);
   if (index < 0) {
     const done: Suggestion = ["ralph history", "how the sessions went"];

@@ -1,8 +1,8 @@
 import { readSessions } from "../../control/liveness.ts";
 import { RalphError } from "../../error.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
-import { whereTheyWork } from "../../control/worktree/find.ts";
-import { findTask, isPath } from "../../task/find.ts";
+import { homeRootOf, whereTheyWork } from "../../control/worktree/find.ts";
+import { findProjectRoot, findTask, isPath } from "../../task/find.ts";
 import type { Task } from "../../task/task_files.ts";
 import type { CommandContext } from "../command_context.ts";
 import { ambiguous } from "./sessions.ts";
@@ -22,6 +22,11 @@ export function taskToRun(context: CommandContext, argument: string): Task {
       read: (store) => store.lastSessions().filter(({ taskName }) => taskName === argument),
       whenEmpty: [],
     });
+    // From a worktree: one that came to the project after it was made.
+    const home = homeRootOf(context, findProjectRoot(context.cwd(), systemTree) ?? "");
+    if (elsewhere.length === 0 && home !== undefined && !isPath(argument, at)) {
+      return whereTheyWork(context, [findTask(argument, { ...at, cwd: home })])[0];
+    }
     if (elsewhere.length === 0) throw error;
     if (elsewhere.length > 1) throw ambiguous(context, argument, elsewhere);
     const [{ taskDir, projectRoot }] = elsewhere;

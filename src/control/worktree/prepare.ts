@@ -164,6 +164,14 @@ async function make(context: Context, making: Making): Promise<void> {
   const brought = isBrought ? await bringTask(task, { ...trees, isWhole: isNew }) : [];
   await setUp(context, { settings, signal, root, tell });
   await commitBrought(brought, { tree, store, clock, signal });
+  const strays = await uncommittedIn(root, { clock, signal });
+  if (strays.length > 0) {
+    tell(
+      `in no commit, and not ignored by git, so that it is in the way of landing: ${
+        listed(strays)
+      }`,
+    );
+  }
   const left = (await uncommittedIn(home, { clock, signal })).filter((one) =>
     !brought.includes(one) && !fileExists(path.join(root, one))
   );

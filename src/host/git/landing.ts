@@ -10,6 +10,9 @@ import { commitOf } from "./worktrees.ts";
 /** Hooks may run a project's whole test suite. */
 const MERGE_MS = 600_000;
 
+/** What a person has not committed is not put away, and not put back. */
+const AS_IT_IS = [["merge.autoStash", "false"], ["rebase.autoStash", "false"]] as const;
+
 export const isAncestor = async (
   root: string,
   { older, newer }: { older: string; newer: string },
@@ -54,9 +57,9 @@ export async function bringIn(
 ): Promise<readonly string[] | undefined> {
   const before = await requireGit(root, ["rev-parse", "HEAD"], place);
   const args = way === "merge"
-    ? ["merge", "--quiet", "--no-edit", base]
-    : ["rebase", "--quiet", "--no-autostash", base];
-  const config = [["core.editor", "true"], ["rebase.autoSquash", "false"]] as const;
+    ? ["merge", "--quiet", "--no-edit", "--ff", base]
+    : ["rebase", "--quiet", base];
+  const config = [...AS_IT_IS, ["core.editor", "true"], ["rebase.autoSquash", "false"]] as const;
   const answer = await changeBy(root, args, { ...place, config, timeoutMs: MERGE_MS });
   if (answer.kind === "printed") return undefined;
   // What was stopped has to be given up, too.
@@ -128,7 +131,8 @@ export async function moveForward(
   place: Place,
 ): Promise<string | undefined> {
   const args = ["merge", "--ff-only", "--quiet", commit];
-  const answer = await changeBy(root, args, { ...place, timeoutMs: MERGE_MS });
+  const limits = { ...place, config: AS_IT_IS, timeoutMs: MERGE_MS };
+  const answer = await changeBy(root, args, limits);
   if (answer.kind === "printed") return undefined;
   return answer.kind === "failed" ? inGitsWords(answer.said).why : "git does not answer";
 }

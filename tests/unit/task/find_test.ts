@@ -427,3 +427,19 @@ Deno.test("findTask: what belongs to a PRD that is a file has its name, and noth
   const login = findTask("tasks/login", { cwd: "/p", tree: places });
   assert.equal(isOfTask(login)("tasks/login/notes.txt"), true);
 });
+
+Deno.test("a bare repository is named as one, with what makes a working tree of it", () => {
+  const tree = memoryTree({
+    "/srv/shop.git/HEAD": "",
+    "/srv/shop.git/objects": null,
+    "/srv/shop.git/refs": null,
+  });
+  assert.throws(
+    () => findTask("one", { cwd: "/srv/shop.git", tree }),
+    (error: RalphError) => {
+      assert.match(error.message, /\/srv\/shop\.git is a bare repository/);
+      assert.equal(error.hints[0].command, "git -C /srv/shop.git worktree add /srv/shop-work main");
+      return error.kind === "not_found";
+    },
+  );
+});

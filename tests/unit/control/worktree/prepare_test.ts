@@ -121,7 +121,7 @@ Deno.test("setup runs once; when it fails, the next run goes on with it", async 
   const count = join(home.project.root, "../count");
   await settings(home, {
     setup: [
-      { shell: `echo ran >> ${count}` },
+      { shell: `echo ran >> ${count}; touch left.txt` },
       { shell: `test -e ${count}.mended || { echo no network; exit 3; }`, name: "install" },
     ],
   });
@@ -132,7 +132,9 @@ Deno.test("setup runs once; when it fails, the next run goes on with it", async 
   );
   assert.equal((await home.ralph("run", "tasks/one", "--foreground", "--json")).code, 0, "at home");
   await Deno.writeTextFile(`${count}.mended`, "");
-  assert.equal((await home.ralph("run", "one", "--foreground")).code, 0, "without the option, too");
+  const mended = await home.ralph("run", "one", "--foreground");
+  assert.equal(mended.code, 0, "without the option, too");
+  assert.match(mended.stderr, /in the way of landing: `left\.txt`/);
   assert.deepEqual((await roots(home))[0], await runOne(home));
   assert.equal(await Deno.readTextFile(count), "ran\nran\n");
 });
