@@ -4,6 +4,7 @@ import { RalphError } from "../../error.ts";
 import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import { changeBy, type Place } from "./deliver.ts";
+import { withoutLocalFilters } from "./local_filters.ts";
 import { inGitsWords, noAnswer, requireGit, runGit, WORK_TREE_MS } from "./run_git.ts";
 import { commitOf } from "./worktrees.ts";
 
@@ -26,7 +27,7 @@ export async function changedSince(
   { base, head }: { base: string; head: string },
   place: Place,
 ): Promise<readonly string[]> {
-  const args = ["diff", "--name-only", "--no-renames", "-z", `${base}...${head}`];
+  const args = ["diff", "--no-ext-diff", "--name-only", "--no-renames", "-z", `${base}...${head}`];
   const limits = { ...place, timeoutMs: WORK_TREE_MS };
   return (await requireGit(root, args, limits)).split("\0").filter(Boolean);
 }
@@ -151,11 +152,13 @@ export async function stepAside(
     const full = path.join(root, file);
     const { mode } = Deno.lstatSync(full);
     moved.push({ file: full, bytes: Deno.readFileSync(full), mode: (mode ?? 0o644) & 0o777 });
-    const args = ["--literal-pathspecs", "checkout", "--quiet", "HEAD", "--", file];
-    const isTracked = await commitOf(root, "HEAD", place) !== undefined &&
-      (await runGit(root, ["cat-file", "-e", `HEAD:${file}`], place)).kind === "printed";
-    if (isTracked) await requireGit(root, args, { ...place, changes: true });
-    else Deno.removeSync(full);
+    const isTracked = await runGit(root, ["cat-file", "-e", `HEAD:${file}`], place);
+    if (isTracked.kind !== "printed") {
+      Deno.removeSync(full);
+      continue;
+    }
+    // A file that stays in the way is seen by whoever moves the branch forward.
+    await changeBy(root, ["--literal-pathspecs", "checkout", "--quiet", "HEAD", "--", file], place);
   }
   return () => {
     for (const { file, bytes, mode } of moved) {
@@ -172,8 +175,9 @@ export async function keptIn(
   place: Place,
 ): Promise<readonly string[]> {
   const found: string[] = [];
+  const config = files.length === 0 ? [] : await withoutLocalFilters(root, place);
   for (const file of files) {
-    const hash = await runGit(root, ["hash-object", "--", file], place);
+    const hash = await runGit(root, ["hash-object", "--", file], { ...place, config });
     if (hash.kind !== "printed") continue;
     const ids = await Promise.all(
       commits.map((commit) =>

@@ -6,6 +6,7 @@ import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import { freeBytes } from "../files/file_system.ts";
 import { fileExists } from "../files/read_file.ts";
+import { withoutLocalFilters } from "./local_filters.ts";
 import { gitText, requireGit, WORK_TREE_MS } from "./run_git.ts";
 import { allOf, listWorkTree } from "./work_tree.ts";
 
@@ -118,7 +119,7 @@ export async function uncommittedIn(
     "-z",
     "--",
     ...within,
-  ], { ...options, timeoutMs: WORK_TREE_MS });
+  ], { ...options, config: await withoutLocalFilters(root, options), timeoutMs: WORK_TREE_MS });
   return text.split("\0").filter(Boolean).map((record) => record.slice(3));
 }
 
