@@ -129,3 +129,43 @@ Deno.test("a run that ends while it prepares a worktree is found, stopped and go
   assert.equal(row.status, "completed");
   assert(await times(3));
 });
+
+Deno.test("land that is stopped leaves all as it was; one that is killed is gone on with", async () => {
+  await using project = await makeProject({
+    files: { "tasks/one/prd.md": ONE_STORY.replace("[ ]", "[x]") },
+  });
+  const [begun, go] = ["begun", "go"].map((name) => join(project.root, "..", name));
+  const wait = { shell: `echo >> ${begun}; until test -e ${go}; do sleep 0.1; done` };
+  await project.write("ralph.json", JSON.stringify({ verify: [wait] }));
+  await Deno.writeTextFile(go, "");
+  await using ralph = await makeRalph();
+  const cwd = project.root;
+  const root = join(`${project.root}.ralph`, "one");
+  assert.equal((await ralph(["run", "one", "--worktree"], { cwd })).code, 0);
+  await Deno.writeTextFile(join(root, "work.txt"), "work\n");
+  await project.git("-C", root, "add", "--all");
+  await project.git("-C", root, "commit", "--quiet", "-m", "feat: work");
+  await project.git("commit", "--quiet", "--allow-empty", "-m", "later");
+  const refs = () => project.git("for-each-ref", "--format=%(refname) %(objectname)");
+  const before = await refs();
+  await Deno.remove(go);
+  await Deno.writeTextFile(begun, "");
+  const landing = async (signal: Deno.Signal) => {
+    const past = (await Deno.readTextFile(begun)).length;
+    const child = ralph.start(["land", "one"], { cwd });
+    await until(async () => (await Deno.readTextFile(begun)).length > past, { what: "its gate" });
+    child.kill(signal);
+    return await child.output();
+  };
+
+  assert.equal((await landing("SIGINT")).code, 130);
+  assert.equal(await refs(), before);
+  assert.equal(await project.git("-C", root, "status", "--porcelain"), "");
+
+  await landing("SIGKILL");
+  await Deno.writeTextFile(go, "");
+  const { code, stderr } = await ralph(["land", "one"], { cwd });
+  assert.equal(code, 0, stderr);
+  assert.equal(await project.read("work.txt"), "work\n");
+  assert.equal(await project.git("rev-parse", "main"), await project.git("rev-parse", "ralph/one"));
+});

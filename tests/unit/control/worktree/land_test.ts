@@ -165,6 +165,22 @@ Deno.test("a task that was in no commit comes home, and what a person has writte
   assert.equal(await project.git("status", "--porcelain"), "");
 });
 
+Deno.test("an edit of the PRD in no commit goes with the task, and is no obstacle on the way home", async () => {
+  await using home = await makeHome();
+  const { project } = home;
+  const text = `${await project.read("tasks/one/prd.md")}\nMore to know.\n`;
+  await project.write("tasks/one/prd.md", text);
+  await ok(home.ralph("run", "one", "--foreground", "--worktree"));
+  const root = join(`${project.root}.ralph`, "one");
+  assert.equal(await Deno.readTextFile(join(root, "tasks/one/prd.md")), text);
+  assert.equal(await project.git("status", "--porcelain"), "M tasks/one/prd.md");
+  await Deno.writeTextFile(join(root, "tasks/one/prd.md"), `${text}\nDone.\n`);
+  await commitIn(home, root, "docs: done");
+  await ok(home.ralph("land", "one"));
+  assert.equal(await project.read("tasks/one/prd.md"), `${text}\nDone.\n`);
+  assert.equal(await project.git("status", "--porcelain"), "");
+});
+
 Deno.test("what stands in the way is named: changes, branches, sessions, a tree that is gone", async () => {
   await using home = await makeHome();
   const { project } = home;
