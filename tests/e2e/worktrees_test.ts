@@ -1,9 +1,9 @@
 /** Tasks in worktrees: the real program, real git and a real server; only the model is scripted. */
 import assert from "node:assert/strict";
-import { join } from "node:path";
-import { assignment, tickingAgent } from "../support/agent.ts";
-import { NEWEST } from "../support/install.ts";
-import { startServer } from "../support/opencode_server.ts";
+import { dirname, join } from "node:path";
+import { assignment, onOpenCode2, tickingAgent } from "../support/agent.ts";
+import { NEWEST, OPENCODE2, type ServerVersion } from "../support/install.ts";
+import { startServer, type TestServer } from "../support/opencode_server.ts";
 import { makeProject } from "../support/project.ts";
 import { makeRalph } from "../support/ralph.ts";
 import { type Script, startModel } from "../support/scripted_model.ts";
@@ -22,10 +22,13 @@ function together(script: Script, count: number) {
   return { script: gate, allAsked: () => asked.size === count, go: resolve };
 }
 
-Deno.test("two tasks at once in worktrees: both are landed, a conflict on the way", async () => {
-  const agents = together(tickingAgent(), 2);
+const PASSWORD = "secret";
+
+async function landTwo(version: ServerVersion): Promise<void> {
+  const agent = version === "2" ? onOpenCode2(tickingAgent()) : tickingAgent();
+  const agents = together(agent, 2);
   await using model = await startModel(agents.script);
-  await using server = await startServer({ version: NEWEST, model });
+  await using server = await startServer({ version, model, password: PASSWORD });
   await using project = await makeProject({
     files: {
       "tasks/left/prd.md": ONE_STORY,
@@ -35,6 +38,9 @@ Deno.test("two tasks at once in worktrees: both are landed, a conflict on the wa
   // In no commit, so that it has to be brought.
   await project.write("tasks/right/prd.md", ONE_STORY);
   await using ralph = await makeRalph();
+  const secrets = join(ralph.home, ".config/ralph/server.env");
+  await Deno.mkdir(dirname(secrets), { recursive: true });
+  await Deno.writeTextFile(secrets, `OPENCODE_SERVER_PASSWORD=${PASSWORD}\n`, { mode: 0o600 });
   const type = async (args: readonly string[], code = 0): Promise<string> => {
     const result = await ralph(args, { cwd: project.root });
     assert.equal(result.code, code, `${args.join(" ")}: ${result.stdout}${result.stderr}`);
@@ -61,7 +67,8 @@ Deno.test("two tasks at once in worktrees: both are landed, a conflict on the wa
   assert.equal(await project.git("branch", "--show-current"), "main");
   assert.equal(await project.git("status", "--porcelain"), "?? tasks/right/");
   assert.match(await type(["logs", "left"]), /completed: the story passes/);
-  assert((await type(["attach", "left"])).includes(rootOf("left")));
+  const attached = await ralph(["attach", "left", "--json"], { cwd: project.root });
+  assert.equal(JSON.parse(attached.stdout).directory, rootOf("left"), attached.stderr);
 
   assert.match(await type(["land", "left"]), /was merged into `main`/);
   assert.equal(await project.read("work.txt"), "US-001\n");
@@ -84,13 +91,27 @@ Deno.test("two tasks at once in worktrees: both are landed, a conflict on the wa
   assert.match(await type(["clean", "--worktrees", "--yes"]), /removed 2 worktrees/);
   assert.equal(await project.git("branch", "--format=%(refname:short)"), "main");
   for (const task of ["left", "right"]) {
-    await until(() => isGivenUp(server.log(), rootOf(task)), { what: "the server to give it up" });
+    await until(() => isGivenUp(server, rootOf(task)), { what: "the server to give it up" });
   }
   assert.match(await type(["status", "left"]), /completed/);
-});
+}
 
-function isGivenUp(log: string, root: string): boolean {
-  return log.split("\n").some((line) => /dispos/.test(line) && line.includes(root));
+/** Whether the server has nothing of a folder any more: OpenCode 1 says so in its log alone. */
+async function isGivenUp({ version, url, log }: TestServer, root: string): Promise<boolean> {
+  if (version !== "2") {
+    return log().split("\n").some((line) => /dispos/.test(line) && line.includes(root));
+  }
+  const headers = { authorization: `Basic ${btoa(`opencode:${PASSWORD}`)}` };
+  const loaded = await (await fetch(`${url}/api/debug/location`, { headers })).text();
+  return !loaded.includes(root);
+}
+
+for (const version of [NEWEST, "2"] as const) {
+  Deno.test({
+    name: `two tasks at once in worktrees: both are landed, a conflict on the way: ${version}`,
+    ignore: version === "2" && OPENCODE2 === undefined,
+    fn: () => landTwo(version),
+  });
 }
 
 Deno.test("a run that ends while it prepares a worktree is found, stopped and gone on with", async () => {
