@@ -67,8 +67,7 @@ export function systemHost(
       findTask(taskDir, { cwd: taskDir, tree: systemTree, projectRoot }),
     async configure(task, flags) {
       const { settings, sources } = await readSettings({
-        projectRoot: task.projectRoot,
-        homeRoot: homeRootOf(context, task.projectRoot),
+        ...rootsOf(context, task),
         environment,
         variableNames: [],
         readFile: readWhole,
@@ -148,6 +147,10 @@ function hookEnvironment(
   const { variables } = gateEnvironmentOf(context, [...handOn, ...OF_DESKTOP], variableNames);
   const state = context.environment(STATE_VARIABLE);
   return { ...variables, ...state !== undefined && { [STATE_VARIABLE]: state } };
+}
+
+function rootsOf(context: Context, { projectRoot }: Task) {
+  return { projectRoot, homeRoot: homeRootOf(context, projectRoot) };
 }
 
 /** The branch that the PRD asks for. Throws `RalphError` when the PRD cannot be read. */
