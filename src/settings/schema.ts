@@ -115,12 +115,6 @@ export const settingsSchema = z.strictObject({
     default: DEFAULT_SETTINGS.server,
     examples: [DEFAULT_SETTINGS.server],
   }),
-  turnsAtOnce: count.optional().meta({
-    description:
-      "Turns of all your sessions that are at work on the server at once. Four for each core when absent. " +
-      "Only in your own settings.",
-    examples: [8],
-  }),
   model: text(WANTED.model, MODEL).optional().meta({
     description: "The model, as provider/model. The server's choice when absent.",
     examples: ["anthropic/claude-sonnet-4-5"],
@@ -217,6 +211,12 @@ export const settingsSchema = z.strictObject({
       "Projects whose ralph.json may name such commands, too. Only in your own settings.",
     default: [],
     examples: [["/home/me/shop"]],
+  }),
+  turnsAtOnce: count.optional().meta({
+    description:
+      "Turns of all your sessions that are at work on the server at once. Four for each core when absent. " +
+      "Only in your own settings.",
+    examples: [8],
   }),
   limits: limitsSchema.optional().meta({
     description: "When a session, a turn or a wait ends.",

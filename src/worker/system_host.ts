@@ -8,6 +8,7 @@ import { clientAt } from "../app/server_client.ts";
 import { serverPlaces } from "../app/server_places.ts";
 import { logPath, openUserStore, pathsOf, signalPath } from "../app/store.ts";
 import { homeRootOf } from "../control/worktree/find.ts";
+import type { Clock } from "../clock.ts";
 import { openLogFile } from "../host/files/log_file.ts";
 import { textInside } from "../host/files/outside.ts";
 import { STATE_VARIABLE, taskKey } from "../host/files/paths.ts";
@@ -52,13 +53,7 @@ export function systemHost(
   { unit, variableNames }: { unit?: string; variableNames?: readonly string[] } = {},
 ): WorkerHost {
   const { clock, environment } = context;
-  const ways = new Map<string, EnterSandbox>();
-  /** One for gates and git: each would look for the server's process anew. */
-  const wayInto = (server: string) => {
-    const way = ways.get(server) ?? enterSandbox(portOf(server), clock);
-    ways.set(server, way);
-    return way;
-  };
+  const wayInto = waysInto(clock);
   return {
     clock,
     process: { pid: Deno.pid, version: VERSION, unit },
@@ -151,6 +146,16 @@ function hookEnvironment(
 
 function rootsOf(context: Context, { projectRoot }: Task) {
   return { projectRoot, homeRoot: homeRootOf(context, projectRoot) };
+}
+
+/** One way for gates and git: each would look for the server's process anew. */
+function waysInto(clock: Clock): (server: string) => EnterSandbox {
+  const ways = new Map<string, EnterSandbox>();
+  return (server) => {
+    const way = ways.get(server) ?? enterSandbox(portOf(server), clock);
+    ways.set(server, way);
+    return way;
+  };
 }
 
 /** The branch that the PRD asks for. Throws `RalphError` when the PRD cannot be read. */

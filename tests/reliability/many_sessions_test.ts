@@ -84,7 +84,10 @@ Deno.test("one turn at once: who waits says for whom, is stopped at once, and ha
   await here.run(first);
   await until(() => began() === 1, { what: "the first turn" });
   await here.run(second);
-  await here.shows(second, /^waiting for its turn: at work on the server: t in shop-0 \(1 turn /);
+  await here.shows(
+    second,
+    /^waiting for its turn: at work on the server: t in shop-0 \(turns at once: 1\)/,
+  );
   await here.run(third);
   await here.shows(third, /, 1 more come first$/);
   const stopped = await here.cli(second, "stop", "t");

@@ -5,7 +5,6 @@
  */
 import type { Clock } from "../../clock.ts";
 import type { Place, PlaceOrder, Wait } from "../../host/lock/places.ts";
-import { plural } from "../../terminal/format.ts";
 import { plain } from "../../terminal/plain.ts";
 import { type Activity, waitingForTurn } from "../activity.ts";
 import type { Emit } from "../event.ts";
@@ -48,60 +47,43 @@ export interface TurnPlace {
   waitedMs(): number;
 }
 
-/** Of one worker. `limit`: turns at once. */
-export function createTurnPlace(
-  places: ServerPlaces,
-  { limit, clock, tell, emit }: {
-    limit: number;
-    clock: Clock;
-    tell: (activity: Activity) => void;
-    emit: Emit;
-  },
-): TurnPlace {
+interface PlaceTools {
+  /** Turns at once. */
+  readonly limit: number;
+  readonly clock: Clock;
+  readonly tell: (activity: Activity) => void;
+  readonly emit: Emit;
+}
+
+/** Of one worker. */
+export function createTurnPlace(places: ServerPlaces, tools: PlaceTools): TurnPlace {
   const taken: { turn?: Place; load?: Place } = {};
   let isLoaded = false;
   let waitedMs = 0;
   /** Aborts when the turn that was joined has ended. */
   let joined: AbortController | undefined;
 
-  /** A limit that cannot be kept is no reason to end a session. */
-  const from = (take: TakePlace, order: Parameters<TakePlace>[0]) =>
-    take(order).catch((error) => {
-      const why = error instanceof Error ? error.message : error;
-      emit({ type: "warning", text: `the turns at once are not limited: ${plain(String(why))}` });
-      return NO_LOCK;
-    });
-
   /** True when it was taken, or is held, without a wait. */
-  async function wait(
-    kind: keyof ServerPlaces,
-    { signal, isOver }: WaitOptions,
-    order: { limit: number; words: (wait: Wait) => string },
-  ): Promise<boolean> {
+  async function take(kind: keyof ServerPlaces, options: WaitOptions): Promise<boolean> {
     if (taken[kind]) return true;
-    const startedAt = clock.monotonic();
-    taken[kind] = await from(places[kind], {
-      limit: order.limit,
-      signal,
-      isOver: atMostEach(clock, isOver),
-      onWait: teller(clock, (wait) => tell(waitingForTurn(order.words(wait)))),
-    });
-    const tookMs = clock.monotonic() - startedAt;
+    const startedAt = tools.clock.monotonic();
+    taken[kind] = await limited(tools, places[kind], waitOf(kind, tools, options));
+    const tookMs = tools.clock.monotonic() - startedAt;
     waitedMs += tookMs;
     return taken[kind] !== undefined && tookMs < NO_WAIT_MS;
   }
 
-  const load = async (options: WaitOptions) =>
-    isLoaded || await wait("load", options, { limit: 1, words: loadWords });
+  const load = async (options: WaitOptions) => isLoaded || await take("load", options);
 
   return {
-    take: (options) => wait("turn", options, { limit, words: (now) => turnWords(now, limit) }),
+    take: (options) => take("turn", options),
 
     load,
 
     async join(signal) {
       const ending = joined = new AbortController();
-      from(places.turn, { limit, urgent: true, signal: ending.signal }).then((place) => {
+      const order = { limit: tools.limit, urgent: true, signal: ending.signal };
+      limited(tools, places.turn, order).then((place) => {
         if (ending.signal.aborted) place?.release();
         else taken.turn = place;
       });
@@ -126,6 +108,35 @@ export function createTurnPlace(
     },
 
     waitedMs: () => waitedMs,
+  };
+}
+
+/** A limit that cannot be kept is no reason to end a session. */
+async function limited(
+  { emit }: Pick<PlaceTools, "emit">,
+  take: TakePlace,
+  order: Parameters<TakePlace>[0],
+): Promise<Place | undefined> {
+  try {
+    return await take(order);
+  } catch (error) {
+    const why = plain(error instanceof Error ? error.message : String(error));
+    emit({ type: "warning", text: `the turns at once are not limited: ${why}` });
+    return NO_LOCK;
+  }
+}
+
+function waitOf(
+  kind: keyof ServerPlaces,
+  { limit, clock, tell }: PlaceTools,
+  { signal, isOver }: WaitOptions,
+): Parameters<TakePlace>[0] {
+  const words = (wait: Wait) => kind === "load" ? loadWords(wait) : turnWords(wait, limit);
+  return {
+    limit: kind === "load" ? 1 : limit,
+    signal,
+    isOver: atMostEach(clock, isOver),
+    onWait: teller(clock, (wait) => tell(waitingForTurn(words(wait)))),
   };
 }
 
@@ -162,7 +173,7 @@ function turnWords(wait: Wait, limit: number): string {
   const rest = who.length - NAMED_MAX;
   const names = [...who.slice(0, NAMED_MAX), ...rest > 0 ? [`${rest} more`] : []];
   const line = wait.before === 0 ? "" : `, ${wait.before} more come first`;
-  return `at work on the server: ${names.join(", ")} (${plural(limit, "turn")} at once)${line}`;
+  return `at work on the server: ${names.join(", ")} (turns at once: ${limit})${line}`;
 }
 
 export function loadWords(wait: Wait): string {

@@ -260,6 +260,12 @@ Deno.test("hooksFrom: only of the user's own settings", () => {
   assert.match(fault('{"onEnd": []}').message, /`onEnd` must be a list of a program and its/);
 });
 
+Deno.test("turnsAtOnce: only of the user's own settings, since it is of all projects", () => {
+  const own = readSettingsFile({ ...file('{"turnsAtOnce": 3}'), isOwn: true });
+  assert.equal(own.turnsAtOnce, 3);
+  assert.match(fault('{"turnsAtOnce": 3}').message, /:1:17: `turnsAtOnce` counts only in your/);
+});
+
 Deno.test("ralph.json: columns count characters, and foreign text is made plain", () => {
   assert.match(fault('{"äöü\u{202e}": 1, "agent": 1}').message, /:1:2: .* `äöü\\u202e`$/);
   assert.match(fault('{"agent": "äöü", "tests": 1}').message, /:1:27: /);

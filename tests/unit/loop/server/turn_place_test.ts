@@ -76,7 +76,7 @@ Deno.test("who waited has its place, is to look again, and has not worked meanwh
   assert.equal(place.waitedMs(), 91_000);
   assert.equal(await takeBoth(place), true);
   const line = "waiting for its turn: at work on the server: a in shop, b in shop, c in shop, " +
-    "1 more (4 turns at once), 7 more come first";
+    "1 more (turns at once: 4), 7 more come first";
   const load = "waiting for its turn: the server loads the project of a in shop";
   assert.deepEqual(told, [line, line, load], "once a minute");
   for (const text of told) assert(isWaiting(text), text);
