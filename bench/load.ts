@@ -18,28 +18,31 @@ const LOOK_MS = 500;
 /** Clock ticks of /proc/<pid>/stat are hundredths of a second on Linux (proc(5), sysconf(3)). */
 const TICK_MS = 10;
 
-/**
- * `load`: how many sessions, one figure after the other; `thinkMs`: how long the model thinks before
- * each answer; `turns`: the setting `turnsAtOnce`, by default none.
- */
-export async function benchLoad(
-  { load, thinkMs, turns }: { load: readonly number[]; thinkMs: number; turns?: number },
-): Promise<void> {
-  for (const count of load) await measure(count, { thinkMs, turns });
+const USUAL = [1, 10, 30];
+
+interface Load {
+  /** How long the model thinks before each answer, in milliseconds. */
+  think: number;
+  /** The setting `turnsAtOnce`; 0: as the program has it. */
+  turns: number;
 }
 
-async function measure(
-  count: number,
-  { thinkMs, turns }: { thinkMs: number; turns?: number },
-): Promise<void> {
+/** `atOnce`: how many sessions at most; before them fewer. */
+export async function benchLoad({ atOnce, ...load }: Load & { atOnce: number }): Promise<void> {
+  for (const count of [...USUAL.filter((count) => count < atOnce), atOnce]) {
+    await measure(count, load);
+  }
+}
+
+async function measure(count: number, { think, turns }: Load): Promise<void> {
   const seen = new Map<string, Times>();
-  await using model = await startModel(agent(seen, thinkMs));
+  await using model = await startModel(agent(seen, think));
   await using server = await startServer({ version: NEWEST, model });
   await using ralph = await makeRalph();
   await using stack = new AsyncDisposableStack();
   const projects: Project[] = [];
   for (let i = 0; i < count; i++) projects.push(stack.use(await benchProject(i)));
-  const atStart = { cpu: cpuMs(server.pid), memory: memoryOf(server.pid)?.rss ?? 0 };
+  const before = { cpuMs: cpuMs(server.pid), rss: memoryOf(server.pid)?.rss ?? 0 };
 
   const begin = performance.now();
   const sessions = projects.map((project) => run(ralph, project, { server, turns }));
@@ -51,31 +54,31 @@ async function measure(
     ...ends.flatMap((end) => end.faults),
     ...await faultsOnRecord(ralph, { projects, seen }),
   ];
-
+  const sum = (name: "cpuMs" | "late") => ends.reduce((total, end) => total + end[name], 0);
+  const each = (ms: number) => `${(ms / count / STORIES).toFixed(0)} ms for each iteration`;
   const dead = [...seen.values()].flatMap((times) => times.between);
-  const cpu = (ms: number) => `${(ms / count / STORIES).toFixed(0)} ms for each iteration`;
-  console.log(
-    `load, ${count} sessions of ${STORIES} iterations, OpenCode ${NEWEST}` +
-      (turns === undefined ? "" : `, ${turns} turns at once`) +
-      (thinkMs === 0 ? "" : `, the model thinks ${thinkMs} ms`),
-  );
-  console.log(`  wall time    ${(wallMs / 1000).toFixed(1)} s`);
-  console.log(
-    `  dead time    ${median(dead).toFixed(0)} ms (95 %: ${quantile(dead, 0.95).toFixed(0)})`,
-  );
-  console.log(`  ralph CPU    ${cpu(ends.reduce((sum, { cpuMs }) => sum + cpuMs, 0))}`);
-  console.log(`  server CPU   ${cpu(cpuMs(server.pid) - atStart.cpu)}`);
-  console.log(`  workers PSS  ${mb(most.pss)} MB at most, ${mb(most.pss / count)} MB each`);
-  console.log(`  workers RSS  ${mb(most.rss)} MB at most`);
-  console.log(`  server RSS   ${mb(most.server)} MB at most, ${mb(atStart.memory)} before`);
-  console.log(
-    `  write waits  ${median(most.writes).toFixed(1)} ms (95 %: ` +
-      `${quantile(most.writes, 0.95).toFixed(1)}, most: ${Math.max(0, ...most.writes).toFixed(1)})`,
-  );
-  console.log(`  model peak   ${peakOf(seen)} turns at once`);
-  console.log(`  server late  ${ends.reduce((sum, { waits }) => sum + waits, 0)} times told`);
-  console.log(`  faults       ${faults.length}`);
-  for (const fault of faults.slice(0, 20)) console.log(`    ${fault}`);
+  const conditions = [
+    `load, ${count} sessions of ${STORIES} iterations, OpenCode ${NEWEST}`,
+    ...turns === 0 ? [] : [`turns at once: ${turns}`],
+    ...think === 0 ? [] : [`the model thinks ${think} ms`],
+  ];
+  const lines = {
+    "wall time": `${(wallMs / 1000).toFixed(1)} s, in which the server was late ${
+      sum("late")
+    } times`,
+    "dead time": `${median(dead).toFixed(0)} ms (95 %: ${quantile(dead, 0.95).toFixed(0)})`,
+    "ralph CPU": each(sum("cpuMs")),
+    "server CPU": each(cpuMs(server.pid) - before.cpuMs),
+    "workers PSS": `${mb(most.pss)} MB at most, ${mb(most.pss / count)} MB each`,
+    "workers RSS": `${mb(most.rss)} MB at most`,
+    "server RSS": `${mb(most.server)} MB at most, ${mb(before.rss)} before`,
+    "write waits": `${Math.max(0, ...most.writes).toFixed(2)} ms at most ` +
+      `(95 %: ${quantile(most.writes, 0.95).toFixed(2)}, median ${median(most.writes).toFixed(2)})`,
+    "model's peak": `${peakOf(seen)} turns at once`,
+  };
+  console.log(conditions.join(", "));
+  for (const [name, figure] of Object.entries(lines)) console.log(`  ${name.padEnd(12)} ${figure}`);
+  if (faults.length > 0) throw new Error(`lost, failed or not true:\n${faults.join("\n")}`);
 }
 
 /** What the model saw of one project. */
@@ -118,11 +121,11 @@ const storiesOf = (project: number) =>
 function run(
   ralph: Ralph,
   project: Project,
-  { server, turns }: { server: TestServer; turns?: number },
+  { server, turns }: { server: TestServer; turns: number },
 ) {
   const child = ralph.start(["run", "bench", "--foreground", "--json", "--server", server.url], {
     cwd: project.root,
-    env: turns === undefined ? {} : { RALPH_TURNS_AT_ONCE: String(turns) },
+    env: turns === 0 ? {} : { RALPH_TURNS_AT_ONCE: String(turns) },
   });
   return { pid: child.pid, end: ended(child) };
 }
@@ -130,7 +133,7 @@ function run(
 /** How one run ended: what is wrong with it, and how often it told that it waits for the server. */
 async function ended(
   child: Deno.ChildProcess,
-): Promise<{ faults: string[]; waits: number; cpuMs: number }> {
+): Promise<{ faults: string[]; late: number; cpuMs: number }> {
   const [stdout, stderr, used, { code }] = await Promise.all([
     new Response(child.stdout).text(),
     new Response(child.stderr).text(),
@@ -141,8 +144,8 @@ async function ended(
   const texts = stdout.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line))
     .filter(({ type }) => type === "activity").map(({ text }) => text as string);
   faults.push(...texts.filter((text) => text.startsWith("waiting for the database")));
-  const waits = texts.filter((text) => text.startsWith("waiting for server")).length;
-  return { faults, waits, cpuMs: used };
+  const late = texts.filter((text) => text.startsWith("waiting for server")).length;
+  return { faults, late, cpuMs: used };
 }
 
 /** User and system time of the process itself, without the programs that it ran, as last seen. */

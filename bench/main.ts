@@ -1,7 +1,7 @@
 /**
  * Speed and size, each side by side with what it is compared to, in one run: `deno task bench`, or
  * `deno task bench start` for one of them. `RALPH_BINARY=dist/ralph` measures the binary in `loop`,
- * `stop` and `doctor`; `start`, `store` and `watch` always do, and the first two compile an
+ * `stop`, `load` and `doctor`; `start`, `store` and `watch` always do, and the first two compile an
  * empty program: see "The binary" in docs/contributing.md for where that cannot download its runtime.
  *
  *   start   the binary's start against an empty program compiled the same way
@@ -10,12 +10,14 @@
  *   loop    the loop's iterations against a bare script that does the same turns; memory
  *   stop    how long `ralph stop` takes in each state, on both versions of OpenCode
  *   tree    what many files, and many tests in one file, cost in each iteration
+ *   load    many sessions at once on one server: time, CPU, memory, and whether all is on record
  *   doctor  how long `ralph doctor` takes, all well and with a server that hangs
  *
  * `--stories 5` and the like, by the names below, set how many; `--smallest` sets the least of all.
  */
 import { parseArgs } from "node:util";
 import { benchDoctor } from "./doctor.ts";
+import { benchLoad } from "./load.ts";
 import { benchLoop } from "./loop.ts";
 import { benchStart } from "./start.ts";
 import { benchStop } from "./stop.ts";
@@ -30,6 +32,7 @@ const BENCHES = {
   loop: benchLoop,
   stop: benchStop,
   tree: benchTree,
+  load: benchLoad,
   doctor: benchDoctor,
 };
 
@@ -45,6 +48,9 @@ const USUAL = {
   files: 100_000,
   tests: 16_000,
   looks: 5,
+  atOnce: 50,
+  think: 0,
+  turns: 0,
 };
 const LEAST: typeof USUAL = {
   starts: 1,
@@ -58,6 +64,9 @@ const LEAST: typeof USUAL = {
   files: 10,
   tests: 100,
   looks: 1,
+  atOnce: 2,
+  think: 0,
+  turns: 0,
 };
 
 const { values, positionals } = parseArgs({

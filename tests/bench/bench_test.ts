@@ -94,6 +94,23 @@ Deno.test("bench tree measures git's state, the census, and one file", async () 
   assertFigures(await bench("tree"), "tree, 10 tracked files, 100 tests in a file", names);
 });
 
+Deno.test("bench load runs sessions at once, and finds all of them on record", async () => {
+  const printed = await bench("load");
+  for (const count of [1, 2]) {
+    assertFigures(printed, `load, ${count} sessions of 2 iterations`, [
+      "wall time",
+      "dead time",
+      "ralph CPU",
+      "server CPU",
+      "workers PSS",
+      "workers RSS",
+      "server RSS",
+      "write waits",
+      "model's peak",
+    ]);
+  }
+});
+
 Deno.test("bench doctor measures doctor under a systemd, or says why not", async () => {
   const printed = await bench("doctor");
   const reason = whyNoTestbed();

@@ -39,7 +39,7 @@ export interface Wait {
 }
 
 /** One that is far behind need not look as often as the next one. */
-const LOOK_MS = { first: 50, max: 2_000 };
+const LOOK_MS = { first: 100, max: 2_000 };
 const TICKET = /^(\d+)-(\d+)-[0-9a-f-]+\.ticket$/;
 
 /**
