@@ -291,8 +291,8 @@ Deno.test("a server upgraded between two turns: the work goes on, and each chang
         clock.after(SECOND, () => fake.start({ version }));
         return drop();
       };
-      fault({ on: HEALTH, skip: 2, act: upgrade("1.18.33") });
-      fault({ on: HEALTH, skip: 5, act: upgrade("1.19.0") });
+      fault({ on: HEALTH, skip: 1, act: upgrade("1.18.33") });
+      fault({ on: HEALTH, skip: 4, act: upgrade("1.19.0") });
     },
   );
   const { iterations } = await it.ended("completed", "all_stories_pass");
