@@ -52,7 +52,7 @@ function manPage([program, ...commands]: readonly CommandPage[]): string {
     ...MEANINGS.flatMap(([code, meaning]) => defined(String(code), meaning)),
     ...paragraph("Codes are only ever added: an unknown one other than 0 is a failure."),
     section("ENVIRONMENT"),
-    ...Object.keys(VARIABLES).flatMap((name) => defined(name, `as ${optionOf(name)} of ralph run`)),
+    ...Object.keys(VARIABLES).flatMap((name) => defined(name, `as ${meantBy(name)}`)),
     ...defined(RELEASES, "the page of the releases, for ralph upgrade"),
     ...defined("OPENCODE_SERVER_PASSWORD", "the password of the OpenCode server"),
     ...defined("NO_COLOR", "no colours"),
@@ -65,8 +65,10 @@ function manPage([program, ...commands]: readonly CommandPage[]): string {
 }
 
 /** A setting's variable and its flag have the same words. */
-const optionOf = (variable: string) =>
-  `--${variable.replace(/^RALPH_/, "").toLowerCase().replaceAll("_", "-")}`;
+const meantBy = (variable: string) =>
+  variable === "RALPH_TURNS_AT_ONCE"
+    ? "turnsAtOnce of config.json"
+    : `--${variable.replace(/^RALPH_/, "").toLowerCase().replaceAll("_", "-")} of ralph run`;
 
 function commandLines(page: CommandPage): readonly string[] {
   return [
