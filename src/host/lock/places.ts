@@ -38,8 +38,11 @@ export interface Wait {
   readonly before: number;
 }
 
-/** One that is far behind need not look as often as the next one. */
-const LOOK_MS = { first: 100, max: 2_000 };
+/**
+ * A twentieth of the wait so far, within these bounds: thirty that look ten times a second for minutes
+ * cost more than what they wait for (measured). One that is far behind need not look as often.
+ */
+const LOOK_MS = { min: 100, near: 500, far: 2_000 };
 const TICKET = /^(\d+)-(\d+)-[0-9a-f-]+\.ticket$/;
 
 /**
@@ -50,6 +53,7 @@ export async function takePlace(order: PlaceOrder): Promise<Place | undefined> {
   const { limit, clock, signal, isOver = () => false, onWait } = order;
   makePrivateFolder(order.folder);
   const ticket = drawTicket(order);
+  const startedAt = clock.monotonic();
   try {
     while (!signal.aborted) {
       const earlier = ticketsIn(order.folder).filter(({ name }) => name < ticket.name);
@@ -57,8 +61,9 @@ export async function takePlace(order: PlaceOrder): Promise<Place | undefined> {
       if (place) return place;
       if (isOver()) return undefined;
       onWait?.({ holders: () => holdersOf(order), before: earlier.length });
-      const lookMs = LOOK_MS.first * (1 + Math.floor(earlier.length / limit));
-      await sleep(clock, Math.min(lookMs, LOOK_MS.max), signal);
+      const maxMs = earlier.length <= limit ? LOOK_MS.near : LOOK_MS.far;
+      const lookMs = Math.max(LOOK_MS.min, (clock.monotonic() - startedAt) / 20);
+      await sleep(clock, Math.min(lookMs, maxMs), signal);
     }
     return undefined;
   } finally {

