@@ -33,7 +33,12 @@ export async function listenersOn(
 /** The unit of this user's systemd that listens there, as its control group says. */
 export async function unitOn(port: number, clock: Clock): Promise<string | undefined> {
   const [listener] = await listenersOn(port, clock) ?? [];
-  return /\/user@\d+\.service\/.*?([\w.@:-]+\.service)/.exec(listener?.controlGroup ?? "")?.[1];
+  return userUnitOf(listener?.controlGroup ?? "");
+}
+
+/** Of a unit that is the system's, and of none, undefined. */
+export function userUnitOf(controlGroup: string): string | undefined {
+  return /\/user@\d+\.service\/(?:.*\/)?([\w.@:-]+\.service)(?:\/|$)/.exec(controlGroup)?.[1];
 }
 
 /** The sockets of this user that listen there, by inode: another server has others. */

@@ -6,6 +6,7 @@ import {
   isForeign,
   listenersOn,
   listeningSockets,
+  userUnitOf,
   whoAnswers,
 } from "../../../../src/host/system/port.ts";
 
@@ -151,4 +152,18 @@ Deno.test("whose a server is: one's own, another user's, nobody's", onLinux, asy
       assert.equal(byName.who, "foreign");
     },
   });
+});
+
+Deno.test("the unit of a user's systemd is named by the control group, the system's own is not", () => {
+  const user = "/user.slice/user-1000.slice/user@1000.service";
+  const table: Readonly<Record<string, string | undefined>> = {
+    [`${user}/app.slice/opencode.service`]: "opencode.service",
+    [`${user}/app.slice/my-opencode@2.service/payload`]: "my-opencode@2.service",
+    [`${user}/opencode.service`]: "opencode.service",
+    [`${user}/app.slice/run-u12.scope`]: undefined,
+    "/system.slice/opencode.service": undefined,
+    "/user.slice/user-1000.slice/session-3.scope": undefined,
+    "": undefined,
+  };
+  for (const [group, unit] of Object.entries(table)) assert.equal(userUnitOf(group), unit, group);
 });
