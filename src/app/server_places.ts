@@ -43,7 +43,8 @@ export async function whileLoading<T>(
       if (!isTold) onWait(loadWords(wait));
       isTold = true;
     },
-  });
+    // Where no lock can be made, as on a full disk, the worker says so.
+  }).catch(() => undefined);
   try {
     return await ask();
   } finally {
