@@ -4,7 +4,13 @@ import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-const DOCUMENTS = ["README.md", "SECURITY.md", "CHANGELOG.md", ...namesIn("docs", ".md")];
+const DOCUMENTS = [
+  "README.md",
+  "SECURITY.md",
+  "CHANGELOG.md",
+  ...namesIn("docs", ".md"),
+  ...namesIn("deploy", ".md"),
+];
 
 function namesIn(folder: string, ending: string): string[] {
   return [...Deno.readDirSync(join(ROOT, folder))].toSorted((a, b) => a.name < b.name ? -1 : 1)

@@ -38,6 +38,7 @@ export const LONG: readonly string[] = [
   "e2e/run_test.ts",
   "e2e/say_test.ts",
   "e2e/sessions_test.ts",
+  "e2e/telemetry_test.ts",
   "e2e/upgrade_program_test.ts",
   "e2e/upgrade_test.ts",
   "e2e/verification_test.ts",

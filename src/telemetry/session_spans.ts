@@ -199,7 +199,7 @@ class Spans implements SessionSpans {
     for (const { name, passed, durationMs } of this.#gates.splice(0).reverse()) {
       const startMs = endMs - durationMs;
       this.#endTurnAt(startMs);
-      const attributes = { "ralph.gate.name": name, "ralph.gate.passed": passed };
+      const attributes = { "ralph.gate.name": wordIn(name), "ralph.gate.passed": passed };
       const parent = this.#iteration ?? this.#session;
       this.#end(
         this.#open("ralph gate", startMs, attributes, { parent }),
@@ -305,6 +305,11 @@ function usageAttributes(usage: Usage | null): Attributes {
     "ralph.model_calls.unpriced": usage.unpricedCalls,
     "ralph.cost.usd": usage.costUsd + usage.derivedCostUsd,
   };
+}
+
+/** A gate without a name of its own goes by its command, which is told to nobody. */
+function wordIn(name: string): string | undefined {
+  return /^[A-Za-z][\w.:-]*$/.test(name) ? name : undefined;
 }
 
 /** Without its provider, which has an attribute of its own. */

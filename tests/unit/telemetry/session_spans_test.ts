@@ -49,7 +49,7 @@ const EVENTS: readonly [number, LoopEvent][] = [
   [8, { type: "used", modelCalls: 2, tokens: 175, costUsd: 0.5, model: "fake/ok-2" }],
   [8, { type: "text", text: SECRET, subagent: false }],
   [20, gate("test", true, 4_000)],
-  [20, gate("lint", false, 1_000)],
+  [20, gate("KEY=secret make lint", false, 1_000)],
   [20, { type: "claim", story: "US-1", held: false, why: SECRET }],
   [21, {
     ...{ type: "iteration_ended", number: 1, outcome: "worked", detail: SECRET },
