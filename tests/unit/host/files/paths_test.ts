@@ -22,8 +22,8 @@ Deno.test("paths follow the XDG variables, ignore relative ones, and need a home
     reports: "/h/.local/state/ralph/reports",
     empty: "/h/.local/state/ralph/empty",
   });
-  const unusables: Record<string, string>[] = [{}, { HOME: "/h", RALPH_STATE: "relative" }];
-  for (const unusable of unusables) {
+  const wrong: Record<string, string>[] = [{}, { HOME: "/h", RALPH_STATE: "relative" }];
+  for (const unusable of wrong) {
     assert.throws(
       () => from(unusable),
       (error) => error instanceof RalphError && error.kind === "usage",
