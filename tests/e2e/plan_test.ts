@@ -234,8 +234,8 @@ Deno.test("in a terminal it asks, takes changes in words, and writes when told",
   assert.equal(JSON.parse(world.prd() ?? "").userStories.length, 1);
 });
 
-Deno.test("Ctrl-C ends the turn on the server, and nothing is written", async () => {
-  await using world = await makeWorld(NEWEST);
+async function stopsOnServer(version: ServerVersion): Promise<void> {
+  await using world = await makeWorld(version);
   let aborted = false;
   world.setScript(({ signal }) => {
     signal.addEventListener("abort", () => aborted = true);
@@ -250,6 +250,14 @@ Deno.test("Ctrl-C ends the turn on the server, and nothing is written", async ()
   assert.match(new TextDecoder().decode(stderr), /nothing was written/);
   assert.equal(await openSessions(world.server), 0);
   assert.equal(world.prd(), undefined);
+}
+
+Deno.test("Ctrl-C ends the turn on the server, and nothing is written", () =>
+  stopsOnServer(NEWEST));
+Deno.test({
+  name: "OpenCode 2: Ctrl-C ends the turn on the server, and nothing is written",
+  ignore: OPENCODE2 === undefined,
+  fn: () => stopsOnServer("2"),
 });
 
 const TASK = "tasks/two/prd.md";
