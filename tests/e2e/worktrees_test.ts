@@ -58,6 +58,10 @@ async function landTwo(version: ServerVersion): Promise<void> {
   ]);
   assert.match(await type(["land", "left"], 5), /`left` is running already/);
   assert.match(await type(["clean", "--worktrees", "--yes"]), /stays: a session runs in it/);
+  // A worker that is killed: from home, by its name, the session goes on in its worktree.
+  Deno.kill(rows.find(({ task }) => task === "left")?.workerPid ?? 0, "SIGKILL");
+  await until(async () => /failed/.test(await type(["status", "left"])), { what: "its end" });
+  assert.match(await type(["run", "left", "--server", server.url]), /continues session 1/);
   agents.go();
   for (const task of ["left", "right"]) {
     const ended = await type(["wait", task, "--timeout", "120"]);
