@@ -86,6 +86,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   "src/report": [...BASE, "src/store", "src/terminal", "src/version.ts", "type:src/host"],
   "src/app": [...BELOW_APP],
   "src/control": [...BELOW_APP, "src/app"],
+  "src/queue": [...BELOW_APP, "src/app", "src/control"],
   "src/worker": [...BELOW_APP, "src/app", "src/control"],
   "src/cli": ["src"],
 };

@@ -84,6 +84,11 @@ export function treeLockPath(context: Context, root: string): string {
   return lockPath(context, `${taskKey({ name: path.basename(root), dir: root })}.tree`);
 }
 
+/** The lock of the process that works through a project's queue, by the real path of its root. */
+export function queueLockPath(context: Context, root: string): string {
+  return lockPath(context, `${taskKey({ name: path.basename(root), dir: root })}.queue`);
+}
+
 /** Where requests to the worker of a task are left, by the task's key. */
 export function signalPath(context: Context, key: string): { path: string; folder: string } {
   const { signals } = pathsOf(context);

@@ -121,6 +121,7 @@ export const COMMANDS: Readonly<Record<string, Listing>> = {
   },
   __complete: { load: async () => (await import("./commands/complete.ts")).command },
   __worker: { load: async () => (await import("./commands/worker.ts")).command },
+  __queue: { load: async () => (await import("./commands/queue.ts")).command },
   __copy: { load: async () => (await import("./commands/copy.ts")).command },
 };
 

@@ -13,14 +13,18 @@ import { shellWord } from "../terminal/shell_word.ts";
 import type { SessionStarted, WorkerInput, WorkerOrder, WorkerReport } from "./protocol.ts";
 
 /**
- * Starts this program again as the task's worker, and resolves once its session has begun. Throws
- * what the worker reports, and `RalphError` (`failed`) when it ends without a report.
+ * Starts this program again as the task's worker, and resolves once its session has begun. `variables`:
+ * of the shell that it is started from. Throws what the worker reports, and `RalphError` (`failed`)
+ * when it ends without a report.
  */
 export async function startWorker(
   context: Context,
   task: Task,
   order: WorkerOrder,
-  gateEnv: readonly string[],
+  { gateEnv, variables = allEnvironment() }: {
+    gateEnv: readonly string[];
+    variables?: Readonly<Record<string, string>>;
+  },
 ): Promise<SessionStarted> {
   const logs = path.join(pathsOf(context).logs, taskKey(task));
   makeTaskFolder(logs);
@@ -36,7 +40,7 @@ export async function startWorker(
         return !("waiting" in report);
       },
       input({ unit }) {
-        const input: WorkerInput = { order, unit, variables: allEnvironment(), gateEnv };
+        const input: WorkerInput = { order, unit, variables, gateEnv };
         return JSON.stringify(input);
       },
       unit: {

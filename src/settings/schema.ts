@@ -188,6 +188,15 @@ export const settingsSchema = z.strictObject({
     default: [],
     examples: [[".env"]],
   }),
+  dependsOn: z.record(
+    text("the name of a task"),
+    z.array(text("the name of a task"), "a list of tasks"),
+    "an object of lists, by the names of tasks",
+  ).optional().meta({
+    description: "For a task, those that have to be completed before it.",
+    default: {},
+    examples: [{ checkout: ["login", "cart"] }],
+  }),
   onEnd: argumentList.optional().meta({
     description:
       "A command that is told of each session's end. Only in your own settings, unless hooksFrom allows it.",

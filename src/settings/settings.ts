@@ -71,6 +71,8 @@ export interface Settings {
   readonly setup: readonly Gate[];
   /** Globs of files that git does not have, which a new worktree gets copies of. */
   readonly copy: readonly string[];
+  /** By a task's name, those that have to be completed before it. */
+  readonly dependsOn: Readonly<Record<string, readonly string[]>>;
   /** Commands that are told of what happens, as argument lists; absent: nobody is told. */
   readonly onEnd?: readonly string[];
   readonly onBlocked?: readonly string[];
@@ -114,6 +116,7 @@ export const DEFAULT_SETTINGS: Settings = {
   worktreeIn: "beside",
   setup: [],
   copy: [],
+  dependsOn: {},
   notify: false,
   hooksFrom: [],
   limits: {

@@ -85,6 +85,8 @@ export interface Session {
   accepted: boolean;
   /** The id of the one story that it is for; null: it is for all. */
   onlyStory: string | null;
+  /** How many iterations were made before a person went on with it after its end; 0: nobody did. */
+  resumedAfter: number;
   /** What else the predecessor knew, as a JSON object; null for a session of this program. */
   earlier: string | null;
   startedAt: string;
@@ -335,3 +337,58 @@ export interface Worktree {
 
 /** One that is about to be made. */
 export type NewWorktree = Omit<Worktree, "brought" | "preparedAt" | "landedAt" | "removedAt">;
+
+/** How a task of a queue is. The first two are open. */
+export type QueuedState =
+  | "waiting"
+  | "running"
+  | "completed"
+  /** Its session ended in another way, or could not begin. */
+  | "failed"
+  /** It was never begun, for what became of others. */
+  | "skipped"
+  /** A person took it out. */
+  | "removed";
+
+/** A task that runs in its turn. */
+export interface QueuedTask {
+  id: number;
+  taskName: string;
+  taskDir: string;
+  /** What the command line said, as a JSON object. */
+  flags: string;
+  /** Folders of the tasks that have to be completed first. */
+  dependsOn: readonly string[];
+  state: QueuedState;
+  /** The task's latest session before it was begun; 0: there was none. */
+  before: { session: number; epoch: number };
+  /** Its session, once that is known. */
+  sessionId: number | null;
+  /** How it ended, in words. */
+  why: string | null;
+  queuedAt: string;
+}
+
+export interface Queue {
+  id: number;
+  projectRoot: string;
+  /** One that fails ends the others. */
+  failFast: boolean;
+  /** US dollars of all its sessions together; null: no limit. */
+  maxCostUsd: number | null;
+  maxTokens: number | null;
+  createdAt: string;
+  /** Null while something of it is open. */
+  endedAt: string | null;
+  /** In the order in which they are tried. */
+  tasks: readonly QueuedTask[];
+}
+
+/** Tasks to put into a project's queue. Undefined: as it is there already. */
+export interface NewQueued {
+  projectRoot: string;
+  failFast?: boolean;
+  maxCostUsd?: number;
+  maxTokens?: number;
+  tasks: readonly Pick<QueuedTask, "taskName" | "taskDir" | "flags" | "dependsOn">[];
+}

@@ -5,12 +5,23 @@ import type {
   Iteration,
   Note,
   PrdEdit,
+  Queue,
   Session,
   SessionStart,
   Usage,
   Word,
 } from "./model.ts";
-import { iterationOf, sessionOf, startOf, text, usageOf, wordOf, words } from "./rows.ts";
+import {
+  iterationOf,
+  queuedTaskOf,
+  queueOf,
+  sessionOf,
+  startOf,
+  text,
+  usageOf,
+  wordOf,
+  words,
+} from "./rows.ts";
 import type { Row, Statements } from "./statements.ts";
 
 const SESSION = `SELECT s.*, (SELECT coalesce(max(i.number), s.iterations_before)
@@ -260,5 +271,28 @@ export function editReaders({ many }: Pick<Statements, "many">) {
         at: Number(row.edited_at_ms),
       }));
     },
+  };
+}
+
+/** The tasks of a project that run in their turn. */
+export function queueReaders({ many }: Pick<Statements, "many">) {
+  const toQueue = (row: Row): Queue =>
+    queueOf(
+      row,
+      many("SELECT * FROM queued_tasks WHERE queue_id = @id ORDER BY id", { id: row.id })
+        .map(queuedTaskOf),
+    );
+  return {
+    lastQueues: (): readonly Queue[] =>
+      many(
+        `SELECT * FROM queues WHERE id IN (SELECT max(id) FROM queues GROUP BY project_root)
+          ORDER BY id DESC`,
+        {},
+      ).map(toQueue),
+
+    lastQueue: (projectRoot: string): Queue | undefined =>
+      many("SELECT * FROM queues WHERE project_root = @projectRoot ORDER BY id DESC LIMIT 1", {
+        projectRoot,
+      }).map(toQueue).at(0),
   };
 }

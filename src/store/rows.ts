@@ -6,6 +6,9 @@ import type { SQLOutputValue } from "node:sqlite";
 import type {
   Iteration,
   Outcome,
+  Queue,
+  QueuedState,
+  QueuedTask,
   Reason,
   Session,
   SessionStart,
@@ -61,6 +64,7 @@ export function sessionOf(row: Row): Session {
     said: text(row.said),
     accepted: row.accepted === 1,
     onlyStory: text(row.only_story),
+    resumedAfter: whole(row.resumed_after ?? null),
     earlier: text(row.earlier),
     startedAt: words(row.started_at),
     updatedAt: words(row.updated_at),
@@ -141,5 +145,33 @@ export function wordOf(row: Row): Word {
       how: words(how) as Told["how"],
       at: words(told_at),
     },
+  };
+}
+
+export function queuedTaskOf(row: Row): QueuedTask {
+  return {
+    id: Number(row.id),
+    taskName: words(row.task_name),
+    taskDir: words(row.task_dir),
+    flags: words(row.flags),
+    dependsOn: textsOf(words(row.depends_on)),
+    state: words(row.state) as QueuedState,
+    before: { session: whole(row.session_before), epoch: whole(row.epoch_before) },
+    sessionId: number(row.session_id),
+    why: text(row.why),
+    queuedAt: words(row.queued_at),
+  };
+}
+
+export function queueOf(row: Row, tasks: readonly QueuedTask[]): Queue {
+  return {
+    id: Number(row.id),
+    projectRoot: words(row.project_root),
+    failFast: row.fail_fast === 1,
+    maxCostUsd: number(row.max_cost_usd),
+    maxTokens: number(row.max_tokens),
+    createdAt: words(row.created_at),
+    endedAt: text(row.ended_at),
+    tasks,
   };
 }

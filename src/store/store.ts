@@ -24,10 +24,14 @@ import type {
   IterationEnd,
   Lease,
   NewIteration,
+  NewQueued,
   NewSession,
   NewWorktree,
   Note,
   PrdEdit,
+  Queue,
+  QueuedState,
+  QueuedTask,
   Session,
   SessionEnd,
   SessionStart,
@@ -40,10 +44,12 @@ import type {
 import {
   editReaders,
   iterationReaders,
+  queueReaders,
   sessionReaders,
   startReaders,
   wordReaders,
 } from "./readers.ts";
+import { queueWrites } from "./queue_writes.ts";
 import { sessionWrites } from "./session_writes.ts";
 import { startWrites } from "./start_writes.ts";
 import { statements } from "./statements.ts";
@@ -121,6 +127,10 @@ export interface ReadOnlyStore {
   worktrees(): readonly Worktree[];
   /** A session's limit on what it costs, in US dollars; undefined where it has none. */
   maxCostUsd(sessionId: number): number | undefined;
+  /** The latest queue of each project, the latest first. */
+  lastQueues(): readonly Queue[];
+  /** The latest queue of a project, given the real path of its root. */
+  lastQueue(projectRoot: string): Queue | undefined;
   close(): void;
 }
 
@@ -230,6 +240,27 @@ export interface Store extends ReadOnlyStore {
   recordFinalRun(lease: Lease, run: FinalRun): void;
 
   /**
+   * Puts tasks behind those of the project's open queue, or into a new one. One that is open there
+   * already stays as it is.
+   */
+  enqueue(queued: NewQueued): void;
+  /** Writes down that a task is begun, before it is. False when it does not wait any more. */
+  beginQueued(id: number, before: QueuedTask["before"]): boolean;
+  /** Writes down which session it is. */
+  bindQueued(id: number, sessionId: number): void;
+  /** Ends a task of a queue. False when it is in none of these states. */
+  endQueued(
+    id: number,
+    end: {
+      from: readonly ("waiting" | "running")[];
+      state: Exclude<QueuedState, "waiting" | "running">;
+      why: string;
+    },
+  ): boolean;
+  /** Ends a queue. False when something of it is open, or it has ended. */
+  closeQueue(id: number): boolean;
+
+  /**
    * What the files that the session's workers keep must hold, and those of the task with the names of
    * `outlive`; undefined when nothing was ever written down for the task.
    */
@@ -265,11 +296,13 @@ export function openStore(options: StoreOptions): Store {
     ...editReaders(run),
     ...worktreeReaders(run),
     ...worktreeWrites(writing),
+    ...queueReaders(run),
     ...startWrites(writing),
     ...sessionWrites(writing, { requireSame }),
     ...iterationWrites(writing),
     ...findingWrites(writing),
     ...wordsOfPerson(writing),
+    ...queueWrites(writing),
     ...keptHashes(writing),
     requireSame,
     keepDailyCopy: () =>
@@ -303,6 +336,7 @@ export function openStoreReadOnly(
     ...wordReaders(run),
     ...editReaders(run),
     ...worktreeReaders(run),
+    ...queueReaders(run),
     close: () => database.close(),
   };
 }

@@ -37,6 +37,8 @@ export interface Prd {
   title: string;
   description: string;
   branchName?: string;
+  /** Names of tasks that have to be completed before this one. In JSON alone. */
+  dependsOn?: readonly string[];
   stories: readonly Story[];
   leftOut: readonly LeftOut[];
   /** What it says beside its stories, bounded, for the prompt; empty when that is nothing. */

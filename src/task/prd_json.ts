@@ -27,10 +27,13 @@ const READ = new Set<string>([
   ...["id", "description", "priority", "passes", "notes", "completionNotes", "verify"],
   ...Object.values(NAMES_OF).flat(),
 ]);
+/** What the PRD itself depends on: tasks. Others use the other names for packages, too. */
+const OF_TASKS = NAMES_OF.dependsOn.slice(0, 2);
 /** What of the PRD itself says nothing to an agent, or is told in another place. */
 const OF_PRD = new Set<string>([
   ...["project", "name", "title", "verify", "$schema", "version", "id", "epics", "phases"],
   ...NAMES_OF.branch,
+  ...OF_TASKS,
   ...STORY_LISTS,
 ]);
 /** Names in place of a list of stories. */
@@ -84,6 +87,7 @@ export function readJsonPrd(source: Source): PrdReading {
     title: field.titleOf("project") || field.titleOf("name"),
     description: field.string("description"),
     branchName: branchOf(field, report),
+    dependsOn: dependenciesOf(field.texts(OF_TASKS, ["name", "id"])),
     verify: field.gates("verify", "verify"),
     about: aboutText(besideStories(source, about)),
     offers: jsonOffers([

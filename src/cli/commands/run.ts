@@ -33,6 +33,7 @@ import { readAgenda } from "../../loop/iteration/backlog.ts";
 import { promptFacts } from "../../loop/iteration/iteration.ts";
 import { buildPrompt } from "../../loop/iteration/prompt.ts";
 import { whyResumable } from "../../loop/session/resumable.ts";
+import { requireDependencies } from "../../queue/dependencies.ts";
 import { openCodeSettings } from "../../opencode/settings_files.ts";
 import { readSettings } from "../../settings/read.ts";
 import type { Settings, SettingsPart } from "../../settings/settings.ts";
@@ -44,7 +45,7 @@ import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import { wrap } from "../../terminal/table.ts";
 import { eventLines } from "../../worker/narration.ts";
-import { serverOption, taskArgument, to } from "../arguments.ts";
+import { integer, serverOption, taskArgument, to } from "../arguments.ts";
 import type { CommandContext, Done } from "../command_context.ts";
 import { EXIT, exitCodeOfSession } from "../exit_codes.ts";
 import { runHere } from "../foreground.ts";
@@ -54,6 +55,7 @@ import { columnsOf, safeOnTerminal } from "../output/streams.ts";
 import { tellPlan } from "../output/plan.ts";
 import { tellProtection } from "../output/protection.ts";
 import { warnOfCode } from "../output/warn_of_code.ts";
+import { meansQueue } from "../queue/means_queue.ts";
 import { chooseTask } from "../select/choose_task.ts";
 import { taskToWorkOn } from "../own_worktree.ts";
 import { taskToRun } from "../select/task_to_run.ts";
@@ -62,17 +64,27 @@ import { endLines } from "./wait.ts";
 const EXAMPLES = `
 Examples:
   ralph run my-feature              in the background: tasks/my-feature at the git root
-  ralph run                         the task that has open stories; asks when there are several
+  ralph run                         what is queued; else the task with open stories, or asks which
   ralph run my-feature -f -n 3      here, three iterations at most
   ralph run my-feature --max-cost 5 --max-duration 8h
   ralph run my-feature --only US-003
   ralph run my-feature --worktree   beside whatever else works here; \`ralph land\` brings it home
   ralph run my-feature --say 'the key is in .env now'
-  ralph run ../other/tasks/thing    by path`;
+  ralph run ../other/tasks/thing    by path
+  ralph run login cart --max-cost 9 one after the other, for $9 in all
+  ralph run --all --fail-fast       every open task here, until one fails
+
+Several tasks are queued, and run one after the other, each as a session of its own: what one depends
+on comes first (\`dependsOn\` in ralph.json or in its PRD), and one that fails does not stop the others.
+--max-cost and --max-tokens are then for all of them together, every other limit for each. The queue
+goes on after a crash or a reboot with the next \`ralph run\`, or with \`ralph resume --interrupted\`.`;
 
 export function command(context: CommandContext, done: Done) {
   const run = new Command("run")
-    .addArgument(taskArgument("[task]"))
+    .addArgument(taskArgument("[task...]"))
+    .option("--all", "run every task of this project that has open stories, one after the other")
+    .option("--fail-fast", "of several tasks, start no other once one has failed")
+    .option("--parallel <n>", "of several tasks, run so many at once", integer(1))
     .option(
       "-m, --model <provider/model>",
       "use this model (default: the server's)",
@@ -109,20 +121,24 @@ export function command(context: CommandContext, done: Done) {
     )
     .optionsGroup("Limits:")
     .addHelpText("after", EXAMPLES)
-    .action(async (task, options) => {
+    .action(async (tasks, options) => {
       const { foreground = false, json = false, accept = false, printPrompt = false } = options;
       const { verbose = false, state, grace: graceMs } = options;
       if (state !== undefined) setVariable(STATE_VARIABLE, path.resolve(context.cwd(), state));
       const { server, model, agent, baseBranch, worktree, say, only } = options;
       const flags = { server, model, agent, baseBranch, worktree, limits: limitsFrom(options) };
       const how = { flags, foreground, json, verbose, say, only, accept, printPrompt, graceMs };
-      done(await runTask(context, { task, ...how }));
+      const { all = false, failFast = false, parallel = 1 } = options;
+      const isQueue = await meansQueue(context, tasks, { ...how, all, failFast, parallel });
+      if (!isQueue) return done(await runTask(context, { task: tasks.at(0), ...how }));
+      const { runTasks } = await import("../queue/run_tasks.ts");
+      done(await runTasks(context, { ...how, names: tasks, all, failFast }));
     });
   for (const option of LIMIT_OPTIONS) run.addOption(option);
   return run;
 }
 
-interface RunOptions {
+export interface RunOptions {
   /** As a person named it, or one that is known. */
   task?: string | Task;
   flags: SettingsPart;
@@ -164,6 +180,7 @@ export async function runTask(context: CommandContext, options: RunOptions): Pro
   }
   const running = runningSession(context, task);
   if (running) throw alreadyRunning(task, running);
+  requireDependencies(context, task, settings);
   requireFreeTree(context, task);
   requireWritten(task, agenda);
   const remarks = [...agenda.remarks ?? [], ...foreign === undefined ? [] : [notOurs(foreign)]];
@@ -298,7 +315,7 @@ async function runInBackground(
     agenda: Agenda;
   },
 ): Promise<number> {
-  const started = await startWorker(context, task, order, settings.gateEnv);
+  const started = await startWorker(context, task, order, settings);
   const { out } = context.output;
   // No agent works in it, and the gates say what became of the task: a matter of their time alone.
   const isForGates = task.prdPath !== undefined && started.continues === undefined &&

@@ -1,0 +1,79 @@
+/** Whether `ralph run` is about a queue. The start path loads it. */
+import { readAsIs } from "../../control/liveness.ts";
+import { RalphError } from "../../error.ts";
+import { systemTree } from "../../host/files/system_tree.ts";
+import { queueIsWorked } from "../../queue/start_queue.ts";
+import { findProjectRoot, findTask } from "../../task/find.ts";
+import type { CommandContext } from "../command_context.ts";
+
+interface Asked {
+  all: boolean;
+  failFast: boolean;
+  parallel: number;
+  say?: string;
+  only?: string;
+  accept: boolean;
+  printPrompt: boolean;
+}
+
+/**
+ * True for several tasks, for one that is in its project's queue, and without a task where what is
+ * queued is worked on by nobody. Throws `RalphError` (`usage`) for options that do not go together.
+ */
+export function meansQueue(
+  context: CommandContext,
+  names: readonly string[],
+  { all, failFast, parallel, say, only, accept, printPrompt }: Asked,
+): boolean {
+  if (all && names.length > 0) {
+    throw new RalphError("usage", "`--all` is for every task: no task is named beside it");
+  }
+  const single = Object.entries({ "--say": say, "--only": only, "--accept": accept })
+    .concat([["--print-prompt", printPrompt]])
+    .filter(([, value]) => value !== undefined && value !== false).map(([name]) => name);
+  const several = all || names.length > 1;
+  if (several && single.length > 0) {
+    const are = single.length > 1 ? "are" : "is";
+    throw new RalphError("usage", `${single.join(", ")} ${are} for one task alone`);
+  }
+  if (parallel > 1) throw notAtOnce();
+  if (several) return true;
+  const isQueued = single.length === 0 && waits(context, names.at(0));
+  if (failFast && !isQueued) {
+    throw new RalphError("usage", "`--fail-fast` is for several tasks", [
+      { text: "name them, or take all", command: "ralph run --all --fail-fast" },
+    ]);
+  }
+  return isQueued;
+}
+
+function notAtOnce(): RalphError {
+  return new RalphError(
+    "usage",
+    "cannot run several tasks at once: they would share one working tree, and each would commit the " +
+      "other's half-done work",
+    [{ text: "run them one after the other", command: "ralph run --all" }],
+  );
+}
+
+function waits(context: CommandContext, name: string | undefined): boolean {
+  const place = name === undefined ? undefined : folderOf(context, name);
+  const root = place?.projectRoot ?? findProjectRoot(context.cwd(), systemTree);
+  if (root === undefined) return false;
+  const queue = readAsIs(context, (store) => store.lastQueue(root));
+  if (!queue || queue.endedAt !== null) return false;
+  if (name === undefined) return !queueIsWorked(context, root);
+  return queue.tasks.some(({ taskDir, state }) =>
+    taskDir === place?.dir && (state === "waiting" || state === "running")
+  );
+}
+
+/** Undefined for what is no task here: whoever runs it says so. */
+function folderOf(context: CommandContext, name: string) {
+  try {
+    return findTask(name, { cwd: context.cwd(), tree: systemTree });
+  } catch (error) {
+    if (error instanceof RalphError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,106 @@
+/** The queue in this process and this terminal: `ralph run --foreground` with several tasks. */
+import { openUserStore } from "../../app/store.ts";
+import { readAsIs } from "../../control/liveness.ts";
+import { RalphError } from "../../error.ts";
+import { type EndingSignal, onEndingSignal } from "../../host/process/signals.ts";
+import { workQueue } from "../../queue/work_queue.ts";
+import type { Queue } from "../../store/model.ts";
+import { plain } from "../../terminal/plain.ts";
+import { table } from "../../terminal/table.ts";
+import type { CommandContext } from "../command_context.ts";
+import { EXIT, exitCodeOfSignal } from "../exit_codes.ts";
+import { runHere } from "../foreground.ts";
+import { eventJson } from "../output/event_json.ts";
+import { columnsOf, unread } from "../output/streams.ts";
+import { queuedFields, queueRows } from "./words.ts";
+
+/**
+ * Works through the queue, each session here. Ctrl-C stops the one at work and takes the others out; a
+ * terminal that goes away leaves all of them for the next `ralph run`. Returns the exit code.
+ */
+export async function queueHere(
+  context: CommandContext,
+  { projectRoot: root, id }: Queue,
+  options: { json: boolean; verbose: boolean; bell: boolean },
+): Promise<number> {
+  const out = unread(context.output.out);
+  const stop = new AbortController();
+  let signalled: EndingSignal | undefined;
+  const stopListening = onEndingSignal((name) => {
+    signalled = name;
+    stop.abort();
+  });
+  const read = () => readAsIs(context, (store) => store.lastQueue(root));
+  try {
+    const end = await workQueue(context, root, {
+      signal: stop.signal,
+      async start({ order }, queued) {
+        const tasks = read()?.tasks ?? [];
+        const number = tasks.findIndex((one) => one.id === queued.id) + 1;
+        if (!options.json) {
+          out.line(`\n${plain(queued.taskName, 80)} (${number} of ${tasks.length})`);
+        }
+        try {
+          await runHere({ ...context, cwd: () => root }, order, options);
+        } catch (error) {
+          if (error instanceof RalphError && !options.json) {
+            context.output.err.line(`error: ${error.message}`);
+          }
+          throw error;
+        }
+      },
+    });
+    if (end === "taken") throw taken(root);
+    if (signalled && signalled !== "SIGHUP") takeOutAll(context, root);
+    const queue = read();
+    if (queue?.id !== id) throw new Error("the queue is not on record any more");
+    tellEnd({ ...context, output: { ...context.output, out } }, queue, options);
+    if (signalled) return exitCodeOfSignal(signalled);
+    if (end === "paused") return EXIT.unfinished;
+    return queue.tasks.every(({ state }) => state === "completed") ? EXIT.done : EXIT.failed;
+  } finally {
+    stopListening();
+  }
+}
+
+function taken(root: string): RalphError {
+  return new RalphError(
+    "conflict",
+    `the queue of ${plain(root, 200)} is worked through by another process, which runs what was ` +
+      "queued now, too",
+    [{ text: "see what it does", command: "ralph status" }],
+  );
+}
+
+/** What is open of a project's queue does not run any more. Returns the tasks. */
+export function takeOutAll(context: CommandContext, root: string): Queue["tasks"] {
+  const store = openUserStore(context, { letsRowsBe: true });
+  try {
+    const queue = store.lastQueue(root);
+    if (!queue || queue.endedAt !== null) return [];
+    const out = queue.tasks.filter(({ id }) =>
+      store.endQueued(id, { from: ["waiting"], state: "removed", why: "taken out by a person" }) ||
+      store.endQueued(id, { from: ["running"], state: "failed", why: "stopped by a person" })
+    );
+    store.closeQueue(queue.id);
+    return out;
+  } finally {
+    store.close();
+  }
+}
+
+function tellEnd(
+  { output: { out }, clock }: CommandContext,
+  queue: Queue,
+  { json }: { json: boolean },
+): void {
+  if (json) {
+    const tasks = queue.tasks.map((task) => queuedFields(queue, task));
+    out.line(eventJson({ type: "queue_ended", projectRoot: queue.projectRoot, tasks }, clock));
+    return;
+  }
+  out.line("");
+  for (const line of table(queueRows(queue, queue.tasks, out.colors), columnsOf(out))) {
+    out.line(line);
+  }
+}

@@ -1,0 +1,106 @@
+/** `ralph run a b c` and `ralph run --all`: tasks of a project, one after the other. */
+import { openUserStore } from "../../app/store.ts";
+import { requireOwnFolders } from "../../app/own_folders.ts";
+import { readAsIs } from "../../control/liveness.ts";
+import { dependenciesOf, dependsOnOpen, uncompleted } from "../../queue/dependencies.ts";
+import { startQueue } from "../../queue/start_queue.ts";
+import type { SettingsPart } from "../../settings/settings.ts";
+import type { Queue } from "../../store/model.ts";
+import type { Task } from "../../task/task_files.ts";
+import { plural } from "../../terminal/format.ts";
+import { shellWord } from "../../terminal/shell_word.ts";
+import { table } from "../../terminal/table.ts";
+import type { CommandContext } from "../command_context.ts";
+import { EXIT } from "../exit_codes.ts";
+import { eventJson } from "../output/event_json.ts";
+import { columnsOf } from "../output/streams.ts";
+import { prepareTasks } from "./prepare.ts";
+import { queueHere } from "./queue_here.ts";
+import { isOpen, queuedFields, queueRows } from "./words.ts";
+
+export interface RunTasks {
+  /** As a person named them; none of them and not `all`: what is queued already. */
+  names: readonly string[];
+  all: boolean;
+  failFast: boolean;
+  flags: SettingsPart;
+  foreground: boolean;
+  json: boolean;
+  verbose: boolean;
+}
+
+/** Queues the tasks, and has the queue of their project worked through. */
+export async function runTasks(context: CommandContext, options: RunTasks): Promise<number> {
+  requireOwnFolders(context);
+  const { names, all, failFast, foreground, json } = options;
+  const { costUsd, tokens, ...limits } = options.flags.limits ?? {};
+  const flags: SettingsPart = { ...options.flags, limits };
+  const { root, settings, tasks } = await prepareTasks(context, { names, all, flags });
+  const dependsOn = dependenciesOf(tasks, settings);
+  requireAllDependencies(context, { root, tasks, dependsOn });
+  const store = openUserStore(context);
+  try {
+    if (tasks.length > 0) {
+      store.enqueue({
+        projectRoot: root,
+        failFast: failFast || undefined,
+        maxCostUsd: costUsd,
+        maxTokens: tokens,
+        tasks: tasks.map((task) => ({
+          taskName: task.name,
+          taskDir: task.dir,
+          flags: JSON.stringify(flags),
+          dependsOn: (dependsOn.get(task.dir) ?? []).map(({ dir }) => dir),
+        })),
+      });
+    }
+  } finally {
+    store.close();
+  }
+  const queue = readAsIs(context, (reader) => reader.lastQueue(root));
+  if (!queue || queue.endedAt !== null) {
+    context.output.err.line(all ? "No task here has open stories." : "There is nothing to do.");
+    return EXIT.done;
+  }
+  if (foreground) return await queueHere(context, queue, { ...options, bell: settings.notify });
+  await startQueue(context, root);
+  tell(context, queue, json);
+  return EXIT.done;
+}
+
+/** What a task depends on is completed, or queued as well. Throws `RalphError` (`conflict`) else. */
+function requireAllDependencies(
+  context: CommandContext,
+  { root, tasks, dependsOn }: {
+    root: string;
+    tasks: readonly Task[];
+    dependsOn: ReadonlyMap<string, readonly Task[]>;
+  },
+): void {
+  const queued = readAsIs(context, (store) => store.lastQueue(root))?.tasks.filter(isOpen) ?? [];
+  const dirs = new Set([...tasks.map(({ dir }) => dir), ...queued.map(({ taskDir }) => taskDir)]);
+  for (const task of tasks) {
+    const elsewhere = (dependsOn.get(task.dir) ?? []).filter(({ dir }) => !dirs.has(dir));
+    const open = uncompleted(context, elsewhere);
+    if (open.length > 0) throw dependsOnOpen(task, open);
+  }
+}
+
+function tell(context: CommandContext, queue: Queue, json: boolean): void {
+  const { out } = context.output;
+  const open = queue.tasks.filter(isOpen);
+  if (json) {
+    const tasks = open.map((task) => queuedFields(queue, task));
+    out.line(eventJson({ type: "queued", projectRoot: queue.projectRoot, tasks }, context.clock));
+    return;
+  }
+  out.line(`${plural(open.length, "task")} queued, one after the other:`);
+  out.line("");
+  for (const line of table(queueRows(queue, open, out.colors), columnsOf(out))) out.line(line);
+  out.line("");
+  const last = shellWord(open.at(-1)?.taskName ?? "");
+  out.line("  look     ralph status");
+  out.line("  watch    ralph watch");
+  out.line(`  wait     ralph wait ${last}`);
+  out.line(`  stop     ralph stop --all; one of them: ralph stop ${last}`);
+}

@@ -1,0 +1,66 @@
+/** A queue in words and in JSON. Pure. */
+import { waitsFor } from "../../queue/decide.ts";
+import type { Queue, QueuedTask } from "../../store/model.ts";
+import type { Colors } from "../../terminal/colors.ts";
+import { plain } from "../../terminal/plain.ts";
+
+const SHOWN_MAX = 5;
+
+/** How a task of a queue is: what it waits for, or how it ended. Safe to show. */
+export function queuedWords(queue: Pick<Queue, "tasks">, task: QueuedTask): string {
+  switch (task.state) {
+    case "waiting":
+      return waitWords(queue, task);
+    case "running":
+      return task.sessionId === null ? "starts" : `runs, session ${task.sessionId}`;
+    case "completed":
+      return "completed";
+    case "skipped":
+      return `not run: ${plain(task.why ?? "unknown", 300)}`;
+    case "removed":
+      return plain(task.why ?? "taken out", 300);
+    default:
+      return `${plain(task.state, 20)}: ${plain(task.why ?? "unknown", 300)}`;
+  }
+}
+
+function waitWords(queue: Pick<Queue, "tasks">, task: QueuedTask): string {
+  const { why, tasks } = waitsFor(queue, task);
+  if (tasks.length === 0) return "is next";
+  const names = tasks.slice(0, SHOWN_MAX).map(({ taskName }) => `\`${plain(taskName, 80)}\``)
+    .join(", ");
+  const more = tasks.length > SHOWN_MAX ? ` and ${tasks.length - SHOWN_MAX} more` : "";
+  return `${why === "depends" ? "waits for" : "after"} ${names}${more}`;
+}
+
+/** What `--json` tells of it. */
+export function queuedFields(queue: Pick<Queue, "tasks">, task: QueuedTask) {
+  const waits = task.state === "waiting" ? waitsFor(queue, task) : undefined;
+  return {
+    task: task.taskName,
+    taskDir: task.taskDir,
+    state: task.state,
+    dependsOn: task.dependsOn,
+    waitsFor: waits?.tasks.map(({ taskDir }) => taskDir) ?? [],
+    session: task.sessionId,
+    why: task.why,
+  };
+}
+
+/** Those rows of a table that tell of these tasks. */
+export function queueRows(
+  queue: Pick<Queue, "tasks">,
+  tasks: readonly QueuedTask[],
+  colors: Colors,
+): readonly (readonly string[])[] {
+  return tasks.map((task) => {
+    const paint = task.state === "failed" || task.state === "skipped"
+      ? colors.red
+      : task.state === "completed"
+      ? colors.green
+      : String;
+    return [`  ${plain(task.taskName, 60)}`, paint(queuedWords(queue, task))];
+  });
+}
+
+export const isOpen = ({ state }: QueuedTask) => state === "waiting" || state === "running";

@@ -1,0 +1,93 @@
+/** What a queue does next, decided from its rows. Pure: the whole policy is here. */
+import type { Queue, QueuedTask } from "../store/model.ts";
+import { plain } from "../terminal/plain.ts";
+
+export interface QueueFacts {
+  queue: Pick<Queue, "tasks" | "failFast" | "maxCostUsd" | "maxTokens">;
+  /** By all sessions of the queue so far. */
+  spent: { costUsd: number; tokens: number };
+  /** How many tasks may run at once. */
+  atOnce: number;
+}
+
+export type QueueAction =
+  | { kind: "start"; task: QueuedTask }
+  | { kind: "skip"; task: QueuedTask; why: string }
+  /** Something runs. */
+  | { kind: "wait" }
+  | { kind: "end" };
+
+/**
+ * What can never run is skipped first, so that it is told at once; then the first task starts whose
+ * dependencies are completed. What a task depends on, and is not in the queue, was completed before.
+ */
+export function nextOfQueue({ queue, spent, atOnce }: QueueFacts): QueueAction {
+  const { tasks } = queue;
+  const waiting = tasks.filter(({ state }) => state === "waiting");
+  const running = tasks.filter(({ state }) => state === "running");
+  const [first] = waiting;
+  if (!first) return { kind: running.length > 0 ? "wait" : "end" };
+  const ended = endOfAll(queue, spent);
+  if (ended !== undefined) return { kind: "skip", task: first, why: ended };
+  for (const task of waiting) {
+    const lost = dependencies(queue, task).find(isLost);
+    if (!lost) continue;
+    return {
+      kind: "skip",
+      task,
+      why: `depends on ${shown(lost)}, which ${LOST[lost.state as keyof typeof LOST]}`,
+    };
+  }
+  const ready = waiting.find((task) => dependencies(queue, task).every(isDone));
+  if (ready && running.length < atOnce) return { kind: "start", task: ready };
+  if (running.length > 0) return { kind: "wait" };
+  const [other] = dependencies(queue, first).filter((one) => !isDone(one));
+  return { kind: "skip", task: first, why: `waits for ${shown(other)}, which waits for it` };
+}
+
+/** What keeps a waiting task from being started: tasks that it depends on, or else those before it. */
+export function waitsFor(
+  queue: Pick<Queue, "tasks">,
+  task: QueuedTask,
+): { why: "depends" | "after"; tasks: readonly QueuedTask[] } {
+  const needed = dependencies(queue, task).filter((one) => !isDone(one));
+  if (needed.length > 0) return { why: "depends", tasks: needed };
+  const before = queue.tasks.slice(0, queue.tasks.findIndex(({ id }) => id === task.id));
+  const open = before.filter(({ state }) => state === "waiting" || state === "running");
+  const running = queue.tasks.filter(({ state }) => state === "running");
+  return { why: "after", tasks: open.slice(-1).concat(open.length === 0 ? running : []) };
+}
+
+const LOST = {
+  failed: "did not complete",
+  skipped: "was not run",
+  removed: "was taken out of the queue",
+};
+
+/** Why nothing more is started, in words. */
+function endOfAll(
+  { tasks, failFast, maxCostUsd, maxTokens }: QueueFacts["queue"],
+  { costUsd, tokens }: QueueFacts["spent"],
+): string | undefined {
+  const failed = failFast ? tasks.find(({ state }) => state === "failed") : undefined;
+  if (failed) return `${shown(failed)} failed, and --fail-fast ends the others`;
+  if (maxCostUsd !== null && costUsd >= maxCostUsd) {
+    return `the queue's limit of $${maxCostUsd} was reached`;
+  }
+  if (maxTokens !== null && tokens >= maxTokens) {
+    return `the queue's limit of ${maxTokens} tokens was reached`;
+  }
+  return undefined;
+}
+
+/** Of a task that was in the queue before, only the latest counts. */
+function dependencies(
+  { tasks }: Pick<Queue, "tasks">,
+  { dependsOn }: QueuedTask,
+): readonly QueuedTask[] {
+  return dependsOn.flatMap((dir) => tasks.findLast(({ taskDir }) => taskDir === dir) ?? []);
+}
+
+const isDone = ({ state }: QueuedTask) => state === "completed";
+const isLost = ({ state }: QueuedTask) => Object.hasOwn(LOST, state);
+const shown = ({ taskName }: QueuedTask) => `\`${plain(taskName, 80)}\``;

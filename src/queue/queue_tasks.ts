@@ -1,0 +1,138 @@
+/** What is done about the tasks of a queue, and what became of those that were begun. */
+import type { Context } from "../app/context.ts";
+import { lockPath, treeLockPath } from "../app/store.ts";
+import { isLocked, markIfDead } from "../control/liveness.ts";
+import { RalphError } from "../error.ts";
+import { taskKey } from "../host/files/paths.ts";
+import { workerLives } from "../host/lock/lock.ts";
+import { whyResumable } from "../loop/session/resumable.ts";
+import { StoreError } from "../store/database.ts";
+import type { Queue, QueuedTask, Session } from "../store/model.ts";
+import type { ReadOnlyStore, Store } from "../store/store.ts";
+import { plain } from "../terminal/plain.ts";
+import { type QueueStart, startOf } from "./begin.ts";
+
+/** How often a session whose worker died goes on unasked: what killed it may do so again. */
+const REVIVALS_MAX = 2;
+
+/** Starts a task's session. Resolves when it has begun, or later. Throws `RalphError` when it cannot. */
+export type StartQueued = (start: QueueStart, queued: QueuedTask) => Promise<void>;
+
+/** `changed`: the rows are to be read again. */
+type Look = "waits" | "changed" | "paused";
+
+/** What this process has seen of a task. */
+interface Seen {
+  /** Its session was at work. */
+  atWork: boolean;
+  revivals: number;
+}
+
+/** `start` is not waited for in what it says of the session: the store says that. */
+export function queueTasks(
+  context: Context,
+  { store, start }: { store: Store; start: StartQueued },
+) {
+  const all = new Map<number, Seen>();
+  const seen = ({ id }: QueuedTask): Seen => {
+    const known = all.get(id) ?? { atWork: false, revivals: 0 };
+    all.set(id, known);
+    return known;
+  };
+  const end = (
+    { id }: QueuedTask,
+    state: "completed" | "failed" | "skipped",
+    why: string,
+  ) => store.endQueued(id, { from: ["waiting", "running"], state, why: plain(why, 400) });
+
+  const lockOf = ({ taskName: name, taskDir: dir }: QueuedTask) =>
+    lockPath(context, taskKey({ name, dir }));
+  const isTaken = ({ projectRoot }: Queue, queued: QueuedTask) =>
+    [lockOf(queued), treeLockPath(context, projectRoot)].some((lock) => workerLives(lock));
+
+  /** Starts its session, or goes on with it. `waits`: not now. */
+  async function begin(queue: Queue, queued: QueuedTask): Promise<Look> {
+    const others = store.running().filter(({ taskDir }) => taskDir !== queued.taskDir);
+    if (others.some(({ projectRoot }) => projectRoot === queue.projectRoot)) return "waits";
+    let { before } = queued;
+    try {
+      const found = await startOf(context, { queue, queued, store });
+      if ("done" in found) {
+        end(queued, "completed", found.done);
+        return "changed";
+      }
+      if (queued.state === "waiting") {
+        const last = store.lastSession(queued.taskDir);
+        const isItsOwn = last?.status === "running" && isLocked(context, last);
+        // One that runs already is taken for its own.
+        before = { session: last?.id ?? 0, epoch: (last?.epoch ?? 0) - Number(isItsOwn) };
+        if (!store.beginQueued(queued.id, before) || isItsOwn) return "changed";
+      }
+      await start(found, queued);
+      seen(queued).atWork = true;
+    } catch (error) {
+      if (!(error instanceof RalphError) || error instanceof StoreError) throw error;
+      // Whoever was faster has it for as long as its own limits allow.
+      if (error.kind === "conflict" && isTaken(queue, queued)) return "waits";
+      seen(queued).atWork = true;
+      // One that has begun all the same is looked at like any other.
+      const session = sessionOf(store, { ...queued, before });
+      if (session?.status !== "running") end(queued, "failed", error.message);
+    }
+    return "changed";
+  }
+
+  /** Of a task that was begun. */
+  async function settleOne(queue: Queue, queued: QueuedTask): Promise<Look> {
+    let session = sessionOf(store, queued);
+    if (!session) return workerLives(lockOf(queued)) ? "waits" : await begin(queue, queued);
+    if (queued.sessionId === null) store.bindQueued(queued.id, session.id);
+    if (isLocked(context, session)) {
+      seen(queued).atWork = true;
+      return "waits";
+    }
+    if (session.status === "running") {
+      markIfDead(context, session);
+      session = store.session(session.id) ?? session;
+    }
+    return session.status === "running" ? "waits" : await settleEnded(queue, queued, session);
+  }
+
+  async function settleEnded(queue: Queue, queued: QueuedTask, session: Session): Promise<Look> {
+    const known = seen(queued);
+    if (session.status !== "completed" && whyResumable(session)) {
+      if (known.atWork && session.reason !== "worker_died") return "paused";
+      if (!known.atWork || known.revivals++ < REVIVALS_MAX) return await begin(queue, queued);
+    }
+    const isDone = session.status === "completed";
+    end(queued, isDone ? "completed" : "failed", session.detail ?? session.status);
+    return "changed";
+  }
+
+  return {
+    begin,
+    skip: (queued: QueuedTask, why: string) => end(queued, "skipped", why),
+    async settle(queue: Queue): Promise<Look> {
+      let look: Look = "waits";
+      for (const queued of queue.tasks.filter(({ state }) => state === "running")) {
+        const one = await settleOne(queue, queued);
+        if (one === "paused") return one;
+        if (one === "changed") look = one;
+      }
+      return look;
+    },
+  };
+}
+
+/** The session of a task that was begun; undefined where none is on record yet. */
+function sessionOf(
+  store: ReadOnlyStore,
+  { taskDir, before, sessionId }: QueuedTask,
+): Session | undefined {
+  if (sessionId !== null) return store.session(sessionId);
+  const last = store.lastSession(taskDir);
+  if (!last) return undefined;
+  const isLater = last.id > before.session ||
+    last.id === before.session && last.epoch > before.epoch;
+  return isLater ? last : undefined;
+}
