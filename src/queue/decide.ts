@@ -69,7 +69,9 @@ function endOfAll(
   { tasks, failFast, maxCostUsd, maxTokens }: QueueFacts["queue"],
   { costUsd, tokens }: QueueFacts["spent"],
 ): string | undefined {
-  const failed = failFast ? tasks.find(({ state }) => state === "failed") : undefined;
+  const failed = failFast
+    ? tasks.find((task) => task.state === "failed" && latestOf(tasks, task.taskDir) === task)
+    : undefined;
   if (failed) return `${shown(failed)} failed, and --fail-fast ends the others`;
   if (maxCostUsd !== null && costUsd >= maxCostUsd) {
     return `the queue's limit of $${maxCostUsd} was reached`;
@@ -81,11 +83,14 @@ function endOfAll(
 }
 
 /** Of a task that was in the queue before, only the latest counts. */
+const latestOf = (tasks: readonly QueuedTask[], dir: string) =>
+  tasks.findLast(({ taskDir }) => taskDir === dir);
+
 function dependencies(
   { tasks }: Pick<Queue, "tasks">,
   { dependsOn }: QueuedTask,
 ): readonly QueuedTask[] {
-  return dependsOn.flatMap((dir) => tasks.findLast(({ taskDir }) => taskDir === dir) ?? []);
+  return dependsOn.flatMap((dir) => latestOf(tasks, dir) ?? []);
 }
 
 const isDone = ({ state }: QueuedTask) => state === "completed";

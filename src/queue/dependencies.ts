@@ -5,7 +5,7 @@ import { RalphError } from "../error.ts";
 import { readFileIfAny } from "../host/files/read_file.ts";
 import { systemTree } from "../host/files/system_tree.ts";
 import type { Settings } from "../settings/settings.ts";
-import type { Reason, Session } from "../store/model.ts";
+import type { Session } from "../store/model.ts";
 import { listTasks } from "../task/find.ts";
 import { readPrd } from "../task/prd_file.ts";
 import { taskDependencies } from "../task/task_dependencies.ts";
@@ -41,10 +41,10 @@ function namesOf(
   return [...new Set([...ofPrd ?? [], ...ofSettings])];
 }
 
-/** Ends of a session that take back what a PRD says. */
-const NOT_HELD: readonly (Reason | null)[] = ["unproven", "gates_fail", "not_delivered"];
-
-/** Those of the tasks that are not completed: by their last session, and their PRD as it is now. */
+/**
+ * Those of the tasks that are not completed: their last session did not complete, or a story is open in
+ * the PRD now. Without a session the PRD has the word alone.
+ */
 export function uncompleted(context: Context, tasks: readonly Task[]): readonly Task[] {
   if (tasks.length === 0) return [];
   const sessions = readSessions<readonly (Session | undefined)[]>(context, {
@@ -53,8 +53,8 @@ export function uncompleted(context: Context, tasks: readonly Task[]): readonly 
   });
   return tasks.filter(({ prdPath }, i) => {
     const last = sessions[i];
-    if (prdPath === undefined) return last?.status !== "completed";
-    if (last?.status === "running" || NOT_HELD.includes(last?.reason ?? null)) return true;
+    if (last && last.status !== "completed") return true;
+    if (prdPath === undefined) return last === undefined;
     return readPrd(readFileIfAny, prdPath).stories.some(({ passes }) => !passes);
   });
 }

@@ -4,7 +4,7 @@
  * next process finds what became of it.
  */
 import type { Context } from "../app/context.ts";
-import { openUserStore, queueLockPath } from "../app/store.ts";
+import { queueLockPath } from "../app/store.ts";
 import { sleep } from "../clock.ts";
 import { lockNote } from "../control/lock_note.ts";
 import { takeLock } from "../host/lock/lock.ts";
@@ -24,6 +24,7 @@ const RETRY_MS = 1_000;
 const AT_ONCE = 1;
 
 interface QueueHost {
+  openStore(): Store;
   start: StartQueued;
   /** Its abort ends the work, and lets what waits wait. */
   signal: AbortSignal;
@@ -49,7 +50,7 @@ export async function workQueue(
     if (!lock) return "taken";
     const release = once(() => lock.release());
     lock.note(lockNote({ ...note, since: context.clock.now() }));
-    const store = openUserStore(context);
+    const store = host.openStore();
     try {
       host.onBegin?.();
       const end = await toEnd(context, { root, store, host });

@@ -1,5 +1,7 @@
 /** `ralph __queue`, the background half of `ralph run` with several tasks. */
 import { Command } from "@commander-js/extra-typings";
+import { onEndingSignal } from "../../host/process/signals.ts";
+import { openUserStore } from "../../app/store.ts";
 import { startWorker } from "../../control/start.ts";
 import { RalphError } from "../../error.ts";
 import type { QueueInput, QueueReport } from "../../queue/start_queue.ts";
@@ -23,6 +25,9 @@ async function queue(context: CommandContext): Promise<number> {
   // Whoever started this process waits for one line, and may be gone.
   const out = unread(context.output.out);
   const report = (message: QueueReport) => out.line(jsonText(message));
+  const stop = new AbortController();
+  // One that is being started is seen to its begin; what is on record says how to go on.
+  const stopListening = onEndingSignal(() => stop.abort());
   let begun = false;
   const begin = () => {
     if (!begun) report({ ready: true });
@@ -30,11 +35,11 @@ async function queue(context: CommandContext): Promise<number> {
   };
   try {
     await workQueue(ofShell, root, {
+      openStore: () => openUserStore(ofShell),
       async start({ task, order, gateEnv }) {
         await startWorker(ofShell, task, order, { gateEnv, variables });
       },
-      // A signal ends it as it is: what is on record says how to go on.
-      signal: new AbortController().signal,
+      signal: stop.signal,
       onBegin: begin,
     });
     // Another process may have been faster.
@@ -45,5 +50,7 @@ async function queue(context: CommandContext): Promise<number> {
       report({ error: { kind: error.kind, message: error.message, hints: error.hints } });
     }
     throw error;
+  } finally {
+    stopListening();
   }
 }

@@ -11,6 +11,10 @@ import { EXIT, exitCodeOf } from "../exit_codes.ts";
 import { runTask } from "./run.ts";
 import { readSessions } from "../../control/liveness.ts";
 import { hintLines } from "../output/errors.ts";
+import { queueIsWorked, startQueue } from "../../queue/start_queue.ts";
+import type { Queue, QueuedTask } from "../../store/model.ts";
+import { tellQueue } from "../queue/run_tasks.ts";
+import { isOpen } from "../queue/words.ts";
 
 export function command(context: CommandContext, done: Done) {
   return new Command("resume")
@@ -55,19 +59,51 @@ async function resume(
     read: (store) => store.lastSessions(),
     whenEmpty: [],
   }).filter((session) => wentDown(session, boot));
-  if (interrupted.length === 0) err.line("Nothing was running when the machine went down.");
+  const queues = interruptedQueues(context);
+  if (interrupted.length + queues.length === 0) {
+    err.line("Nothing was running when the machine went down.");
+  }
   let worst: number = EXIT.done;
-  for (const { taskDir, taskName, projectRoot } of interrupted) {
-    const options = { flags: {}, accept: false, printPrompt: false, json, verbose: false };
+  const goOn = async (what: string, work: () => Promise<unknown>) => {
     try {
-      const task = findTask(taskDir, { cwd: taskDir, tree: systemTree, projectRoot });
-      await runTask(context, { ...options, task, foreground: false });
+      await work();
     } catch (error) {
       if (!(error instanceof RalphError)) throw error;
-      err.line(`error: cannot go on with \`${plain(taskName, 80)}\`: ${error.message}`);
+      err.line(`error: cannot go on with ${what}: ${error.message}`);
       for (const line of hintLines(error, err.colors)) err.line(line);
       worst = exitCodeOf(error.kind);
     }
+  };
+  const ofQueues = new Set(queues.flatMap(({ tasks }) => tasks.filter(isOpen)).map(dirOf));
+  for (const { taskDir, taskName, projectRoot } of interrupted) {
+    // Its queue goes on with it.
+    if (ofQueues.has(taskDir)) continue;
+    const options = { flags: {}, accept: false, printPrompt: false, json, verbose: false };
+    await goOn(`\`${plain(taskName, 80)}\``, async () => {
+      const task = findTask(taskDir, { cwd: taskDir, tree: systemTree, projectRoot });
+      await runTask(context, { ...options, task, foreground: false });
+    });
+  }
+  for (const queue of queues) {
+    await goOn(`the queue of ${plain(queue.projectRoot, 200)}`, async () => {
+      await startQueue(context, queue.projectRoot);
+      tellQueue(context, queue, json);
+    });
   }
   return worst;
+}
+
+const dirOf = ({ taskDir }: QueuedTask) => taskDir;
+
+/** Open queues that nobody works through, but for those of which a person has paused a task. */
+function interruptedQueues(context: CommandContext): readonly Queue[] {
+  return readSessions<readonly Queue[]>(context, {
+    read: (store) =>
+      store.lastQueues().filter(({ endedAt, tasks }) =>
+        endedAt === null &&
+        tasks.filter(({ state }) => state === "running")
+          .every(({ taskDir }) => store.lastSession(taskDir)?.status !== "checkpointed")
+      ),
+    whenEmpty: [],
+  }).filter(({ projectRoot }) => !queueIsWorked(context, projectRoot));
 }

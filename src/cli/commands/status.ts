@@ -24,7 +24,9 @@ import { prdBeforeTurn, prdOf, storyCount } from "../../control/session_prd.ts";
 import { type Starting, startingWorkers } from "../../control/starting.ts";
 import { worktreeIn } from "../../control/worktree/find.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
+import { queuedRowForPipe, queuedRows, tellQueued, tellQueues } from "../queue/status_queue.ts";
 import { callNames } from "../select/call_names.ts";
+import { chooseQueued } from "../select/queued.ts";
 import { chooseAmong, nothingRecorded } from "../select/sessions.ts";
 import { workedUntil } from "../select/worked.ts";
 import { chooseStarting } from "../select/starting.ts";
@@ -135,15 +137,18 @@ function taskOverview(
     whenEmpty: { rows: [], more: false, begun: new Set() },
   });
   warnIfNotRecorded(context, rows.map(({ session }) => session));
+  const queued = json || !out.isTerminal ? queuedRows(context) : [];
   if (json) {
-    out.line(commandJson(rows.map(taskFields), 2));
-  } else if (rows.length === 0) {
-    sayNothingYet(context);
+    out.line(commandJson([...rows.map(taskFields), ...queued], 2));
   } else if (out.isTerminal) {
     const screen = { columns: out.width(), colors: out.colors };
-    for (const line of taskTable(rows, screen)) out.line(line);
+    if (rows.length === 0) sayNothingYet(context);
+    else for (const line of taskTable(rows, screen)) out.line(line);
+    tellQueues(context);
   } else {
+    if (rows.length + queued.length === 0) sayNothingYet(context);
     for (const row of rows) out.line(taskFieldsForPipe(row).join("\t"));
+    for (const row of queued) out.line(queuedRowForPipe(row));
   }
   if (more) err.line("there are more tasks: ralph status --all");
   if (!json && rows.length > 0) tellWithoutSession(context, begun);
@@ -325,6 +330,11 @@ function detail(context: CommandContext, { task, json }: { task: string; json: b
   const { out } = context.output;
   const starting = chooseStarting(context, task);
   if (starting) return tellStarting(context, starting, { json });
+  const queued = chooseQueued(context, task);
+  if (queued?.queued.state === "waiting") {
+    tellQueued(context, queued, { json });
+    return EXIT.done;
+  }
   const found = readSessions(context, {
     read(store) {
       const session = chooseAmong(context, store, task);

@@ -7,6 +7,7 @@ import { plain } from "../../terminal/plain.ts";
 import { taskArgument } from "../arguments.ts";
 import type { CommandContext, Done } from "../command_context.ts";
 import { EXIT } from "../exit_codes.ts";
+import { stopQueued, tellOutOfQueue, tellQueueGoesOn } from "../queue/stop_queued.ts";
 import { tellNotRunning, tellStopped } from "../output/stop_report.ts";
 import { chooseSettled } from "../select/sessions.ts";
 import { chooseStarting } from "../select/starting.ts";
@@ -15,11 +16,16 @@ export function command(context: CommandContext, done: Done) {
   return new Command("stop")
     .addArgument(taskArgument("[task]"))
     .option("--force", "kill a worker that does not react")
-    .option("--all", "also end what agents' commands have left running in the project")
+    .option(
+      "--all",
+      "take all out of the queue, too, and end what agents' commands have left running in the project",
+    )
     .option("--json", "print one JSON object")
     .addHelpText(
       "after",
-      "\nExample:\n  ralph stop my-feature\n\nWhat an agent started in the background, such as a " +
+      "\nExamples:\n  ralph stop my-feature             stop it, or take it out of the queue; the others go on" +
+        "\n  ralph stop --all                  stop what runs, and nothing queued runs after it" +
+        "\n\nWhat an agent started in the background, such as a " +
         "development server, runs on when its\nsession has ended, and may hold a port that gates need. " +
         "It is named when a gate fails and when\na session ends; `--all` ends it, of whatever session " +
         "in the project.\n\nThe OpenCode server goes on running: systemd manages it.",
@@ -31,6 +37,16 @@ export function command(context: CommandContext, done: Done) {
 }
 
 async function stop(
+  context: CommandContext,
+  { task, force, all, json }: { task?: string; force: boolean; all: boolean; json: boolean },
+): Promise<number> {
+  const queued = await stopQueued(context, { task, all });
+  if (queued && (queued.begun === undefined || !json)) tellOutOfQueue(context, queued, json);
+  if (queued && queued.begun === undefined) return EXIT.done;
+  return await stopTask(context, { task: queued?.begun ?? task, force, all, json });
+}
+
+async function stopTask(
   context: CommandContext,
   { task, force, all, json }: { task?: string; force: boolean; all: boolean; json: boolean },
 ): Promise<number> {
@@ -51,5 +67,6 @@ async function stop(
     return EXIT.done;
   }
   tellStopped(context, result, json);
+  tellQueueGoesOn(context, result.session);
   return result.notStored === undefined ? EXIT.done : EXIT.state;
 }

@@ -11,6 +11,7 @@ import { exitCodeOfSession } from "../exit_codes.ts";
 import type { Session } from "../../store/model.ts";
 import { columnsOf } from "../output/streams.ts";
 import { tellEnding } from "../output/ending.ts";
+import { awaitQueued, tellQueuedEnd } from "../queue/await_queued.ts";
 import { chooseSession } from "../select/sessions.ts";
 
 export function command(context: CommandContext, done: Done) {
@@ -30,7 +31,14 @@ async function wait(
   { task, timeoutMs, json }: { task?: string; timeoutMs?: number; json: boolean },
 ): Promise<number> {
   const { out } = context.output;
-  const session = await awaitEnd(context, chooseSession(context, task), { timeoutMs });
+  const { clock } = context;
+  const begun = clock.monotonic();
+  const queued = task === undefined ? undefined : await awaitQueued(context, { task, timeoutMs });
+  if (queued && queued.session === undefined) return tellQueuedEnd(context, queued, json);
+  const leftMs = timeoutMs === undefined ? undefined : timeoutMs - (clock.monotonic() - begun);
+  const session = await awaitEnd(context, queued?.session ?? chooseSession(context, task), {
+    timeoutMs: leftMs,
+  });
   const { id, taskName, status, reason, detail } = session;
   if (json) out.line(commandJson({ session: id, task: taskName, status, reason, detail }));
   else {

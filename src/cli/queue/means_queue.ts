@@ -3,8 +3,9 @@ import { readAsIs } from "../../control/liveness.ts";
 import { RalphError } from "../../error.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
 import { queueIsWorked } from "../../queue/start_queue.ts";
-import { findProjectRoot, findTask } from "../../task/find.ts";
+import { findProjectRoot } from "../../task/find.ts";
 import type { CommandContext } from "../command_context.ts";
+import { chooseQueued } from "../select/queued.ts";
 
 interface Asked {
   all: boolean;
@@ -57,23 +58,9 @@ function notAtOnce(): RalphError {
 }
 
 function waits(context: CommandContext, name: string | undefined): boolean {
-  const place = name === undefined ? undefined : folderOf(context, name);
-  const root = place?.projectRoot ?? findProjectRoot(context.cwd(), systemTree);
+  if (name !== undefined) return chooseQueued(context, name) !== undefined;
+  const root = findProjectRoot(context.cwd(), systemTree);
   if (root === undefined) return false;
   const queue = readAsIs(context, (store) => store.lastQueue(root));
-  if (!queue || queue.endedAt !== null) return false;
-  if (name === undefined) return !queueIsWorked(context, root);
-  return queue.tasks.some(({ taskDir, state }) =>
-    taskDir === place?.dir && (state === "waiting" || state === "running")
-  );
-}
-
-/** Undefined for what is no task here: whoever runs it says so. */
-function folderOf(context: CommandContext, name: string) {
-  try {
-    return findTask(name, { cwd: context.cwd(), tree: systemTree });
-  } catch (error) {
-    if (error instanceof RalphError) return undefined;
-    throw error;
-  }
+  return queue?.endedAt === null && !queueIsWorked(context, root);
 }

@@ -33,6 +33,7 @@ export async function queueHere(
   const read = () => readAsIs(context, (store) => store.lastQueue(root));
   try {
     const end = await workQueue(context, root, {
+      openStore: () => openUserStore(context),
       signal: stop.signal,
       async start({ order }, queued) {
         const tasks = read()?.tasks ?? [];

@@ -64,7 +64,7 @@ export async function runTasks(context: CommandContext, options: RunTasks): Prom
   }
   if (foreground) return await queueHere(context, queue, { ...options, bell: settings.notify });
   await startQueue(context, root);
-  tell(context, queue, json);
+  tellQueue(context, queue, json);
   return EXIT.done;
 }
 
@@ -86,7 +86,8 @@ function requireAllDependencies(
   }
 }
 
-function tell(context: CommandContext, queue: Queue, json: boolean): void {
+/** Tells what is queued, and how to look at it. */
+export function tellQueue(context: CommandContext, queue: Queue, json: boolean): void {
   const { out } = context.output;
   const open = queue.tasks.filter(isOpen);
   if (json) {
