@@ -319,6 +319,36 @@ const event = (type: keyof typeof EVENTS) =>
   }).meta({ title: `\`${type}\`` });
 const [started, nothingToDo] = [event("session_started"), event("nothing_to_do")];
 
+const dirs = (description: string) => words(`${description}, each by its folder`);
+const dependsOn = dirs("Tasks that have to be completed before it");
+const waitsFor = dirs("Tasks that it waits for now");
+const queuedTask = object({
+  task,
+  taskDir,
+  projectRoot: text("Root of the project"),
+  status: text("How it is in its queue", "queued", "failed", "skipped"),
+  activity: or(text("What it waits for"), "it does not wait"),
+  detail: or(text("Why it was not run"), "it waits"),
+  dependsOn,
+  waitsFor,
+  queuedAt: time("When it was queued"),
+});
+const queueEvent = (type: "queued" | "queue_ended") =>
+  object({
+    at: time("When it happened"),
+    type: z.literal(type).meta({ description: "What happened" }),
+    projectRoot: text("Root of the project"),
+    tasks: z.array(z.strictObject({
+      task,
+      taskDir,
+      state: text("How it is", "waiting", "running", "completed", "failed", "skipped", "removed"),
+      dependsOn,
+      waitsFor,
+      session: or(session, "none is known yet"),
+      why: or(text("How it ended"), "it has not"),
+    })).meta({ description: "In the order in which they are tried" }),
+  });
+
 const leftProcess = z.strictObject({
   pid: whole("Number of the process"),
   command: text("Its command line"),
@@ -386,6 +416,8 @@ export const PRINTED: Readonly<Record<string, Printed>> = {
     what: "The session that has begun; with --foreground one event in each line, as they come.",
     forms: [
       ...Object.keys(EVENTS).map((type) => event(type as keyof typeof EVENTS)),
+      queueEvent("queued").meta({ title: "`queued`: several tasks, in the background" }),
+      queueEvent("queue_ended").meta({ title: "`queue_ended`: the last line of several tasks" }),
       started.extend({ status, reason, detail }).meta({
         title: "`session_started`, in the background where only gates are to be run",
       }),
@@ -393,13 +425,16 @@ export const PRINTED: Readonly<Record<string, Printed>> = {
     as: "lines",
   },
   status: {
-    what: "A list of tasks by their latest session, those that run first; with a task one object.",
+    what: "A list of tasks by their latest session, those that run first, then what is queued; " +
+      "with a task one object.",
     forms: [
       object({ ...sessionFields, ...ofTask }).meta({ title: "without a task, each" }),
+      queuedTask.meta({ title: "without a task, each that is queued, or was not run" }),
       object(sessionFields).meta({ title: "with --sessions, each" }),
     ],
     as: "list",
     alone: [
+      queuedTask.meta({ title: "of a task that is queued" }),
       object({
         ...sessionFields,
         ...ofTask,
@@ -576,7 +611,9 @@ export const PRINTED: Readonly<Record<string, Printed>> = {
   },
   wait: {
     what: "How the session ended, or that it has not.",
-    forms: [object({ session, task, status, reason, detail })],
+    forms: [
+      object({ session: or(session, "none has begun"), task, status, reason, detail }),
+    ],
     as: "object",
   },
   stop: {
@@ -603,6 +640,10 @@ export const PRINTED: Readonly<Record<string, Printed>> = {
         was: z.literal("starting").meta({ description: "Its session had not begun" }),
         workerPid: whole("Process of the worker"),
       }).meta({ title: "of a worker whose session had not begun yet" }),
+      object({
+        was: z.literal("queued").meta({ description: "No session of them had begun" }),
+        removed: z.array(z.strictObject({ task, taskDir })).meta({ description: "All of them" }),
+      }).meta({ title: "of queued tasks" }),
     ],
     as: "object",
   },
@@ -620,7 +661,11 @@ export const PRINTED: Readonly<Record<string, Printed>> = {
   },
   resume: {
     what: "Each session that goes on, one in each line.",
-    forms: [started, nothingToDo],
+    forms: [
+      started,
+      nothingToDo,
+      queueEvent("queued").meta({ title: "`queued`: a queue that goes on" }),
+    ],
     as: "lines",
   },
   tasks: {

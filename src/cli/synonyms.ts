@@ -3,8 +3,7 @@
 const NAMES: Readonly<Record<string, string>> = { ls: "tasks", start: "run", pause: "checkpoint" };
 
 /** For the list of commands. */
-export const OTHER_NAMES =
-  "Other names: ls (tasks), start (run), pause (checkpoint), resume <task> (run <task>),\n" +
+export const OTHER_NAMES = "Other names: ls (tasks), start (run), pause (checkpoint), " +
   "version (--version), help <command> (<command> --help)";
 
 /** Words that may mean several things, or more than they say: suggested, and never taken for it. */
@@ -54,7 +53,9 @@ export function meant([first, ...rest]: readonly string[]): readonly string[] {
     case "resume": {
       // alone it is the command of a machine that has booted; with a task it is a person's
       const [task] = rest;
-      return task !== undefined && !task.startsWith("-") ? ["run", ...rest] : [first, ...rest];
+      return task !== undefined && !task.startsWith("-")
+        ? ["run", ...rest, "--resume"]
+        : [first, ...rest];
     }
     default:
       return [Object.hasOwn(NAMES, first) ? NAMES[first] : first, ...rest];

@@ -2,13 +2,14 @@
 import type { Context } from "../app/context.ts";
 import { modelsOf } from "../app/models.ts";
 import type { Models } from "../doctor/probes.ts";
-import { RalphError } from "../error.ts";
+import { type ErrorKind, RalphError } from "../error.ts";
 import { chooseAgent } from "../loop/server/editing_agent.ts";
 import { whyResumable } from "../loop/session/resumable.ts";
 import type { OpenCode } from "../opencode/client.ts";
 import { mayEdit } from "../opencode/agent_rules.ts";
 import { OpenCodeError } from "../opencode/error.ts";
-import type { Settings } from "../settings/settings.ts";
+import type { Limits, Settings } from "../settings/settings.ts";
+import type { ReadOnlyStore } from "../store/store.ts";
 import type { Agenda } from "../task/agenda.ts";
 import { didYouMean } from "../task/did_you_mean.ts";
 import type { Task } from "../task/task_files.ts";
@@ -44,6 +45,53 @@ export function requireSomethingToAccept(
     `cannot accept \`${task.name}\`: its last session did not end with a claim that is unproven`,
     [{ text: "see how it ended", command: `ralph status ${shellWord(task.name)}` }],
   );
+}
+
+/**
+ * Throws `RalphError` when a person cannot go on with the task's last session: `not_found` where there
+ * is none, `usage` where it has completed, or what ended it would end it again. `limits`: of the command
+ * line.
+ */
+export function requireResumable(
+  context: Context,
+  task: Task,
+  limits: Partial<Limits>,
+): void {
+  const name = shellWord(task.name);
+  const read = (store: ReadOnlyStore) => store.lastSession(task.dir);
+  const last = readSessions(context, { read, whenEmpty: undefined });
+  const refuse = (why: string, text: string, command: string, kind: ErrorKind = "usage") =>
+    new RalphError(kind, `cannot resume \`${task.name}\`: ${why}`, [{ text, command }]);
+  const anew = ["begin a new one", `ralph run ${name}`] as const;
+  if (!last) throw refuse("no session of it was ever started", ...anew, "not_found");
+  const { status, reason, earlier, iterations, maxIterations } = last;
+  if (earlier !== null) throw refuse("its last session is of an earlier program", ...anew);
+  if (status === "completed") throw refuse("its last session has completed", ...anew);
+  if (reason === "story_passes") {
+    throw refuse("its last session was for one story, which passes", ...anew);
+  }
+  if (reason === "max_iterations" && (limits.iterations ?? 0) <= (maxIterations ?? iterations)) {
+    const more = (maxIterations ?? iterations) + 10;
+    throw refuse(
+      `its ${maxIterations ?? iterations} iterations are made`,
+      "allow more, those that were made included",
+      `ralph resume ${name} --max-iterations ${more}`,
+    );
+  }
+  const { costUsd, tokens, durationMs } = limits;
+  if (reason === "budget" && costUsd === undefined && !tokens && !durationMs) {
+    throw refuse(
+      plain(last.detail ?? "its budget is spent", 200),
+      "allow more, what was spent included",
+      `ralph resume ${name} ${budgetOption(last.detail ?? "")}`,
+    );
+  }
+}
+
+/** The limit that a session ran into, as its detail tells. */
+function budgetOption(detail: string): string {
+  if (detail.includes("$")) return "--max-cost 20";
+  return detail.includes(" tokens") ? "--max-tokens 10000000" : "--max-duration 8h";
 }
 
 /** Throws `RalphError` (`usage`) when a story is still as `ralph new` made it: an agent would do that. */

@@ -30,6 +30,8 @@ export interface WorkerOrder {
   accepted: boolean;
   /** The id of the one story to work on; undefined: all, or that of a session that goes on. */
   only?: string;
+  /** Goes on with the task's last session, although it was stopped or has failed. */
+  resumes?: boolean;
 }
 
 export type SessionStarted = Extract<LoopEvent, { type: "session_started" }>;

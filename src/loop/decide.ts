@@ -20,6 +20,8 @@ export interface Snapshot {
   leftOut?: readonly LeftOut[];
   /** The session's iterations so far, oldest first. */
   past: readonly Past[];
+  /** How many of them a person knew who went on with the session: they count for the limits alone. */
+  resumedAfter?: number;
   limits: Limits;
   spent: Spent;
   /** What the last run of all gates showed, when nothing was done since. */
@@ -61,7 +63,9 @@ export type Action =
  * then what the agent needs of a person, then the limits.
  */
 export function nextAction(snapshot: Snapshot): Action {
-  const { stories, past, limits, request, proof } = snapshot;
+  const { stories, limits, request, proof } = snapshot;
+  const past = snapshot.past.slice(snapshot.resumedAfter ?? 0);
+  const since = { ...snapshot, past };
   const ended = request === "stop"
     ? end("stopped", "user_stop", "stopped by a person")
     : request === "shutdown"
@@ -94,8 +98,8 @@ export function nextAction(snapshot: Snapshot): Action {
   if (request === "checkpoint") {
     return end("checkpointed", "checkpoint", "paused by a person");
   }
-  return spentUp(snapshot) ?? fruitless(past, limits) ?? usedUp(snapshot) ??
-    refused(snapshot) ?? iterate(snapshot);
+  return spentUp(since) ?? fruitless(past, limits) ?? usedUp(snapshot) ??
+    refused(since) ?? iterate(snapshot);
 }
 
 /** The provider takes no requests for now: waited for, up to the limit on such waits in a row. */

@@ -35,7 +35,7 @@ import type { Prices } from "./turn/usage.ts";
 export type { SessionEnd };
 
 export interface LoopOrder extends SessionContext {
-  begun: Pick<Begun, "past" | "failure" | "underWay" | "ranBeforeMs">;
+  begun: Pick<Begun, "past" | "resumedAfter" | "failure" | "underWay" | "ranBeforeMs">;
   /** Whether a person asked for a pause after the iteration. */
   checkpointAsked: () => boolean;
 }
@@ -217,6 +217,7 @@ class Rounds {
       only: this.#order.only,
       leftOut,
       past: this.#past,
+      resumedAfter: this.#order.begun.resumedAfter,
       limits: this.#order.settings.limits,
       spent: this.#spent(),
       proof: this.#proof,
@@ -352,7 +353,7 @@ class Rounds {
 
   async #iterate(agenda: Agenda, action: Extract<Action, { kind: "iterate" }>): Promise<void> {
     const signal = this.#signal;
-    const past = this.#past;
+    const past = this.#past.slice(this.#order.begun.resumedAfter);
     const { place } = this.#tools;
     const isOver = () => this.#next(agenda).kind !== "iterate";
     const lostTurn = past.at(-1)?.server === "lost_turn";

@@ -52,10 +52,25 @@ export function waitsFor(
 ): { why: "depends" | "after"; tasks: readonly QueuedTask[] } {
   const needed = dependencies(queue, task).filter((one) => !isDone(one));
   if (needed.length > 0) return { why: "depends", tasks: needed };
-  const before = queue.tasks.slice(0, queue.tasks.findIndex(({ id }) => id === task.id));
-  const open = before.filter(({ state }) => state === "waiting" || state === "running");
+  const order = orderOf(queue);
+  const before = order.slice(0, order.indexOf(task)).slice(-1);
   const running = queue.tasks.filter(({ state }) => state === "running");
-  return { why: "after", tasks: open.slice(-1).concat(open.length === 0 ? running : []) };
+  return { why: "after", tasks: before.length > 0 ? before : running };
+}
+
+/** What waits, in the order in which it starts where all complete. */
+function orderOf(queue: Pick<Queue, "tasks">): readonly QueuedTask[] {
+  const left = queue.tasks.filter(({ state }) => state === "waiting");
+  const order: QueuedTask[] = [];
+  for (;;) {
+    const next = left.findIndex((task) =>
+      dependencies(queue, task).every((one) =>
+        isDone(one) || one.state === "running" || order.includes(one)
+      )
+    );
+    if (next < 0) return [...order, ...left];
+    order.push(...left.splice(next, 1));
+  }
 }
 
 const LOST = {

@@ -183,6 +183,8 @@ export interface WorkerSettings {
   accepted: boolean;
   /** The id of the one story that it is for. */
   onlyStory?: string;
+  /** A person goes on with a session that was stopped or has failed. */
+  resumes?: boolean;
 }
 
 /** What a session begins with: JSON texts that the loop writes and reads. */

@@ -12,6 +12,23 @@ export function startWrites({ one, change, atomically, times, updateSession }: W
     change(insertInto("session_starts", columns, more), columns);
   }
 
+  const isOverNow = (sessionId: number): boolean =>
+    one(
+      `SELECT 1 FROM sessions WHERE id = @sessionId AND status IN ('stopped', 'failed')
+        AND coalesce(reason, '') NOT IN ('worker_died', 'worker_ended')`,
+      { sessionId },
+    ) !== undefined;
+
+  /** What made it end is not counted again, and what it had kept went at its end. */
+  function beginAnew(sessionId: number): void {
+    change(
+      `UPDATE sessions SET resumed_after = (SELECT count(*) FROM iterations
+        WHERE session_id = @sessionId) WHERE id = @sessionId`,
+      { sessionId },
+    );
+    change("UPDATE kept_files SET session_id = 0 WHERE session_id = @sessionId", { sessionId });
+  }
+
   return {
     startSession(task: NewSession, worker: WorkerSettings, start: SessionStart): Lease {
       return atomically(() => {
@@ -30,6 +47,7 @@ export function startWrites({ one, change, atomically, times, updateSession }: W
     continueSession(sessionId: number, worker: WorkerSettings, start: SessionStart): Lease {
       return atomically(() => {
         const { said, accepted, only_story, ...columns } = workerColumns(worker, times.now());
+        const isOver = worker.resumes && isOverNow(sessionId);
         const row = one(
           `UPDATE sessions SET status = 'running', reason = NULL, detail = NULL, ended_at = NULL,
             epoch = epoch + 1, said = coalesce(@said, said), accepted = max(accepted, @accepted),
@@ -39,12 +57,14 @@ export function startWrites({ one, change, atomically, times, updateSession }: W
             ${assignments(columns)}
           WHERE id = @sessionId AND earlier IS NULL
             AND (status = 'checkpointed' OR (status = 'failed'
-              AND reason IN ('worker_died', 'worker_ended')))
+              AND reason IN ('worker_died', 'worker_ended'))
+              OR @isOver = 1 AND status IN ('stopped', 'failed'))
           RETURNING id, epoch`,
-          { ...columns, said, accepted, only_story, sessionId },
+          { ...columns, said, accepted, only_story, sessionId, isOver: isOver ? 1 : 0 },
         );
         if (!row) throw new RalphError("conflict", `session ${sessionId} cannot be continued`);
         insertStart(sessionId, start);
+        if (isOver) beginAnew(sessionId);
         return { sessionId: Number(row.id), epoch: Number(row.epoch) };
       });
     },

@@ -152,8 +152,8 @@ export interface Store extends ReadOnlyStore {
   /** Starts a session. Throws `RalphError` (`conflict`) when the task has a running one. */
   startSession(task: NewSession, worker: WorkerSettings, start: SessionStart): Lease;
   /**
-   * Goes on with a session that was checkpointed or whose worker died. Call it only while holding
-   * the task's lock. Its iterations that are still under way are left for `endIteration`. What a
+   * Goes on with a session that was checkpointed or whose worker died, and where `worker` resumes it
+   * with one that was stopped or has failed. Call it only while holding the task's lock. Its iterations that are still under way are left for `endIteration`. What a
    * person said before, and the one story that it is for, stay unless there is something new. Of `start` the settings and choices count, and the
    * tree only for a session of an earlier version, which has none. Throws `RalphError` (`conflict`)
    * for a session that is over.

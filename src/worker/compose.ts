@@ -102,7 +102,7 @@ export function compose(host: WorkerHost, begin: Begin): Composed {
   const { clock } = host;
   const recorder = createRecorder({ store, clock, emit, signal });
   const kept = waitingFolder(host.keptFolder(task));
-  if (!begun.continues) {
+  if (!begun.continues || begun.isResumed) {
     kept.clear(KEPT_FOR_THE_NEXT);
     pruneFolder(asideOf(kept), ASIDE_MAX);
   }
@@ -159,7 +159,9 @@ function deliveryOf(
   const keep = (now: Ownership) =>
     folder.write(KEPT.ownership, new TextEncoder().encode(JSON.stringify(now)));
   const kept = keptOwnership(folder);
-  let ownership = kept && begun.continues ? kept : ownershipAtStart(startTree, kept ?? NOTHING);
+  let ownership = kept && begun.continues && !begun.isResumed
+    ? kept
+    : ownershipAtStart(startTree, kept ?? NOTHING);
   if (ownership !== kept) keep(ownership);
   return createDelivery({
     git: host.deliveryGit(signal, { server: settings.server, handOn: settings.gateEnv }),

@@ -402,7 +402,7 @@ function whyNotCopied(store: Store): string | undefined {
 
 async function workerRecord(
   host: WorkerHost,
-  { said, accepted, only: onlyStory }: WorkerOrder,
+  { said, accepted, only: onlyStory, resumes }: WorkerOrder,
   { server, model, agent }: Settings,
 ) {
   return {
@@ -417,6 +417,7 @@ async function workerRecord(
     said,
     accepted,
     onlyStory,
+    resumes,
   };
 }
 

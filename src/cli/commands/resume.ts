@@ -24,11 +24,14 @@ export function command(context: CommandContext, done: Done) {
     .addHelpText(
       "after",
       `
-With a task it is the same as run, with all of its options. --interrupted is for a unit that systemd
-starts at boot: ralph doctor --print-unit resume
+With a task its last session goes on, although it was stopped or has failed: iterations, cost, tokens
+and time count on, and all options of run are taken. What made it end does not count again; a limit
+that it has reached has to be given anew. --interrupted goes on with sessions and queues, and is for a
+unit that systemd starts at boot: ralph doctor --print-unit resume
 
 Examples:
-  ralph resume my-feature           continue it: paused, or its worker killed
+  ralph resume my-feature           continue it: paused, stopped, failed, or its worker killed
+  ralph resume my-feature -n 20     the same, once its 10 iterations are made
   ralph resume --interrupted        continue all that ran when the machine went down`,
     )
     .action(async ({ interrupted, json = false }) => {
@@ -78,7 +81,14 @@ async function resume(
   for (const { taskDir, taskName, projectRoot } of interrupted) {
     // Its queue goes on with it.
     if (ofQueues.has(taskDir)) continue;
-    const options = { flags: {}, accept: false, printPrompt: false, json, verbose: false };
+    const options = {
+      flags: {},
+      accept: false,
+      printPrompt: false,
+      json,
+      verbose: false,
+      resume: false,
+    };
     await goOn(`\`${plain(taskName, 80)}\``, async () => {
       const task = findTask(taskDir, { cwd: taskDir, tree: systemTree, projectRoot });
       await runTask(context, { ...options, task, foreground: false });

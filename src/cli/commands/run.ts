@@ -1,6 +1,6 @@
 /** `ralph run <task>`: looks whether the loop can work, then starts it here or in the background. */
 import * as path from "node:path";
-import { Command } from "@commander-js/extra-typings";
+import { Command, Option } from "@commander-js/extra-typings";
 import { requireInside } from "../../app/inside.ts";
 import { requireOwnFolders } from "../../app/own_folders.ts";
 import { promptOf } from "../../app/prompt_file.ts";
@@ -14,6 +14,7 @@ import {
   onlyDone,
   requireChoices,
   requireFreeTree,
+  requireResumable,
   requireSomethingToAccept,
   requireWritten,
 } from "../../control/preflight.ts";
@@ -103,6 +104,8 @@ export function command(context: CommandContext, done: Done) {
       "accept finished work without evidence; the gates still run",
     )
     .option("--only <story>", "work on this story, and end when it passes")
+    // `ralph resume <task>`
+    .addOption(new Option("--resume").hideHelp())
     .option("--print-prompt", "show the agent's next prompt, and start nothing")
     .option("-f, --foreground", "run the loop here and show what it does; Ctrl-C stops it")
     .option("--json", "print one JSON object; with --foreground, one for each event")
@@ -123,11 +126,12 @@ export function command(context: CommandContext, done: Done) {
     .addHelpText("after", EXAMPLES)
     .action(async (tasks, options) => {
       const { foreground = false, json = false, accept = false, printPrompt = false } = options;
-      const { verbose = false, state, grace: graceMs } = options;
+      const { verbose = false, state, grace: graceMs, resume = false } = options;
       if (state !== undefined) setVariable(STATE_VARIABLE, path.resolve(context.cwd(), state));
       const { server, model, agent, baseBranch, worktree, say, only } = options;
       const flags = { server, model, agent, baseBranch, worktree, limits: limitsFrom(options) };
-      const how = { flags, foreground, json, verbose, say, only, accept, printPrompt, graceMs };
+      const told = { foreground, json, verbose, printPrompt, graceMs };
+      const how = { flags, ...told, say, only, accept, resume };
       const { all = false, failFast = false, parallel = 1 } = options;
       const isQueue = await meansQueue(context, tasks, { ...how, all, failFast, parallel });
       if (!isQueue) return done(await runTask(context, { task: tasks.at(0), ...how }));
@@ -156,6 +160,8 @@ export interface RunOptions {
   graceMs?: number;
   /** Only show the agent's next prompt. */
   printPrompt: boolean;
+  /** Go on with the last session, however it ended. */
+  resume: boolean;
 }
 
 export async function runTask(context: CommandContext, options: RunOptions): Promise<number> {
@@ -180,6 +186,7 @@ export async function runTask(context: CommandContext, options: RunOptions): Pro
   }
   const running = runningSession(context, task);
   if (running) throw alreadyRunning(task, running);
+  if (options.resume) requireResumable(context, task, flags.limits ?? {});
   requireDependencies(context, task, settings);
   requireFreeTree(context, task);
   requireWritten(task, agenda);
@@ -211,7 +218,15 @@ export async function runTask(context: CommandContext, options: RunOptions): Pro
   }
   tellPlan(context, { task, agenda, settings, flags, chosen, repository, quiet: json });
   const { dir: taskDir, projectRoot } = task;
-  const order: WorkerOrder = { taskDir, projectRoot, flags, said, accepted, only };
+  const order: WorkerOrder = {
+    taskDir,
+    projectRoot,
+    flags,
+    said,
+    accepted,
+    only,
+    resumes: options.resume,
+  };
   return options.foreground
     ? await runHere(context, order, { ...options, bell: settings.notify })
     : await runInBackground(context, { task, order, settings, json, agenda });

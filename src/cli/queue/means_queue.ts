@@ -15,6 +15,7 @@ interface Asked {
   only?: string;
   accept: boolean;
   printPrompt: boolean;
+  resume: boolean;
 }
 
 /**
@@ -24,13 +25,13 @@ interface Asked {
 export function meansQueue(
   context: CommandContext,
   names: readonly string[],
-  { all, failFast, parallel, say, only, accept, printPrompt }: Asked,
+  { all, failFast, parallel, say, only, accept, printPrompt, resume }: Asked,
 ): boolean {
   if (all && names.length > 0) {
     throw new RalphError("usage", "`--all` is for every task: no task is named beside it");
   }
   const single = Object.entries({ "--say": say, "--only": only, "--accept": accept })
-    .concat([["--print-prompt", printPrompt]])
+    .concat([["--print-prompt", printPrompt], ["resume", resume]])
     .filter(([, value]) => value !== undefined && value !== false).map(([name]) => name);
   const several = all || names.length > 1;
   if (several && single.length > 0) {

@@ -16,7 +16,7 @@ import {
 } from "../../settings/settings.ts";
 import type { Task } from "../../task/task_files.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
-import { whyResumable } from "./resumable.ts";
+import { whyResumable, whyResumed } from "./resumable.ts";
 import type { Past } from "../decide.ts";
 import { finishNow } from "./finish_now.ts";
 import { findTurn, unanswered } from "./find_turn.ts";
@@ -44,6 +44,10 @@ export interface Begun {
   underWay?: Iteration;
   /** What evidence is measured against; undefined when git could not say. */
   startTree?: TreeState;
+  /** How many of `past` a person knew who went on with the session after its end. */
+  resumedAfter: number;
+  /** A person goes on with it now, after its end: what it had kept is gone, as for a new one. */
+  isResumed: boolean;
   /** How long earlier workers of the session worked, in milliseconds. */
   ranBeforeMs: number;
   said?: string;
@@ -88,8 +92,10 @@ export async function beginSession(tools: SessionTools, order: SessionOrder): Pr
     previous = store.session(previous.id);
   }
   const why = previous && whyResumable(previous);
-  return previous && why !== undefined
-    ? await goOn(tools, order, { previous, why })
+  if (previous && why !== undefined) return await goOn(tools, order, { previous, why });
+  const resumed = previous && order.worker.resumes ? whyResumed(previous) : undefined;
+  return previous && resumed !== undefined
+    ? await goOn(tools, order, { previous, why: resumed, isOver: true })
     : await startNew(tools, order, previous);
 }
 
@@ -123,6 +129,8 @@ async function startNew(
     past: [],
     failure: stopped?.failure ?? undefined,
     startTree,
+    resumedAfter: 0,
+    isResumed: false,
     ranBeforeMs: 0,
     said,
     accepted,
@@ -136,23 +144,22 @@ async function startNew(
 async function goOn(
   tools: SessionTools,
   order: SessionOrder,
-  { previous, why }: { previous: Session; why: string },
+  { previous, why, isOver = false }: { previous: Session; why: string; isOver?: boolean },
 ): Promise<Begun> {
-  const { store, client, clock, treeState } = tools;
+  const { store, client, clock } = tools;
   const { worker, settings: now, choices, sources, flags } = order;
   const start = store.sessionStart(previous.id);
-  const { owesEvidence, ...kept } = start
+  const { owesEvidence: owed, ...kept } = start
     ? await settingsOrEnd(tools, order, { start, previous })
     : { ...now, limits: limitsOf(previous, now), owesEvidence: false };
+  const owesEvidence = owed || previous.reason === "unproven";
   const settings = {
     ...now,
     ...kept,
     serverOfProject: now.serverOfProject,
     limits: limitsOfContinued(kept, flags),
   };
-  const { startTree, warnings } = start?.tree
-    ? storedTree(start.tree, previous.id)
-    : { startTree: start ? undefined : await treeState(), warnings: [] };
+  const { startTree, warnings } = await startTreeOf(tools, { previous, start, isOver });
   const lease = store.continueSession(
     previous.id,
     { ...worker, maxIterations: settings.limits.iterations },
@@ -162,6 +169,7 @@ async function goOn(
       choices: JSON.stringify(choices),
     },
   );
+  if (isOver && startTree) store.setStartTree(lease, serializeTree(startTree));
   const { before, faults } = knownOf(previous, start);
   const made = store.iterations(previous.id);
   const ended = made.filter(({ outcome }) => outcome !== null);
@@ -178,6 +186,8 @@ async function goOn(
         recoveryOf(underWay, await findTurn(client, underWay).catch(unanswered), clock.now()).words
       : why,
     startTree,
+    resumedAfter: session?.resumedAfter ?? 0,
+    isResumed: isOver,
     ranBeforeMs: store.ranBeforeMs(previous.id),
     said: session?.said ?? undefined,
     accepted: session?.accepted ?? false,
@@ -186,6 +196,23 @@ async function goOn(
     changes: settingChanges(before, flatNow(settings, choices), sources),
     warnings: [...faults, ...warnings],
   };
+}
+
+/**
+ * What evidence is measured against. After its end a session has what a new one would have, since a
+ * person may have worked meanwhile.
+ */
+async function startTreeOf(
+  { treeState }: SessionTools,
+  { previous: { id, reason }, start, isOver }: {
+    previous: Session;
+    start: SessionStart | undefined;
+    isOver: boolean;
+  },
+): Promise<{ startTree?: TreeState; warnings: readonly string[] }> {
+  if (isOver && reason !== "unproven") return { startTree: await treeState(), warnings: [] };
+  if (start?.tree) return storedTree(start.tree, id);
+  return { startTree: start ? undefined : await treeState(), warnings: [] };
 }
 
 /** `answered`: what the agent needed of a person is there now. */

@@ -12,6 +12,13 @@ export function whyResumable(session: Session): string | undefined {
   return undefined;
 }
 
+/** The same for a session that a person goes on with, although it was stopped or has failed. */
+export function whyResumed(session: Session): string | undefined {
+  const { earlier, status, id, iterations } = session;
+  if (earlier !== null || status !== "stopped" && status !== "failed") return undefined;
+  return `continues session ${id} after iteration ${iterations}: it had ended, and is resumed`;
+}
+
 /**
  * Whether the session was running when the machine went down, so that it may go on unasked: its
  * worker was asked to end, or died in another boot than this one. Where no boot is on record its

@@ -115,4 +115,6 @@ Deno.test("the queue: what a task waits for", () => {
   assert.equal(shown("a waiting < b, b running", "a"), "depends b");
   assert.equal(shown("a waiting, b running", "a"), "after b");
   assert.equal(shown("a waiting, b completed", "a"), "after");
+  assert.equal(shown("a waiting < c, b waiting, c waiting", "b"), "after");
+  assert.equal(shown("a waiting < c, b waiting, c waiting", "c"), "after b");
 });

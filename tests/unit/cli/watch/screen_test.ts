@@ -36,6 +36,7 @@ const SESSION: Session = {
   ...{
     accepted: false,
     onlyStory: null,
+    resumedAfter: 0,
     earlier: null,
     startedAt: ago(12 * MINUTE),
     updatedAt: ago(0),

@@ -39,6 +39,7 @@ function session(
     said: null,
     accepted: false,
     onlyStory: null,
+    resumedAfter: 0,
     earlier: null,
     startedAt: BEFORE_BOOT,
     updatedAt: BEFORE_BOOT,
