@@ -2,7 +2,7 @@
 import type { Context } from "../app/context.ts";
 import { modelsOf } from "../app/models.ts";
 import type { Models } from "../doctor/probes.ts";
-import { type ErrorKind, RalphError } from "../error.ts";
+import { type ErrorKind, type Hint, RalphError } from "../error.ts";
 import { chooseAgent } from "../loop/server/editing_agent.ts";
 import { whyResumable } from "../loop/session/resumable.ts";
 import type { OpenCode } from "../opencode/client.ts";
@@ -57,41 +57,31 @@ export function requireResumable(
   task: Task,
   limits: Partial<Limits>,
 ): void {
-  const name = shellWord(task.name);
   const read = (store: ReadOnlyStore) => store.lastSession(task.dir);
   const last = readSessions(context, { read, whenEmpty: undefined });
-  const refuse = (why: string, text: string, command: string, kind: ErrorKind = "usage") =>
-    new RalphError(kind, `cannot resume \`${task.name}\`: ${why}`, [{ text, command }]);
-  const anew = ["begin a new one", `ralph run ${name}`] as const;
-  if (!last) throw refuse("no session of it was ever started", ...anew, "not_found");
+  const anew = { text: "begin a new one", command: `ralph run ${shellWord(task.name)}` };
+  const refusal = (why: string, hint: Hint = anew, kind: ErrorKind = "usage") =>
+    new RalphError(kind, `cannot resume \`${task.name}\`: ${why}`, [hint]);
+  if (!last) throw refusal("no session of it was ever started", anew, "not_found");
   const { status, reason, earlier, iterations, maxIterations } = last;
-  if (earlier !== null) throw refuse("its last session is of an earlier program", ...anew);
-  if (status === "completed") throw refuse("its last session has completed", ...anew);
-  if (reason === "story_passes") {
-    throw refuse("its last session was for one story, which passes", ...anew);
-  }
-  if (reason === "max_iterations" && (limits.iterations ?? 0) <= (maxIterations ?? iterations)) {
-    const more = (maxIterations ?? iterations) + 10;
-    throw refuse(
-      `its ${maxIterations ?? iterations} iterations are made`,
-      "allow more, those that were made included",
-      `ralph resume ${name} --max-iterations ${more}`,
-    );
+  if (earlier !== null) throw refusal("its last session is of an earlier program");
+  if (status === "completed") throw refusal("its last session has completed");
+  if (reason === "story_passes") throw refusal("its last session was for one story, which passes");
+  const made = maxIterations ?? iterations;
+  if (reason === "max_iterations" && (limits.iterations ?? 0) <= made) {
+    const more = shellWord(String(made + 10));
+    throw refusal(`its limit of ${made} iterations is reached`, {
+      text: "allow more, those that were made included",
+      command: `ralph resume ${shellWord(task.name)} --max-iterations ${more}`,
+    });
   }
   const { costUsd, tokens, durationMs } = limits;
   if (reason === "budget" && costUsd === undefined && !tokens && !durationMs) {
-    throw refuse(
-      plain(last.detail ?? "its budget is spent", 200),
-      "allow more, what was spent included",
-      `ralph resume ${name} ${budgetOption(last.detail ?? "")}`,
-    );
+    throw refusal(plain(last.detail ?? "its budget is spent", 200), {
+      text:
+        "allow more with `--max-cost`, `--max-tokens` or `--max-duration`: what was used counts",
+    });
   }
-}
-
-/** The limit that a session ran into, as its detail tells. */
-function budgetOption(detail: string): string {
-  if (detail.includes("$")) return "--max-cost 20";
-  return detail.includes(" tokens") ? "--max-tokens 10000000" : "--max-duration 8h";
 }
 
 /** Throws `RalphError` (`usage`) when a story is still as `ralph new` made it: an agent would do that. */

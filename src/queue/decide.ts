@@ -10,7 +10,7 @@ export interface QueueFacts {
   atOnce: number;
 }
 
-export type QueueAction =
+type QueueAction =
   | { kind: "start"; task: QueuedTask }
   | { kind: "skip"; task: QueuedTask; why: string }
   /** Something runs. */

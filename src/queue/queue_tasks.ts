@@ -28,100 +28,123 @@ interface Seen {
   revivals: number;
 }
 
-/** `start` is not waited for in what it says of the session: the store says that. */
+/** What they all work with. */
+interface Hands {
+  context: Context;
+  store: Store;
+  start: StartQueued;
+  seen(queued: QueuedTask): Seen;
+}
+
+/** `start`: what it says of the session is not taken; the store has that. */
 export function queueTasks(
   context: Context,
   { store, start }: { store: Store; start: StartQueued },
 ) {
   const all = new Map<number, Seen>();
-  const seen = ({ id }: QueuedTask): Seen => {
-    const known = all.get(id) ?? { atWork: false, revivals: 0 };
-    all.set(id, known);
-    return known;
+  const hands: Hands = {
+    context,
+    store,
+    start,
+    seen({ id }) {
+      const known = all.get(id) ?? { atWork: false, revivals: 0 };
+      all.set(id, known);
+      return known;
+    },
   };
-  const end = (
-    { id }: QueuedTask,
-    state: "completed" | "failed" | "skipped",
-    why: string,
-  ) => store.endQueued(id, { from: ["waiting", "running"], state, why: plain(why, 400) });
-
-  const lockOf = ({ taskName: name, taskDir: dir }: QueuedTask) =>
-    lockPath(context, taskKey({ name, dir }));
-  const isTaken = ({ projectRoot }: Queue, queued: QueuedTask) =>
-    [lockOf(queued), treeLockPath(context, projectRoot)].some((lock) => workerLives(lock));
-
-  /** Starts its session, or goes on with it. `waits`: not now. */
-  async function begin(queue: Queue, queued: QueuedTask): Promise<Look> {
-    const others = store.running().filter(({ taskDir }) => taskDir !== queued.taskDir);
-    if (others.some(({ projectRoot }) => projectRoot === queue.projectRoot)) return "waits";
-    let { before } = queued;
-    try {
-      const found = await startOf(context, { queue, queued, store });
-      if ("done" in found) {
-        end(queued, "completed", found.done);
-        return "changed";
-      }
-      if (queued.state === "waiting") {
-        const last = store.lastSession(queued.taskDir);
-        const isItsOwn = last?.status === "running" && isLocked(context, last);
-        // One that runs already is taken for its own.
-        before = { session: last?.id ?? 0, epoch: (last?.epoch ?? 0) - Number(isItsOwn) };
-        if (!store.beginQueued(queued.id, before) || isItsOwn) return "changed";
-      }
-      await start(found, queued);
-      seen(queued).atWork = true;
-    } catch (error) {
-      if (!(error instanceof RalphError) || error instanceof StoreError) throw error;
-      // Whoever was faster has it for as long as its own limits allow.
-      if (error.kind === "conflict" && isTaken(queue, queued)) return "waits";
-      seen(queued).atWork = true;
-      // One that has begun all the same is looked at like any other.
-      const session = sessionOf(store, { ...queued, before });
-      if (session?.status !== "running") end(queued, "failed", error.message);
-    }
-    return "changed";
-  }
-
-  /** Of a task that was begun. */
-  async function settleOne(queue: Queue, queued: QueuedTask): Promise<Look> {
-    let session = sessionOf(store, queued);
-    if (!session) return workerLives(lockOf(queued)) ? "waits" : await begin(queue, queued);
-    if (queued.sessionId === null) store.bindQueued(queued.id, session.id);
-    if (isLocked(context, session)) {
-      seen(queued).atWork = true;
-      return "waits";
-    }
-    if (session.status === "running") {
-      markIfDead(context, session);
-      session = store.session(session.id) ?? session;
-    }
-    return session.status === "running" ? "waits" : await settleEnded(queue, queued, session);
-  }
-
-  async function settleEnded(queue: Queue, queued: QueuedTask, session: Session): Promise<Look> {
-    const known = seen(queued);
-    if (session.status !== "completed" && whyResumable(session)) {
-      if (known.atWork && session.reason !== "worker_died") return "paused";
-      if (!known.atWork || known.revivals++ < REVIVALS_MAX) return await begin(queue, queued);
-    }
-    const isDone = session.status === "completed";
-    end(queued, isDone ? "completed" : "failed", session.detail ?? session.status);
-    return "changed";
-  }
-
   return {
-    begin,
-    skip: (queued: QueuedTask, why: string) => end(queued, "skipped", why),
+    begin: (queue: Queue, queued: QueuedTask) => begin(hands, queue, queued),
+    skip: (queued: QueuedTask, why: string) => end(hands, queued, "skipped", why),
     async settle(queue: Queue): Promise<Look> {
       let look: Look = "waits";
       for (const queued of queue.tasks.filter(({ state }) => state === "running")) {
-        const one = await settleOne(queue, queued);
+        const one = await settle(hands, queue, queued);
         if (one === "paused") return one;
         if (one === "changed") look = one;
       }
       return look;
     },
   };
+}
+
+function end(
+  { store }: Hands,
+  { id }: QueuedTask,
+  state: "completed" | "failed" | "skipped",
+  why: string,
+): Look {
+  store.endQueued(id, { from: ["waiting", "running"], state, why: plain(why, 400) });
+  return "changed";
+}
+
+/** Starts its session, or goes on with it. `waits`: not now. */
+async function begin(hands: Hands, queue: Queue, queued: QueuedTask): Promise<Look> {
+  const { context, store, start, seen } = hands;
+  const others = store.running().filter(({ taskDir }) => taskDir !== queued.taskDir);
+  if (others.some(({ projectRoot }) => projectRoot === queue.projectRoot)) return "waits";
+  let { before } = queued;
+  try {
+    const found = await startOf(context, { queue, queued, store });
+    if ("done" in found) return end(hands, queued, "completed", found.done);
+    if (queued.state === "waiting") {
+      const last = store.lastSession(queued.taskDir);
+      const isItsOwn = last?.status === "running" && isLocked(context, last);
+      // One that runs already is taken for its own.
+      before = { session: last?.id ?? 0, epoch: (last?.epoch ?? 0) - Number(isItsOwn) };
+      if (!store.beginQueued(queued.id, before) || isItsOwn) return "changed";
+    }
+    await start(found, queued);
+    seen(queued).atWork = true;
+  } catch (error) {
+    if (!(error instanceof RalphError) || error instanceof StoreError) throw error;
+    // Whoever was faster has it for as long as its own limits allow.
+    if (error.kind === "conflict" && isTaken(context, queue, queued)) return "waits";
+    seen(queued).atWork = true;
+    // One that has begun all the same is looked at like any other.
+    const session = sessionOf(store, { ...queued, before });
+    if (session?.status !== "running") return end(hands, queued, "failed", error.message);
+  }
+  return "changed";
+}
+
+const lockOf = (context: Context, { taskName: name, taskDir: dir }: QueuedTask) =>
+  lockPath(context, taskKey({ name, dir }));
+
+const isTaken = (context: Context, { projectRoot }: Queue, queued: QueuedTask) =>
+  [lockOf(context, queued), treeLockPath(context, projectRoot)].some((lock) => workerLives(lock));
+
+/** Of a task that was begun. */
+async function settle(hands: Hands, queue: Queue, queued: QueuedTask): Promise<Look> {
+  const { context, store, seen } = hands;
+  let session = sessionOf(store, queued);
+  if (!session) {
+    return workerLives(lockOf(context, queued)) ? "waits" : await begin(hands, queue, queued);
+  }
+  if (queued.sessionId === null) store.bindQueued(queued.id, session.id);
+  if (isLocked(context, session)) {
+    seen(queued).atWork = true;
+    return "waits";
+  }
+  if (session.status === "running") {
+    markIfDead(context, session);
+    session = store.session(session.id) ?? session;
+  }
+  return session.status === "running"
+    ? "waits"
+    : await settleEnded(hands, { queue, queued, session });
+}
+
+async function settleEnded(
+  hands: Hands,
+  { queue, queued, session }: { queue: Queue; queued: QueuedTask; session: Session },
+): Promise<Look> {
+  const known = hands.seen(queued);
+  if (session.status !== "completed" && whyResumable(session)) {
+    if (known.atWork && session.reason !== "worker_died") return "paused";
+    if (!known.atWork || known.revivals++ < REVIVALS_MAX) return await begin(hands, queue, queued);
+  }
+  const state = session.status === "completed" ? "completed" : "failed";
+  return end(hands, queued, state, session.detail ?? session.status);
 }
 
 /** The session of a task that was begun; undefined where none is on record yet. */

@@ -36,7 +36,7 @@ interface QueueHost {
  * How it came to an end: nothing is open any more; a session was `paused`, or asked to end as at a
  * shutdown; `aborted`; or another process has the lock.
  */
-export type QueueEnd = "ended" | "paused" | "aborted" | "taken";
+type QueueEnd = "ended" | "paused" | "aborted" | "taken";
 
 /** Works through the queue of the project at `root`. Throws `StoreError` for what does not pass. */
 export async function workQueue(

@@ -2,10 +2,10 @@
 import { assignments, insertInto, type Writing } from "./leased_writes.ts";
 import type { NewQueued, QueuedState, QueuedTask } from "./model.ts";
 
-export function queueWrites({ one, change, atomically, times }: Writing) {
+/** Puts tasks into a queue. */
+function enqueueing({ one, change, atomically, times }: Writing) {
   const openQueue = (root: string) =>
     one("SELECT id FROM queues WHERE project_root = @root AND ended_at IS NULL", { root })?.id;
-
   return {
     enqueue({ projectRoot, failFast, maxCostUsd, maxTokens, tasks }: NewQueued): void {
       atomically(() => {
@@ -37,6 +37,13 @@ export function queueWrites({ one, change, atomically, times }: Writing) {
         }
       });
     },
+  };
+}
+
+export function queueWrites(writing: Writing) {
+  const { change, times } = writing;
+  return {
+    ...enqueueing(writing),
 
     beginQueued(id: number, { session, epoch }: QueuedTask["before"]): boolean {
       return change(

@@ -12,22 +12,7 @@ export function startWrites({ one, change, atomically, times, updateSession }: W
     change(insertInto("session_starts", columns, more), columns);
   }
 
-  const isOverNow = (sessionId: number): boolean =>
-    one(
-      `SELECT 1 FROM sessions WHERE id = @sessionId AND status IN ('stopped', 'failed')
-        AND coalesce(reason, '') NOT IN ('worker_died', 'worker_ended')`,
-      { sessionId },
-    ) !== undefined;
-
-  /** What made it end is not counted again, and what it had kept went at its end. */
-  function beginAnew(sessionId: number): void {
-    change(
-      `UPDATE sessions SET resumed_after = (SELECT count(*) FROM iterations
-        WHERE session_id = @sessionId) WHERE id = @sessionId`,
-      { sessionId },
-    );
-    change("UPDATE kept_files SET session_id = 0 WHERE session_id = @sessionId", { sessionId });
-  }
+  const { isOverNow, beginAnew } = resuming({ one, change });
 
   return {
     startSession(task: NewSession, worker: WorkerSettings, start: SessionStart): Lease {
@@ -79,6 +64,28 @@ export function startWrites({ one, change, atomically, times, updateSession }: W
       });
     },
   };
+}
+
+/** Going on with a session that had ended. */
+function resuming({ one, change }: Pick<Writing, "one" | "change">) {
+  const isOverNow = (sessionId: number): boolean =>
+    one(
+      `SELECT 1 FROM sessions WHERE id = @sessionId AND status IN ('stopped', 'failed')
+        AND coalesce(reason, '') NOT IN ('worker_died', 'worker_ended')`,
+      { sessionId },
+    ) !== undefined;
+
+  /** What made it end is not counted again, and what it had kept went at its end. */
+  const beginAnew = (sessionId: number): void => {
+    change(
+      `UPDATE sessions SET resumed_after = (SELECT count(*) FROM iterations
+        WHERE session_id = @sessionId) WHERE id = @sessionId`,
+      { sessionId },
+    );
+    change("UPDATE kept_files SET session_id = 0 WHERE session_id = @sessionId", { sessionId });
+  };
+
+  return { isOverNow, beginAnew };
 }
 
 function newSession(task: NewSession, worker: WorkerSettings, now: string): Columns {

@@ -142,7 +142,7 @@ export function command(context: CommandContext, done: Done) {
   return run;
 }
 
-export interface RunOptions {
+interface RunOptions {
   /** As a person named it, or one that is known. */
   task?: string | Task;
   flags: SettingsPart;

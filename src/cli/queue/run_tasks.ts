@@ -18,7 +18,7 @@ import { prepareTasks } from "./prepare.ts";
 import { queueHere } from "./queue_here.ts";
 import { isOpen, queuedFields, queueRows } from "./words.ts";
 
-export interface RunTasks {
+interface RunTasks {
   /** As a person named them; none of them and not `all`: what is queued already. */
   names: readonly string[];
   all: boolean;

@@ -27,18 +27,20 @@ function shownQueues(context: CommandContext): readonly Shown[] {
   const found = readAsIs(context, (store) =>
     store.lastQueues().map((queue) => ({
       queue,
-      tasks: queue.endedAt === null ? queue.tasks : queue.tasks.filter(notRun(store, queue)),
+      tasks: queue.endedAt === null
+        ? queue.tasks.filter(({ state }) => state !== "removed")
+        : queue.tasks.filter((task) => wasNotRun(store, task)),
     })));
   return (found ?? []).filter(({ queue, tasks }) =>
     tasks.length > 0 && (queue.endedAt === null || queue.projectRoot === root)
   );
 }
 
-const notRun = (store: ReadOnlyStore, { endedAt }: Queue) => (task: QueuedTask) => {
-  if (task.sessionId !== null || !["failed", "skipped"].includes(task.state)) return false;
-  const last = store.lastSession(task.taskDir);
-  return !last || last.startedAt < (endedAt ?? "");
-};
+function wasNotRun(store: ReadOnlyStore, { state, taskDir, queuedAt }: QueuedTask): boolean {
+  if (state !== "failed" && state !== "skipped") return false;
+  const last = store.lastSession(taskDir);
+  return !last || last.startedAt < queuedAt;
+}
 
 /** Lines for people. */
 export function tellQueues(context: CommandContext): void {

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import * as path from "node:path";
 import { commandContext } from "../../../src/cli/command_context.ts";
 import { PLAIN } from "../../../src/terminal/colors.ts";
+import { meant } from "../../../src/cli/synonyms.ts";
 import { COMMANDS, program } from "../../../src/cli/program.ts";
 import { systemClock } from "../../../src/host/system/clock.ts";
 
@@ -40,7 +41,8 @@ Deno.test("every command that is named anywhere exists, and so do its options", 
   for (const file of sources) {
     for (const [text, name, rest] of Deno.readTextFileSync(path.join(root, file)).matchAll(NAMED)) {
       found++;
-      const command = commands.find((one) => one.name() === name);
+      const [own] = meant([name, ...rest.split(" ").filter(Boolean)]);
+      const command = commands.find((one) => one.name() === own);
       const options = rest.split(" ").filter((word) => /^--?[a-z]/.test(word))
         .map((word) => word.replace(/[=\\].*/, ""));
       const unknown = options.filter((option) =>

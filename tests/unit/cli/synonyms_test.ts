@@ -15,7 +15,7 @@ Deno.test("what people type for a command of another name", () => {
     ["ls --json", "tasks --json"],
     ["start my-feature -f", "run my-feature -f"],
     ["pause my-feature", "checkpoint my-feature"],
-    ["resume my-feature", "run my-feature"],
+    ["resume my-feature -n 20", "run my-feature -n 20 --resume"],
     ["resume --interrupted", "resume --interrupted"],
     ["resume", "resume"],
     ["run start", "run start"],

@@ -1,0 +1,191 @@
+/** `ralph run` with several tasks, by its commands. All is done already, so that only gates run. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { makeProject, type Project } from "../support/project.ts";
+import { makeRalph, type Ralph, type RalphResult } from "../support/ralph.ts";
+import { until } from "../support/wait.ts";
+
+const FINISHED = "# PRD\n\n### US-001: Only\n\n- [x] it is done\n";
+
+/** A gate that waits for the file `go`, fails for the task in the file `fails`, and passes else. */
+const GATE = 'until [ -e "$1/go" ]; do sleep 0.05; done; ! [ -e "$1/fails" ]';
+
+interface Here {
+  project: Project;
+  ralph: Ralph;
+  run: (...args: string[]) => Promise<RalphResult>;
+  /** Lets the gates end. */
+  go: () => Promise<void>;
+  /** The tasks of the queue as `task state`, and why where there is a reason. */
+  queued: () => Promise<readonly string[]>;
+}
+
+async function withTasks(
+  settings: object,
+  body: (here: Here) => Promise<void>,
+): Promise<void> {
+  await using ralph = await makeRalph();
+  const gate = { shell: GATE.replaceAll("$1", ralph.home) };
+  await using project = await makeProject({
+    files: {
+      ...Object.fromEntries(["a", "b", "c"].map((name) => [`tasks/${name}/prd.md`, FINISHED])),
+      "ralph.json": JSON.stringify({ verify: [gate.shell], ...settings }),
+    },
+  });
+  const run = (...args: string[]) => ralph(args, { cwd: project.root });
+  await body({
+    project,
+    ralph,
+    run,
+    go: () => Deno.writeTextFile(join(ralph.home, "go"), ""),
+    async queued() {
+      const rows = JSON.parse((await run("status", "--json")).stdout);
+      return rows.map(({ task, status, detail }: Record<string, string>) =>
+        status === "skipped" ? `${task} ${status}: ${detail}` : `${task} ${status}`
+      ).sort();
+    },
+  });
+}
+
+Deno.test("a task that fails: what depends on it is not run and says why, the others are", async () => {
+  await withTasks({ dependsOn: { b: ["a"] } }, async ({ run, ralph, go, queued }) => {
+    await Deno.writeTextFile(join(ralph.home, "fails"), "");
+    await go();
+    const { code, stdout } = await run("run", "a", "b", "c", "--foreground");
+    assert.equal(code, 1, stdout);
+    assert.match(stdout, /\n +b +not run: depends on `a`, which did not complete\n +c +failed: /);
+    assert.deepEqual(await queued(), [
+      "a stopped",
+      "b skipped: depends on `a`, which did not complete",
+      "c stopped",
+    ]);
+    const { code: waited, stdout: told } = await run("wait", "b");
+    assert.equal(waited, 4, told);
+    const alone = await run("run", "b");
+    assert.equal(alone.code, 5);
+    assert.match(alone.stderr, /it depends on `a`, which is not completed[^]*ralph run a b/);
+  });
+});
+
+Deno.test("with --fail-fast no other starts once one has failed", async () => {
+  await withTasks({}, async ({ run, ralph, go, queued }) => {
+    await Deno.writeTextFile(join(ralph.home, "fails"), "");
+    await go();
+    assert.equal((await run("run", "a", "b", "c", "--fail-fast", "--foreground")).code, 1);
+    const why = "`a` failed, and --fail-fast ends the others";
+    assert.deepEqual(await queued(), ["a stopped", `b skipped: ${why}`, `c skipped: ${why}`]);
+  });
+});
+
+Deno.test("stop takes a queued task out, and with --all everything; the queue ends", async () => {
+  await withTasks({}, async ({ run, queued }) => {
+    assert.equal((await run("run", "a", "b", "c")).code, 0);
+    assert.equal((await run("stop", "b")).stdout, "taken out of the queue: `b`\n");
+    assert.match((await run("status", "c")).stdout, /c - queued\n +now: +after `a`/);
+    await until(async () => (await queued()).includes("a running"), { what: "its session" });
+    assert.deepEqual(await queued(), ["a running", "c queued"]);
+    const { code, stdout } = await run("stop", "--all");
+    assert.equal(code, 0);
+    assert.match(stdout, /^taken out of the queue: `c`\nstopped `a` \(session 1\)/);
+    assert.deepEqual(await queued(), ["a stopped"]);
+    const again = await run("stop", "--all");
+    assert.match(again.stdout, /`a` is not running/);
+  });
+});
+
+Deno.test("stop of the one at work lets the next one start", async () => {
+  await withTasks({}, async ({ run, queued, go }) => {
+    await run("run", "a", "b");
+    await until(async () => (await queued()).includes("a running"), { what: "its session" });
+    const { stderr } = await run("stop", "a");
+    assert.match(stderr, /the queue goes on with `b`; `ralph stop --all` ends it, too/);
+    await go();
+    assert.equal((await run("wait", "b")).code, 0);
+    assert.deepEqual(await queued(), ["a stopped", "b completed"]);
+  });
+});
+
+Deno.test("Ctrl-C in the foreground stops the task at work, and runs no other", async () => {
+  await withTasks({}, async ({ project, ralph, queued }) => {
+    const child = ralph.start(["run", "a", "b", "--foreground"], { cwd: project.root });
+    await until(async () => (await queued()).includes("a running"), { what: "its session" });
+    child.kill("SIGINT");
+    const { code, stdout } = await child.output();
+    assert.equal(code, 130);
+    assert.match(new TextDecoder().decode(stdout), /\n +b +taken out by a person\n/);
+    assert.deepEqual(await queued(), ["a stopped"]);
+  });
+});
+
+Deno.test("a terminal that goes away leaves the queue for the next run", async () => {
+  await withTasks({}, async ({ project, ralph, run, go, queued }) => {
+    const child = ralph.start(["run", "a", "b", "--foreground"], { cwd: project.root });
+    await until(async () => (await queued()).includes("a running"), { what: "its session" });
+    child.kill("SIGHUP");
+    assert.equal((await child.output()).code, 143);
+    assert.deepEqual(await queued(), ["a failed", "b queued"]);
+    await go();
+    const { stdout } = await run("resume", "--interrupted", "--json");
+    assert.equal(JSON.parse(stdout).type, "queued");
+    assert.equal((await run("wait", "b")).code, 0);
+    assert.deepEqual(await queued(), ["a completed", "b completed"]);
+    const sessions = JSON.parse((await run("status", "--sessions", "--json")).stdout);
+    assert.equal(sessions.length, 2, "each task has one session");
+  });
+});
+
+Deno.test("a session whose worker is killed goes on by itself", async () => {
+  await withTasks({}, async ({ run, go, queued }) => {
+    await run("run", "a", "b");
+    await until(async () => (await queued()).includes("a running"), { what: "its session" });
+    const [{ workerPid }] = JSON.parse((await run("status", "--json")).stdout);
+    Deno.kill(workerPid, "SIGKILL");
+    const next = async () => {
+      const [row] = JSON.parse((await run("status", "--json")).stdout);
+      return row.workerPid !== null && row.workerPid !== workerPid;
+    };
+    await until(next, { what: "another worker" });
+    await go();
+    assert.equal((await run("wait", "b")).code, 0);
+    assert.deepEqual(await queued(), ["a completed", "b completed"]);
+  });
+});
+
+Deno.test("a session that was asked to end, as at a shutdown, keeps the queue from going on by itself", async () => {
+  await withTasks({}, async ({ run, go, queued }) => {
+    await run("run", "a", "b");
+    await until(async () => (await queued()).includes("a running"), { what: "its session" });
+    const [{ workerPid }] = JSON.parse((await run("status", "--json")).stdout);
+    Deno.kill(workerPid, "SIGTERM");
+    const isLeft = async () => /nobody works/.test((await run("status", "b")).stdout);
+    await until(isLeft, { what: "the end of the queue's process" });
+    assert.deepEqual(await queued(), ["a failed", "b queued"]);
+    await go();
+    await run("run", "a");
+    assert.equal((await run("wait", "b")).code, 0);
+    assert.deepEqual(await queued(), ["a completed", "b completed"]);
+  });
+});
+
+Deno.test("what does not go together is refused, and a queue takes each task once", async () => {
+  await withTasks({ dependsOn: { b: ["x"], c: ["a"] } }, async ({ run, go, queued }) => {
+    const refused = async (...args: string[]) => {
+      const { code, stderr } = await run(...args);
+      return `${code} ${stderr.split("\n")[0]}`;
+    };
+    assert.equal(
+      await refused("run", "a", "b"),
+      "2 error: `b` depends on `x`, and there is no such task here",
+    );
+    assert.match(await refused("run", "--all", "a"), /^2 .*no task is named beside it$/);
+    assert.match(await refused("run", "a", "c", "--only", "US-001"), /^2 .*--only is for one task/);
+    assert.match(await refused("run", "a", "c", "--parallel", "2"), /^2 .*share one working tree/);
+    assert.match(await refused("run", "a", "--fail-fast"), /^2 .*is for several tasks$/);
+    await run("run", "a", "c");
+    const again = JSON.parse((await run("run", "c", "a", "--json")).stdout);
+    assert.deepEqual(again.tasks.map(({ task }: { task: string }) => task), ["a", "c"]);
+    await go();
+    assert.equal((await run("wait", "c")).code, 0);
+    assert.deepEqual(await queued(), ["a completed", "c completed"]);
+  });
+});
