@@ -20,7 +20,7 @@ interface Listing {
 /** The commands in the order of the help. What one is made of is loaded when it is asked for. */
 export const COMMANDS: Readonly<Record<string, Listing>> = {
   run: {
-    summary: "start the loop over a task, or continue its paused or interrupted session",
+    summary: "start the loop over a task, or continue it; several run one after the other",
     load: async () => (await import("./commands/run.ts")).command,
   },
   status: {
@@ -76,7 +76,7 @@ export const COMMANDS: Readonly<Record<string, Listing>> = {
     load: async () => (await import("./commands/land.ts")).command,
   },
   resume: {
-    summary: "continue a task, or with --interrupted all that ran when the machine went down",
+    summary: "continue a task however it ended, or all that ran when the machine went down",
     load: async () => (await import("./commands/resume.ts")).command,
   },
   tasks: {

@@ -3,8 +3,9 @@
 const NAMES: Readonly<Record<string, string>> = { ls: "tasks", start: "run", pause: "checkpoint" };
 
 /** For the list of commands. */
-export const OTHER_NAMES = "Other names: ls (tasks), start (run), pause (checkpoint), " +
-  "version (--version), help <command> (<command> --help)";
+export const OTHER_NAMES =
+  "Other names: ls (tasks), start (run), pause (checkpoint), version (--version),\n" +
+  "help <command> (<command> --help)";
 
 /** Words that may mean several things, or more than they say: suggested, and never taken for it. */
 const LIKELY: Readonly<Record<string, string>> = {

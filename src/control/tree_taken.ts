@@ -21,6 +21,10 @@ export function treeTaken(
       ...other === undefined ? [] : [
         { text: "see what it does", command: `ralph status ${shellWord(other.taskDir)}` },
         { text: "wait until it has ended", command: `ralph wait ${shellWord(other.taskDir)}` },
+        {
+          text: "or run this one after it",
+          command: `ralph run ${shellWord(other.taskDir)} ${shellWord(name)}`,
+        },
         { text: "or stop it", command: `ralph stop ${shellWord(other.taskDir)}` },
       ],
       {

@@ -85,7 +85,8 @@ export function command(context: CommandContext, done: Done) {
     .addArgument(taskArgument("[task...]"))
     .option("--all", "run every task of this project that has open stories, one after the other")
     .option("--fail-fast", "of several tasks, start no other once one has failed")
-    .option("--parallel <n>", "of several tasks, run so many at once", integer(1))
+    // Only where each task has a working tree of its own.
+    .addOption(new Option("--parallel <n>").argParser(integer(1)).hideHelp())
     .option(
       "-m, --model <provider/model>",
       "use this model (default: the server's)",

@@ -30,13 +30,14 @@ export function changes(before: Model | undefined, after: Model): readonly Chang
 }
 
 function taskChanges(before: TaskView | undefined, after: TaskView): string[] {
-  const { session, starting } = after;
+  const { session, starting, queued } = after;
   const same = before?.session?.id === session?.id ? before?.session : undefined;
   const isRunning = session?.status === "running";
   return [
     ...starting && starting.doing !== before?.starting?.doing
       ? [`starting: ${starting.doing}`]
       : [],
+    ...queued !== undefined && queued !== before?.queued ? [`queued: ${queued}`] : [],
     ...session && isRunning && same?.status !== "running"
       ? [`session ${session.id} is running`]
       : [],

@@ -32,6 +32,8 @@ export interface TaskView {
   session?: Session;
   /** What its worker waits for before its session has begun, and since when in epoch milliseconds. */
   starting?: { doing: string; since: number };
+  /** What it waits for in a queue. */
+  queued?: string;
   /** Whether a worker is at work. */
   live: boolean;
   /** Absent where there is no PRD, or it cannot be read. */

@@ -3,6 +3,8 @@ import type { Context } from "../../app/context.ts";
 import { logOf } from "../../control/session_log.ts";
 import { whereTheyWork } from "../../control/worktree/find.ts";
 import { type Starting, startingWorkers } from "../../control/starting.ts";
+import { readAsIs } from "../../control/liveness.ts";
+import { queuedWords } from "../queue/words.ts";
 import { RalphError } from "../../error.ts";
 import { readFileIfAny } from "../../host/files/read_file.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
@@ -56,6 +58,7 @@ export function taskReader(
   let allReadAt = -Infinity;
   let starting: readonly Starting[] = [];
   let startingReadAt = -Infinity;
+  let queued: ReadonlyMap<string, Queued> = new Map();
 
   return () => {
     const soon = () => clock.monotonic() + LOOK_MS;
@@ -77,7 +80,9 @@ export function taskReader(
     if (clock.monotonic() - startingReadAt >= STARTING_MS) {
       startingReadAt = clock.monotonic();
       starting = startingWorkers(context);
+      queued = queuedTasks(context);
     }
+    for (const one of queued.values()) keep(one);
     for (const { task: name, taskDir, projectRoot } of starting) {
       keep({ taskDir, name, projectRoot });
     }
@@ -94,7 +99,10 @@ export function taskReader(
           if (isRunning) readLastAction(context, one, fact.session);
         }
       }
-      return taskView(one, fact, starting.find(({ taskDir }) => taskDir === one.taskDir));
+      return taskView(one, fact, {
+        starting: starting.find(({ taskDir }) => taskDir === one.taskDir),
+        queued: queued.get(one.taskDir)?.words,
+      });
     });
     return { tasks: inOrder(tasks, root), trouble, isWhole };
   };
@@ -103,16 +111,37 @@ export function taskReader(
 function taskView(
   { taskDir, name, projectRoot, prd, log }: Known,
   { session, live = false, usage, budgetUsd }: Partial<SessionFacts> = {},
-  starting: Starting | undefined,
+  { starting, queued }: { starting?: Starting; queued?: string },
 ): TaskView {
   const isRunning = session?.status === "running";
   return {
-    ...{ taskDir, name, projectRoot, session, live, usage, budgetUsd },
+    ...{ taskDir, name, projectRoot, session, live, usage, budgetUsd, queued },
     ...starting && { starting: { doing: starting.doing, since: starting.since } },
     ...prd?.read && { stories: storyViews(prd.read, isRunning ? session.currentStory : null) },
     problem: prd?.problem,
     ...isRunning && { last: log?.last },
   };
+}
+
+interface Queued {
+  taskDir: string;
+  name: string;
+  projectRoot: string;
+  words: string;
+}
+
+/** Those that wait, by their folders. */
+function queuedTasks(context: Context): ReadonlyMap<string, Queued> {
+  const queues = readAsIs(context, (store) => store.lastQueues()) ?? [];
+  return new Map(
+    queues.filter(({ endedAt }) => endedAt === null).flatMap((queue) =>
+      queue.tasks.filter(({ state }) => state === "waiting").map((task) => {
+        const { taskDir, taskName: name } = task;
+        const { projectRoot } = queue;
+        return [taskDir, { taskDir, name, projectRoot, words: queuedWords(queue, task) }];
+      })
+    ),
+  );
 }
 
 /** A PRD that cannot be read, as one that is being written, is read again once it has changed. */

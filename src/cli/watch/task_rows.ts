@@ -168,10 +168,11 @@ function nowPiece(task: TaskView, now: number): Piece {
 
 /** What it does, or how and when it ended. */
 export function nowWords(
-  { session, starting, live, problem }: TaskView,
+  { session, starting, queued, live, problem }: TaskView,
   now: number,
 ): string {
   if (starting) return `starting: ${starting.doing}`;
+  if (queued !== undefined && session?.status !== "running") return `queued: ${queued}`;
   if (!session) return problem ? `not readable: ${problem}` : "never ran";
   if (session.status === "running") {
     return live ? session.activity ?? "begins" : "its worker is gone";

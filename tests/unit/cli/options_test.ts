@@ -58,6 +58,22 @@ const PLANNED: Elsewhere = {
 const OPTIONS: Readonly<Record<string, Readonly<Record<string, Look | Elsewhere>>>> = {
   run: {
     ...Object.fromEntries(LIMITS.map(([option]) => [option, limits])),
+    "--all": {
+      file: "e2e/queue_test.ts",
+      test: "all open tasks run in their order, and a queue whose processes were killed goes on",
+    },
+    "--fail-fast": {
+      file: "reliability/queue_test.ts",
+      test: "with --fail-fast no other starts once one has failed",
+    },
+    "--parallel": {
+      file: "reliability/queue_test.ts",
+      test: "what does not go together is refused, and a queue takes each task once",
+    },
+    "--resume": {
+      file: "e2e/queue_test.ts",
+      test: "resume goes on with a session that its limit ended, and counts on",
+    },
     async "--model"(home) {
       assert.equal((await lastSession(home, "--model", "some/model")).model, "some/model");
     },
