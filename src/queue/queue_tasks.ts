@@ -56,7 +56,7 @@ export function queueTasks(
     begin: (queue: Queue, queued: QueuedTask) => begin(hands, queue, queued),
     skip: (queued: QueuedTask, why: string) => end(hands, queued, "skipped", why),
     async settle(queue: Queue): Promise<Look> {
-      let look: Look = "waits";
+      let look: Look = adopt(hands, queue) ? "changed" : "waits";
       for (const queued of queue.tasks.filter(({ state }) => state === "running")) {
         const one = await settle(hands, queue, queued);
         if (one === "paused") return one;
@@ -77,6 +77,16 @@ function end(
   return "changed";
 }
 
+/** A session that a person has started of a task that waits is its own. */
+function adopt({ context, store }: Hands, { tasks }: Queue): boolean {
+  const waiting = tasks.filter(({ state }) => state === "waiting");
+  return store.running().filter((session) => {
+    const queued = waiting.find(({ taskDir }) => taskDir === session.taskDir);
+    if (!queued || !isLocked(context, session)) return false;
+    return store.beginQueued(queued.id, { session: session.id, epoch: session.epoch - 1 });
+  }).length > 0;
+}
+
 /** Starts its session, or goes on with it. `waits`: not now. */
 async function begin(hands: Hands, queue: Queue, queued: QueuedTask): Promise<Look> {
   const { context, store, start, seen } = hands;
@@ -88,10 +98,8 @@ async function begin(hands: Hands, queue: Queue, queued: QueuedTask): Promise<Lo
     if ("done" in found) return end(hands, queued, "completed", found.done);
     if (queued.state === "waiting") {
       const last = store.lastSession(queued.taskDir);
-      const isItsOwn = last?.status === "running" && isLocked(context, last);
-      // One that runs already is taken for its own.
-      before = { session: last?.id ?? 0, epoch: (last?.epoch ?? 0) - Number(isItsOwn) };
-      if (!store.beginQueued(queued.id, before) || isItsOwn) return "changed";
+      before = { session: last?.id ?? 0, epoch: last?.epoch ?? 0 };
+      if (!store.beginQueued(queued.id, before)) return "changed";
     }
     await start(found, queued);
     seen(queued).atWork = true;

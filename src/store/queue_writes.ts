@@ -16,6 +16,7 @@ function enqueueing({ one, change, atomically, times }: Writing) {
         }).flatMap(([name, value]) => value === undefined ? [] : [[name, value] as const]);
         let id = openQueue(projectRoot) ?? null;
         if (id === null) {
+          change("DELETE FROM queues WHERE project_root = @projectRoot", { projectRoot });
           const queue = { fail_fast: 0, project_root: projectRoot, created_at: times.now() };
           const columns = { ...queue, ...Object.fromEntries(said) };
           id = one(insertInto("queues", columns, "RETURNING id"), columns)?.id ?? null;

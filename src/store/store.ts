@@ -240,8 +240,8 @@ export interface Store extends ReadOnlyStore {
   recordFinalRun(lease: Lease, run: FinalRun): void;
 
   /**
-   * Puts tasks behind those of the project's open queue, or into a new one. One that is open there
-   * already stays as it is.
+   * Puts tasks behind those of the project's open queue, or into a new one, in place of one that has
+   * ended. A task that is open there already stays as it is.
    */
   enqueue(queued: NewQueued): void;
   /** Writes down that a task is begun, before it is. False when it does not wait any more. */

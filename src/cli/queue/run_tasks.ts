@@ -5,9 +5,10 @@ import { readAsIs } from "../../control/liveness.ts";
 import { dependenciesOf, dependsOnOpen, uncompleted } from "../../queue/dependencies.ts";
 import { startQueue } from "../../queue/start_queue.ts";
 import type { SettingsPart } from "../../settings/settings.ts";
-import type { Queue } from "../../store/model.ts";
+import type { Queue, QueuedTask } from "../../store/model.ts";
 import type { Task } from "../../task/task_files.ts";
 import { plural } from "../../terminal/format.ts";
+import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import { table } from "../../terminal/table.ts";
 import type { CommandContext } from "../command_context.ts";
@@ -37,7 +38,15 @@ export async function runTasks(context: CommandContext, options: RunTasks): Prom
   const flags: SettingsPart = { ...options.flags, limits };
   const { root, settings, tasks } = await prepareTasks(context, { names, all, flags });
   const dependsOn = dependenciesOf(tasks, settings);
-  requireAllDependencies(context, { root, tasks, dependsOn });
+  const queued = readAsIs(context, (reader) => reader.lastQueue(root))?.tasks.filter(isOpen) ?? [];
+  requireAllDependencies(context, { queued, tasks, dependsOn });
+  if (Object.values({ ...flags, limits: undefined, ...limits }).some((one) => one !== undefined)) {
+    for (
+      const { taskName } of queued.filter(({ taskDir }) => tasks.some(({ dir }) => dir === taskDir))
+    ) {
+      context.warn(`\`${plain(taskName, 80)}\` is queued already, and stays as it was queued`);
+    }
+  }
   const store = openUserStore(context);
   try {
     if (tasks.length > 0) {
@@ -71,13 +80,12 @@ export async function runTasks(context: CommandContext, options: RunTasks): Prom
 /** What a task depends on is completed, or queued as well. Throws `RalphError` (`conflict`) else. */
 function requireAllDependencies(
   context: CommandContext,
-  { root, tasks, dependsOn }: {
-    root: string;
+  { queued, tasks, dependsOn }: {
+    queued: readonly QueuedTask[];
     tasks: readonly Task[];
     dependsOn: ReadonlyMap<string, readonly Task[]>;
   },
 ): void {
-  const queued = readAsIs(context, (store) => store.lastQueue(root))?.tasks.filter(isOpen) ?? [];
   const dirs = new Set([...tasks.map(({ dir }) => dir), ...queued.map(({ taskDir }) => taskDir)]);
   for (const task of tasks) {
     const elsewhere = (dependsOn.get(task.dir) ?? []).filter(({ dir }) => !dirs.has(dir));

@@ -32,6 +32,7 @@ Deno.test("ralph.json: everything that can be said", () => {
   "protect": ["tests/**"], "tests": "trusted", "commit": "agent",
   "finish": "tree", "baseBranch": "release/1.0",
   "worktree": true, "worktreeIn": "data", "setup": [["npm", "ci"]], "copy": [".env"],
+  "dependsOn": {"b": ["a"]},
   "onEnd": ["bin/told", "a b"], "onBlocked": ["told"], "onIteration": ["/abs/told"], "notify": true,
   "limits": {
     "iterations": 4, "costUsd": 0.5, "tokens": 1e6, "durationMinutes": 480, "turnMinutes": 0.5,
@@ -60,6 +61,7 @@ Deno.test("ralph.json: everything that can be said", () => {
     worktreeIn: "data",
     setup: [{ name: "npm ci", run: { args: ["npm", "ci"] } }],
     copy: [".env"],
+    dependsOn: { b: ["a"] },
     onEnd: ["/p/bin/told", "a b"],
     onBlocked: ["told"],
     onIteration: ["/abs/told"],

@@ -164,6 +164,7 @@ Deno.test("US-008, FR-7: a row of every version of the predecessor is carried ov
       said: null,
       accepted: false,
       onlyStory: null,
+      resumedAfter: 0,
       earlier: null,
       startedAt: "2026-01-02T03:04:05.678Z",
       updatedAt: "2026-01-02T04:00:00.000Z",

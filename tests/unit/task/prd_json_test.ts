@@ -11,7 +11,7 @@ const withStories = (...stories: string[]) => `{"userStories": [\n${stories.join
 
 Deno.test("prd.json: every field that is named", () => {
   const prd = parsePrd(file(`{
-  "project": "Shop", "branchName": "ralph/shop", "description": "Sells – things",
+  "project": "Shop", "branchName": "ralph/shop", "dependsOn": ["login"], "description": "Sells – things",
   "metadata": {"version": 3}, "verify": [["deno", "task", "test"]],
   "userStories": [
     {
@@ -28,6 +28,7 @@ Deno.test("prd.json: every field that is named", () => {
     title: "Shop",
     description: "Sells – things",
     branchName: "ralph/shop",
+    dependsOn: ["login"],
     leftOut: [],
     about: 'Sells – things\n\nmetadata:\n{"version": 3}',
     offers: [],
