@@ -77,14 +77,17 @@ async function taskNames(context: CommandContext, command: string): Promise<read
   const root = findProjectRoot(context.cwd(), systemTree);
   const here = root === undefined ? [] : listTasks(root, systemTree);
   const sessions = await recorded(context, (store) => store.lastSessions());
-  const isWanted = (session: Session | undefined) =>
+  const isRunning = (session: Session | undefined) =>
     !FOR_RUNNING.includes(command) || session?.status === "running";
+  const queued = command === "stop" ? new Set(await recorded(context, queuedDirs)) : undefined;
+  const isWanted = (session: Session | undefined, dir = session?.taskDir ?? "") =>
+    isRunning(session) || queued?.has(dir);
   const found = new Map(here.flatMap((task) => {
     const session = sessions.find((one) => one.taskDir === task.dir);
-    if (!isWanted(session)) return [];
+    if (!isWanted(session, task.dir)) return [];
     return [[callName(task, here), session ? lastStatus(session) : ""]];
   }));
-  for (const session of command === "run" ? [] : sessions.filter(isWanted)) {
+  for (const session of command === "run" ? [] : sessions.filter((one) => isWanted(one))) {
     const { taskName, taskDir, projectRoot } = session;
     if (here.some(({ dir }) => dir === taskDir)) continue;
     if (found.has(taskName) || taskNameProblem(taskName) !== undefined) continue;
@@ -101,6 +104,12 @@ async function landable(context: CommandContext): Promise<readonly Candidate[]> 
       .map(({ taskName, branch, root }) => [taskName, `${branch}, in ${root}`]),
   );
 }
+
+/** Folders of the tasks that are in a queue. */
+const queuedDirs = (store: ReadOnlyStore): readonly string[] =>
+  store.lastQueues().filter(({ endedAt }) => endedAt === null)
+    .flatMap(({ tasks }) => tasks.filter(({ state }) => state === "waiting"))
+    .map(({ taskDir }) => taskDir);
 
 /** Whether a running session's worker still lives is not looked up here. */
 function lastStatus({ status }: Session): string {

@@ -167,6 +167,23 @@ Deno.test("a session that was asked to end, as at a shutdown, keeps the queue fr
   });
 });
 
+Deno.test("a task that runs already is waited for, wherever it stands in the queue", async () => {
+  await withTasks({}, async ({ run, go, queued, project, ralph }) => {
+    const alone = ralph.start(["run", "c", "--foreground"], { cwd: project.root });
+    await until(async () => (await queued()).includes("c running"), { what: "its session" });
+    const taken = await run("run", "a");
+    assert.equal(taken.code, 5);
+    assert.match(taken.stderr, /at work in the same working tree[^]*ralph run \S+\/c a/);
+    assert.equal((await run("run", "a", "c")).code, 0);
+    await go();
+    assert.equal((await alone.output()).code, 0);
+    assert.equal((await run("wait", "a")).code, 0);
+    assert.deepEqual(await queued(), ["a completed", "c completed"]);
+    const sessions = JSON.parse((await run("status", "--sessions", "--json")).stdout);
+    assert.equal(sessions.length, 2, "each task has one session");
+  });
+});
+
 Deno.test("what does not go together is refused, and a queue takes each task once", async () => {
   await withTasks({ dependsOn: { b: ["x"], c: ["a"] } }, async ({ run, go, queued }) => {
     const refused = async (...args: string[]) => {

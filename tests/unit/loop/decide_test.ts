@@ -329,3 +329,24 @@ Deno.test("a session whose work is not on its branch ends for that, whatever ran
   const proof = { kind: "not_delivered", why: "nothing is committed" } as const;
   assert.equal(shown(decide({ stories: done, proof })), "stopped not_delivered");
 });
+
+Deno.test("what ended a session that a person resumes is not counted again, but its iterations are", () => {
+  const refusal = { at: 0, until: 9 * 3_600_000, free: false };
+  const ends: [Past[], string][] = [
+    [past("nothing", "nothing", "nothing"), "stopped no_progress"],
+    [past("error", "error", "error"), "failed provider_error"],
+    [[...past("worked"), { ...past("worked")[0], blocked: "a key" }], "stopped blocked_on_human"],
+    [[{ ...past("worked")[0], outOf: "the limit of $5" }], "stopped budget"],
+    [[{ ...past("error")[0], hopeless: "no such model" }], "failed provider_error"],
+    [[{ ...past("error")[0], refusal }], "failed provider_error"],
+  ];
+  for (const [all, end] of ends) {
+    assert.equal(shown(decide({ past: all })), end);
+    const action = decide({ past: all, resumedAfter: all.length });
+    assert.deepEqual(action.kind === "iterate" && action.number, all.length + 1, end);
+    const again = past("nothing", "nothing");
+    assert.equal(shown(decide({ past: [...all, ...again], resumedAfter: all.length })), "iterate");
+  }
+  const ten = past(...Array(10).fill("worked"));
+  assert.equal(shown(decide({ past: ten, resumedAfter: 10 })), "stopped max_iterations");
+});
