@@ -70,9 +70,12 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, Look | Elsewhere>
       file: "reliability/queue_test.ts",
       test: "what does not go together is refused, and a queue takes each task once",
     },
-    "--resume": {
-      file: "e2e/queue_test.ts",
-      test: "resume goes on with a session that its limit ended, and counts on",
+    async "--resume"(home) {
+      assert.equal((await home.ralph("resume", "one")).code, 4, "there is no session yet");
+      await ok(home, "run", "one", "--foreground");
+      const { code, stderr } = await home.ralph("run", "one", "--resume");
+      assert.equal(code, 2);
+      assert.match(stderr, /cannot resume `one`: its last session has completed/);
     },
     async "--model"(home) {
       assert.equal((await lastSession(home, "--model", "some/model")).model, "some/model");
