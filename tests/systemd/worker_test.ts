@@ -25,6 +25,18 @@ async function holdAgent(m: Machine) {
   return () => m.sh(`echo go > ${PROJECT}/${HOLD}`, { session: false });
 }
 
+/** Enables the unit that goes on with what ran when the machine went down. */
+async function resumeAtBoot(m: Machine): Promise<void> {
+  const folder = `/home/${USER}/.config/systemd/user`;
+  const self = (await m.run(["doctor", "--print-unit", "resume"])).stdout;
+  await m.sh(
+    `cat > ${folder}/ralph-resume.service; systemctl --user daemon-reload
+     systemctl --user enable ralph-resume.service
+     systemd-analyze --user verify ${folder}/ralph-resume.service`,
+    { stdin: self.replace("[Service]", `[Service]\n${m.unitEnvironment}`) },
+  );
+}
+
 testbedTest(
   "with linger, the worker outlives a logout that ends every process of the user",
   async () => {
@@ -118,14 +130,7 @@ testbedTest("what was running when the machine went down goes on at the next boo
   await m.addProject(project);
   await m.sh(`mkfifo ${project}/${HOLD}`);
   const release = await holdAgent(m);
-  const folder = `/home/${USER}/.config/systemd/user`;
-  const self = (await m.run(["doctor", "--print-unit", "resume"])).stdout;
-  await m.sh(
-    `cat > ${folder}/ralph-resume.service; systemctl --user daemon-reload
-     systemctl --user enable ralph-resume.service
-     systemd-analyze --user verify ${folder}/ralph-resume.service`,
-    { stdin: self.replace("[Service]", `[Service]\n${m.unitEnvironment}`) },
-  );
+  await resumeAtBoot(m);
   await m.begin(["my-feature"]);
   await m.begin([`${project}/tasks/my-feature`]);
   assert.equal((await m.run(["stop", `${project}/tasks/my-feature`])).code, 0);
@@ -160,3 +165,41 @@ testbedTest("what was running when the machine went down goes on at the next boo
   );
   assert.deepEqual(outcomes, ["interrupted", "advanced"]);
 });
+
+testbedTest(
+  "a queue that was at work when the machine went down goes on at the next boot",
+  async () => {
+    await using m = await machine({ holds: true });
+    await m.setUp();
+    const release = await holdAgent(m);
+    await resumeAtBoot(m);
+    await m.sh(`mkdir ${PROJECT}/tasks/second && cat > ${PROJECT}/tasks/second/prd.json`, {
+      stdin: JSON.stringify({
+        dependsOn: ["my-feature"],
+        verify: [["true"]],
+        userStories: [{ id: "US-001", title: "Done", passes: true }],
+      }),
+    });
+    await m.begin(["my-feature", "second"]);
+    const units = await m.sh("systemctl --user list-units --plain --no-legend 'ralph-*.queue-*'");
+    assert.equal(units.split("\n").length, 1, units);
+
+    await m.testbed.reboot();
+    const rows = async () =>
+      JSON.parse((await m.run(["status", "--json"], { session: false })).stdout);
+    await until(async () => {
+      const [first] = await rows();
+      return first.status === "running" && first.iteration > 1;
+    }, { what: "the session to go on" });
+    await release();
+    const waited = await m.run(["wait", "second"], { session: false });
+    assert.equal(waited.code, 0, waited.stdout + waited.stderr);
+    const sessions = JSON.parse(
+      (await m.run(["status", "--sessions", "--json"], { session: false })).stdout,
+    );
+    assert.deepEqual(
+      sessions.map(({ task, status }: { task: string; status: string }) => `${task} ${status}`),
+      ["second completed", "my-feature completed"],
+    );
+  },
+);
