@@ -17,7 +17,7 @@ import { nextOfQueue } from "./decide.ts";
 import { queueTasks, type StartQueued } from "./queue_tasks.ts";
 
 /** Between two looks at what runs. */
-const LOOK_MS = 250;
+const LOOK_MS = 500;
 /** Before what may pass is tried again, as where the database is locked. */
 const RETRY_MS = 1_000;
 /** Each in the one working tree of the project. */
@@ -74,6 +74,7 @@ async function toEnd(
   const tasks = queueTasks(context, { store, start: host.start });
   while (!host.signal.aborted) {
     try {
+      store.requireSame();
       const queue = store.lastQueue(root);
       if (!queue || !isOpen(queue)) return "ended";
       const look = await tasks.settle(queue);

@@ -124,6 +124,34 @@ Deno.test("who names the server is said of the one of now, and kept of the last"
 
 const stopped = { status: "stopped", reason: "user_stop", detail: "" } as const;
 
+Deno.test("a session that a person resumes keeps its counters, and is judged as a new one is", async () => {
+  using here = world();
+  const first = await here.begin({ settings: { limits: { costUsd: 5 } } });
+  const iteration = { number: 1, storyId: "US-1", storyTitle: "A", openCodeTitle: "t" };
+  here.store.beginIteration(first.lease, iteration);
+  const end = { number: 1, outcome: "nothing", storiesPassed: [] } as const;
+  here.store.endIteration(first.lease, end);
+  here.store.putKeptHashes(first.lease, [{ name: "prd", sha256: "x", earlier: null }]);
+  here.store.endSession(first.lease, stopped);
+  here.tree = { head: "b".repeat(40), changed: new Map() };
+  const second = await here.begin({ worker: { resumes: true } });
+  assert.deepEqual([second.lease.sessionId, second.past.length, second.resumedAfter], [1, 1, 1]);
+  assert.match(second.continues ?? "", /^continues session 1 after iteration 1: it had ended/);
+  assert.equal(second.settings.limits.costUsd, 5);
+  assert.equal(second.startTree?.head, "b".repeat(40));
+  assert.match(here.store.sessionStart(1)?.tree ?? "", /bbbb/);
+  assert.deepEqual(here.store.keptHashes(second.lease, []), [], "what was kept went at its end");
+  here.store.endSession(second.lease, pause);
+  const third = await here.begin();
+  assert.deepEqual([third.lease.sessionId, third.resumedAfter, third.isResumed], [1, 1, false]);
+  here.store.endSession(third.lease, { ...stopped, status: "completed" });
+  assert.equal(
+    (await here.begin({ worker: { resumes: true } })).lease.sessionId,
+    2,
+    "one that has completed",
+  );
+});
+
 Deno.test("a new session says each setting that is not as it was, and where it comes from now", async () => {
   using here = world();
   const server = "http://127.0.0.1:1";
