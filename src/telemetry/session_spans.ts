@@ -91,14 +91,14 @@ class Spans implements SessionSpans {
     if (event.type !== "gate") this.#endGates();
     switch (event.type) {
       case "session_started":
-        this.#session = this.#open("ralph session", now, {
+        this.#session = this.#open("session", now, {
           "ralph.continues": event.continues !== undefined,
           "ralph.iterations.max": event.maxIterations,
           "ralph.story.only": event.only,
         });
         return;
       case "iteration_started":
-        this.#iteration = this.#open("ralph iteration", now, {
+        this.#iteration = this.#open("iteration", now, {
           "ralph.iteration.number": event.number,
           "ralph.story.id": event.story,
         }, { parent: this.#session });
@@ -202,7 +202,7 @@ class Spans implements SessionSpans {
       const attributes = { "ralph.gate.name": wordIn(name), "ralph.gate.passed": passed };
       const parent = this.#iteration ?? this.#session;
       this.#end(
-        this.#open("ralph gate", startMs, attributes, { parent }),
+        this.#open("gate", startMs, attributes, { parent }),
         endMs,
         passed ? undefined : "gate_failed",
       );

@@ -96,14 +96,14 @@ for (const hostname of ["127.0.0.1", "127.0.0.2"]) {
       spans.map(({ name, parentSpanId = "" }) => `${nameOf.get(parentSpanId) ?? "-"} > ${name}`),
     );
     assert.deepEqual([...tree].sort(), [
-      "- > ralph session",
+      "- > session",
       "invoke_agent OpenCode > execute_tool bash",
       "invoke_agent OpenCode > execute_tool edit",
       "invoke_agent OpenCode > execute_tool read",
-      "ralph iteration > invoke_agent OpenCode",
-      "ralph iteration > ralph gate",
-      "ralph session > ralph gate",
-      "ralph session > ralph iteration",
+      "iteration > gate",
+      "iteration > invoke_agent OpenCode",
+      "session > gate",
+      "session > iteration",
     ]);
     for (const { name, startTimeUnixNano, endTimeUnixNano } of spans) {
       assert(BigInt(startTimeUnixNano) <= BigInt(endTimeUnixNano), name);

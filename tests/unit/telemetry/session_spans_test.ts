@@ -84,11 +84,11 @@ Deno.test("a session is a trace of iterations, turns, tools and gates", () => {
   assert.deepEqual(shape(told().all), [
     ["execute_tool bash", "invoke_agent OpenCode", 4, 6, undefined],
     ["execute_tool bash", "invoke_agent OpenCode", 5, 7, "tool_error"],
-    ["ralph gate", "ralph iteration", 19, 20, "gate_failed"],
-    ["ralph gate", "ralph iteration", 15, 19, undefined],
-    ["invoke_agent OpenCode", "ralph iteration", 2, 15, undefined],
-    ["ralph iteration", "ralph session", 1, 21, undefined],
-    ["ralph session", undefined, 0, 22, "provider_error"],
+    ["gate", "iteration", 19, 20, "gate_failed"],
+    ["gate", "iteration", 15, 19, undefined],
+    ["invoke_agent OpenCode", "iteration", 2, 15, undefined],
+    ["iteration", "session", 1, 21, undefined],
+    ["session", undefined, 0, 22, "provider_error"],
   ]);
 });
 
@@ -142,8 +142,8 @@ Deno.test("a worker that ends in mid-turn closes what is open, and the next has 
   assert.deepEqual(shape(half).map(([name, , , , error]) => [name, error]), [
     ["execute_tool bash", "interrupted"],
     ["invoke_agent OpenCode", "interrupted"],
-    ["ralph iteration", "interrupted"],
-    ["ralph session", "interrupted"],
+    ["iteration", "interrupted"],
+    ["session", "interrupted"],
   ]);
   assert.equal(half[0].traceId, told().all[0].traceId);
   assert.match(half[0].traceId, /^[0-9a-f]{32}$/);
