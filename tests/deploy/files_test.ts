@@ -11,7 +11,7 @@ const root = new URL("../../deploy/", import.meta.url);
 const read = (path: string) => Deno.readTextFileSync(new URL(path, root));
 const JOB = "kubernetes/job.yaml";
 const WORKFLOW = "github-actions/ralph.yml";
-const SCRIPTS = ["ralph-job", "container/entrypoint", "slurm/ralph.sbatch"];
+const SCRIPTS = ["ralph-job", "container/entrypoint", "slurm/ralph.sbatch", "systemd/start"];
 
 function manifests() {
   const documents = parseAllDocuments(read(JOB), { uniqueKeys: true });
