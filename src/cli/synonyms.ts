@@ -55,7 +55,7 @@ export function meant([first, ...rest]: readonly string[]): readonly string[] {
       // alone it is the command of a machine that has booted; with a task it is a person's
       const [task] = rest;
       return task !== undefined && !task.startsWith("-")
-        ? ["run", ...rest, "--resume"]
+        ? ["run", "--resume", ...rest]
         : [first, ...rest];
     }
     default:

@@ -7,6 +7,7 @@ Deno.test("paths follow the XDG variables, ignore relative ones, and need a home
   assert.deepEqual(from({ HOME: "/h" }), {
     database: "/h/.local/share/ralph/sessions.db",
     locks: "/h/.local/share/ralph/locks",
+    places: "/h/.local/share/ralph/places",
     signals: "/h/.local/share/ralph/signals",
     logs: "/h/.local/state/ralph/logs",
     kept: "/h/.local/state/ralph/kept",
@@ -16,6 +17,7 @@ Deno.test("paths follow the XDG variables, ignore relative ones, and need a home
   assert.deepEqual(from({ HOME: "/h", XDG_DATA_HOME: "/d", XDG_STATE_HOME: "relative" }), {
     database: "/d/ralph/sessions.db",
     locks: "/d/ralph/locks",
+    places: "/d/ralph/places",
     signals: "/d/ralph/signals",
     logs: "/h/.local/state/ralph/logs",
     kept: "/h/.local/state/ralph/kept",
@@ -36,6 +38,7 @@ Deno.test("RALPH_STATE is one folder for all, whatever the other variables say",
   assert.deepEqual(pathsFrom((name) => variables[name]), {
     database: "/s/sessions.db",
     locks: "/s/locks",
+    places: "/s/places",
     signals: "/s/signals",
     logs: "/s/logs",
     kept: "/s/kept",
