@@ -149,6 +149,8 @@ async function goOn(
     ...kept,
     serverOfProject: now.serverOfProject,
     limits: limitsOfContinued(kept, flags),
+    // What a person leaves out now is left out.
+    review: flags.review ?? kept.review,
   };
   const { startTree, warnings } = start?.tree
     ? storedTree(start.tree, previous.id)
