@@ -29,6 +29,29 @@ export function mayEdit({ rules }: Agent): boolean {
     ofEdits.slice(ofAll + 1).some(({ action }) => action !== "deny");
 }
 
+/** Tools that only look, in both generations. */
+export const READING: readonly string[] = ["read", "glob", "grep", "list"];
+
+/**
+ * Rules for a session that may do nothing but look: all is denied, and then what the agent's own rules
+ * say of looking is said again, so that nothing is allowed which those deny. `hidden`: files that it may
+ * not read, either.
+ */
+export function readOnlyRules(own: readonly Rule[], hidden: readonly string[]): readonly Rule[] {
+  const ofAgent = own.length > 0 ? own : [{ permission: "*", pattern: "*", action: "allow" }];
+  return [
+    { permission: "*", pattern: "*", action: "deny" },
+    ...ofAgent.flatMap(({ permission, pattern, action }) =>
+      READING.filter((tool) => covers(permission, tool)).map((tool) => ({
+        permission: tool,
+        pattern,
+        action,
+      }))
+    ),
+    ...hidden.map((pattern) => ({ permission: "read", pattern, action: "deny" })),
+  ];
+}
+
 /** The denials of the agents that can be given a prompt. `*` stands for any text. */
 export function denialsOf(agents: readonly Agent[]): Denials {
   const primary = agents.filter(takesPrompts);

@@ -10,6 +10,7 @@ import type {
   PermissionRequest,
   Price,
   QuestionRequest,
+  Rule,
   TurnRecord,
 } from "./model.ts";
 
@@ -38,9 +39,12 @@ export interface OpenCode {
   health(options?: { timeoutMs?: number }): Promise<Health>;
   /**
    * A new OpenCode session, with the rules that the server's settings have, and no questions. In
-   * OpenCode 2 model and agent belong to it.
+   * OpenCode 2 model and agent belong to it. `rules` come after all others; throws `refused` where
+   * the server keeps none.
    */
-  createSession(options: { title: string } & Chosen): Promise<OpenCodeSession>;
+  createSession(
+    options: { title: string; rules?: readonly Rule[] } & Chosen,
+  ): Promise<OpenCodeSession>;
   /** Undefined when this directory has none of that id. */
   session(id: string): Promise<OpenCodeSession | undefined>;
   /** Those of this directory, sub-agents' included; at most the 1000 that changed last. */

@@ -185,7 +185,8 @@ export const settingsSchema = z.strictObject({
     examples: ["tree"],
   }),
   review: z.union([z.literal(false), reviewSchema], "an object, or false").optional().meta({
-    description: "An independent review of the work, by a model that cannot write. None when absent.",
+    description:
+      "An independent review of the work, by a model that cannot write. None when absent.",
     examples: [{ model: "openai/gpt-5", when: "end" }],
   }),
   baseBranch: text("the name of a branch", BRANCH_NAME).optional().meta({

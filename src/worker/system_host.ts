@@ -16,6 +16,8 @@ import { watchRequests } from "../host/files/signal_files.ts";
 import { systemTree } from "../host/files/system_tree.ts";
 import { prepareBranch } from "../host/git/branch.ts";
 import { deliveryGit } from "../host/git/deliver.ts";
+import { changesSince } from "../host/git/changes_since.ts";
+import { linesInside } from "../host/files/line_count.ts";
 import { treeChange, treeState } from "../host/git/tree_state.ts";
 import { leftProcesses } from "../host/process/agent_processes.ts";
 import { runHook } from "../host/process/hook_process.ts";
@@ -97,6 +99,8 @@ export function systemHost(
       state: (root, known, signal) => treeState(root, { clock, known, signal }),
       change: (root, between, signal) => treeChange(root, { clock, signal, ...between }),
     },
+    changes: (root, options) => changesSince(root, { clock, ...options }),
+    linesOf: (root) => (file) => linesInside(root, file),
     branchOf,
     deliveryGit: (signal, { server, handOn }) =>
       deliveryGit(clock, signal, { handOn, enter: wayInto(server) }),

@@ -62,8 +62,18 @@ const keptSchema = z.object({
 
 /** The text to store them as. */
 export function storeSettings(
-  { verify, gateEnv, protect, tests, commit, finish, review, limits, serverOfProject, owesEvidence }:
-    KeptSettings,
+  {
+    verify,
+    gateEnv,
+    protect,
+    tests,
+    commit,
+    finish,
+    review,
+    limits,
+    serverOfProject,
+    owesEvidence,
+  }: KeptSettings,
 ): string {
   const kept: KeptSettings = {
     verify,

@@ -1,5 +1,6 @@
 /** What ralph answers when an agent asks: nobody is there, and nothing may wait. */
 import type { Clock } from "../../clock.ts";
+import { READING } from "../../opencode/agent_rules.ts";
 import type { OpenCode, PermissionReply } from "../../opencode/client.ts";
 import { RalphError } from "../../error.ts";
 import { ignoreServerFailure, OpenCodeError } from "../../opencode/error.ts";
@@ -33,12 +34,21 @@ export interface AutoReply {
   readonly answers: readonly Answer[];
 }
 
+/** To one that may only look: no tool that it needs asks. */
+const ONLY_LOOK = "This is a review: look at what is there, change nothing, and answer.";
+
 /**
  * Allowed, except for the agent's going round in circles. That refusal ends the turn, with its
  * message as the turn's error (1.1.53, 1.18.33, measured): a fresh context does better.
  */
-export function answerPermission(request: PermissionRequest): PermissionReply {
+export function answerPermission(
+  request: PermissionRequest,
+  { readOnly = false } = {},
+): PermissionReply {
   if (request.permission === "doom_loop") return { reply: "reject", message: GO_ANOTHER_WAY };
+  if (readOnly && !READING.includes(request.permission)) {
+    return { reply: "reject", message: ONLY_LOOK };
+  }
   return { reply: "once" };
 }
 
@@ -52,10 +62,12 @@ export function answerQuestions(request: QuestionRequest): string[][] {
  * before an answer is given: when it fails, none is given, and `poll` tries again.
  */
 export function createAutoReply(
-  { client, clock, sessionTree, record = () => Promise.resolve() }: {
+  { client, clock, sessionTree, readOnly, record = () => Promise.resolve() }: {
     client: OpenCode;
     clock: Clock;
     sessionTree: SessionTree;
+    /** Nothing but looking is allowed. */
+    readOnly?: boolean;
     record?: (answer: Answer) => Promise<void>;
   },
 ): AutoReply {
@@ -85,7 +97,7 @@ export function createAutoReply(
   }
 
   const permission = (request: PermissionRequest) => {
-    const reply = answerPermission(request);
+    const reply = answerPermission(request, { readOnly });
     return answer({
       requestId: request.id,
       sessionId: request.sessionId,

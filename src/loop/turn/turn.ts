@@ -42,6 +42,8 @@ export interface TurnOptions {
   readonly onTick?: () => void;
   /** Called before an answer is given to what the agent asked; see `createAutoReply`. */
   readonly onAnswer?: (answer: Answer) => Promise<void>;
+  /** It may only look: whatever else it asks leave for is refused. */
+  readonly readOnly?: boolean;
   /** Called before the turn is aborted. What it throws is thrown by `run`, and the turn goes on. */
   readonly beforeAbort?: () => void;
   /** Told once of each OpenCode session that is at work beside the turn, and is none of its own. */
@@ -129,11 +131,12 @@ class Turn {
   #taken = false;
 
   constructor(options: TurnOptions & { client: OpenCode; clock: Clock }) {
-    const { client, clock, sessionId, prices, workedBeforeMs } = options;
+    const { client, clock, sessionId, prices, workedBeforeMs, readOnly } = options;
     this.#options = options;
     this.#sessionTree = createSessionTree(client, sessionId);
     const sessionTree = this.#sessionTree;
-    this.#autoReply = createAutoReply({ client, clock, sessionTree, record: options.onAnswer });
+    const record = options.onAnswer;
+    this.#autoReply = createAutoReply({ client, clock, sessionTree, readOnly, record });
     this.#progress = createProgress(clock.monotonic(), { prices, workedMs: workedBeforeMs });
     this.#steering = createSteering({ client, clock, sessionId, steers: options.steers });
     this.#wakeup = createWakeup(clock);

@@ -120,13 +120,16 @@ async function refuseDecodedPath(asking: Asking): Promise<void> {
   );
 }
 
-async function createSession(asking: Asking, title: string): Promise<OpenCodeSession> {
+async function createSession(
+  asking: Asking,
+  { title, rules = [] }: Parameters<OpenCode["createSession"]>[0],
+): Promise<OpenCodeSession> {
   const { url, directory, place, read } = asking;
   await refuseDecodedPath(asking);
   const session = await read(replies.session, "/session", {
     what: `create an OpenCode session in \`${place}\``,
     method: "POST",
-    body: { title, permission: UNATTENDED_RULES },
+    body: { title, permission: [...UNATTENDED_RULES, ...rules] },
     timeoutMs: CREATE_TIMEOUT_MS,
   });
   if (session.directory === directory) return session;
@@ -141,7 +144,7 @@ async function createSession(asking: Asking, title: string): Promise<OpenCodeSes
 function sessionRequests(asking: Asking) {
   const { directory, place, read, write } = asking;
   return {
-    createSession: ({ title }) => createSession(asking, title),
+    createSession: (order) => createSession(asking, order),
 
     async session(id) {
       const session = await read(replies.session, sessionPath(id), { what: `read ${named(id)}` })

@@ -16,7 +16,7 @@ import {
 import type { Health, OpenCode, PermissionReply, Provider } from "../client.ts";
 import { OpenCodeError } from "../error.ts";
 import { type Http, notOpenCodeAt } from "../http.ts";
-import type { Busy, Message, OpenCodeSession, QuestionRequest } from "../model.ts";
+import type { Busy, Message, OpenCodeSession, QuestionRequest, Rule } from "../model.ts";
 import { isBeforeInfo, majorOf } from "../versions.ts";
 import { createEventDecoder } from "./events.ts";
 import { messageOf, recordOf, replies, retryIn } from "./schema.ts";
@@ -161,7 +161,7 @@ function sessionRequests(asking: Asking) {
 
 async function createSession(
   asking: Asking,
-  { title, model, agent }: Parameters<OpenCode["createSession"]>[0],
+  { title, model, agent, rules = [] }: Parameters<OpenCode["createSession"]>[0],
 ): Promise<OpenCodeSession> {
   const { url, directory, place, read, write } = asking;
   const { session } = await read(replies.session, "/api/session", {
@@ -170,7 +170,7 @@ async function createSession(
     body: {
       title,
       location: { directory },
-      permissions: UNATTENDED_RULES,
+      permissions: [...UNATTENDED_RULES, ...rules.map(ruleOf)],
       ...(model && { model: { providerID: model.providerId, id: model.modelId } }),
       ...(agent !== undefined && { agent }),
     },
@@ -185,13 +185,27 @@ async function createSession(
     );
   }
   if (session.title === title) return session;
-  // A title that comes with the session was passed over in the build of 2026-07 (measured).
+  // What comes with the session, its title and rules, was passed over in the build of 2026-07 (measured).
+  if (rules.length > 0) {
+    await write(sessionPath(session.id), { what: `delete ${named(session.id)}`, method: "DELETE" });
+    throw new OpenCodeError(
+      "refused",
+      `OpenCode at ${url} keeps no rules for a session: what is asked only to look could write`,
+      { kind: "failed" },
+    );
+  }
   await write(sessionPath(session.id, "/rename"), {
     what: `name ${named(session.id)}`,
     body: { title },
   });
   return { ...session, title };
 }
+
+const ruleOf = ({ permission, pattern, action }: Rule) => ({
+  action: permission,
+  resource: pattern,
+  effect: action,
+});
 
 /** The last message first, as the server has them. */
 async function newestRaw({ read }: Asking, id: string, limit: number) {
