@@ -109,12 +109,15 @@ async function goOn(
   if (recovery.kind === "follow" && sessionId !== null) {
     const workedMs = workedBeforeMs(left, clock.now());
     const startMs = Math.max(0, NOT_STARTED_MS - workedMs);
-    return await follow(tools, order, {
+    const report = await follow(tools, order, {
       sessionId,
       limits: { ...turnLimits(order.limits, spent), startMs },
       workedBeforeMs: workedMs,
       send: () => Promise.resolve(),
     });
+    if (report.end.kind !== "lost") return report;
+    const why = "its worker died, and the reviewer never began";
+    return { ...report, end: { kind: "interrupted", why } };
   }
   if (sessionId !== null) await client.abort(sessionId).catch(ignoreServerFailure);
   const idle = found.kind === "there" || (found.kind === "missing" && sessionId === null);
