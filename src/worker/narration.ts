@@ -5,7 +5,7 @@ import { count, duration, plural } from "../terminal/format.ts";
 import { plain } from "../terminal/plain.ts";
 import { costWords } from "../terminal/cost.ts";
 import { commandAfter } from "../control/next_command.ts";
-import { findingWords } from "../verify/review/verdict.ts";
+import { findingWords } from "../terminal/finding_words.ts";
 import { protectionLines } from "../verify/protected/protection_words.ts";
 import type { Colors } from "../terminal/colors.ts";
 

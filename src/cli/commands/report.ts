@@ -65,6 +65,7 @@ async function report(
         session,
         iterations: store.iterations(session.id),
         findings: store.findings(session.id),
+        reviews: store.reviews(session.id),
       }));
     },
     whenEmpty: undefined,

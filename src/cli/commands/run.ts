@@ -81,6 +81,7 @@ export function command(context: CommandContext, done: Done) {
       "--accept",
       "accept finished work without evidence; the gates still run",
     )
+    .option("--no-review", "leave out the review that the settings ask for")
     .option("--only <story>", "work on this story, and end when it passes")
     .option("--print-prompt", "show the agent's next prompt, and start nothing")
     .option("-f, --foreground", "run the loop here and show what it does; Ctrl-C stops it")
@@ -95,7 +96,8 @@ export function command(context: CommandContext, done: Done) {
       const { foreground = false, json = false, accept = false, printPrompt = false } = options;
       const { verbose = false } = options;
       const { server, model, agent, baseBranch, say, only } = options;
-      const flags = { server, model, agent, baseBranch, limits: limitsFrom(options) };
+      const review = options.review ? undefined : false as const;
+      const flags = { server, model, agent, baseBranch, review, limits: limitsFrom(options) };
       const how = { flags, foreground, json, verbose, say, only, accept, printPrompt };
       done(await runTask(context, { task, ...how }));
     });

@@ -1,6 +1,7 @@
 /** What a reviewer's answer is worth: only evidence that is there counts. Pure. */
 import type { ReviewFinding } from "../../store/model.ts";
 import type { Story } from "../../task/prd.ts";
+import { findingWords } from "../../terminal/finding_words.ts";
 import { plain } from "../../terminal/plain.ts";
 import type { Answer } from "./answer.ts";
 import { type FilePatch, oldLines } from "./changes.ts";
@@ -29,7 +30,6 @@ interface Known {
 const FAULTS_MAX = 5;
 /** Of what is told of one story, in UTF-16 units. */
 const WHY_MAX = 4_000;
-const WORDS_MAX = 600;
 
 /**
  * Whether the stories are done. A criterion that is left out, one that is met without a place that is
@@ -54,18 +54,6 @@ export function refusedIn(findings: readonly ReviewFinding[]): readonly RefusedS
     const words = found.map((one) => findingWords(one)).join("; ");
     return { storyId, why: plain(`an independent review refuses it: ${words}`, WHY_MAX) };
   });
-}
-
-/** One finding as one clause. */
-export function findingWords({ criterion, met, what, evidence }: ReviewFinding): string {
-  const places = evidence.map(({ file, line, there }) =>
-    `${plain(file, 200)}:${line}${there ? "" : " (not there)"}`
-  );
-  const at = places.length > 0 ? ` (${places.join(", ")})` : "";
-  const about = criterion === null
-    ? ""
-    : `“${plain(criterion, 200)}” is ${met ? "met" : "not met"}: `;
-  return `${about}${plain(what, WORDS_MAX)}${at}`;
 }
 
 function weighStory(answer: Answer, story: Story, known: Known) {
