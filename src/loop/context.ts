@@ -14,7 +14,7 @@ import type { Delivery } from "./iteration/delivery.ts";
 import type { Recorder } from "./recorder.ts";
 import type { FilePatch } from "../verify/review/changes.ts";
 import type { LinesOf } from "../verify/review/verdict.ts";
-import type { Reviewer } from "./review/reviewer.ts";
+import type { Reviewer } from "./review/model.ts";
 import type { Turns } from "./turn/turn.ts";
 
 /** What the loop works with: the outside, as arguments. */

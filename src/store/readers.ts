@@ -36,6 +36,10 @@ const COLUMNS = [
 const USED_COLUMNS = COLUMNS.join(", ");
 const USED = COLUMNS.map((column) => `total(${column}) AS ${column}`).join(", ");
 
+const ALL_USED = `SELECT ${USED}, count(outcome) - count(model_calls) AS unknown FROM (
+  SELECT outcome, ${USED_COLUMNS} FROM iterations WHERE session_id = @sessionId
+  UNION ALL SELECT outcome, ${USED_COLUMNS} FROM reviews WHERE session_id = @sessionId)`;
+
 /** Sessions. */
 export function sessionReaders({ one, many }: Pick<Statements, "one" | "many">) {
   const died = new Map<number, string>();
@@ -159,12 +163,7 @@ export function startReaders({ one }: Pick<Statements, "one">) {
 export function iterationReaders({ one, many }: Pick<Statements, "one" | "many">) {
   return {
     usage(sessionId: number): { usage: Usage; complete: boolean } {
-      const row = one(
-        `SELECT ${USED}, count(outcome) - count(model_calls) AS unknown FROM (
-          SELECT outcome, ${USED_COLUMNS} FROM iterations WHERE session_id = @sessionId
-          UNION ALL SELECT outcome, ${USED_COLUMNS} FROM reviews WHERE session_id = @sessionId)`,
-        { sessionId },
-      ) ?? {};
+      const row = one(ALL_USED, { sessionId }) ?? {};
       return { usage: usageOf(row), complete: Number(row.unknown) === 0 };
     },
 

@@ -58,19 +58,27 @@ export function reviewWrites({ one, change, atomically, times, updateSession }: 
           duration_ms: Math.round(end.durationMs),
           ended_at: times.now(),
         });
-        end.findings.forEach(({ storyId, criterion, met, what, evidence }, position) => {
-          const columns = {
-            review_id: id,
-            position,
-            story_id: storyId,
-            criterion,
-            met: met ? 1 : 0,
-            what,
-            evidence: JSON.stringify(evidence),
-          };
-          change(insertInto("review_findings", columns), columns);
-        });
+        insertReviewFindings(change, id, end.findings);
       });
     },
   };
+}
+
+function insertReviewFindings(
+  change: Writing["change"],
+  id: number,
+  findings: ReviewEnd["findings"],
+): void {
+  findings.forEach(({ storyId, criterion, met, what, evidence }, position) => {
+    const columns = {
+      review_id: id,
+      position,
+      story_id: storyId,
+      criterion,
+      met: met ? 1 : 0,
+      what,
+      evidence: JSON.stringify(evidence),
+    };
+    change(insertInto("review_findings", columns), columns);
+  });
 }

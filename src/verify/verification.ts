@@ -57,7 +57,7 @@ interface FinalRun extends Pick<Verdict, "gates" | "notes" | "failure" | "failur
   takenBack: readonly { storyId: string; why: string }[];
 }
 
-export type Review = (
+type Review = (
   stories: readonly Story[],
   gates: readonly GateRecord[],
 ) => Promise<readonly RefusedStory[]>;

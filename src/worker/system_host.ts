@@ -1,4 +1,5 @@
 /** The worker's host that is this machine. */
+import type { Clock } from "../clock.ts";
 import * as path from "node:path";
 import type { Context } from "../app/context.ts";
 import { gateEnvironmentOf } from "../app/gates.ts";
@@ -95,12 +96,7 @@ export function systemHost(
     openCode: (server) => clientAt(context, server),
     prdFiles: Deno,
     projectFiles: projectFiles(clock),
-    tree: {
-      state: (root, known, signal) => treeState(root, { clock, known, signal }),
-      change: (root, between, signal) => treeChange(root, { clock, signal, ...between }),
-    },
-    changes: (root, options) => changesSince(root, { clock, ...options }),
-    linesOf: (root) => (file) => linesInside(root, file),
+    ...looksAtTree(clock),
     branchOf,
     deliveryGit: (signal, { server, handOn }) =>
       deliveryGit(clock, signal, { handOn, enter: wayInto(server) }),
@@ -114,6 +110,17 @@ export function systemHost(
     },
     whyOutsideSandbox: (server) => whyOutsideSandbox(portOf(server), clock),
     gateEnvironment: (handOn) => gateEnvironmentOf(context, handOn, variableNames),
+  };
+}
+
+function looksAtTree(clock: Clock): Pick<WorkerHost, "tree" | "changes" | "linesOf"> {
+  return {
+    tree: {
+      state: (root, known, signal) => treeState(root, { clock, known, signal }),
+      change: (root, between, signal) => treeChange(root, { clock, signal, ...between }),
+    },
+    changes: (root, options) => changesSince(root, { clock, ...options }),
+    linesOf: (root) => (file) => linesInside(root, file),
   };
 }
 

@@ -2,7 +2,7 @@
  * An OpenCode server with a scripted model, a project, and ralph's client of both. The fake server
  * of `fake_opencode.ts` runs all the tests of the real ones; none was left out or changed for it.
  */
-import type { AgentEvent } from "../../src/opencode/model.ts";
+import type { AgentEvent, Rule } from "../../src/opencode/model.ts";
 import type { OpenCode } from "../../src/opencode/client.ts";
 import { createClient } from "../../src/opencode/connect.ts";
 import type { Activity } from "../../src/loop/activity.ts";
@@ -42,6 +42,8 @@ export interface TurnRequest {
   readonly prompt?: string;
   readonly model?: { providerId: string; modelId: string };
   readonly agent?: string;
+  /** Those of a session that may only look. */
+  readonly rules?: readonly Rule[];
   readonly limits?: Partial<TurnLimits>;
   /** Called with each event and activity, for a test to act in mid-turn. */
   readonly onEvent?: (event: AgentEvent, stop: () => void) => void;
@@ -202,12 +204,14 @@ async function runTurn(
   const activities: Activity[] = [];
   const stopping = new AbortController();
   const stop = () => stopping.abort();
-  const { prompt: text = "go", model, agent } = request;
-  const { id: sessionId } = await client.createSession({ title: "contract test", model, agent });
+  const { prompt: text = "go", model, agent, rules } = request;
+  const session = { title: "contract test", model, agent, rules };
+  const { id: sessionId } = await client.createSession(session);
   const report = await turns.run({
     sessionId,
     limits: { ...LIMITS, ...request.limits },
     signal: stopping.signal,
+    readOnly: rules !== undefined,
     steers: request.steers && {
       earlier: [],
       giveBack() {},

@@ -87,8 +87,7 @@ export async function finishIteration(
   });
   const blocked = end.kind === "finished" ? blockedWords(end.text) : undefined;
   const failure = refusal?.free ? turn.failureBefore : failureOf(judgement, verdict);
-  const ofPrd = prdKey && judgement.outcome !== "advanced" ? `prd: ${prdKey}` : undefined;
-  const failureKey = verdict.failureKey ?? ofPrd;
+  const failureKey = verdict.failureKey ?? prdFailureKey(prdKey, judgement);
   const told = {
     commits: left.change?.commits,
     filesChanged: left.change?.files.length,
@@ -130,6 +129,11 @@ export async function finishIteration(
     undelivered,
     delivered,
   };
+}
+
+/** A change of the PRD that is put back, each time. */
+function prdFailureKey(key: string | undefined, { outcome }: Pick<Ended, "outcome">) {
+  return key && outcome !== "advanced" ? `prd: ${key}` : undefined;
 }
 
 const endOfTurn = ({ end, unanswered }: TurnReport) => ({

@@ -1,7 +1,7 @@
 /** The turn of a reviewer: an OpenCode session of its own, which may only look. */
 import { agentAtWork } from "../server/editing_agent.ts";
 import { readOnlyRules } from "../../opencode/agent_rules.ts";
-import { OpenCodeError } from "../../opencode/error.ts";
+import { ignoreServerFailure, OpenCodeError } from "../../opencode/error.ts";
 import type { Limits, Settings } from "../../settings/settings.ts";
 import type { Review } from "../../store/model.ts";
 import type { Activity } from "../activity.ts";
@@ -15,8 +15,7 @@ import type { TurnOptions } from "../turn/turn.ts";
 import type { TurnReport } from "../turn/turn_end.ts";
 import { NO_USAGE, type Prices } from "../turn/usage.ts";
 import { missingModel } from "../server/missing_model.ts";
-import { ignoreServerFailure } from "../../opencode/error.ts";
-import type { ReviewerTools } from "./reviewer.ts";
+import type { ReviewerTools } from "./tools.ts";
 
 export interface ReviewTurnOrder {
   /** Real path of the project. */

@@ -3,72 +3,17 @@
  * What is about to be asked is written down before, as for an iteration: after a crash a review is gone
  * on with, and its verdict counts once.
  */
-import type { Clock } from "../../clock.ts";
-import {
-  type GateRecord,
-  type NewReview,
-  type Review,
-  type ReviewEnd,
-  type ReviewOutcome,
-  tokensOf,
-  type Usage,
-} from "../../store/model.ts";
-import type { Story } from "../../task/prd.ts";
+import { type Review, type ReviewOutcome, tokensOf, type Usage } from "../../store/model.ts";
 import { plain } from "../../terminal/plain.ts";
 import { reviewPrompt } from "../../verify/review/prompt.ts";
-import { refusedIn, type RefusedStory } from "../../verify/review/verdict.ts";
-import type { Activity } from "../activity.ts";
+import { refusedIn } from "../../verify/review/verdict.ts";
 import type { LoopTools } from "../context.ts";
 import { inWords, type Spent } from "../limits.ts";
 import { waitForProvider } from "../provider/wait.ts";
 import { type Attempt, attemptOutcome } from "./attempt.ts";
+import type { Reviewed, Reviewer, ReviewRequest } from "./model.ts";
 import { reviewTurn, type ReviewTurnOrder } from "./review_turn.ts";
-
-export interface ReviewRequest {
-  iteration: number;
-  /** After the run of all gates at the end. */
-  final: boolean;
-  stories: readonly Story[];
-  /** What else the task says. */
-  about?: string;
-  gates: readonly GateRecord[];
-  /** The commit that the work began from; undefined: before the first one. */
-  since: string | undefined;
-  /** With what words the agent ended. */
-  agentSaid?: string;
-  /** What of the session is not booked yet: the turn that is judged. */
-  unbooked?: Usage;
-}
-
-export type Reviewed =
-  | { kind: "judged"; refused: readonly RefusedStory[] }
-  /** The worker is to end, or a person wants a pause. */
-  | { kind: "stopped" }
-  /**
-   * No verdict, which is no pass. `outOf`: the limit of the session that was reached, in words; `away`: the
-   * server is.
-   */
-  | { kind: "none"; why: string; outOf?: string; away?: boolean };
-
-export interface Reviewer {
-  /** Before each story counts as done, or once at the end. */
-  readonly when: "story" | "end";
-  review(request: ReviewRequest): Promise<Reviewed>;
-}
-
-/** Where it is written down what was asked for, and what came of it. */
-export interface ReviewBook {
-  /** What was asked for before, of the same stories at the same time. */
-  earlier(request: ReviewRequest): readonly Review[];
-  begin(review: Omit<NewReview, "openCodeTitle">): Promise<Pick<Review, "id" | "openCodeTitle">>;
-  opened(id: number, openCodeSessionId: string): Promise<void>;
-  prompted(id: number): void;
-  end(id: number, end: ReviewEnd): Promise<void>;
-}
-
-export type ReviewerTools =
-  & Pick<LoopTools, "client" | "turns" | "changes" | "linesOf" | "emit">
-  & { clock: Clock; book: ReviewBook; tell: (activity: Activity) => void };
+import type { ReviewerTools } from "./tools.ts";
 
 export interface ReviewerOrder extends ReviewTurnOrder {
   when: Reviewer["when"];

@@ -7,7 +7,9 @@ import type { ReviewSettings } from "../../settings/settings.ts";
 import { activityTeller } from "../activity.ts";
 import type { LoopTools, SessionContext } from "../context.ts";
 import { requireTurn } from "../iteration/follow_turn.ts";
-import { createReviewer, type ReviewBook, type Reviewer, type ReviewerOrder } from "./reviewer.ts";
+import type { Reviewer } from "./model.ts";
+import { createReviewer, type ReviewerOrder } from "./reviewer.ts";
+import type { ReviewBook } from "./tools.ts";
 
 /** In characters: OpenCode shows titles in one line. */
 const TITLE_MAX = 160;

@@ -10,7 +10,7 @@ import type { Found } from "./recovery_policy.ts";
 const CLOCK_MS = 1_000;
 
 /** What is on record of a turn that was begun. */
-export type BegunTurn = Pick<Iteration, "openCodeSessionId" | "openCodeTitle" | "startedAt">;
+type BegunTurn = Pick<Iteration, "openCodeSessionId" | "openCodeTitle" | "startedAt">;
 
 /** Asks once. Throws `OpenCodeError`: see `unanswered`. */
 export async function findTurn(client: OpenCode, iteration: BegunTurn): Promise<Found> {

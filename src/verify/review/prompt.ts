@@ -10,7 +10,7 @@ import { type FilePatch, patchesWithin } from "./changes.ts";
 const MAX = { patches: 80_000, gates: 12_000, about: 8_000, story: 8_000 };
 const FILES_MAX = 200;
 
-export interface ReviewFacts {
+interface ReviewFacts {
   /** Those that are said to be done. */
   stories: readonly Story[];
   /** What the PRD says beside its stories; of a task without stories, its prompt. */
