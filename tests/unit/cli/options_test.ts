@@ -87,6 +87,18 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, Look | Elsewhere>
       file: "e2e/only_test.ts",
       test: "one story is worked on, and its end is not taken for the task's",
     },
+    async "--no-review"(home) {
+      const ralphJson = join(home.task.projectRoot, "ralph.json");
+      await Deno.writeTextFile(ralphJson, JSON.stringify({ review: {} }));
+      await ok(home, "run", "one", "--foreground");
+      await ok(home, "run", "one", "--foreground", "--no-review");
+      const database = new DatabaseSync(home.database, { readOnly: true });
+      const rows = database.prepare("SELECT settings FROM session_starts ORDER BY session_id")
+        .all();
+      database.close();
+      const kept = rows.map(({ settings }) => JSON.parse(String(settings)).review);
+      assert.deepEqual(kept, [{ rounds: 2, when: "story" }, false]);
+    },
     async "--accept"(home) {
       assert.equal((await lastSession(home)).accepted, false);
       assert.equal((await lastSession(home, "--accept")).accepted, true);
