@@ -20,7 +20,7 @@ const wanted = SCRIPTED.filter(({ name }) => name.includes(values.only));
 
 const rows: string[][] = [];
 const details: string[][] = [];
-for (const reviewer of [undefined, ...wanted]) {
+for (const reviewer of values.only === "" ? [undefined, ...wanted] : wanted) {
   const scenarios = reviewer ? REVIEWED : UNREVIEWED;
   const runs = await measure({
     ...{ scenarios, drivers: [RALPH], version, atOnce, reviewer },
