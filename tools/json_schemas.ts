@@ -631,6 +631,24 @@ export const PRINTED: Readonly<Record<string, Printed>> = {
     ],
     as: "list",
   },
+  review: {
+    what: "The verdict, with what the gates showed before.",
+    forms: [
+      object({
+        outcome: reviewOutcome,
+        detail: text("The same in words"),
+        findings: reviewFindings,
+        usage: used,
+        durationMs: ms("How long it took, in milliseconds"),
+        gates: z.array(z.strictObject({
+          gate: text("Name of the gate"),
+          output: text("What it printed, the end of it"),
+          ...gateFields,
+        })).meta({ description: "What the gates showed" }),
+      }),
+    ],
+    as: "object",
+  },
   new: {
     what: "The new task.",
     forms: [object({ task, taskDir, prd: text("Path of its PRD") })],

@@ -49,6 +49,11 @@ const NEW_BY_OPTIONS: Elsewhere = {
   test: "new with options: the PRD says what they say, and has no fault",
 };
 
+const REVIEW: Elsewhere = {
+  file: "unit/cli/commands/review_test.ts",
+  test: "review asks now, of what is there, says where it sees it, and writes nothing down",
+};
+
 /** Every option of every command but `--help`. */
 const OPTIONS: Readonly<Record<string, Readonly<Record<string, Look | Elsewhere>>>> = {
   run: {
@@ -397,6 +402,12 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, Look | Elsewhere>
     "--story": NEW_BY_OPTIONS,
     "--criterion": NEW_BY_OPTIONS,
     "--verify": NEW_BY_OPTIONS,
+  },
+  review: {
+    "--model": REVIEW,
+    "--server": REVIEW,
+    "--since": REVIEW,
+    "--json": REVIEW,
   },
   verify: {
     "--json": {
