@@ -111,6 +111,7 @@ Deno.test("as many refusals in a row as `rounds` says end the session, with both
 
 const FAULTS: Record<string, [Reviewer, RegExp]> = {
   "evidence that is not there": [REVIEWERS.fabricating, /src\/perfect\.ts:4711/],
+  "an empty answer": [REVIEWERS.empty, /there is no block of JSON/],
   "no JSON": [REVIEWERS.noJson, /there is no block of JSON/],
   "a criterion left out": [
     ({ stories }) => JSON.stringify({ stories: stories.map(({ id }) => ({ id, criteria: [] })) }),

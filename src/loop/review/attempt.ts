@@ -44,7 +44,6 @@ export function attemptOutcome(report: TurnReport, facts: Facts): Attempt {
     claims: [],
     broke: [],
     tokens: usage && tokensOf(usage),
-    toolRuns: report.toolRuns?.length,
     workedBefore: true,
     now: facts.now,
     refusedBefore: 0,

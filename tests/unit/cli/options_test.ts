@@ -94,7 +94,7 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, Look | Elsewhere>
     },
     async "--no-review"(home) {
       const ralphJson = join(home.task.projectRoot, "ralph.json");
-      await Deno.writeTextFile(ralphJson, JSON.stringify({ review: {} }));
+      await Deno.writeTextFile(ralphJson, JSON.stringify({ verify: [["true"]], review: {} }));
       await ok(home, "run", "one", "--foreground");
       await ok(home, "run", "one", "--foreground", "--no-review");
       const database = new DatabaseSync(home.database, { readOnly: true });
