@@ -10,6 +10,7 @@ const { values } = parseArgs({
   options: {
     version: { type: "string", default: VERSIONS.at(-1) },
     only: { type: "string", default: "" },
+    scenario: { type: "string", default: "" },
     "at-once": { type: "string", default: `${navigator.hardwareConcurrency + 1}` },
   },
 });
@@ -21,7 +22,8 @@ const wanted = SCRIPTED.filter(({ name }) => name.includes(values.only));
 const rows: string[][] = [];
 const details: string[][] = [];
 for (const reviewer of values.only === "" ? [undefined, ...wanted] : wanted) {
-  const scenarios = reviewer ? REVIEWED : UNREVIEWED;
+  const all = reviewer ? REVIEWED : UNREVIEWED;
+  const scenarios = all.filter(({ id }) => id.includes(values.scenario));
   const runs = await measure({
     ...{ scenarios, drivers: [RALPH], version, atOnce, reviewer },
     onRun: ({ scenario, verdict, said, problems }) =>
@@ -35,8 +37,9 @@ for (const reviewer of values.only === "" ? [undefined, ...wanted] : wanted) {
 }
 const HEAD = ["reviewer", "scenarios", "false completions", "missed completions"]
   .concat("true completions", "iterations", "reviews", "ended as");
+const shown = UNREVIEWED.map(({ id }) => id).filter((id) => id.includes(values.scenario));
 console.log(table(HEAD, rows));
-console.log(`\n${table(["reviewer", ...UNREVIEWED.map(({ id }) => id)], details)}`);
+console.log(`\n${table(["reviewer", ...shown], details)}`);
 
 function rowOf(name: string, runs: readonly Run[]): string[] {
   const count = (is: (run: Run) => boolean) => `${runs.filter(is).length}`;
