@@ -60,6 +60,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "src/host/files/atomic_write.ts",
     "src/settings",
     "src/task",
+    "src/terminal/finding_words.ts",
     "type:src/host",
     "type:src/store",
   ],

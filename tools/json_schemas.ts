@@ -144,6 +144,46 @@ const findings = {
   })).meta({ description: "What the loop found that people should know" }),
 };
 
+const reviewOutcome = text(
+  "What came of it; only `passed` lets a claim hold",
+  "passed",
+  "refused",
+  "unusable",
+  "trouble",
+  "interrupted",
+  "stopped",
+);
+const reviewFindings = z.array(z.strictObject({
+  storyId: text("Id of the story"),
+  criterion: or(text("The criterion, in the PRD's words"), "it was found beside them"),
+  met: yes("Whether it is met"),
+  what: text("What the reviewer says of it"),
+  evidence: z.array(z.strictObject({
+    file: text("From the project root"),
+    line: whole("Number of the line"),
+    there: yes("There is such a line"),
+  })).meta({ description: "Where the reviewer says that it sees it" }),
+})).meta({ description: "What the reviewer found" });
+const reviews = z.array(z.strictObject({
+  id: whole("Number of the review"),
+  sessionId: session,
+  iteration: iterationNumber,
+  final: yes("Of all stories, at the end"),
+  stories: words("Ids of the stories"),
+  openCodeTitle: text("Title of its OpenCode session"),
+  openCodeSessionId: or(text("Id of its OpenCode session"), "none was made"),
+  model: or(text("Model that was asked for, as provider/model"), "the server's choice"),
+  agentSaid: or(text("With what words the agent ended; the reviewer did not see them"), "nothing"),
+  outcome: or(reviewOutcome, "it is under way"),
+  detail: or(text("The same in words"), "it is under way"),
+  findings: reviewFindings,
+  usage: used,
+  startedAt: time("When it began"),
+  promptedAt: or(time("When the prompt was sent"), "it was not"),
+  durationMs: or(ms("How long it took, in milliseconds"), "it is under way"),
+  endedAt: or(time("When it ended"), "it has not"),
+})).meta({ description: "Independent reviews, the oldest first" });
+
 const told = text("Whether it came with a prompt, or in mid-turn", "prompt", "turn");
 const toldWhere = z.strictObject({
   session,
@@ -272,6 +312,18 @@ const EVENTS: Readonly<Record<LoopEvent["type"] | "nothing_to_do" | "prompt", z.
   },
   gate: { name: text("Name of the gate"), ...gateFields },
   claim: { story: text("Id of the story"), ...claimFields },
+  review_started: {
+    stories: words("Ids of the stories that are reviewed"),
+    model: or(text("Model that was asked for, as provider/model"), "the server's choice"),
+  },
+  review: {
+    stories: words("Ids of the stories that were reviewed"),
+    outcome: reviewOutcome,
+    detail: text("The same in words"),
+    findings: reviewFindings,
+    usage: used,
+    durationMs: ms("How long it took, in milliseconds"),
+  },
   note: { about, text: text("The finding, in words") },
   said: { text: text("What a person said"), to: told },
   answered: {
@@ -462,6 +514,7 @@ export const PRINTED: Readonly<Record<string, Printed>> = {
         iterations: z.array(iteration).meta({ description: "Its iterations" }),
         ...findings,
         words: saidWords,
+        reviews,
       }),
     ],
     as: "list",
@@ -476,6 +529,7 @@ export const PRINTED: Readonly<Record<string, Printed>> = {
         prompt: or(text("What the agent was told"), "not on record"),
         log: words("What the log has of it"),
         ...findings,
+        reviews,
         gitCommits: or(
           z.array(z.strictObject({
             id: text("Id of the commit"),
@@ -707,6 +761,24 @@ export const PRINTED: Readonly<Record<string, Printed>> = {
         base: text("The branch that it went to"),
         commit: text("What that is at now"),
         worktree: text("Root of the worktree"),
+      }),
+    ],
+    as: "object",
+  },
+  review: {
+    what: "The verdict, with what the gates showed before.",
+    forms: [
+      object({
+        outcome: reviewOutcome,
+        detail: text("The same in words"),
+        findings: reviewFindings,
+        usage: used,
+        durationMs: ms("How long it took, in milliseconds"),
+        gates: z.array(z.strictObject({
+          gate: text("Name of the gate"),
+          output: text("What it printed, the end of it"),
+          ...gateFields,
+        })).meta({ description: "What the gates showed" }),
       }),
     ],
     as: "object",

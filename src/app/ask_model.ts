@@ -64,7 +64,11 @@ export async function askModel(context: Context, order: Order): Promise<Asking> 
       serverAwayMs: Math.min(limits.serverAwayMs, SERVER_AWAY_MS),
     };
     const chosen = { model, agent };
-    const { id } = await client.createSession({ title: "ralph plan", onlyReads: true, ...chosen });
+    const { id } = await client.createSession({
+      title: "ralph plan",
+      onlyReads: { hidden: [] },
+      ...chosen,
+    });
     const startedAt = clock.monotonic();
     try {
       const { end, usage } = await turns.run({

@@ -87,6 +87,10 @@ export const COMMANDS: Readonly<Record<string, Listing>> = {
     summary: "run a task's gates now, and show what they print",
     load: async () => (await import("./commands/verify.ts")).command,
   },
+  review: {
+    summary: "have another model look at a task's work now; it cannot write",
+    load: async () => (await import("./commands/review.ts")).command,
+  },
   init: {
     summary: "write this project's checks into ralph.json, and say what is missing",
     load: async () => (await import("./commands/init.ts")).command,

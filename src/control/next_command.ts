@@ -42,6 +42,7 @@ export function nextStep(session: Session, called: string, tree?: Worktree): str
     case "gates_fail":
     case "not_delivered":
     case "no_progress":
+    case "review_fails":
     case "provider_error":
       return history;
     case "budget":
@@ -72,6 +73,8 @@ export function commandAfter(
       return `go on with the other stories: \`ralph run ${name}\``;
     case "budget":
       return `go on with a new budget: \`ralph run ${name}\``;
+    case "review_fails":
+      return `see both sides with \`ralph history ${name}\`, mend the work or the story, and ${again}`;
     case "no_progress":
     case "provider_error":
       return `see what happened with \`ralph history ${name}\`, ${again}`;

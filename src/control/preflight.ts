@@ -178,13 +178,15 @@ export interface Chosen {
  */
 export async function requireChoices(
   client: OpenCode,
-  { model, agent }: Pick<Settings, "model" | "agent">,
+  { model, agent, review }: Pick<Settings, "model" | "agent" | "review">,
 ): Promise<Chosen> {
   const name = model && `${model.providerId}/${model.modelId}`;
   const choice = client.agentChoice();
   const asked = modelsOf(client, { model: name, agent, choice });
-  if (name !== undefined) {
-    requireKnown("model", name, (await asked).providers.flatMap(({ models }) => models));
+  const reviewer = review && review.model;
+  const named = [name, reviewer && `${reviewer.providerId}/${reviewer.modelId}`];
+  for (const one of named.filter((one) => one !== undefined && one !== false)) {
+    requireKnown("model", one, (await asked).providers.flatMap(({ models }) => models));
   }
   const [models, words] = await Promise.all([
     asked.catch(unlessMisconfigured),

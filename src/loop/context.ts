@@ -13,6 +13,9 @@ import type { Backlog } from "./iteration/backlog.ts";
 import type { Delivery } from "./iteration/delivery.ts";
 import type { Recorder } from "./recorder.ts";
 import type { TurnPlace } from "./server/turn_place.ts";
+import type { FilePatch } from "../verify/review/changes.ts";
+import type { LinesOf } from "../verify/review/verdict.ts";
+import type { Reviewer } from "./review/model.ts";
 import type { Turns } from "./turn/turn.ts";
 
 /** What the loop works with: the outside, as arguments. */
@@ -27,6 +30,8 @@ export interface LoopTools {
     Store,
     | "session"
     | "usage"
+    | "iterations"
+    | "reviews"
     | "findings"
     | "sessionOfOpenCode"
     | "requireLease"
@@ -43,6 +48,15 @@ export interface LoopTools {
       signal?: AbortSignal,
     ): Promise<TreeChange | undefined>;
   };
+  /**
+   * What was changed since a commit, as patches; `ignore` as for `change`. Undefined when git cannot say.
+   */
+  changes(
+    root: string,
+    options: { since: string | undefined; ignore: readonly string[]; signal?: AbortSignal },
+  ): Promise<readonly FilePatch[] | undefined>;
+  /** How long files of a project are. */
+  linesOf(root: string): LinesOf;
   /** What commands of agents have left running in a project's folder, in words, if one can look. */
   leftRunning(root: string): Promise<readonly string[] | undefined>;
   /**
@@ -63,6 +77,8 @@ export interface SessionContext {
   verification: Verification;
   /** Whether the work is where it belongs. */
   delivery: Delivery;
+  /** Looks at what is said to be done; undefined where nobody does. */
+  reviewer?: Reviewer;
   /** Where the tree as it was before the turn outlives the worker. */
   treeBefore: { keep(tree: TreeState | undefined): void; kept(): TreeState | undefined };
   /** The id of the one story to work on; undefined: all. */

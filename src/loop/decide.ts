@@ -28,6 +28,8 @@ export interface Snapshot {
   proof?: Proof;
   /** The provider refused the last iteration, and that was waited out. */
   waited?: boolean;
+  /** That a reviewer has refused a story as often as it may, with what both sides say. */
+  refusedTooOften?: string;
 }
 
 export interface Past {
@@ -91,6 +93,9 @@ export function nextAction(snapshot: Snapshot): Action {
     return end("completed", "all_stories_pass", others === undefined ? all : `${all}; ${others}`);
   }
   if (ended) return ended;
+  if (snapshot.refusedTooOften !== undefined) {
+    return end("stopped", "review_fails", snapshot.refusedTooOften);
+  }
   const last = past.at(-1);
   if (last?.blocked !== undefined && !snapshot.wordsWait) {
     return end("stopped", "blocked_on_human", `the agent needs a person: ${last.blocked}`);

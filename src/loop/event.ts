@@ -1,5 +1,14 @@
 /** What the loop tells about itself while it works: for the screen, the log and `--json`. */
-import type { Note, Outcome, Reason, Status, Told, Usage } from "../store/model.ts";
+import type {
+  Note,
+  Outcome,
+  Reason,
+  ReviewFinding,
+  ReviewOutcome,
+  Status,
+  Told,
+  Usage,
+} from "../store/model.ts";
 import type { SettingChange } from "./session/setting_changes.ts";
 import type { Protection } from "../verify/protected/find_protected.ts";
 
@@ -60,6 +69,18 @@ export type LoopEvent =
   | { type: "protected" } & Protection
   /** What one run of a gate showed. */
   | { type: "gate"; name: string; passed: boolean; why: string; durationMs: number }
+  /** A review is asked for. `model` null: the server's default. */
+  | { type: "review_started"; stories: readonly string[]; model: string | null }
+  /** What came of it; `detail` says the same in words. */
+  | {
+    type: "review";
+    stories: readonly string[];
+    outcome: ReviewOutcome;
+    detail: string;
+    findings: readonly ReviewFinding[];
+    usage: Usage | null;
+    durationMs: number;
+  }
   /** A story that the agent said was done; `held` is null when that was not judged. */
   | { type: "claim"; story: string; held: boolean | null; why: string | null }
   /** Something that the loop found: in the PRD, of protected files, of tests, of git. */

@@ -29,13 +29,20 @@ import type { Begun } from "./session/begin.ts";
 import { meter } from "./session/meter.ts";
 import { recoverIteration } from "./session/recover.ts";
 import { Crash, isShuttingDown, throwCrash } from "./shutdown.ts";
+import { sessionReview } from "./review/session_review.ts";
+import { sessionReviewer } from "./review/session_reviewer.ts";
+import { refusedTooOften } from "../verify/review/rounds.ts";
+import type { Story } from "../task/prd.ts";
 import { priceList } from "./turn/price_list.ts";
 import type { Prices } from "./turn/usage.ts";
 
 export type { SessionEnd };
 
 export interface LoopOrder extends SessionContext {
-  begun: Pick<Begun, "past" | "resumedAfter" | "failure" | "underWay" | "ranBeforeMs">;
+  begun: Pick<
+    Begun,
+    "past" | "resumedAfter" | "failure" | "underWay" | "ranBeforeMs" | "startTree"
+  >;
   /** Whether a person asked for a pause after the iteration. */
   checkpointAsked: () => boolean;
 }
@@ -162,13 +169,20 @@ class Rounds {
 
   constructor(tools: LoopTools, order: LoopOrder, signal: AbortSignal) {
     this.#tools = tools;
-    this.#order = order;
     this.#signal = signal;
     this.#server = createReadiness(tools, order);
     this.#spent = meter(tools, order);
     this.#prices = priceList(tools, signal);
     this.#agent = editingAgent(tools, order.settings, signal);
     this.#tell = activityTeller(tools, order.lease);
+    const reviewer = sessionReviewer(tools, order, {
+      agent: this.#agent,
+      prices: this.#prices,
+      spent: this.#spent,
+      pauses: order.checkpointAsked,
+      signal,
+    });
+    this.#order = { ...order, reviewer };
     this.#past = [...order.begun.past];
     this.#failure = order.begun.failure;
     this.#looked = this.#past.length > 0 || order.begun.underWay !== undefined ||
@@ -222,7 +236,16 @@ class Rounds {
       spent: this.#spent(),
       proof: this.#proof,
       waited: this.#waited,
+      refusedTooOften: this.#refusedTooOften(stories),
     });
+  }
+
+  #refusedTooOften(stories: readonly Story[]): string | undefined {
+    const { lease, settings: { review } } = this.#order;
+    if (!review) return undefined;
+    const open = stories.filter(({ passes }) => !passes).map(({ id }) => id);
+    const { rounds } = review;
+    return refusedTooOften(this.#tools.store.reviews(lease.sessionId), { rounds, open });
   }
 
   #add({ failure, delivered, ...past }: Ended): void {
@@ -280,10 +303,17 @@ class Rounds {
       this.#proof = { kind: "not_delivered", why };
       return;
     }
+    const { review, trouble } = sessionReview(this.#tools, this.#order, {
+      iteration,
+      final: true,
+      agenda,
+      since: this.#order.begun.startTree?.head,
+    });
     const run = await verification.prove(agenda, {
       claimed: this.#order.only && `${this.#order.only} passes`,
       iterated: iteration > 0,
       disturbed: iteration > 0 && await this.#server.endOthers(),
+      review,
       signal: this.#signal,
     });
     this.#proof = run?.proof;
@@ -295,7 +325,8 @@ class Rounds {
     this.#failure = run.failure;
     const last = this.#past.pop();
     if (last) {
-      this.#past.push({ ...last, failureKey: run.failureKey, undelivered: run.undelivered });
+      const { failureKey, undelivered } = run;
+      this.#past.push({ ...last, failureKey, undelivered, ...trouble.found });
     }
   }
 

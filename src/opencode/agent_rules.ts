@@ -66,13 +66,17 @@ function covers(wide: string, narrow: string): boolean {
 }
 
 /** What an agent reads the project with, in either generation. */
-const READING = ["read", "glob", "grep", "list"];
+export const READING: readonly string[] = ["read", "glob", "grep", "list"];
 
 /**
  * The rules for a session that can read the project and do nothing else, to come after those of its agent:
- * all is denied, and of reading what the agent's own rules allow is left. What they ask a person is denied.
+ * all is denied, and of reading what the agent's own rules allow is left. What they ask a person is denied,
+ * and so are files that are `hidden`.
  */
-export function readingRules(own: readonly Rule[]): readonly Rule[] {
+export function readingRules(
+  own: readonly Rule[],
+  { hidden }: { hidden: readonly string[] },
+): readonly Rule[] {
   return [
     { permission: "*", pattern: "*", action: "deny" },
     ...READING.flatMap((permission) =>
@@ -82,6 +86,7 @@ export function readingRules(own: readonly Rule[]): readonly Rule[] {
         action: action === "allow" ? "allow" : "deny",
       }))
     ),
+    ...hidden.map((pattern) => ({ permission: "read", pattern, action: "deny" })),
   ];
 }
 

@@ -39,10 +39,11 @@ export interface OpenCode {
   /**
    * A new OpenCode session, with the rules that the server's settings have, and no questions. In
    * OpenCode 2 model and agent belong to it. `onlyReads`: it can read the project, as far as its agent
-   * may, and do nothing else; throws `refused` where the server cannot be held to that.
+   * may, but for files that are `hidden` (patterns of OpenCode's rules), and do nothing else; throws
+   * `refused` where the server cannot be held to that. A server from before 2.0.5 hides nothing.
    */
   createSession(
-    options: { title: string; onlyReads?: boolean } & Chosen,
+    options: { title: string; onlyReads?: { hidden: readonly string[] } } & Chosen,
   ): Promise<OpenCodeSession>;
   /** Undefined when this directory has none of that id. */
   session(id: string): Promise<OpenCodeSession | undefined>;

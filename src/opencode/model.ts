@@ -93,6 +93,8 @@ export interface ToolRun {
   input: Record<string, unknown>;
   /** A rule of the user's own settings refused the call. */
   refused?: boolean;
+  /** It ended with an error, as one of a tool that is not offered does. */
+  failed?: boolean;
 }
 
 export interface Message extends MessageHead {

@@ -2,6 +2,7 @@
 import {
   type GateRecord,
   type Iteration,
+  type Review,
   type Session,
   tokensOf,
   type Usage,
@@ -35,6 +36,7 @@ export interface Report extends Pick<ReportInput, "taskName" | "projectName" | "
   worked: { ms: number; unknown: number };
   used: { usage: Usage; unknown: number };
   commits: number;
+  reviews: readonly Review[];
   gates: readonly GateSummary[];
   takenBack: readonly TakenBack[];
   troubles: readonly Trouble[];
@@ -65,6 +67,7 @@ export function reportOf(input: ReportInput): Report {
     },
     used: usedIn(rounds),
     commits: sum(rounds.map(({ iteration, commits }) => countOf(iteration, commits))),
+    reviews: input.sessions.flatMap(({ reviews }) => reviews),
     gates: gatesOf(runs),
     takenBack: takenBackIn(rounds),
     troubles: troublesOf(rounds, runs),
@@ -74,7 +77,7 @@ export function reportOf(input: ReportInput): Report {
 
 const keyOf = (sessionId: number, number: number) => `s${sessionId}-i${number}`;
 
-function roundsOf({ session, iterations, findings, commits }: SessionRecord): Round[] {
+function roundsOf({ session, iterations, findings, reviews, commits }: SessionRecord): Round[] {
   return iterations.map((iteration) => {
     const isOf = (one: { iteration: number }) => one.iteration === iteration.number;
     const claims = findings.claims.filter(isOf);
@@ -89,6 +92,7 @@ function roundsOf({ session, iterations, findings, commits }: SessionRecord): Ro
       cost: usage && usage.unpricedCalls === 0 ? usage.costUsd + usage.derivedCostUsd : undefined,
       gates: findings.gates.filter(isOf),
       claims,
+      reviews: reviews.filter(isOf),
       notes: findings.notes.filter(isOf),
       commits: commits.get(iteration.number),
     };

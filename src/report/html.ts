@@ -11,6 +11,7 @@ import { commitsSection } from "./commits_html.ts";
 import type { BurnDown } from "./burn_down.ts";
 import type { Report } from "./data.ts";
 import { type Html, markup } from "./markup.ts";
+import { reviewCost } from "./reviews.ts";
 import { roundHtml } from "./round_html.ts";
 import { BEGINS_WITH } from "./mark.ts";
 import { STYLE } from "./style.ts";
@@ -106,6 +107,7 @@ function summary(report: Report): Fact[] {
       unknown(used.unknown) ?? plural(used.usage.modelCalls, "model call"),
     ],
     costOf(used, anyKnown),
+    ...reviewFact(report.reviews),
     ["commits", count(report.commits)],
     [
       "gates",
@@ -118,6 +120,14 @@ function summary(report: Report): Fact[] {
       takenBack.length === 0 ? undefined : `${held} of them held later`,
     ],
   ];
+}
+
+/** Apart from the work, and not in what that cost. */
+function reviewFact(reviews: Report["reviews"]): Fact[] {
+  const cost = reviewCost(reviews);
+  if (cost === undefined) return [];
+  const passed = reviews.filter(({ outcome }) => outcome === "passed").length;
+  return [["reviews", `${passed} of ${reviews.length} pass`, `beside that, ${cost}`]];
 }
 
 /** What is known stands first, and is never all where something is not. */

@@ -1,6 +1,14 @@
 /** What a report is made of. */
 import type { Commit } from "../host/git/commits.ts";
-import type { Claim, Findings, GateRecord, Iteration, Note, Session } from "../store/model.ts";
+import type {
+  Claim,
+  Findings,
+  GateRecord,
+  Iteration,
+  Note,
+  Review,
+  Session,
+} from "../store/model.ts";
 import type { Standing } from "./standing.ts";
 
 export interface FoundCommits {
@@ -18,6 +26,7 @@ export interface SessionRecord {
   session: Session;
   iterations: readonly Iteration[];
   findings: Findings;
+  reviews: readonly Review[];
   /** By the number of the iteration; none where git cannot say. */
   commits: ReadonlyMap<number, FoundCommits>;
 }
@@ -53,6 +62,7 @@ export interface Round {
   cost: number | undefined;
   gates: readonly (GateRecord & { final: boolean })[];
   claims: readonly Claim[];
+  reviews: readonly Review[];
   notes: readonly Note[];
   /** Undefined: git cannot say which. */
   commits: FoundCommits | undefined;

@@ -1,8 +1,10 @@
 /** One iteration in a report. Pure. */
 import { costWords } from "../terminal/cost.ts";
+import { findingWords } from "../terminal/finding_words.ts";
 import { count, duration, plural } from "../terminal/format.ts";
 import { type Html, markup } from "./markup.ts";
 import type { Round } from "./model.ts";
+import { reviewWords } from "./reviews.ts";
 import { outcomeWords } from "./standing.ts";
 import { tookWords } from "./took.ts";
 import { utc } from "./words.ts";
@@ -37,7 +39,7 @@ ${
       ? markup`<p><strong>Needs a person:</strong> ${blocked}</p>
 `
       : null
-  }${claimsOf(round)}${gatesOf(round)}${notesOf(round)}${commitsOf(round)}</div>
+  }${claimsOf(round)}${reviewsOf(round)}${gatesOf(round)}${notesOf(round)}${commitsOf(round)}</div>
 </details>
 `;
 }
@@ -67,6 +69,26 @@ function claimsOf({ claims }: Round): Html | null {
       if (held === null) return markup`${storyId} ${tone("partly", "was not judged")}${because}`;
       const fate = held ? tone("good", "holds") : tone("bad", "was taken back");
       return markup`${storyId} ${fate}${because}`;
+    }),
+  );
+}
+
+function reviewsOf({ reviews }: Round): Html | null {
+  return list(
+    "Reviews",
+    reviews.map((review) => {
+      const isGood = review.outcome === "passed";
+      return markup`${tone(isGood ? "good" : "bad", isGood ? "✓" : "✗")} ${reviewWords(review)}${
+        review.findings.length === 0 ? null : markup`
+<ul>
+${
+          review.findings.map((one) =>
+            markup`<li>${one.met ? "✓" : "✗"} ${one.storyId}: ${findingWords(one)}</li>
+`
+          )
+        }</ul>
+`
+      }`;
     }),
   );
 }

@@ -9,7 +9,7 @@ import { plain } from "../terminal/plain.ts";
 import { firstFault, nodeAt, refuseDoubles } from "./fault.ts";
 import { type SettingsFile, settingsSchema } from "./schema.ts";
 import { type Refuse, serverUrl } from "./server_url.ts";
-import { MINUTE_MS, SETTINGS_BYTES_MAX, type SettingsPart } from "./settings.ts";
+import { DEFAULT_REVIEW, MINUTE_MS, SETTINGS_BYTES_MAX, type SettingsPart } from "./settings.ts";
 import { parseModel } from "./values.ts";
 
 /**
@@ -79,6 +79,7 @@ function partOf(
     tests,
     commit,
     finish,
+    review,
     baseBranch,
     worktree,
     worktreeIn,
@@ -104,6 +105,7 @@ function partOf(
     tests,
     commit,
     finish,
+    review: given(review, reviewOf),
     baseBranch,
     worktree,
     worktreeIn,
@@ -140,6 +142,12 @@ function given<T, R>(value: T | undefined, use: (value: T) => R): R | undefined 
 /** A program with a `/` in its name is looked for from the folder of the file that names it. */
 function commandIn(folder: string, [program, ...args]: readonly string[]): readonly string[] {
   return [program.includes("/") ? path.resolve(folder, program) : program, ...args];
+}
+
+function reviewOf(review: NonNullable<SettingsFile["review"]>): SettingsPart["review"] {
+  if (review === false) return false;
+  const { model, rounds = DEFAULT_REVIEW.rounds, when = DEFAULT_REVIEW.when } = review;
+  return { model: given(model, modelOf), rounds, when };
 }
 
 /** The schema lets through what `parseModel` can read, and nothing else. */

@@ -19,11 +19,12 @@ export type FlatSettings = Readonly<Record<string, Json | null>>;
 
 /** What a part says. */
 export function flatSettings(
-  { limits = {}, model, verify, setup, ...rest }: SettingsPart,
+  { limits = {}, model, verify, setup, review, ...rest }: SettingsPart,
 ): FlatSettings {
   const named: readonly (readonly [string, Json | undefined])[] = [
     ...Object.entries(rest).filter(([name]) => name !== "serverOfProject"),
-    ["model", model && `${model.providerId}/${model.modelId}`],
+    ["model", model && nameOf(model)],
+    ["review", review && { ...review, model: review.model && nameOf(review.model) }],
     ["verify", verify && flatGates(verify)],
     ["setup", setup && flatGates(setup)],
     ...Object.entries(limits).map(([name, value]) =>
@@ -36,6 +37,9 @@ export function flatSettings(
     named.flatMap(([name, value]) => value === undefined ? [] : [[name, value]]),
   );
 }
+
+const nameOf = ({ providerId, modelId }: NonNullable<SettingsPart["model"]>) =>
+  `${providerId}/${modelId}`;
 
 /** Gates as ralph.json has them. */
 export function flatGates(gates: readonly Gate[]): readonly Json[] {

@@ -5,7 +5,7 @@
 import * as z from "zod";
 import { BRANCH_NAME } from "../task/branch_name.ts";
 import { globProblem } from "./glob.ts";
-import { DEFAULT_SETTINGS, DURATION_MS_MAX, MINUTE_MS } from "./settings.ts";
+import { DEFAULT_REVIEW, DEFAULT_SETTINGS, DURATION_MS_MAX, MINUTE_MS } from "./settings.ts";
 import { MODEL, WANTED } from "./values.ts";
 
 const { limits } = DEFAULT_SETTINGS;
@@ -105,6 +105,23 @@ export const limitsSchema = z.strictObject({
   }),
 }, "an object");
 
+const reviewSchema = z.strictObject({
+  model: text(WANTED.model, MODEL).optional().meta({
+    description: "The reviewer's model, as provider/model. The session's when absent.",
+    examples: ["openai/gpt-5"],
+  }),
+  rounds: count.optional().meta({
+    description: "Refusals of the same story in a row that end the session.",
+    default: DEFAULT_REVIEW.rounds,
+    examples: [3],
+  }),
+  when: z.enum(["story", "end"], '"story" or "end"').optional().meta({
+    description: "Before each story counts as done, or once before the task does.",
+    default: DEFAULT_REVIEW.when,
+    examples: ["end"],
+  }),
+}, "an object, or false");
+
 export const settingsSchema = z.strictObject({
   $schema: z.string("the address of a JSON Schema, for editors").optional().meta({
     description: "Where an editor finds this schema.",
@@ -166,6 +183,11 @@ export const settingsSchema = z.strictObject({
       "Where all gates run before a session completes: in a clean checkout, or in the work tree.",
     default: DEFAULT_SETTINGS.finish,
     examples: ["tree"],
+  }),
+  review: z.union([z.literal(false), reviewSchema], "an object, or false").optional().meta({
+    description:
+      "An independent review of the work, by a model that cannot write. None when absent.",
+    examples: [{ model: "openai/gpt-5", when: "end" }],
   }),
   baseBranch: text("the name of a branch", BRANCH_NAME).optional().meta({
     description: "What a task's branch is created from. The current branch when absent.",

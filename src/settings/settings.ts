@@ -33,6 +33,16 @@ export interface Limits {
   readonly compactions: number;
 }
 
+/** How work is looked at by a model that did not do it. */
+export interface ReviewSettings {
+  /** Absent: that of the session. */
+  readonly model?: Settings["model"];
+  /** Refusals of a story in a row that end the session. */
+  readonly rounds: number;
+  /** Before each story counts as done, or once before the task does. */
+  readonly when: "story" | "end";
+}
+
 /** Plain data: it can be stored as JSON. */
 export interface Settings {
   /** Origin of the OpenCode server, as `serverUrl` hands it back. */
@@ -61,6 +71,8 @@ export interface Settings {
   readonly commit: "ralph" | "agent";
   /** Where all gates pass before a session completes: in a clean checkout, or in the work tree. */
   readonly finish: "commit" | "tree";
+  /** Absent or false: no work is reviewed. */
+  readonly review?: ReviewSettings | false;
   /** What a task's branch is created from; absent: the current branch. */
   readonly baseBranch?: string;
   /** Whether a task gets a git worktree of its own when it begins. */
@@ -148,6 +160,9 @@ export function mergeSettings(parts: readonly SettingsPart[]): Settings {
     limits: { ...merged.limits, ...said(part.limits ?? {}) },
   }), DEFAULT_SETTINGS);
 }
+
+/** What is not said of a review that is wanted. */
+export const DEFAULT_REVIEW = { rounds: 2, when: "story" } as const satisfies ReviewSettings;
 
 /** Where the files of a task may be. */
 export function allowedFolders(

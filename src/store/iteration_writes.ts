@@ -104,7 +104,8 @@ function endColumns(end: IterationEnd): Columns {
   };
 }
 
-function usageColumns(usage: Usage | undefined): Columns {
+/** What was used, as columns; all null where that is not known. */
+export function usageColumns(usage: Usage | undefined): Columns {
   return {
     input_tokens: usage?.inputTokens ?? null,
     output_tokens: usage?.outputTokens ?? null,

@@ -21,6 +21,8 @@ export type Reason =
   | "user_stop"
   | "checkpoint"
   | "no_progress"
+  /** A reviewer refused the same story too often. */
+  | "review_fails"
   | "provider_error"
   | "server_unreachable"
   | "worker_died"
@@ -209,6 +211,75 @@ export interface Claim {
   storyId: string;
   held: boolean | null;
   why: string | null;
+}
+
+/** What came of asking for a review. */
+export type ReviewOutcome =
+  | "passed"
+  | "refused"
+  /** No answer that can be used. */
+  | "unusable"
+  /** The provider refused it. */
+  | "trouble"
+  /** The worker died before it had ended. */
+  | "interrupted"
+  /** A person stopped it. */
+  | "stopped";
+
+/** What a reviewer found about a criterion, or beside them (`criterion` null). */
+export interface ReviewFinding {
+  storyId: string;
+  criterion: string | null;
+  met: boolean;
+  /** In the reviewer's words. */
+  what: string;
+  /** Where it sees that; `there`: the file has that line. */
+  evidence: readonly { file: string; line: number; there: boolean }[];
+}
+
+/** A review that is about to be asked for. */
+export interface NewReview {
+  iteration: number;
+  /** Of the run of all gates at the end. */
+  final: boolean;
+  stories: readonly string[];
+  /** Unique, as that of an iteration. */
+  openCodeTitle: string;
+  model?: string;
+  /** With what words the agent ended the turn in which it claimed the stories. */
+  agentSaid?: string;
+}
+
+/** How a review ended. */
+export interface ReviewEnd {
+  outcome: ReviewOutcome;
+  /** In words; for one that is refused, what the next prompt says. */
+  detail: string;
+  findings: readonly ReviewFinding[];
+  durationMs: number;
+  usage?: Usage;
+}
+
+export interface Review {
+  id: number;
+  sessionId: number;
+  iteration: number;
+  final: boolean;
+  stories: readonly string[];
+  openCodeTitle: string;
+  openCodeSessionId: string | null;
+  model: string | null;
+  agentSaid: string | null;
+  /** Null: it is under way. */
+  outcome: ReviewOutcome | null;
+  detail: string | null;
+  findings: readonly ReviewFinding[];
+  /** Null: unknown. */
+  usage: Usage | null;
+  startedAt: string;
+  promptedAt: string | null;
+  durationMs: number | null;
+  endedAt: string | null;
 }
 
 /** Something that the loop found and that people should know. */

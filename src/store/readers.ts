@@ -32,8 +32,8 @@ const SESSION = `SELECT s.*, (SELECT coalesce(max(i.number), s.iterations_before
 /** One whose status was lost is shown, too. */
 const ENDED = `${SESSION} WHERE s.status IS NOT 'running'`;
 
-/** What an iteration used. SQLite's sum() may overflow, which is an error. */
-const USED = [
+/** What an iteration or a review used. SQLite's sum() may overflow, which is an error. */
+const COLUMNS = [
   "input_tokens",
   "output_tokens",
   "reasoning_tokens",
@@ -43,8 +43,13 @@ const USED = [
   "derived_cost_usd",
   "model_calls",
   "unpriced_calls",
-]
-  .map((column) => `total(${column}) AS ${column}`).join(", ");
+];
+const USED_COLUMNS = COLUMNS.join(", ");
+const USED = COLUMNS.map((column) => `total(${column}) AS ${column}`).join(", ");
+
+const ALL_USED = `SELECT ${USED}, count(outcome) - count(model_calls) AS unknown FROM (
+  SELECT outcome, ${USED_COLUMNS} FROM iterations WHERE session_id = @sessionId
+  UNION ALL SELECT outcome, ${USED_COLUMNS} FROM reviews WHERE session_id = @sessionId)`;
 
 /** Sessions. */
 export function sessionReaders({ one, many }: Pick<Statements, "one" | "many">) {
@@ -108,7 +113,8 @@ export function sessionReaders({ one, many }: Pick<Statements, "one" | "many">) 
     sessionOfOpenCode(openCodeSessionId: string): Session | undefined {
       const row = one(
         `${SESSION} WHERE s.opencode_session_id = @openCodeSessionId OR s.id IN
-          (SELECT session_id FROM iterations WHERE opencode_session_id = @openCodeSessionId)
+          (SELECT session_id FROM iterations WHERE opencode_session_id = @openCodeSessionId
+            UNION SELECT session_id FROM reviews WHERE opencode_session_id = @openCodeSessionId)
           ORDER BY s.id DESC LIMIT 1`,
         { openCodeSessionId },
       );
@@ -169,11 +175,7 @@ export function startReaders({ one }: Pick<Statements, "one">) {
 export function iterationReaders({ one, many }: Pick<Statements, "one" | "many">) {
   return {
     usage(sessionId: number): { usage: Usage; complete: boolean } {
-      const row = one(
-        `SELECT ${USED}, count(outcome) - count(model_calls) AS unknown
-          FROM iterations WHERE session_id = @sessionId`,
-        { sessionId },
-      ) ?? {};
+      const row = one(ALL_USED, { sessionId }) ?? {};
       return { usage: usageOf(row), complete: Number(row.unknown) === 0 };
     },
 

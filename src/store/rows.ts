@@ -28,8 +28,8 @@ export function text(value: SQLOutputValue): string | null {
   return whole.length > TEXT_MAX ? `${whole.slice(0, TEXT_MAX)}…` : whole;
 }
 export const words = (value: SQLOutputValue): string => text(value) ?? "unknown";
-const whole = (value: SQLOutputValue): number => number(value) ?? 0;
-function number(value: SQLOutputValue): number | null {
+const whole = (value: SQLOutputValue): number => numberOf(value) ?? 0;
+export function numberOf(value: SQLOutputValue): number | null {
   return value === null || !Number.isFinite(Number(value)) ? null : Number(value);
 }
 
@@ -46,15 +46,15 @@ export function sessionOf(row: Row): Session {
     activitySince: text(row.activity_since),
     currentStory: text(row.current_story),
     iterations: whole(row.iterations),
-    maxIterations: number(row.max_iterations) === null
+    maxIterations: numberOf(row.max_iterations) === null
       ? null
       : whole(row.max_iterations) + whole(row.free),
     model: text(row.model),
     agent: text(row.agent),
     serverUrl: text(row.server_url),
-    serverPort: number(row.server_port),
+    serverPort: numberOf(row.server_port),
     openCodeSessionId: text(row.opencode_session_id),
-    workerPid: number(row.worker_pid),
+    workerPid: numberOf(row.worker_pid),
     workerVersion: text(row.worker_version),
     workerBoot: text(row.worker_boot),
     workerUnit: text(row.worker_unit),
@@ -85,8 +85,8 @@ export function iterationOf(row: Row): Iteration {
     storiesPassed: textsOf(words(row.stories_passed)),
     headBefore: text(row.head_before),
     headAfter: text(row.head_after),
-    commits: number(row.commits),
-    filesChanged: number(row.files_changed),
+    commits: numberOf(row.commits),
+    filesChanged: numberOf(row.files_changed),
     usage: row.model_calls === null ? null : usageOf(row),
     blocked: text(row.blocked),
     failure: text(row.failure),
@@ -96,13 +96,13 @@ export function iterationOf(row: Row): Iteration {
     abortConfirmed: row.abort_confirmed === null ? null : row.abort_confirmed === 1,
     startedAt: words(row.started_at),
     promptedAt: text(row.prompted_at),
-    durationMs: number(row.duration_ms),
+    durationMs: numberOf(row.duration_ms),
     endedAt: text(row.ended_at),
   };
 }
 
 /** What is no list of texts is shown as it is. */
-function textsOf(json: string): readonly string[] {
+export function textsOf(json: string): readonly string[] {
   try {
     const value: unknown = JSON.parse(json);
     if (Array.isArray(value)) return value.map(String);
@@ -157,7 +157,7 @@ export function queuedTaskOf(row: Row): QueuedTask {
     dependsOn: textsOf(words(row.depends_on)),
     state: words(row.state) as QueuedState,
     before: { session: whole(row.session_before), epoch: whole(row.epoch_before) },
-    sessionId: number(row.session_id),
+    sessionId: numberOf(row.session_id),
     why: text(row.why),
     queuedAt: words(row.queued_at),
   };
@@ -168,8 +168,8 @@ export function queueOf(row: Row, tasks: readonly QueuedTask[]): Queue {
     id: Number(row.id),
     projectRoot: words(row.project_root),
     failFast: row.fail_fast === 1,
-    maxCostUsd: number(row.max_cost_usd),
-    maxTokens: number(row.max_tokens),
+    maxCostUsd: numberOf(row.max_cost_usd),
+    maxTokens: numberOf(row.max_tokens),
     createdAt: words(row.created_at),
     endedAt: text(row.ended_at),
     tasks,

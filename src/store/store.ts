@@ -25,6 +25,7 @@ import type {
   Lease,
   NewIteration,
   NewQueued,
+  NewReview,
   NewSession,
   NewWorktree,
   Note,
@@ -32,6 +33,8 @@ import type {
   Queue,
   QueuedState,
   QueuedTask,
+  Review,
+  ReviewEnd,
   Session,
   SessionEnd,
   SessionStart,
@@ -54,6 +57,8 @@ import { sessionWrites } from "./session_writes.ts";
 import { startWrites } from "./start_writes.ts";
 import { statements } from "./statements.ts";
 import { damaged, databaseError } from "./store_error.ts";
+import { reviewReaders } from "./review_readers.ts";
+import { reviewWrites } from "./review_writes.ts";
 import { wordWrites } from "./word_writes.ts";
 import { worktreeReaders, worktreeWrites } from "./worktree_records.ts";
 
@@ -108,7 +113,9 @@ export interface ReadOnlyStore {
   waitingWords(taskDir: string): readonly Word[];
   /** What was told in a session, or in one of its iterations. */
   wordsTold(sessionId: number, iteration?: number): readonly Word[];
-  /** What a session's ended iterations have used, as far as it is known. */
+  /** A session's reviews with what they found, the oldest first. */
+  reviews(sessionId: number): readonly Review[];
+  /** What a session's ended iterations and reviews have used, as far as it is known. */
   usage(sessionId: number): { usage: Usage; complete: boolean };
   /** A person's edits of the PRD in an iteration that is under way. */
   prdEdits(sessionId: number, iteration: number): readonly PrdEdit[];
@@ -226,6 +233,14 @@ export interface Store extends ReadOnlyStore {
    * turn broke off.
    */
   endIteration(lease: Lease, end: IterationEnd): void;
+  /** Writes down the review that is about to be asked for. Returns its id. */
+  beginReview(lease: Lease, review: NewReview): number;
+  /** Binds an OpenCode session to a review, before it gets its prompt. */
+  setReviewSession(lease: Lease, id: number, openCodeSessionId: string): void;
+  /** The server took the reviewer's prompt. */
+  setReviewPrompted(lease: Lease, id: number): void;
+  /** What came of a review, what it used and found, all at once. */
+  endReview(lease: Lease, id: number, end: ReviewEnd): void;
   /** What was found beside that, after an iteration. */
   recordNotes(
     lease: Lease,
@@ -297,6 +312,8 @@ export function openStore(options: StoreOptions): Store {
     ...worktreeReaders(run),
     ...worktreeWrites(writing),
     ...queueReaders(run),
+    ...reviewReaders(run),
+    ...reviewWrites(writing),
     ...startWrites(writing),
     ...sessionWrites(writing, { requireSame }),
     ...iterationWrites(writing),
@@ -337,6 +354,7 @@ export function openStoreReadOnly(
     ...editReaders(run),
     ...worktreeReaders(run),
     ...queueReaders(run),
+    ...reviewReaders(run),
     close: () => database.close(),
   };
 }

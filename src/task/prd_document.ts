@@ -21,6 +21,8 @@ export interface Story {
   /** In markdown what is in the story and is nothing else. */
   notes: string;
   dependsOn: readonly string[];
+  /** False: nobody reviews it. In JSON alone. */
+  review?: false;
   /** What must succeed for this story, beside the PRD's own. In JSON alone. */
   verify?: readonly Gate[];
   /** Where it begins in the file, from 1. */

@@ -212,6 +212,7 @@ function readStory(
         .filter(Boolean).join("\n"),
       dependsOn: dependenciesOf(field.texts(NAMES_OF.dependsOn, ["id"])),
       verify: field.gates("verify", `${place}.verify`),
+      ...field.get("review")?.type === "boolean" && !field.boolean("review") && { review: false },
       line: lineAt(source, node.start),
       ...marks && { marks },
       ...state.disagree !== undefined && { disagree: state.disagree },

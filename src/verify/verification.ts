@@ -24,6 +24,7 @@ import { listed } from "./undelivered.ts";
 import { createGateMemory, type GateMemory } from "./gates/gate_memory.ts";
 import { gateLacks } from "./gates/gate_lacks.ts";
 import type { GateRunner } from "./gates/gate_runner.ts";
+import type { RefusedStory } from "./review/verdict.ts";
 import type { TestBaseline } from "./census/baseline.ts";
 
 /** What was found out about a turn. */
@@ -56,6 +57,11 @@ interface FinalRun extends Pick<Verdict, "gates" | "notes" | "failure" | "failur
   takenBack: readonly { storyId: string; why: string }[];
 }
 
+type Review = (
+  stories: readonly Story[],
+  gates: readonly GateRecord[],
+) => Promise<readonly RefusedStory[]>;
+
 interface JudgedTurn {
   iteration: number;
   agenda: Agenda;
@@ -64,6 +70,11 @@ interface JudgedTurn {
   tree?: TreeState;
   /** What was found otherwise. */
   found?: readonly Note[];
+  /**
+   * Has the work of stories looked at whose gates pass, given what these showed. Returns those that are
+   * not done, and why: no claim of theirs holds.
+   */
+  review?: Review;
   /**
    * Brings the work of stories whose claims hold to where it belongs. Returns why that cannot be: then
    * they do not hold.
@@ -77,6 +88,8 @@ interface ProveOptions {
   iterated: boolean;
   /** Somebody was at work while the gates ran last. */
   disturbed?: boolean;
+  /** As in `JudgedTurn`, of all stories that are said to be done. */
+  review?: Review;
   signal: AbortSignal;
 }
 
@@ -198,7 +211,7 @@ async function baseline(
 
 async function judgeTurn(
   memory: Memory,
-  { iteration, agenda, before, after, tree, found = [], deliver }: JudgedTurn,
+  { iteration, agenda, before, after, tree, found = [], review, deliver }: JudgedTurn,
   signal: AbortSignal,
 ): Promise<Verdict> {
   const { options, evidence } = memory;
@@ -224,7 +237,8 @@ async function judgeTurn(
     results: run?.results,
     lostTests: testsCount ? lost : "",
   });
-  const judged = await delivered(byGates, { claimed, deliver, signal });
+  const reviewed = await reviewedClaims(byGates, { claimed, results, review });
+  const judged = await delivered(reviewed, { claimed, deliver, signal });
   const takenBack = judged.filter(({ held }) => held === false);
   const stands = judged.filter(({ held }) => held !== false);
   const notWritten = await takeBack(options, takenBack.map(({ storyId }) => storyId));
@@ -252,6 +266,26 @@ async function judgeTurn(
   };
 }
 
+/** What the gates let pass is looked at; what a reviewer refuses does not hold. */
+async function reviewedClaims(
+  claims: readonly Claim[],
+  { claimed, results, review }: Pick<JudgedTurn, "review"> & {
+    claimed: readonly Story[];
+    results: readonly GateResult[];
+  },
+): Promise<readonly Claim[]> {
+  const held = new Set(claims.filter(({ held }) => held).map(({ storyId }) => storyId));
+  const wanted = claimed.filter(({ id, review }) => held.has(id) && review !== false);
+  if (wanted.length === 0 || !review) return claims;
+  const refused = new Map(
+    (await review(wanted, results.map(recordOf))).map(({ storyId, why }) => [storyId, why]),
+  );
+  return claims.map((claim) => {
+    const why = refused.get(claim.storyId);
+    return why === undefined ? claim : { ...claim, held: false, why };
+  });
+}
+
 /** What holds is brought to where it belongs; what cannot be does not hold. */
 async function delivered(
   claims: readonly Claim[],
@@ -271,7 +305,7 @@ async function delivered(
 async function prove(
   memory: Memory,
   agenda: Agenda,
-  { claimed = "all stories pass", iterated, disturbed, signal }: ProveOptions,
+  { claimed = "all stories pass", iterated, disturbed, review, signal }: ProveOptions,
 ): Promise<FinalRun | undefined> {
   const { options } = memory;
   const lost = await lostTests(options, signal);
@@ -292,7 +326,12 @@ async function prove(
   }
   const failed = results.filter((result) => !result.passed);
   if (failed.length === 0) {
-    return { ...recorded, proof: await proofOf(memory, { iterated }), takenBack: [] };
+    const proof = await proofOf(memory, { iterated });
+    const refused = proof.kind === "proved"
+      ? await reviewAll(memory, agenda, { iterated, gates: recorded.gates, review })
+      : [];
+    if (refused.length === 0) return { ...recorded, proof, takenBack: [] };
+    return { ...recorded, ...await fallBack(memory, refused, { results, notes }) };
   }
   const takenBack = storiesToBlame(agenda.stories, {
     taskGates: gatesOfTask(options.gates, agenda),
@@ -310,6 +349,20 @@ async function prove(
     ...await fallBack(memory, takenBack, { results, notes }),
     undelivered: passInTree ? notes.map(({ text }) => text).join("; ") : undefined,
   };
+}
+
+/** Those that a reviewer refuses, of all: an earlier session may have left some to this one. */
+async function reviewAll(
+  { options: { accepted } }: Memory,
+  { stories }: Agenda,
+  { iterated, gates, review }: Pick<ProveOptions, "iterated" | "review"> & {
+    gates: readonly GateRecord[];
+  },
+): Promise<readonly RefusedStory[]> {
+  const wanted = stories.filter(({ passes, review }) => passes && review !== false);
+  // A person who accepts the work as it is asks nobody.
+  const isAsked = iterated && !accepted && wanted.length > 0;
+  return isAsked && review ? await review(wanted, gates) : [];
 }
 
 /** Empty when none are, or nobody asks; undefined when stopped. */

@@ -124,6 +124,8 @@ export function compose(host: WorkerHost, begin: Begin): Composed {
       recorder,
       store,
       tree,
+      changes: host.changes,
+      linesOf: host.linesOf,
       readText: host.readText,
       leftRunning: host.leftRunning,
       clock,

@@ -79,6 +79,8 @@ export interface WorkerHost {
   readonly prdFiles: PrdFiles;
   readonly projectFiles: ProjectFiles;
   readonly tree: LoopTools["tree"];
+  readonly changes: LoopTools["changes"];
+  readonly linesOf: LoopTools["linesOf"];
   /** The branch that the PRD asks for. Throws `RalphError` when the PRD cannot be read. */
   branchOf(task: Task): string | undefined;
   /**

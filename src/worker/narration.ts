@@ -6,6 +6,7 @@ import { count, duration, plural } from "../terminal/format.ts";
 import { plain } from "../terminal/plain.ts";
 import { costWords } from "../terminal/cost.ts";
 import { commandAfter } from "../control/next_command.ts";
+import { findingWords } from "../terminal/finding_words.ts";
 import { protectionLines } from "../verify/protected/protection_words.ts";
 import type { Colors } from "../terminal/colors.ts";
 
@@ -28,6 +29,10 @@ export function eventLines(event: LoopEvent, colors: Colors): string[] {
       return protectionLines(event).map((line) => colors.dim(`  ${line}`));
     case "gate":
       return [gateLine(event, colors)];
+    case "review_started":
+      return [colors.dim(`  review of ${plain(event.stories.join(", "), 200)}`)];
+    case "review":
+      return reviewLines(event, colors);
     case "claim":
       return event.held ? [] : [fallenClaim(event, colors)];
     case "note":
@@ -120,6 +125,20 @@ function gateLine({ name, passed, why, durationMs }: Of<"gate">, colors: Colors)
   const mark = passed ? colors.green("✓") : colors.red("✗");
   const failure = passed ? "" : `: ${plain(why, 300)}`;
   return `  ${mark} gate ${name}${failure}${colors.dim(` (${duration(durationMs)})`)}`;
+}
+
+/** The verdict, and what was found with its places. */
+function reviewLines(event: Of<"review">, colors: Colors): string[] {
+  const { outcome, findings, durationMs, usage } = event;
+  const mark = outcome === "passed" ? colors.green("✓") : colors.red("✗");
+  const facts = [duration(durationMs), ...usage ? [costWords(usage)] : []].join(", ");
+  const against = findings.filter(({ met }) => !met);
+  const why = outcome === "passed" || against.length > 0 ? "" : `: ${plain(event.detail, 500)}`;
+  return [
+    `  ${mark} review of ${plain(event.stories.join(", "), 200)}: ${outcome}${why}` +
+    colors.dim(` (${facts})`),
+    ...against.map((one) => `    ${plain(one.storyId, 60)}: ${findingWords(one)}`),
+  ];
 }
 
 function fallenClaim({ story, held, why }: Of<"claim">, colors: Colors): string {

@@ -19,6 +19,8 @@ import { watchRequests } from "../host/files/signal_files.ts";
 import { systemTree } from "../host/files/system_tree.ts";
 import { prepareBranch } from "../host/git/branch.ts";
 import { deliveryGit } from "../host/git/deliver.ts";
+import { changesSince } from "../host/git/changes_since.ts";
+import { linesInside } from "../host/files/line_count.ts";
 import { treeChange, treeState } from "../host/git/tree_state.ts";
 import { leftProcesses } from "../host/process/agent_processes.ts";
 import { runHook } from "../host/process/hook_process.ts";
@@ -94,10 +96,7 @@ export function systemHost(
     openCode: (server) => clientAt(context, server),
     prdFiles: Deno,
     projectFiles: projectFiles(clock),
-    tree: {
-      state: (root, known, signal) => treeState(root, { clock, known, signal }),
-      change: (root, between, signal) => treeChange(root, { clock, signal, ...between }),
-    },
+    ...looksAtTree(clock),
     branchOf,
     deliveryGit: (signal, { server, handOn }) =>
       deliveryGit(clock, signal, { handOn, enter: wayInto(server) }),
@@ -155,6 +154,17 @@ function waysInto(clock: Clock): (server: string) => EnterSandbox {
     const way = ways.get(server) ?? enterSandbox(portOf(server), clock);
     ways.set(server, way);
     return way;
+  };
+}
+
+function looksAtTree(clock: Clock): Pick<WorkerHost, "tree" | "changes" | "linesOf"> {
+  return {
+    tree: {
+      state: (root, known, signal) => treeState(root, { clock, known, signal }),
+      change: (root, between, signal) => treeChange(root, { clock, signal, ...between }),
+    },
+    changes: (root, options) => changesSince(root, { clock, ...options }),
+    linesOf: (root) => (file) => linesInside(root, file),
   };
 }
 

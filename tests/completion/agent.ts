@@ -1,5 +1,7 @@
 /** Plays a scenario's agent, and keeps the referee's score while it does. */
 import { type ModelRequest, type Reply, say, type Usage } from "../support/scripted_model.ts";
+import { askedIn, isReview } from "../support/reviewer.ts";
+import type { Reviewer } from "./reviewers.ts";
 import type { Assignment, Scenario } from "./scenario.ts";
 
 /** What every call of the model is said to use. */
@@ -13,20 +15,34 @@ export interface Player {
   /** Turns that have begun. */
   readonly turns: number;
   readonly modelCalls: number;
+  /** Of these, how many were answers of the reviewer. */
+  readonly reviews: number;
   /** For each turn that has ended, in order: whether the work was done then. */
   readonly doneAfter: readonly boolean[];
   readonly problems: readonly string[];
 }
 
-/** An agent at the start of `scenario`. `isDone` asks the referee. */
-export function makePlayer(scenario: Scenario, isDone: () => Promise<boolean>): Player {
+/** An agent at the start of `scenario`, and its reviewer. `missing` asks the referee. */
+export function makePlayer(
+  scenario: Scenario,
+  missing: () => Promise<readonly string[]>,
+  reviewer?: Reviewer,
+): Player {
+  const isDone = async () => (await missing()).length === 0;
   const doneAfter: boolean[] = [];
   const problems: string[] = [];
   let turns = 0;
   let modelCalls = 0;
+  let reviews = 0;
 
   async function answer(request: ModelRequest): Promise<Reply> {
     modelCalls++;
+    if (isReview(request.prompt)) {
+      if (!reviewer) throw new Error("nobody plays the reviewer");
+      reviews++;
+      const text = reviewer.says(askedIn(request.prompt), await missing());
+      return { ...say(text), usage: USAGE } as Reply;
+    }
     if (request.step === 0 && !request.isSubagent && !isWakeUp(request)) turns++;
     const reply = play(request);
     if (!request.isSubagent && !callsTools(reply)) doneAfter[turns - 1] = await isDone();
@@ -52,6 +68,9 @@ export function makePlayer(scenario: Scenario, isDone: () => Promise<boolean>): 
     },
     get turns() {
       return turns;
+    },
+    get reviews() {
+      return reviews;
     },
     get modelCalls() {
       return modelCalls;

@@ -12,6 +12,7 @@ function run(change: Partial<Run> = {}): Run {
     said: { completed: true, reason: scenario.expect.reason, detail: "both pass" },
     missing: [],
     verdict: "right",
+    reviews: 0,
     iterations: scenario.expect.iterations,
     needless: 0,
     tokens: 0,

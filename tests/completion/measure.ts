@@ -8,6 +8,7 @@ import { costOf, makePlayer, type Player, PRICES } from "./agent.ts";
 import type { Driver, Said } from "./drivers.ts";
 import { freshProject } from "./project.ts";
 import { makeReferee } from "./referee.ts";
+import type { Reviewer } from "./reviewers.ts";
 import type { Scenario, Verdict } from "./scenario.ts";
 
 const PROVIDER = "fake";
@@ -21,6 +22,8 @@ export interface Run {
   readonly missing: readonly string[];
   readonly verdict: Verdict;
   readonly iterations: number;
+  /** Answers that a reviewer was asked for. */
+  readonly reviews: number;
   /** Iterations after the one with which the work was done for good. */
   readonly needless: number;
   readonly tokens: number;
@@ -36,6 +39,8 @@ export interface MeasureOptions {
   readonly version: ServerVersion;
   /** How many run at a time. */
   readonly atOnce: number;
+  /** Who reviews each story, where the project asks for that. */
+  readonly reviewer?: Reviewer;
   readonly onRun?: (run: Run) => void;
 }
 
@@ -71,7 +76,7 @@ export async function measure(options: MeasureOptions): Promise<Run[]> {
     await freshProject(root, scenario.files);
     const missing = () => referee(root, scenario);
     const doneAtStart = (await missing()).length === 0;
-    const player = makePlayer(scenario, async () => (await missing()).length === 0);
+    const player = makePlayer(scenario, missing, options.reviewer);
     players.set(modelId, player);
     const job = { scenario, root, server: server.url, password, providerId: PROVIDER, modelId };
     const said = await driver.run(job);
@@ -84,6 +89,7 @@ export async function measure(options: MeasureOptions): Promise<Run[]> {
       missing: missingAtEnd,
       verdict: verdictOf(said.completed, missingAtEnd.length === 0),
       iterations: player.turns,
+      reviews: player.reviews,
       needless: needless([doneAtStart, ...player.doneAfter], missingAtEnd.length === 0),
       ...spent(player),
       problems: [

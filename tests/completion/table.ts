@@ -67,7 +67,8 @@ function cell({ verdict, said, iterations, needless, costUsd }: Run): string {
   return `${end}; ${iterations} it.${wasted}; ${dollars(costUsd)}`;
 }
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+/** A table in markdown. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) =>
     `| ${cells.map((text) => text.replaceAll("|", "\\|")).join(" | ")} |`;
   return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");

@@ -42,6 +42,8 @@ export interface TurnRequest {
   readonly prompt?: string;
   readonly model?: { providerId: string; modelId: string };
   readonly agent?: string;
+  /** Those of a session that may only look. */
+  readonly onlyReads?: { hidden: readonly string[] };
   readonly limits?: Partial<TurnLimits>;
   /** Called with each event and activity, for a test to act in mid-turn. */
   readonly onEvent?: (event: AgentEvent, stop: () => void) => void;
@@ -202,12 +204,14 @@ async function runTurn(
   const activities: Activity[] = [];
   const stopping = new AbortController();
   const stop = () => stopping.abort();
-  const { prompt: text = "go", model, agent } = request;
-  const { id: sessionId } = await client.createSession({ title: "contract test", model, agent });
+  const { prompt: text = "go", model, agent, onlyReads } = request;
+  const session = { title: "contract test", model, agent, onlyReads };
+  const { id: sessionId } = await client.createSession(session);
   const report = await turns.run({
     sessionId,
     limits: { ...LIMITS, ...request.limits },
     signal: stopping.signal,
+    onlyReads: onlyReads !== undefined,
     steers: request.steers && {
       earlier: [],
       giveBack() {},

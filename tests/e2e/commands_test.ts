@@ -7,7 +7,8 @@ import { startServer } from "../support/opencode_server.ts";
 import { makeProject } from "../support/project.ts";
 import { makeRalph } from "../support/ralph.ts";
 import { playReleases } from "../support/release_page.ts";
-import { hang, startModel } from "../support/scripted_model.ts";
+import { askedIn, REVIEWERS } from "../support/reviewer.ts";
+import { hang, say, startModel } from "../support/scripted_model.ts";
 import { until } from "../support/wait.ts";
 import { NEWEST } from "../support/install.ts";
 
@@ -83,6 +84,8 @@ Deno.test("each command once: from a new task to a session that is forgotten", a
   assert.match(await type(["history", "two"]), /US-002/);
   assert.match(await type(["show", "two"]), /US-002 holds/);
   assert.match(await type(["report", "two"]), /reports\/two-.*\.html$/m);
+  model.setScript(({ prompt }) => say(REVIEWERS.lazy(askedIn(prompt))));
+  assert.match(await type(["review", "two", "--server", server.url]), /US-002: passed/);
   assert.match(await type(["resume", "--interrupted"]), /Nothing was running/);
   assert.match(await type(["clean", "--yes"]), /forgot 2 sessions/);
   assert.match(await type(["upgrade", "--check"]), /is the newest release/);

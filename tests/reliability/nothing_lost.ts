@@ -65,6 +65,8 @@ export interface Records {
   readonly sessions: readonly SessionRow[];
   readonly iterations: readonly IterationRow[];
   readonly claims: readonly ClaimRow[];
+  /** Reviews, under the names of an iteration's columns: what holds of a turn holds of theirs. */
+  readonly reviews: readonly IterationRow[];
 }
 
 /** Throws an error that lists all that does not hold. Hands back what is on record. */
@@ -114,6 +116,7 @@ export function readRecords(
       ],
       sessions: all("SELECT * FROM sessions WHERE task_dir = @taskDir ORDER BY id"),
       iterations: all(`SELECT * FROM iterations WHERE ${mine} ORDER BY session_id, number`),
+      reviews: all(`SELECT *, iteration AS number FROM reviews WHERE ${mine} ORDER BY id`),
       claims: all(`SELECT * FROM claims WHERE ${mine} ORDER BY session_id, iteration`),
     };
   } finally {
@@ -171,11 +174,15 @@ function numbersWrong({ sessions, iterations }: Records): readonly string[] {
   });
 }
 
-/** I2: what the server has is what is on record, one prompt to each iteration. */
-function promptsWrong({ iterations }: Records, { sessions }: ServerRecord): readonly string[] {
+/** What may come of a turn that got no prompt. */
+const BEFORE_A_PROMPT = ["interrupted", "error", "stopped", "trouble", "unusable"];
+
+/** I2: what the server has is what is on record, one prompt to each iteration and each review. */
+function promptsWrong(records: Records, { sessions }: ServerRecord): readonly string[] {
+  const turns = [...records.iterations, ...records.reviews];
   const roots = sessions.filter(({ parentId }) => parentId === undefined);
   const byServer = roots.flatMap(({ id, title, prompts }) => {
-    const rows = iterations.filter((row) => row.opencode_title === title);
+    const rows = turns.filter((row) => row.opencode_title === title);
     const twins = roots.filter((other) => other.title === title);
     return [
       ...rows.length === 1 ? [] : [`I2 OpenCode session ${id} belongs to ${rows.length} rows`],
@@ -183,7 +190,7 @@ function promptsWrong({ iterations }: Records, { sessions }: ServerRecord): read
       ...prompts > 1 ? [`I2 OpenCode session ${id} got ${prompts} prompts`] : [],
     ];
   });
-  const byRow = iterations.flatMap((row) => {
+  const byRow = turns.flatMap((row) => {
     const name = `iteration ${row.session_id}.${row.number}`;
     const seen = roots.find(({ title }) => title === row.opencode_title);
     const prompts = seen?.prompts ?? 0;
@@ -199,7 +206,7 @@ function promptsWrong({ iterations }: Records, { sessions }: ServerRecord): read
         ? [`I4 ${name} is said to be prompted, and the server took none`]
         : [],
       ...hasEnded && prompts === 0 &&
-          !["interrupted", "error", "stopped"].includes(row.outcome ?? "")
+          !BEFORE_A_PROMPT.includes(row.outcome ?? "")
         ? [`I4 ${name} is ${row.outcome}, and the server took no prompt`]
         : [],
     ];
@@ -208,28 +215,30 @@ function promptsWrong({ iterations }: Records, { sessions }: ServerRecord): read
 }
 
 /** I2: outcomes and usage once, as the server has them. */
-function usageWrong({ iterations }: Records, { sessions, wasKilled }: ServerRecord) {
-  return iterations.filter(({ outcome }) => outcome !== null).flatMap((row): readonly string[] => {
-    const name = `iteration ${row.session_id}.${row.number}`;
-    const seen = sessions.find(({ title }) => title === row.opencode_title);
-    if (row.model_calls === null) {
-      const isKnown = seen?.isFinished && !wasKilled;
-      return isKnown ? [`I4 the usage of ${name} is known, and not on record`] : [];
-    }
-    const calls = familyOf(seen, sessions).flatMap((one) => one.calls);
-    const sum = (of: (call: typeof calls[number]) => number) =>
-      calls.reduce((total, call) => total + of(call), 0);
-    const pairs: [string, number | null, number][] = [
-      ["model calls", row.model_calls, calls.length],
-      ["input tokens", row.input_tokens, sum((call) => call.inputTokens)],
-      ["output tokens", row.output_tokens, sum((call) => call.outputTokens)],
-      ["reasoning tokens", row.reasoning_tokens, sum((call) => call.reasoningTokens)],
-      ["cached tokens", row.cache_read_tokens, sum((call) => call.cacheReadTokens)],
-      ["US dollars", row.cost_usd, sum((call) => call.costUsd)],
-    ];
-    return pairs.filter(([, recorded, used]) => Math.abs((recorded ?? 0) - used) > 1e-9)
-      .map(([what, recorded, used]) => `I2 ${name} has ${recorded} ${what} in place of ${used}`);
-  });
+function usageWrong({ iterations, reviews }: Records, { sessions, wasKilled }: ServerRecord) {
+  return [...iterations, ...reviews].filter(({ outcome }) => outcome !== null).flatMap(
+    (row): readonly string[] => {
+      const name = `iteration ${row.session_id}.${row.number}`;
+      const seen = sessions.find(({ title }) => title === row.opencode_title);
+      if (row.model_calls === null) {
+        const isKnown = seen?.isFinished && !wasKilled;
+        return isKnown ? [`I4 the usage of ${name} is known, and not on record`] : [];
+      }
+      const calls = familyOf(seen, sessions).flatMap((one) => one.calls);
+      const sum = (of: (call: typeof calls[number]) => number) =>
+        calls.reduce((total, call) => total + of(call), 0);
+      const pairs: [string, number | null, number][] = [
+        ["model calls", row.model_calls, calls.length],
+        ["input tokens", row.input_tokens, sum((call) => call.inputTokens)],
+        ["output tokens", row.output_tokens, sum((call) => call.outputTokens)],
+        ["reasoning tokens", row.reasoning_tokens, sum((call) => call.reasoningTokens)],
+        ["cached tokens", row.cache_read_tokens, sum((call) => call.cacheReadTokens)],
+        ["US dollars", row.cost_usd, sum((call) => call.costUsd)],
+      ];
+      return pairs.filter(([, recorded, used]) => Math.abs((recorded ?? 0) - used) > 1e-9)
+        .map(([what, recorded, used]) => `I2 ${name} has ${recorded} ${what} in place of ${used}`);
+    },
+  );
 }
 
 function familyOf(
@@ -242,14 +251,15 @@ function familyOf(
 }
 
 /** I3, I4: one turn at a time, none of an ended session, and none that is done called broken off. */
-function turnsWrong({ sessions, iterations }: Records, server: ServerRecord): readonly string[] {
+function turnsWrong(records: Records, server: ServerRecord): readonly string[] {
+  const { sessions, iterations, reviews } = records;
   const turns = server.sessions.filter(({ parentId }) => parentId === undefined)
     .flatMap(({ id, turn }) => turn ? [{ id, ...turn }] : [])
     .sort((a, b) => a.began - b.began);
   const together = turns.slice(1).flatMap(({ id, began }, index) =>
     began < turns[index].ended ? [`I3 ${id} was prompted while ${turns[index].id} worked`] : []
   );
-  const byRow = iterations.flatMap(
+  const byRow = [...iterations, ...reviews].flatMap(
     ({ session_id, number, outcome, abort_confirmed, opencode_title }) => {
       const seen = server.sessions.find(({ title }) => title === opencode_title);
       const name = `iteration ${session_id}.${number}`;

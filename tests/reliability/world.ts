@@ -25,6 +25,8 @@ import { textEndsIfAny } from "../../src/host/files/read_file.ts";
 import { type SessionFolder, sessionFolder } from "../../src/host/files/session_folder.ts";
 import type { Request } from "../../src/host/files/signal_files.ts";
 import { deliveryGit } from "../../src/host/git/deliver.ts";
+import { linesInside } from "../../src/host/files/line_count.ts";
+import { changesSince } from "../../src/host/git/changes_since.ts";
 import { treeChange, treeState } from "../../src/host/git/tree_state.ts";
 import { type Lock, takeLock } from "../../src/host/lock/lock.ts";
 import { takePlace } from "../../src/host/lock/places.ts";
@@ -78,6 +80,8 @@ export interface WorldOptions {
   readonly timings?: Partial<Timings>;
   readonly limits?: Partial<Limits>;
   readonly model?: Settings["model"];
+  /** Who looks at what is said to be done. Default: nobody. */
+  readonly review?: Settings["review"];
   /** Gates of the settings. Default: none. */
   readonly verify?: Settings["verify"];
   /**
@@ -144,10 +148,10 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     tools: toolsIn({ clock, written, prdPath: task.prdPath, noteTime: prdTimes.note }),
     timings: options.timings,
   });
-  const { limits, model, verify } = options;
+  const { limits, model, verify, review } = options;
   // Without git nothing is ever committed.
   const finish = options.processes === false ? "tree" : undefined;
-  const settings = mergeSettings([DEFAULT_SETTINGS, { limits, model, verify, finish }]);
+  const settings = mergeSettings([DEFAULT_SETTINGS, { limits, model, verify, review, finish }]);
   const place = {
     database: join(home, "sessions.db"),
     lock: join(home, "lock"),
@@ -289,7 +293,7 @@ function timesOf(file: string, clock: VirtualClock): { files: PrdFiles; note: ()
 /** What a worker has git, gates and the project's files for. */
 type Outside = Pick<
   WorkerHost,
-  "tree" | "deliveryGit" | "projectFiles" | "runGate" | "gateEnvironment"
+  "changes" | "tree" | "deliveryGit" | "projectFiles" | "runGate" | "gateEnvironment"
 >;
 
 /** The real ones; time stands still meanwhile. */
@@ -300,6 +304,7 @@ function withProcesses({ during }: VirtualClock, clock: Clock): Outside {
       state: (root, known) => during(treeState(root, { clock, known })),
       change: (root, between) => during(treeChange(root, { clock, ...between })),
     },
+    changes: (root, options) => during(changesSince(root, { clock, ...options })),
     deliveryGit(signal, { handOn }) {
       const git = deliveryGit(clock, signal, { handOn });
       return {
@@ -329,6 +334,7 @@ function withoutProcesses(root: string, clock: Clock): Outside {
       state: (root) => Promise.resolve(filesState(root)),
       change: (_root, between) => Promise.resolve(filesChange(between)),
     },
+    changes: () => Promise.resolve([]),
     deliveryGit: () => withoutGit,
     projectFiles: filesWithoutGit(root, clock),
     runGate: () => fileGate(root),
@@ -379,6 +385,7 @@ function hostOf(place: Place): WorkerHost {
       createClient({ ...server, clock, transport: mortalTransport(fake.fetch, life) }),
     prdFiles: mortalFiles(place.files, life),
     readText: textEndsIfAny,
+    linesOf: (root) => (file) => linesInside(root, file),
     leftRunning: () => Promise.resolve([]),
     runHook: () => Promise.resolve(undefined),
     ...outside,

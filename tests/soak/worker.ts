@@ -86,6 +86,8 @@ function hostOf(
     prdFiles: mortalFiles(project.files, life),
     projectFiles: project.projectFiles,
     tree: project.tree,
+    changes: () => Promise.resolve([]),
+    linesOf: () => () => undefined,
     branchOf: () => undefined,
     deliveryGit: () => withoutGit,
     readText: () => undefined,

@@ -45,6 +45,7 @@ function history(
             iterations: store.iterations(session.id),
             findings: store.findings(session.id),
             words: store.wordsTold(session.id),
+            reviews: store.reviews(session.id),
             usage: complete ? usage : undefined,
             maxCostUsd: store.maxCostUsd(session.id),
             workedMs: workedUntil(now, { session, store }),
@@ -56,7 +57,7 @@ function history(
   if (!found) throw nothingRecorded(context, task);
   const shown = found.slice(0, limit);
   if (json) {
-    const objects = shown.map(({ session, iterations, findings, words, ...more }) => ({
+    const objects = shown.map(({ session, iterations, findings, words, reviews, ...more }) => ({
       ...statusFields(session),
       usage: more.usage ?? null,
       maxCostUsd: more.maxCostUsd ?? null,
@@ -64,6 +65,7 @@ function history(
       iterations,
       ...findings,
       words,
+      reviews,
     }));
     out.line(commandJson(objects, 2));
     return EXIT.done;

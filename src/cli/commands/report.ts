@@ -78,6 +78,7 @@ async function report(
         session,
         iterations: store.iterations(session.id),
         findings: store.findings(session.id),
+        reviews: store.reviews(session.id),
       }));
     },
     whenEmpty: undefined,

@@ -104,6 +104,7 @@ export function command(context: CommandContext, done: Done) {
       "--accept",
       "accept finished work without evidence; the gates still run",
     )
+    .option("--no-review", "leave out the review that the settings ask for")
     .option("--only <story>", "work on this story, and end when it passes")
     // `ralph resume <task>`
     .addOption(new Option("--resume").hideHelp())
@@ -130,7 +131,9 @@ export function command(context: CommandContext, done: Done) {
       const { verbose = false, state, grace: graceMs, resume = false } = options;
       if (state !== undefined) setVariable(STATE_VARIABLE, path.resolve(context.cwd(), state));
       const { server, model, agent, baseBranch, worktree, say, only } = options;
-      const flags = { server, model, agent, baseBranch, worktree, limits: limitsFrom(options) };
+      const chosen = { server, model, agent, baseBranch, worktree };
+      const review = options.review ? undefined : false as const;
+      const flags = { ...chosen, review, limits: limitsFrom(options) };
       const told = { foreground, json, verbose, printPrompt, graceMs };
       const how = { flags, ...told, say, only, accept, resume };
       const { all = false, failFast = false, parallel = 1 } = options;

@@ -97,6 +97,7 @@ function recorded(
     gates: ofIt(findings.gates),
     claims: ofIt(findings.claims),
     notes: ofIt(findings.notes),
+    reviews: ofIt(store.reviews(session.id)),
   };
 }
 
@@ -142,6 +143,7 @@ function jsonFields({ session, iteration, commits, answers, ...found }: Iteratio
     gitCommits: commits?.commits ?? null,
     gitCommitsLeftOut: commits?.leftOut ?? null,
     claims: found.claims,
+    reviews: found.reviews,
     answers: answers.map(({ asked, answer, at }) => ({
       asked,
       answer,

@@ -4,6 +4,7 @@ import {
   type Findings,
   type GateRecord,
   type Iteration,
+  type Review,
   type Session,
   tokensOf,
   type Usage,
@@ -12,11 +13,13 @@ import {
 import type { Colors } from "../../terminal/colors.ts";
 import { costWords, shortCost } from "../../terminal/cost.ts";
 import { ago, count, duration, localMoment, plural, usd } from "../../terminal/format.ts";
+import { findingWords } from "../../terminal/finding_words.ts";
 import { plain } from "../../terminal/plain.ts";
 import { type Column, fittedTable, width } from "../../terminal/table.ts";
 import { wrap } from "../../terminal/table.ts";
 import { toneColor } from "./iteration_view.ts";
 import { type Standing, standingOf } from "../../report/standing.ts";
+import { reviewCost, reviewWords } from "../../report/reviews.ts";
 import { tookWords } from "../../report/took.ts";
 
 export interface Told {
@@ -25,6 +28,7 @@ export interface Told {
   findings: Findings;
   /** What a person said. */
   words: readonly Word[];
+  reviews: readonly Review[];
   /** Of the iterations that have ended; undefined when it is not known of all. */
   usage?: Usage;
   maxCostUsd?: number;
@@ -81,6 +85,7 @@ export function totalWords(sessions: readonly Told[]): string {
     unpricedCalls: sum("unpricedCalls"),
   };
   const [limit] = sessions.length === 1 ? sessions.map(({ maxCostUsd }) => maxCostUsd) : [];
+  const reviewed = reviewCost(sessions.flatMap(({ reviews }) => reviews));
   const commits = iterations.reduce((all, one) => all + (one.commits ?? 0), 0);
   return [
     plural(iterations.length, "iteration"),
@@ -89,6 +94,7 @@ export function totalWords(sessions: readonly Told[]): string {
     (limit === undefined ? "" : ` (limit ${usd(limit)})`),
     known ? `${count(usages.reduce((all, usage) => all + tokensOf(usage), 0))} tokens` : undefined,
     plural(commits, "commit"),
+    reviewed === undefined ? undefined : `of the cost ${reviewed}`,
   ].filter((one) => one !== undefined).join(", ");
 }
 
@@ -155,7 +161,7 @@ function iterationTable(rows: readonly Row[], { columns, colors }: Screen): stri
 
 /** What was found out, by iteration: gates, claims that do not hold, what was put right. */
 function findingLines(
-  { iterations, findings: { gates, claims, notes }, words }: Told,
+  { iterations, findings: { gates, claims, notes }, words, reviews }: Told,
   { columns, colors, verbose }: Screen,
 ): string[] {
   const runs = Map.groupBy(gates, ({ iteration, final }) => `${iteration} ${final}`);
@@ -174,6 +180,10 @@ function findingLines(
       text: `${plain(storyId, 60)} was claimed and ${held === null ? "not judged" : "taken back"}` +
         `: ${plain(why ?? "", 300)}`,
     })),
+    ...reviews.map((review) => ({
+      iteration: review.iteration,
+      text: [reviewWords(review), ...againstWords(review)].join("; "),
+    })),
     ...notes.map(({ iteration, text }) => ({ iteration, text: plain(text, 500) })),
     ...words.map(({ text, told }) => ({
       iteration: told?.iteration ?? 0,
@@ -190,6 +200,12 @@ function findingLines(
     ];
   });
 }
+
+/** What was found against the stories. */
+const againstWords = ({ findings }: Review) =>
+  findings.filter(({ met }) => !met).map((one) =>
+    `${plain(one.storyId, 60)}: ${findingWords(one)}`
+  );
 
 function idWords({ openCodeSessionId, headBefore, headAfter }: Iteration): string {
   const commit = (id: string | null) => id === null ? "unknown" : plain(id.slice(0, 12));

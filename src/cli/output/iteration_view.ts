@@ -1,11 +1,13 @@
 /** One iteration whole, as lines for a terminal. Values in, strings out. */
 import type { Commit, StepCommits } from "../../host/git/commits.ts";
 import { outcomeWords, type Standing, standingOf } from "../../report/standing.ts";
+import { reviewWords } from "../../report/reviews.ts";
 import { tookWords } from "../../report/took.ts";
 import {
   type AnswerRecord,
   type Findings,
   type Iteration,
+  type Review,
   type Session,
   tokensOf,
   type Usage,
@@ -13,6 +15,7 @@ import {
 import type { Colors } from "../../terminal/colors.ts";
 import { costWords } from "../../terminal/cost.ts";
 import { ago, count, duration, plural } from "../../terminal/format.ts";
+import { findingWords } from "../../terminal/finding_words.ts";
 import { plain } from "../../terminal/plain.ts";
 import { hanging, table } from "../../terminal/table.ts";
 import { withoutDate } from "./log_entry.ts";
@@ -23,6 +26,7 @@ export interface IterationRecord extends Findings {
   /** Undefined: it got none, or an earlier version wrote none down. */
   prompt?: string;
   answers: readonly AnswerRecord[];
+  reviews: readonly Review[];
   /** None: there is no log, or no more of this iteration in it. */
   log: readonly string[];
   /** Undefined: git cannot say which. */
@@ -35,7 +39,7 @@ export function iterationView(
   record: IterationRecord,
   { now, colors, columns }: { now: number; colors: Colors; columns: number },
 ): string[] {
-  const { prompt, log, gates, commits, claims, answers, notes } = record;
+  const { prompt, log, gates, commits, claims, reviews, answers, notes } = record;
   const section = (title: string, lines: readonly string[]) =>
     lines.length === 0
       ? []
@@ -50,6 +54,7 @@ export function iterationView(
     ...section("Gates", gates.flatMap((gate) => gateLines(gate, colors))),
     ...section("Commits", commitLines(record.iteration, commits, colors)),
     ...section("Claims", claims.map((claim) => claimLine(claim, colors))),
+    ...section("Reviews", reviews.flatMap((review) => reviewLines(review, colors))),
     ...section(
       "Asked",
       answers.flatMap(({ asked, answer }) => [
@@ -134,6 +139,17 @@ function gateLines(
   return [
     `${sign} ${plain(gate)}: ${plain(why, 300)} (${duration(durationMs)})${what}`,
     ...output.trim() === "" ? [] : textLines(output).map((line) => `    ${line}`),
+  ];
+}
+
+/** All that a reviewer found, met or not, with its places. */
+function reviewLines(review: Review, colors: Colors): string[] {
+  const sign = review.outcome === "passed" ? colors.green("✓") : colors.red("✗");
+  return [
+    `${review.outcome === null ? "…" : sign} ${reviewWords(review)}`,
+    ...review.findings.map((one) =>
+      `  ${one.met ? "✓" : "✗"} ${plain(one.storyId, 60)}: ${findingWords(one)}`
+    ),
   ];
 }
 

@@ -10,7 +10,7 @@ import type { RepositoryState } from "../../host/git/repository.ts";
 import { limitsOfContinued } from "../../loop/session/begin.ts";
 import { storedSettings } from "../../loop/session/kept_settings.ts";
 import { whyResumable } from "../../loop/session/resumable.ts";
-import type { Limits, Settings, SettingsPart } from "../../settings/settings.ts";
+import type { Limits, ReviewSettings, Settings, SettingsPart } from "../../settings/settings.ts";
 import type { Session } from "../../store/model.ts";
 import type { Agenda } from "../../task/agenda.ts";
 import { nextStory } from "../../task/prd.ts";
@@ -67,6 +67,7 @@ export function tellPlan(context: CommandContext, order: PlanOrder): void {
       ...agenda.format === undefined ? [] : [["story", storyWords(agenda)]],
       ...chosen ? [["model", modelWords(model)], ["agent", chosen.agent]] : [],
       ["gates", gatesWords(gates.map(({ name }) => name), state)],
+      ...chosen && settings.review ? [["review", reviewWords(settings.review)]] : [],
       ["branch", branchWords(order)],
       ...chosen ? [["limits", limitsWords(settings.limits, last?.goesOn ? last : undefined)]] : [],
     ];
@@ -124,7 +125,8 @@ function lastOf(
 function settingsOf({ settings, flags }: PlanOrder, last: Last | undefined) {
   if (!last?.goesOn || last.start === undefined) return settings;
   const kept = storedSettings(last.start, last.session.id);
-  return { ...kept, limits: limitsOfContinued(kept, flags) };
+  const review = flags.review ?? kept.review;
+  return { ...kept, review, limits: limitsOfContinued(kept, flags) };
 }
 
 function storyWords({ stories }: Agenda): string {
@@ -154,6 +156,12 @@ function gatesWords(
   });
   const more = new Set(names).size - shown.length;
   return shown.join(", ") + (more > 0 ? `, and ${more} more` : "");
+}
+
+function reviewWords({ model, rounds, when }: ReviewSettings): string {
+  const by = model ? plain(`${model.providerId}/${model.modelId}`, 80) : "the same model";
+  const at = when === "story" ? "before each story counts as done" : "once, before the end";
+  return `by ${by}, ${at}; ${plural(rounds, "refusal")} in a row end the session`;
 }
 
 function branchWords({ task, settings, repository }: PlanOrder): string {

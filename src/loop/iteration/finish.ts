@@ -8,6 +8,7 @@ import type { Emit } from "../event.ts";
 import { UNTOLD } from "./follow_turn.ts";
 import { blockedWords } from "./final_text.ts";
 import type { Ended, LoopTools, SeenTree, SessionContext } from "../context.ts";
+import { type ReviewTrouble, sessionReview } from "../review/session_review.ts";
 import { isShuttingDown } from "../shutdown.ts";
 import type { Reconciled } from "./backlog.ts";
 import { judge, UNCONFIRMED } from "./outcome.ts";
@@ -19,6 +20,9 @@ import { NO_ANSWER } from "../../verify/undelivered.ts";
 import type { Verdict } from "../../verify/verification.ts";
 import type { Agenda } from "../../task/agenda.ts";
 import { ownPlaces } from "../../task/task_files.ts";
+
+/** Of what the agent ends with, in UTF-16 units. */
+const SAID_MAX = 4_000;
 
 /** A turn that has ended, and what is known of the iteration that it was made for. */
 interface IterationTurn {
@@ -58,6 +62,8 @@ interface Found extends Left {
   /** What keeps it from the task's branch, in words. */
   undelivered?: string;
   delivered?: SeenTree;
+  /** Why nobody could say whether it is done. */
+  trouble: ReviewTrouble;
 }
 
 /** Looks at what came of the turn, judges it, records and reports it. Throws `LostSession`. */
@@ -69,7 +75,8 @@ export async function finishIteration(
   const { recorder, clock, emit } = tools;
   const { number, story, report, startedAt } = turn;
   const end = isShuttingDown(turn.signal) ? shutdownEnd(report.end) : report.end;
-  const { verdict, prdKey, undelivered, delivered, ...left } = await findOut(tools, session, turn);
+  const found = await findOut(tools, session, turn);
+  const { verdict, prdKey, undelivered, delivered, trouble, ...left } = found;
   const known = knownUsage(report.usage);
   const { refusal, hopeless, ...judgement } = judge({
     end,
@@ -87,8 +94,7 @@ export async function finishIteration(
   });
   const blocked = end.kind === "finished" ? blockedWords(end.text) : undefined;
   const failure = refusal?.free ? turn.failureBefore : failureOf(judgement, verdict);
-  const ofPrd = prdKey && judgement.outcome !== "advanced" ? `prd: ${prdKey}` : undefined;
-  const failureKey = verdict.failureKey ?? ofPrd;
+  const failureKey = verdict.failureKey ?? prdFailureKey(prdKey, judgement);
   const told = {
     commits: left.change?.commits,
     filesChanged: left.change?.files.length,
@@ -122,14 +128,19 @@ export async function finishIteration(
   });
   return {
     ...{ outcome: judgement.outcome, detail: judgement.detail, failureKey, blocked },
-    outOf: end.kind === "timeout" && end.limit === "session" ? end.why : undefined,
-    server: end.kind === "interrupted" || end.kind === "lost" ? end.server : undefined,
+    outOf: end.kind === "timeout" && end.limit === "session" ? end.why : trouble.outOf,
+    server: end.kind === "interrupted" || end.kind === "lost" ? end.server : trouble.server,
     refusal,
-    hopeless,
+    hopeless: hopeless ?? trouble.hopeless,
     failure,
     undelivered,
     delivered,
   };
+}
+
+/** A change of the PRD that is put back, each time. */
+function prdFailureKey(key: string | undefined, { outcome }: Pick<Ended, "outcome">) {
+  return key && outcome !== "advanced" ? `prd: ${key}` : undefined;
 }
 
 const endOfTurn = ({ end, unanswered }: TurnReport) => ({
@@ -148,7 +159,11 @@ async function findOut(
   const reconciled = await reconcile(tools, session, turn);
   const left = await whatIsLeft(tools, session, turn);
   await delivery.turnEnded({ before: turn.before, after: left.after });
-  const { prdKey, undelivered, ...verdict } = await verdictOn(session, { turn, left, reconciled });
+  const { prdKey, undelivered, trouble, ...verdict } = await verdictOn(tools, session, {
+    turn,
+    left,
+    reconciled,
+  });
   const hasHeld = verdict.claims.some(({ held }) => held);
   // What was committed for it is part of what came of it.
   const { after, change } = hasHeld ? await whatIsLeft(tools, session, turn) : left;
@@ -166,6 +181,7 @@ async function findOut(
     delivered,
     verdict: { ...verdict, notes },
     prdKey,
+    trouble,
     undelivered: undelivered ?? (troubles.join("; ") || undefined),
   };
 }
@@ -184,11 +200,20 @@ async function whatIsLeft(
 
 /** What the turn left is worth, now that the PRD is put right. */
 async function verdictOn(
+  tools: LoopTools,
   session: SessionContext,
   { turn, left, reconciled }: { turn: IterationTurn; left: Left; reconciled: ReconciledTurn },
-): Promise<Verdict & { prdKey?: string; undelivered?: string }> {
+): Promise<Verdict & Pick<Found, "prdKey" | "undelivered" | "trouble">> {
   const { number, agenda, signal, before, report } = turn;
   let undelivered: string | undefined;
+  const { review, trouble } = sessionReview(tools, session, {
+    iteration: number,
+    final: false,
+    agenda,
+    since: before?.head,
+    agentSaid: report.end.kind === "finished" ? report.end.text.slice(0, SAID_MAX) : undefined,
+    unbooked: knownUsage(report.usage),
+  });
   const refused = refusedWords(report.toolRuns ?? [], session.task.projectRoot);
   const verdict = await session.verification.judgeTurn({
     iteration: number,
@@ -196,6 +221,7 @@ async function verdictOn(
     before: agenda.stories,
     after: reconciled.stories,
     tree: left.after,
+    review,
     async deliver(stories) {
       return undelivered = await session.delivery.deliver(stories, left.after);
     },
@@ -211,7 +237,7 @@ async function verdictOn(
       ? { ...claim, why: ["a person ticked it", ...claim.why ? [claim.why] : []].join("; ") }
       : claim
   );
-  return { ...verdict, claims, prdKey: reconciled.key, undelivered };
+  return { ...verdict, claims, prdKey: reconciled.key, undelivered, trouble: trouble.found };
 }
 
 const HISTORY_GONE = "git cannot say what this turn changed: its history was rewritten, the " +

@@ -3,7 +3,7 @@ import { ignoreServerFailure } from "../../opencode/error.ts";
 import { StoreError } from "../../store/database.ts";
 import { activityTeller } from "../activity.ts";
 import type { LoopTools, SessionContext } from "../context.ts";
-import type { Word } from "../../store/model.ts";
+import type { Lease, Word } from "../../store/model.ts";
 import { steerText } from "../words.ts";
 import type { Steers } from "../turn/steering.ts";
 import { narrator } from "../turn/narrator.ts";
@@ -50,19 +50,28 @@ export function followTurn(
     onOthers: (busy) =>
       endOrphanedTurns(tools, {
         lease,
-        busy,
+        busy: busy.filter((id) => !isUnderReview(store, lease, id)),
         taskDir: task.dir,
         onFound: (id) => emit(orphanWarning(id)),
       }).catch(ignoreServerFailure),
-    // A worker that was replaced leaves the turn to the one that has it now.
-    beforeAbort() {
-      try {
-        store.requireLease(lease);
-      } catch (error) {
-        if (!(error instanceof StoreError)) throw error;
-      }
-    },
+    beforeAbort: () => requireTurn(store, lease),
   });
+}
+
+/** A worker that was replaced leaves the turn to the one that has it now: then `LostSession` is thrown. */
+export function requireTurn(store: LoopTools["store"], lease: Lease): void {
+  try {
+    store.requireLease(lease);
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+  }
+}
+
+/** Whether a worker that died was asking for a review there: it is gone on with. */
+function isUnderReview(store: LoopTools["store"], { sessionId }: Lease, id: string): boolean {
+  return store.reviews(sessionId).some(({ outcome, openCodeSessionId }) =>
+    outcome === null && openCodeSessionId === id
+  );
 }
 
 /** What a person says while the turn is at work. What cannot be written down now waits. */

@@ -158,6 +158,8 @@ async function goOn(
     ...kept,
     serverOfProject: now.serverOfProject,
     limits: limitsOfContinued(kept, flags),
+    // What a person leaves out now is left out.
+    review: flags.review ?? kept.review,
   };
   const { startTree, warnings } = await startTreeOf(tools, { previous, start, isOver });
   const lease = store.continueSession(

@@ -1,6 +1,7 @@
 /** What the server knows of the turn of an iteration that was under way when its worker died. */
 import type { OpenCode } from "../../opencode/client.ts";
 import { OpenCodeError } from "../../opencode/error.ts";
+import { askPatiently, type Patience } from "../server/retry.ts";
 import { createSessionTree } from "../turn/session_tree.ts";
 import type { Iteration } from "../../store/model.ts";
 import type { Found } from "./recovery_policy.ts";
@@ -8,8 +9,11 @@ import type { Found } from "./recovery_policy.ts";
 /** The clocks of server and database are the same: this is for rounding. */
 const CLOCK_MS = 1_000;
 
+/** What is on record of a turn that was begun. */
+type BegunTurn = Pick<Iteration, "openCodeSessionId" | "openCodeTitle" | "startedAt">;
+
 /** Asks once. Throws `OpenCodeError`: see `unanswered`. */
-export async function findTurn(client: OpenCode, iteration: Iteration): Promise<Found> {
+export async function findTurn(client: OpenCode, iteration: BegunTurn): Promise<Found> {
   try {
     const sessionId = iteration.openCodeSessionId ?? await idByTitle(client, iteration);
     if (sessionId === undefined || !await client.session(sessionId)) return { kind: "missing" };
@@ -30,6 +34,18 @@ export async function findTurn(client: OpenCode, iteration: Iteration): Promise<
   }
 }
 
+const UNASKED: Found = { kind: "unknown", why: "the server had not answered when it was stopped" };
+
+/** Asks until the server tells, at most as long as a server may be away. */
+export async function findInTime(
+  client: OpenCode,
+  turn: BegunTurn,
+  patience: Patience,
+): Promise<Found> {
+  const found = askPatiently(() => findTurn(client, turn), patience);
+  return await found.catch(unanswered) ?? UNASKED;
+}
+
 /** What is known when the server did not tell. Throws what is no `OpenCodeError`. */
 export function unanswered(error: unknown): Found {
   if (!(error instanceof OpenCodeError)) throw error;
@@ -39,7 +55,7 @@ export function unanswered(error: unknown): Found {
 /** Titles are unique in one database; another one may have given the same before. */
 async function idByTitle(
   client: OpenCode,
-  { openCodeTitle, startedAt }: Iteration,
+  { openCodeTitle, startedAt }: BegunTurn,
 ): Promise<string | undefined> {
   const since = Date.parse(startedAt) - CLOCK_MS;
   const sessions = await client.sessions();

@@ -4,7 +4,7 @@ import { parseStored } from "../../stored_json.ts";
 import type { Limits, Settings } from "../../settings/settings.ts";
 
 export type KeptSettings =
-  & Pick<Settings, "verify" | "gateEnv" | "protect" | "tests" | "commit" | "finish">
+  & Pick<Settings, "verify" | "gateEnv" | "protect" | "tests" | "commit" | "finish" | "review">
   /** Not kept, but of the server that the session's last worker used. */
   & Pick<Settings, "serverOfProject">
   & {
@@ -30,6 +30,14 @@ const keptSchema = z.object({
   tests: z.enum(["counted", "trusted"]),
   commit: z.enum(["ralph", "agent"]).default("ralph"),
   finish: z.enum(["commit", "tree"]).default("commit"),
+  review: z.union([
+    z.literal(false),
+    z.object({
+      model: z.object({ providerId: z.string(), modelId: z.string() }).optional(),
+      rounds: z.number(),
+      when: z.enum(["story", "end"]),
+    }),
+  ]).optional(),
   limits: z.object(
     {
       iterations: limit,
@@ -54,8 +62,18 @@ const keptSchema = z.object({
 
 /** The text to store them as. */
 export function storeSettings(
-  { verify, gateEnv, protect, tests, commit, finish, limits, serverOfProject, owesEvidence }:
-    KeptSettings,
+  {
+    verify,
+    gateEnv,
+    protect,
+    tests,
+    commit,
+    finish,
+    review,
+    limits,
+    serverOfProject,
+    owesEvidence,
+  }: KeptSettings,
 ): string {
   const kept: KeptSettings = {
     verify,
@@ -64,6 +82,7 @@ export function storeSettings(
     tests,
     commit,
     finish,
+    review,
     limits,
     serverOfProject,
     owesEvidence,

@@ -2,14 +2,13 @@
 import { ignoreServerFailure } from "../../opencode/error.ts";
 import type { Iteration } from "../../store/model.ts";
 import { NOT_STARTED_MS } from "../turn/abort.ts";
-import { findTurn, unanswered } from "./find_turn.ts";
+import { findInTime } from "./find_turn.ts";
 import { finishIteration } from "../iteration/finish.ts";
 import { activityTeller } from "../activity.ts";
 import type { Ended, LoopTools, SessionContext } from "../context.ts";
 import { followTurn } from "../iteration/follow_turn.ts";
 import { type Spent, turnLimits } from "../limits.ts";
-import { type Found, recoveryOf, workedBeforeMs } from "./recovery_policy.ts";
-import { askPatiently } from "../server/retry.ts";
+import { recoveryOf, workedBeforeMs } from "./recovery_policy.ts";
 import type { TurnReport } from "../turn/turn_end.ts";
 import { NO_USAGE, type Prices } from "../turn/usage.ts";
 
@@ -52,7 +51,13 @@ async function reportOf(
 ): Promise<TurnReport> {
   const { client, clock, recorder, emit } = tools;
   const { iteration, signal } = order;
-  const found = await findInTime(tools, session, order);
+  const found = await findInTime(client, iteration, {
+    clock,
+    signal,
+    session: session.lease.sessionId,
+    limitMs: session.settings.limits.serverAwayMs,
+    tell: activityTeller(tools, session.lease),
+  });
   tools.place.loaded();
   const sessionId = found.kind === "there" ? found.sessionId : iteration.openCodeSessionId;
   if (sessionId !== null && iteration.openCodeSessionId === null) {
@@ -109,22 +114,4 @@ async function followLeftTurn(
     default:
       return report;
   }
-}
-
-const UNASKED: Found = { kind: "unknown", why: "the server had not answered when it was stopped" };
-
-/** Asks until the server tells, at most as long as a server may be away. */
-async function findInTime(
-  tools: LoopTools,
-  { lease, settings }: SessionContext,
-  { iteration, signal }: RecoveryOrder,
-): Promise<Found> {
-  const found = askPatiently(() => findTurn(tools.client, iteration), {
-    clock: tools.clock,
-    signal,
-    session: lease.sessionId,
-    limitMs: settings.limits.serverAwayMs,
-    tell: activityTeller(tools, lease),
-  });
-  return await found.catch(unanswered) ?? UNASKED;
 }

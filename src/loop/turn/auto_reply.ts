@@ -36,8 +36,9 @@ export interface AutoReply {
 }
 
 /**
- * Allowed, except for one that only reads, and for the agent's going round in circles. That refusal ends the turn, with its
- * message as the turn's error (1.1.53, 1.18.33, measured): a fresh context does better.
+ * Allowed, except for one that only reads, and for the agent's going round in circles. That refusal
+ * ends the turn, with its message as the turn's error (1.1.53, 1.18.33, measured): a fresh context does
+ * better.
  */
 export function answerPermission(
   request: PermissionRequest,

@@ -124,7 +124,7 @@ async function refuseDecodedPath(asking: Asking): Promise<void> {
 
 async function createSession(
   asking: Asking,
-  { title, agent, onlyReads = false }: Parameters<OpenCode["createSession"]>[0],
+  { title, agent, onlyReads }: Parameters<OpenCode["createSession"]>[0],
 ): Promise<OpenCodeSession> {
   const { url, directory, place, read, write } = asking;
   await refuseDecodedPath(asking);
@@ -133,7 +133,9 @@ async function createSession(
     method: "POST",
     body: {
       title,
-      permission: onlyReads ? readingRules(await rulesOf(asking, agent)) : UNATTENDED_RULES,
+      permission: onlyReads
+        ? readingRules(await rulesOf(asking, agent), onlyReads)
+        : UNATTENDED_RULES,
     },
     timeoutMs: CREATE_TIMEOUT_MS,
   });

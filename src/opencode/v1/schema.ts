@@ -175,6 +175,7 @@ const toolRun = z.object({
   start: time.start,
   end: time.end ?? undefined,
   ...isRefusal(error) && { refused: true },
+  ...error != null && { failed: true },
 }));
 
 /**

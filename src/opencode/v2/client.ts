@@ -179,7 +179,11 @@ async function createSession(
   const agents = await agentsOf(asking, clock);
   const name = order.agent ?? await defaultAgent(asking) ?? DEFAULT_AGENT;
   const own = agents.find((agent) => agent.name === name)?.rules ?? [];
-  const session = await newSession(asking, order, readingRules(own).map(inWordsOf2));
+  const session = await newSession(
+    asking,
+    order,
+    readingRules(own, order.onlyReads).map(inWordsOf2),
+  );
   if (onlyLooks(session.rules ?? [])) return session;
   // A server from before 2.0.5 has passed them over: there an agent is what it may do.
   await deleteSession(asking, session.id);
@@ -221,7 +225,6 @@ async function newSession(
     );
   }
   if (session.title === title) return session;
-  // A title that comes with the session was passed over in the build of 2026-07 (measured).
   await write(sessionPath(session.id, "/rename"), {
     what: `name ${named(session.id)}`,
     body: { title },

@@ -128,6 +128,7 @@ const toolRun = z.object({
   start: time.ran ?? time.created,
   end: time.completed ?? undefined,
   ...isRefusal(state.error) && { refused: true },
+  ...state.status === "error" && { failed: true },
 }));
 
 const head = { id, time: z.object({ created: z.number(), completed: z.number().nullish() }) };

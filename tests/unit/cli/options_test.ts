@@ -54,6 +54,11 @@ const PLANNED: Elsewhere = {
   test: "what is wanted comes from a file, and model, agent and name are those that are named",
 };
 
+const REVIEW: Elsewhere = {
+  file: "unit/cli/commands/review_test.ts",
+  test: "review asks now, of what is there, says where it sees it, and writes nothing down",
+};
+
 /** Every option of every command but `--help`. */
 const OPTIONS: Readonly<Record<string, Readonly<Record<string, Look | Elsewhere>>>> = {
   run: {
@@ -114,6 +119,18 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, Look | Elsewhere>
     "--only": {
       file: "e2e/only_test.ts",
       test: "one story is worked on, and its end is not taken for the task's",
+    },
+    async "--no-review"(home) {
+      const ralphJson = join(home.task.projectRoot, "ralph.json");
+      await Deno.writeTextFile(ralphJson, JSON.stringify({ verify: [["true"]], review: {} }));
+      await ok(home, "run", "one", "--foreground");
+      await ok(home, "run", "one", "--foreground", "--no-review");
+      const database = new DatabaseSync(home.database, { readOnly: true });
+      const rows = database.prepare("SELECT settings FROM session_starts ORDER BY session_id")
+        .all();
+      database.close();
+      const kept = rows.map(({ settings }) => JSON.parse(String(settings)).review);
+      assert.deepEqual(kept, [{ rounds: 2, when: "story" }, false]);
     },
     async "--accept"(home) {
       assert.equal((await lastSession(home)).accepted, false);
@@ -460,6 +477,12 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, Look | Elsewhere>
     "--story": NEW_BY_OPTIONS,
     "--criterion": NEW_BY_OPTIONS,
     "--verify": NEW_BY_OPTIONS,
+  },
+  review: {
+    "--model": REVIEW,
+    "--server": REVIEW,
+    "--since": REVIEW,
+    "--json": REVIEW,
   },
   verify: {
     "--json": {

@@ -16,7 +16,7 @@ for (const version of ["1.1.53", "1.18.33", "2.0.26"]) {
     const { clock, client } = world(version);
     await clock.run((async () => {
       const order = { title: "plan", agent: "plan" };
-      const { rules = [] } = await client.createSession({ ...order, onlyReads: true });
+      const { rules = [] } = await client.createSession({ ...order, onlyReads: { hidden: [] } });
       assert(onlyLooks(rules), JSON.stringify(rules));
       const { rules: others = [] } = await client.createSession(order);
       assert(!onlyLooks(others));
@@ -27,7 +27,7 @@ for (const version of ["1.1.53", "1.18.33", "2.0.26"]) {
 Deno.test("a server that takes no rules, and has no agent that only looks, is refused", async () => {
   const { clock, fake, client } = world("local");
   await clock.run((async () => {
-    await assert.rejects(client.createSession({ title: "plan", onlyReads: true }), {
+    await assert.rejects(client.createSession({ title: "plan", onlyReads: { hidden: [] } }), {
       problem: "refused",
       message: /takes no rules for one, and has no agent that only looks/,
     });

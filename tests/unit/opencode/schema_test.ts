@@ -228,7 +228,14 @@ Deno.test("messages: null stands for absent, and the text leaves out what is not
     toolRuns: [
       { tool: "read", input: { filePath: "a" }, start: 3, end: 4 },
       { tool: "bash", input: {}, start: 5, end: undefined },
-      { tool: "bash", input: { command: "git push" }, start: 6, end: 7, refused: true },
+      {
+        tool: "bash",
+        input: { command: "git push" },
+        start: 6,
+        end: 7,
+        refused: true,
+        failed: true,
+      },
     ],
   });
 });

@@ -64,6 +64,7 @@ function record(
   return {
     session,
     iterations,
+    reviews: [],
     findings: {
       gates: [
         ...before.map((gate) => ({ ...gateOf(gate), iteration: 0, final: false })),

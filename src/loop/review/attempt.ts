@@ -1,0 +1,84 @@
+/** What came of one try to have a review. Pure. */
+import { READING } from "../../opencode/agent_rules.ts";
+import { type ReviewEnd, tokensOf } from "../../store/model.ts";
+import type { Story } from "../../task/prd.ts";
+import { plain } from "../../terminal/plain.ts";
+import { readAnswer } from "../../verify/review/answer.ts";
+import type { FilePatch } from "../../verify/review/changes.ts";
+import { type LinesOf, weigh } from "../../verify/review/verdict.ts";
+import { judge } from "../iteration/outcome.ts";
+import type { TurnReport } from "../turn/turn_end.ts";
+import { knownUsage } from "../turn/usage.ts";
+
+export interface Attempt {
+  end: Omit<ReviewEnd, "durationMs">;
+  /** Trying again cannot help. */
+  over?: { outOf?: string; away?: boolean };
+  /** The provider takes no requests until then, in epoch milliseconds. */
+  until?: number;
+}
+
+interface Facts {
+  stories: readonly Story[];
+  changes: readonly FilePatch[] | undefined;
+  linesOf: LinesOf;
+  /** The worker is to end. */
+  isOver: boolean;
+  /** Epoch milliseconds. */
+  now: number;
+}
+
+/** A verdict, or why there is none: never a pass for want of one. */
+export function attemptOutcome(report: TurnReport, facts: Facts): Attempt {
+  const usage = knownUsage(report.usage);
+  const with_ = (
+    outcome: ReviewEnd["outcome"],
+    detail: string,
+    findings: ReviewEnd["findings"] = [],
+  ) => ({ end: { outcome, detail, findings, usage } });
+  const { end } = report;
+  if (end.kind === "stopped") return with_("stopped", "stopped before the review had ended");
+  const { outcome, detail, refusal, hopeless } = judge({
+    end,
+    story: { id: "" },
+    claims: [],
+    broke: [],
+    tokens: usage && tokensOf(usage),
+    workedBefore: true,
+    now: facts.now,
+    refusedBefore: 0,
+    refusedMs: report.refusedMs,
+  });
+  if (hopeless !== undefined) return { ...with_("trouble", hopeless), over: {} };
+  if (end.kind === "timeout" && end.limit === "session") {
+    return { ...with_("trouble", end.why), over: { outOf: end.why } };
+  }
+  if (refusal) return { ...with_("trouble", detail), until: refusal.until };
+  if (end.kind === "interrupted") return with_("interrupted", end.why);
+  if (end.kind === "lost" && end.server === "away") {
+    return { ...with_("interrupted", end.why), over: { away: true } };
+  }
+  if (end.kind !== "finished" || outcome === "error" || outcome === "timeout") {
+    return with_("unusable", detail);
+  }
+  const used = strangeTools(report);
+  if (used !== undefined) return with_("unusable", used);
+  const read = readAnswer(end.text);
+  if ("fault" in read) return with_("unusable", read.fault);
+  const weighed = weigh(read.answer, facts.stories, facts);
+  if (weighed.kind === "unusable") return with_("unusable", weighed.fault);
+  const { findings, refused } = weighed;
+  return refused.length > 0
+    ? with_("refused", refused.map(({ storyId, why }) => `${storyId}: ${why}`).join("; "), findings)
+    : with_("passed", "each criterion is met", findings);
+}
+
+/** Whoever changes what is to be judged is no judge of it, whatever let that happen. */
+function strangeTools({ toolRuns = [] }: TurnReport): string | undefined {
+  const strange = toolRuns.filter(({ tool, refused, failed }) =>
+    !READING.includes(tool) && !refused && !failed
+  );
+  if (strange.length === 0) return undefined;
+  const names = [...new Set(strange.map(({ tool }) => `\`${plain(tool, 40)}\``))].join(", ");
+  return `it used ${names}, though it may only look`;
+}

@@ -1,0 +1,158 @@
+/**
+ * An independent review of what is said to be done, by a model that did not do it and that cannot write.
+ * What is about to be asked is written down before, as for an iteration: after a crash a review is gone
+ * on with, and its verdict counts once.
+ */
+import { type Review, type ReviewOutcome, tokensOf, type Usage } from "../../store/model.ts";
+import { plain } from "../../terminal/plain.ts";
+import { reviewPrompt } from "../../verify/review/prompt.ts";
+import { refusedIn } from "../../verify/review/verdict.ts";
+import type { LoopTools } from "../context.ts";
+import { inWords, type Spent } from "../limits.ts";
+import { waitForProvider } from "../provider/wait.ts";
+import { type Attempt, attemptOutcome } from "./attempt.ts";
+import type { Reviewed, Reviewer, ReviewRequest } from "./model.ts";
+import { reviewTurn, type ReviewTurnOrder } from "./review_turn.ts";
+import type { ReviewerTools } from "./tools.ts";
+
+export interface ReviewerOrder extends ReviewTurnOrder {
+  when: Reviewer["when"];
+  /** What of the project is no work, relative to its root. */
+  ownPlaces: readonly string[];
+  /** A person wants a pause. */
+  pauses: () => boolean;
+  /** What the session has used so far, as far as it is booked. */
+  spent: () => Spent;
+  /** How to leave the review out, for a person. */
+  withoutIt: string;
+}
+
+/** An answer that cannot be used is asked for again twice. */
+const TRIES_MAX = 3;
+const VERDICTS: readonly (ReviewOutcome | null)[] = ["passed", "refused"];
+
+export function createReviewer(tools: ReviewerTools, order: ReviewerOrder): Reviewer {
+  return {
+    when: order.when,
+    review: (request) => review(tools, order, request),
+  };
+}
+
+async function review(
+  tools: ReviewerTools,
+  order: ReviewerOrder,
+  request: ReviewRequest,
+): Promise<Reviewed> {
+  const { signal, root } = order;
+  const earlier = tools.book.earlier(request);
+  const verdict = earlier.findLast(({ outcome }) => VERDICTS.includes(outcome));
+  if (verdict) return { kind: "judged", refused: refusedIn(verdict.findings) };
+  const changes = await tools.changes(root, { since: request.since, ignore: order.ownPlaces });
+  const facts = { ...request, changes };
+  const unusable = earlier.filter(({ outcome }) => outcome === "unusable");
+  let fault = unusable.at(-1)?.detail ?? undefined;
+  let left = earlier.find(({ outcome }) => outcome === null);
+  let tries = unusable.length;
+  let lastWords = fault;
+  const provider = patience(tools, order);
+  while (tries < TRIES_MAX) {
+    if (signal.aborted) return { kind: "stopped" };
+    const text = reviewPrompt({ ...facts, fault });
+    const wasLeft = left !== undefined;
+    const attempt = await ask(tools, order, { request, changes, text, left });
+    left = undefined;
+    const { outcome, detail } = attempt.end;
+    if (VERDICTS.includes(outcome)) {
+      return { kind: "judged", refused: refusedIn(attempt.end.findings) };
+    }
+    if (attempt.over) return { kind: "none", why: detail, ...attempt.over };
+    if (attempt.until !== undefined) {
+      const why = await provider.wait(attempt.until, detail);
+      if (why !== undefined) return { kind: "none", why };
+      // One that is under way ends first, as an iteration does.
+      if (order.pauses()) return { kind: "stopped" };
+    }
+    if (outcome === "unusable") fault = detail;
+    // What a worker that died has left broken off is nobody's fault.
+    if (outcome === "unusable" || outcome === "interrupted" && !wasLeft) tries++;
+    lastWords = detail;
+  }
+  const why = `its reviewer gave no answer that can be used, ${TRIES_MAX} times in a row: ` +
+    `${lastWords}; name another model as \`review.model\`, or leave the review out with \`${order.withoutIt}\``;
+  return { kind: "none", why };
+}
+
+/** One answer, from before it is asked for to what came of it. */
+async function ask(
+  tools: ReviewerTools,
+  order: ReviewerOrder,
+  { request, changes, text, left }: {
+    request: ReviewRequest;
+    changes: Awaited<ReturnType<LoopTools["changes"]>>;
+    text: string;
+    left: Review | undefined;
+  },
+): Promise<Attempt> {
+  const { book, clock, emit } = tools;
+  const stories = request.stories.map(({ id }) => id);
+  const startedAt = clock.monotonic();
+  const model = order.model && `${order.model.providerId}/${order.model.modelId}`;
+  const { iteration, final, agentSaid } = request;
+  const begun = left ?? await book.begin({ iteration, final, stories, model, agentSaid });
+  emit({ type: "review_started", stories, model: model ?? null });
+  const report = await reviewTurn(tools, order, {
+    begun,
+    left,
+    text,
+    spent: spentWith(order.spent(), request.unbooked),
+  });
+  const attempt = attemptOutcome(report, {
+    stories: request.stories,
+    changes,
+    linesOf: tools.linesOf(order.root),
+    isOver: order.signal.aborted,
+    now: clock.now(),
+  });
+  const end = { ...attempt.end, durationMs: clock.monotonic() - startedAt };
+  await book.end(begun.id, end);
+  const { outcome, detail, findings, usage = null, durationMs } = end;
+  emit({ type: "review", stories, outcome, detail, findings, usage, durationMs });
+  return attempt;
+}
+
+function spentWith(spent: Spent, unbooked: Usage | undefined): Spent {
+  if (!unbooked) return spent;
+  return {
+    costUsd: spent.costUsd + unbooked.costUsd + unbooked.derivedCostUsd,
+    tokens: spent.tokens + tokensOf(unbooked),
+    durationMs: spent.durationMs,
+  };
+}
+
+/** Waits for a provider that refuses, each time longer, as long as the session may wait in all. */
+function patience(
+  { clock, tell }: ReviewerTools,
+  { signal, limits: { rateLimitMs, durationMs = Infinity }, pauses, spent }: ReviewerOrder,
+) {
+  const FIRST_MS = 5_000;
+  const since = clock.now();
+  let times = 0;
+  return {
+    /** Why it is given up, in words; undefined: it may be asked again. */
+    async wait(wanted: number, said: string): Promise<string | undefined> {
+      const until = Math.max(wanted, clock.now() + FIRST_MS * 2 ** Math.min(times++, 8));
+      const limitMs = since + rateLimitMs - clock.now();
+      if (until > since + rateLimitMs) {
+        return `waiting for the reviewer's provider takes longer than ${
+          inWords(rateLimitMs)
+        }: ${said}`;
+      }
+      const at = new Date(until).toISOString();
+      const text = `the reviewer's provider is asked again at ${at}: ${plain(said, 200)}`;
+      tell({ kind: "rate_limited", text, until });
+      const isOver = () => pauses() || spent().durationMs >= durationMs;
+      await waitForProvider({ clock, until, limitMs, isOver, signal });
+      return undefined;
+    },
+  };
+}

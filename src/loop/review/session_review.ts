@@ -1,0 +1,67 @@
+/** What a reviewer says of stories, as the verification and the loop take it. */
+import type { GateRecord, Usage } from "../../store/model.ts";
+import type { Agenda } from "../../task/agenda.ts";
+import type { Story } from "../../task/prd.ts";
+import type { RefusedStory } from "../../verify/review/verdict.ts";
+import type { LoopTools, SessionContext } from "../context.ts";
+import type { Past } from "../decide.ts";
+
+/** What the loop has to know beside the verdict: nothing where there is one. */
+export type ReviewTrouble = Pick<Past, "hopeless" | "outOf" | "server">;
+
+interface Asked {
+  iteration: number;
+  final: boolean;
+  agenda: Agenda;
+  /** The commit that the work began from, where no iteration of the story tells. */
+  since: string | undefined;
+  agentSaid?: string;
+  /** Of the turn that is judged. */
+  unbooked?: Usage;
+}
+
+/**
+ * Has stories reviewed where the session wants that at this time. `review` is undefined where it does not;
+ * `trouble` tells afterwards why there was no verdict. Without one no claim holds.
+ */
+export function sessionReview(
+  { store }: Pick<LoopTools, "store">,
+  { reviewer, lease, template }: Pick<SessionContext, "reviewer" | "lease" | "template">,
+  { agenda, since, ...asked }: Asked,
+) {
+  const trouble: { found: ReviewTrouble } = { found: {} };
+  if (!reviewer || (reviewer.when === "end") !== asked.final) return { trouble };
+
+  /** Since the first of them was begun in this session. */
+  function base(stories: readonly Story[]): string | undefined {
+    const ids = new Set(asked.final ? [] : stories.map(({ id }) => id));
+    const first = store.iterations(lease.sessionId).find(({ storyId }) => ids.has(storyId ?? ""));
+    return first?.headBefore ?? since;
+  }
+
+  async function review(
+    stories: readonly Story[],
+    gates: readonly GateRecord[],
+  ): Promise<readonly RefusedStory[]> {
+    const about = agenda.format === undefined ? template : agenda.about;
+    const reviewed = await reviewer?.review({
+      ...asked,
+      stories,
+      gates,
+      about,
+      since: base(stories),
+    });
+    if (!reviewed || reviewed.kind === "judged") return reviewed?.refused ?? [];
+    const none = (why: string) => stories.map(({ id }) => ({ storyId: id, why }));
+    if (reviewed.kind === "stopped") return none("stopped before it was reviewed");
+    const { why, outOf, away } = reviewed;
+    trouble.found = outOf !== undefined
+      ? { outOf }
+      : away
+      ? { server: "away" }
+      : { hopeless: `no review came about: ${why}` };
+    return none(`no review came about: ${why}`);
+  }
+
+  return { review, trouble };
+}

@@ -1,0 +1,24 @@
+/** What a reviewer found, as one clause that is safe to print. */
+import { plain } from "./plain.ts";
+
+/** In UTF-16 units. */
+const MAX = { criterion: 200, words: 600, path: 200 };
+
+export function findingWords(
+  { criterion, met, what, evidence }: {
+    /** Null: found beside the criteria. */
+    criterion: string | null;
+    met: boolean;
+    what: string;
+    evidence: readonly { file: string; line: number; there: boolean }[];
+  },
+): string {
+  const places = evidence.map(({ file, line, there }) =>
+    `${plain(file, MAX.path)}:${line}${there ? "" : " (not there)"}`
+  );
+  const at = places.length > 0 ? ` (${places.join(", ")})` : "";
+  const about = criterion === null
+    ? ""
+    : `“${plain(criterion, MAX.criterion)}” is ${met ? "met" : "not met"}: `;
+  return `${about}${plain(what, MAX.words)}${at}`;
+}

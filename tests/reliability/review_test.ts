@@ -1,0 +1,260 @@
+/** A review before a story counts as done: in a world where reviewers say what a test wants. */
+import assert from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
+import { sleep } from "../../src/clock.ts";
+import type { LoopEvent } from "../../src/loop/event.ts";
+import { SHUTDOWN } from "../../src/loop/shutdown.ts";
+import type { FakeModelRequest, FakeScript } from "../support/fake_script.ts";
+import { call, hang, httpError, type Reply, say } from "../support/scripted_model.ts";
+import { answer, type Asked, askedIn, isReview, REVIEWERS } from "../support/reviewer.ts";
+import { bash, write } from "../support/agent.ts";
+import { createWorld, honestAgent, type World, type WorldOptions } from "./world.ts";
+
+type Reviewer = (asked: Asked, nth: number, request: FakeModelRequest) => string | Reply;
+
+/** An agent that does its story, and a reviewer that answers the n-th review so. */
+function withReviewer(reviewer: Reviewer, agent: FakeScript = honestAgent): FakeScript {
+  const reviews: string[] = [];
+  return (request) => {
+    if (!isReview(request.prompt)) return agent(request);
+    if (!reviews.includes(request.sessionId)) reviews.push(request.sessionId);
+    const nth = reviews.indexOf(request.sessionId) + 1;
+    const said = reviewer(askedIn(request.prompt), nth, request);
+    return typeof said === "string" ? say(said) : said;
+  };
+}
+
+const good = ({ stories }: Asked) =>
+  answer({ stories }, { met: true, file: `work/${stories[0].id}.txt` });
+
+async function reviewed(
+  reviewer: Reviewer,
+  { agent, ...options }: WorldOptions & { agent?: FakeScript } = {},
+): Promise<World> {
+  const review = { rounds: 2, when: "story" } as const;
+  return await createWorld({
+    stories: 1,
+    review,
+    ...options,
+    script: withReviewer(reviewer, agent),
+  });
+}
+
+interface ReviewRow {
+  readonly iteration: number;
+  readonly outcome: string | null;
+  readonly detail: string | null;
+  readonly model_calls: number | null;
+}
+
+function rows({ database }: World): readonly ReviewRow[] {
+  const db = new DatabaseSync(database, { readOnly: true });
+  const found = db.prepare("SELECT * FROM reviews ORDER BY id").all();
+  db.close();
+  return found as unknown as ReviewRow[];
+}
+
+const outcomes = (world: World) => rows(world).map(({ outcome }) => outcome);
+const prompts = ({ fake }: World) =>
+  fake.ledger.flatMap((entry) => entry.type === "prompt" ? [entry.text] : []);
+const eventsOf = <T extends LoopEvent["type"]>(events: readonly LoopEvent[], type: T) =>
+  events.filter((event): event is Extract<LoopEvent, { type: T }> => event.type === type);
+
+async function run(world: World) {
+  const worker = world.work();
+  const end = await world.clock.run(worker.end);
+  return { end, events: worker.events };
+}
+
+for (const version of ["1.18.34", "1.1.53", "2.0.26"]) {
+  Deno.test(`a review that passes: the story holds, and its cost is in the session's (OpenCode ${version})`, async () => {
+    await using world = await reviewed(good, { version });
+    const { end, events } = await run(world);
+    assert.equal(end?.status, "completed", end?.detail);
+    assert.deepEqual(outcomes(world), ["passed"]);
+    const [ended] = eventsOf(events, "session_ended");
+    const turns = eventsOf(events, "iteration_ended").map(({ usage }) => usage?.modelCalls ?? 0);
+    const [{ usage }] = eventsOf(events, "review");
+    assert.equal(ended.usage?.modelCalls, turns[0] + (usage?.modelCalls ?? 0));
+    const [, prompt] = prompts(world);
+    assert.match(prompt, /^\+US-001$/m);
+    assert.match(prompt, /test -f work\/US-001\.txt: passes/);
+    assert.doesNotMatch(prompt, /US-001 is done/, "the agent's own words");
+  });
+}
+
+Deno.test("a review that refuses takes the claim back, and its words are in the next prompt", async () => {
+  const why = "the file says nothing of the story's end";
+  await using world = await reviewed((asked, nth) =>
+    nth > 1 ? good(asked) : answer(asked, { met: false, why, file: "work/US-001.txt" })
+  );
+  const { end, events } = await run(world);
+  assert.equal(end?.status, "completed", end?.detail);
+  assert.deepEqual(outcomes(world), ["refused", "passed"]);
+  const claims = eventsOf(events, "claim").map(({ held }) => held);
+  assert.deepEqual(claims, [false, true]);
+  const [, , second] = prompts(world);
+  assert(second.includes(why), second);
+  assert(second.includes("work/US-001.txt:1"), second);
+});
+
+Deno.test("as many refusals in a row as `rounds` says end the session, with both sides", async () => {
+  await using world = await reviewed(REVIEWERS.hostile);
+  const { end } = await run(world);
+  assert.deepEqual([end?.status, end?.reason], ["stopped", "review_fails"]);
+  assert.match(end?.detail ?? "", /refused by its reviewer 2 times in a row/);
+  assert.match(end?.detail ?? "", /I would have done it otherwise/);
+  assert.match(end?.detail ?? "", /The agent: US-001 is done\./);
+  assert.equal(rows(world).length, 2);
+  assert.match(Deno.readTextFileSync(world.task.prdPath), /"passes": false/);
+});
+
+const FAULTS: Record<string, [Reviewer, RegExp]> = {
+  "evidence that is not there": [REVIEWERS.fabricating, /src\/perfect\.ts:4711/],
+  "an empty answer": [REVIEWERS.empty, /there is no block of JSON/],
+  "no JSON": [REVIEWERS.noJson, /there is no block of JSON/],
+  "a criterion left out": [
+    ({ stories }) => JSON.stringify({ stories: stories.map(({ id }) => ({ id, criteria: [] })) }),
+    /criterion 1 is left out/,
+  ],
+  "no word of the story": [
+    () => JSON.stringify({ stories: [{ id: "US-777", criteria: [] }] }),
+    /US-001: the answer has nothing about it/,
+  ],
+  "a refusal at a place that is not there": [
+    (asked) => answer(asked, { met: false, file: "nowhere.ts", line: 3 }),
+    /nowhere\.ts:3/,
+  ],
+};
+for (const [what, [reviewer, words]] of Object.entries(FAULTS)) {
+  Deno.test(`${what}: it is asked for again twice, and is no pass`, async () => {
+    await using world = await reviewed(reviewer);
+    const { end } = await run(world);
+    assert.deepEqual([end?.status, end?.reason], ["failed", "provider_error"]);
+    assert.match(end?.detail ?? "", words);
+    assert.match(end?.detail ?? "", /ralph run t --no-review/);
+    assert.deepEqual(outcomes(world), ["unusable", "unusable", "unusable"]);
+    assert.match(prompts(world)[2], words, "what was wrong with the answer before");
+    assert.match(Deno.readTextFileSync(world.task.prdPath), /"passes": false/);
+  });
+
+  Deno.test(`${what}, and then a good answer: that one counts`, async () => {
+    await using world = await reviewed((asked, nth, request) =>
+      nth === 1 ? reviewer(asked, nth, request) : good(asked)
+    );
+    const { end } = await run(world);
+    assert.equal(end?.status, "completed", end?.detail);
+    assert.deepEqual(outcomes(world), ["unusable", "passed"]);
+  });
+}
+
+for (const version of ["1.18.34", "1.1.53", "2.0.26"]) {
+  Deno.test(`a reviewer cannot write, and what it tries changes nothing (OpenCode ${version})`, async () => {
+    const shell = version.startsWith("2")
+      ? { name: "shell", input: { command: "echo x > hacked.txt" } }
+      : bash("echo x > hacked.txt");
+    const file = version.startsWith("2")
+      ? { name: "write", input: { path: "hacked.txt", content: "x" } }
+      : write("hacked.txt", "x");
+    await using world = await reviewed(
+      (asked, _nth, { step }) => step === 0 ? call(shell, file) : good(asked),
+      { version },
+    );
+    const { end } = await run(world);
+    assert.equal(end?.status, "completed", end?.detail);
+    assert.throws(() => Deno.statSync(`${world.task.projectRoot}/hacked.txt`));
+  });
+}
+
+Deno.test("OpenCode 2 from before it kept rules for a session: no reviewer is let loose", async () => {
+  await using world = await reviewed(good, { version: "2.0.4" });
+  const { end } = await run(world);
+  assert.equal(end?.status, "failed", end?.detail);
+});
+
+Deno.test("a provider that refuses the reviewer is waited for, and it is never a pass", async () => {
+  await using world = await reviewed((asked, nth) =>
+    nth < 3 ? httpError(429, { error: { message: "rate limit" } }) : good(asked)
+  );
+  const { end } = await run(world);
+  assert.equal(end?.status, "completed", end?.detail);
+  assert.deepEqual(outcomes(world).at(-1), "passed");
+  assert(outcomes(world).slice(0, -1).every((one) => one === "trouble"), `${outcomes(world)}`);
+});
+
+Deno.test("a reviewer's provider that stays away ends the session in words", async () => {
+  await using world = await reviewed(
+    () => httpError(429, { error: { message: "rate limit" } }),
+    { limits: { rateLimitMs: 3_600_000 } },
+  );
+  const { end } = await run(world);
+  assert.deepEqual([end?.status, end?.reason], ["failed", "provider_error"], end?.detail);
+  assert.match(Deno.readTextFileSync(world.task.prdPath), /"passes": false/);
+});
+
+Deno.test("a reviewer whose key is wrong ends the session at once", async () => {
+  await using world = await reviewed(() => httpError(401, { error: { message: "no key" } }));
+  const { end } = await run(world);
+  assert.deepEqual([end?.status, end?.reason], ["failed", "provider_error"], end?.detail);
+  assert.equal(rows(world).length, 1);
+});
+
+Deno.test("the session's budget holds for its reviewers", async () => {
+  await using world = await reviewed(
+    (asked, _nth, { step }) =>
+      step < 50 ? call({ name: "read", input: { filePath: "a" } }) : good(asked),
+    { limits: { tokens: 6_000 } },
+  );
+  const { end } = await run(world);
+  assert.deepEqual([end?.status, end?.reason], ["stopped", "budget"], end?.detail);
+});
+
+Deno.test("a person's stop ends a review, and the story stays open", async () => {
+  await using world = await reviewed(() => hang());
+  const worker = world.work();
+  await world.clock.run(sleep(world.clock, 20_000));
+  assert.deepEqual(outcomes(world), [null]);
+  worker.stop();
+  const end = await world.clock.run(worker.end);
+  assert.deepEqual([end?.status, end?.reason], ["stopped", "user_stop"], end?.detail);
+  assert.deepEqual(outcomes(world), ["stopped"]);
+  assert.match(Deno.readTextFileSync(world.task.prdPath), /"passes": false/);
+  assert.equal(world.fake.ledger.filter((one) => one.type === "abort" && one.effective).length, 1);
+});
+
+Deno.test("a shutdown in a review: the next worker has it done again, and nothing passes before", async () => {
+  await using world = await reviewed((asked, nth) => nth === 1 ? hang() : good(asked));
+  const worker = world.work();
+  await world.clock.run(sleep(world.clock, 20_000));
+  worker.stop(SHUTDOWN);
+  const end = await world.clock.run(worker.end);
+  assert.equal(end?.reason, "worker_ended", end?.detail);
+  assert.match(Deno.readTextFileSync(world.task.prdPath), /"passes": false/);
+  assert.equal((await run(world)).end?.status, "completed");
+});
+
+Deno.test("a story that says so is not reviewed", async () => {
+  await using world = await reviewed(() => assert.fail("nobody asked"));
+  world.edit((text) => text.replace('"passes": false', '"review": false, "passes": false'));
+  assert.equal((await run(world)).end?.status, "completed");
+  assert.deepEqual(rows(world), []);
+});
+
+Deno.test("at the end, one review of all stories; what it refuses is open again", async () => {
+  const review = { rounds: 2, when: "end" } as const;
+  await using world = await reviewed((asked, nth) => {
+    const all = JSON.parse(/```json\n(.*)\n```/s.exec(good(asked))?.[1] ?? "");
+    if (nth === 1) {
+      all.stories[1].criteria[0] = { criterion: 1, met: false, why: "half of it", evidence: [] };
+    }
+    return JSON.stringify(all);
+  }, { review, stories: 2 });
+  const { end } = await run(world);
+  assert.equal(end?.status, "completed", end?.detail);
+  assert.deepEqual(outcomes(world), ["refused", "passed"]);
+  const order = prompts(world).map((text) =>
+    isReview(text) ? "review" : /^Story: (.*)$/m.exec(text)?.[1]
+  );
+  assert.deepEqual(order, ["US-001", "US-002", "review", "US-002", "review"]);
+  assert.match(prompts(world)[3], /half of it/);
+});
