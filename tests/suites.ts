@@ -41,6 +41,7 @@ export const LONG: readonly string[] = [
   "reliability/crash_points_others_test.ts",
   "reliability/crash_process_test.ts",
   "reliability/crash_recovery_test.ts",
+  "reliability/crash_review_test.ts",
   "reliability/crash_server_test.ts",
   "reliability/database_damage_test.ts",
   "reliability/database_gone_test.ts",
@@ -55,6 +56,7 @@ export const LONG: readonly string[] = [
   "reliability/kept_files_test.ts",
   "reliability/model_trouble_test.ts",
   "reliability/opencode2_test.ts",
+  "reliability/review_test.ts",
   "reliability/server_prompt_test.ts",
   "reliability/server_real_test.ts",
   "reliability/server_trouble_test.ts",
@@ -91,7 +93,12 @@ export const AS_ONE: readonly (readonly string[])[] = [
     "contract/background_test.ts",
     "contract/turn_test.ts",
   ],
-  ["contract/fake_test.ts", "contract/scoping_test.ts", "contract/server_trouble_test.ts"],
+  [
+    "contract/fake_test.ts",
+    "contract/only_look_test.ts",
+    "contract/scoping_test.ts",
+    "contract/server_trouble_test.ts",
+  ],
   ["unit/"],
 ];
 
