@@ -50,7 +50,8 @@ export function reviewWrites({ one, change, atomically, times, updateSession }: 
 
     endReview(lease: Lease, id: number, end: ReviewEnd): void {
       atomically(() => {
-        updateSession(lease, {});
+        // What a person attaches to afterwards is the agent's conversation.
+        updateSession(lease, { opencode_session_id: agentsOf(one, id) });
         updateReview(lease, id, {
           outcome: end.outcome,
           detail: end.detail,
@@ -81,4 +82,14 @@ function insertReviewFindings(
     };
     change(insertInto("review_findings", columns), columns);
   });
+}
+
+/** The OpenCode session of the iteration that is reviewed. */
+function agentsOf(one: Writing["one"], id: number) {
+  const row = one(
+    `SELECT i.opencode_session_id AS agents FROM reviews AS r JOIN iterations AS i
+      ON i.session_id = r.session_id AND i.number = r.iteration WHERE r.id = @id`,
+    { id },
+  );
+  return row?.agents ?? null;
 }
