@@ -64,9 +64,9 @@ Deno.test("a session that only reads keeps of its agent's rules those of reading
     "ask|external_directory|*",
     "deny|edit|a/**",
   ].map(rule);
-  const rules = readingRules(own).map(({ permission, pattern, action }) =>
-    `${action}|${permission}|${pattern}`
-  );
+  const rules = readingRules(own, { hidden: ["*progress.txt"] }).map((
+    { permission, pattern, action },
+  ) => `${action}|${permission}|${pattern}`);
   assert.deepEqual(rules, [
     "deny|*|*",
     "allow|read|*",
@@ -75,10 +75,11 @@ Deno.test("a session that only reads keeps of its agent's rules those of reading
     "allow|grep|*",
     "deny|grep|secret/**",
     "allow|list|*",
+    "deny|read|*progress.txt",
   ]);
-  assert(onlyLooks(readingRules(own)));
-  assert(onlyLooks(readingRules([])));
-  assert.deepEqual(readingRules([]).map(({ action }) => action), ["deny"]);
+  assert(onlyLooks(readingRules(own, { hidden: ["*progress.txt"] })));
+  assert(onlyLooks(readingRules([], { hidden: [] })));
+  assert.deepEqual(readingRules([], { hidden: [] }).map(({ action }) => action), ["deny"]);
 });
 
 Deno.test("who only looks is told by the rules that count", () => {
