@@ -126,7 +126,10 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "a task's lock that another worker holds is no hindrance",
     file: "src/host/lock/lock.ts",
-    edits: [{ old: "if (file.tryLockSync(true)) return", new: "return" }],
+    edits: [{
+      old: "if (file.tryLockSync(true)) return lockOf(file);\n    await",
+      new: "return lockOf(file);\n    await",
+    }],
     tests: ["tests/unit/host/lock/lock_test.ts"],
   },
   {

@@ -17,7 +17,11 @@ import {
 import type { Usage } from "./scripted_model.ts";
 
 export const AGENTS = [
-  { name: "build", mode: "primary" },
+  {
+    name: "build",
+    mode: "primary",
+    permission: [{ permission: "*", pattern: "*", action: "allow" }],
+  },
   {
     name: "plan",
     mode: "primary",

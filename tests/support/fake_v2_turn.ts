@@ -17,7 +17,12 @@ import type {
 import type { Reply, ToolCall, Usage } from "./scripted_model.ts";
 
 export const V2_AGENTS = [
-  { id: "build", mode: "primary", hidden: false, permissions: [] },
+  {
+    id: "build",
+    mode: "primary",
+    hidden: false,
+    permissions: [{ action: "*", resource: "*", effect: "allow" }],
+  },
   {
     id: "plan",
     mode: "primary",
