@@ -10,11 +10,11 @@ import { RALPH } from "../support/ralph.ts";
 import { onOpenCode2 } from "../support/agent.ts";
 import { startModel } from "../support/scripted_model.ts";
 import { shopAgent } from "./agent.ts";
-import { IDEA, planningAgent } from "./planner.ts";
+import { IDEA, planningAgent, REVIEWED } from "./planner.ts";
 import { FILES, PRD, TASK } from "./shop.ts";
 
 const VERSION = OPENCODE2 === undefined ? NEWEST : "2";
-/** From an empty idea: the agent drafts the PRD, too. */
+/** From an empty idea: the agent drafts the PRD, too, and its work is reviewed. */
 const PLANS = Deno.args.includes("--plan");
 /** OpenCode 2 always has one. */
 const PASSWORD = OPENCODE2 === undefined ? undefined : crypto.randomUUID();
@@ -63,7 +63,7 @@ async function demo(): Promise<number> {
   await using server = await startServer({ version: VERSION, model, password: PASSWORD });
   // all below the server's home, which is removed however this process ends
   const { [PRD]: prd, ...others } = FILES;
-  const files = PLANS ? others : { ...others, [PRD]: prd };
+  const files = PLANS ? { ...others, ...REVIEWED } : { ...others, [PRD]: prd };
   await using project = await makeProject({ name: "shop", files, parent: server.home });
 
   if (PLANS) {

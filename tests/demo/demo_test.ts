@@ -53,12 +53,13 @@ Deno.test("the demo completes its task, one iteration mending the one before", a
   await until(() => processesOf(temporary.path).length === 0, { what: "its processes to be gone" });
 });
 
-Deno.test("the demo completes a task that was planned from an idea", async () => {
+Deno.test("the demo completes a task that was planned from an idea, each story reviewed", async () => {
   using temporary = temporaryFolder();
   const demo = startDemo(temporary.path, "--plan");
   assert.equal(await demo.ended, 0, demo.shown());
   assert.match(demo.shown(), /^\$ ralph plan 'a shopping list[^]*tasks\/shop\/prd\.json$/m);
   assert.match(demo.shown(), /^completed: all 4 stories pass/m);
+  assert.equal(demo.shown().match(/✓ review of US-00\d: passed/g)?.length, 4);
 });
 
 Deno.test("Ctrl-C ends the demo and leaves nothing", async () => {

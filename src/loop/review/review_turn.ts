@@ -47,9 +47,8 @@ export async function reviewTurn(
   turn: Begun,
 ): Promise<TurnReport> {
   const { left } = turn;
-  const report = left
-    ? await goOn(tools, order, { ...turn, left })
-    : await begin(tools, order, turn);
+  const report = await (left ? goOn(tools, order, { ...turn, left }) : begin(tools, order, turn))
+    .finally(() => tools.place?.release());
   const { end } = report;
   if (end.kind !== "lost" || end.server !== undefined) return report;
   const missing = await missingModel(tools.client, { model: order.model });
@@ -65,6 +64,7 @@ async function begin(
   const { client, book } = tools;
   const { model } = order;
   const patience = patienceOf(tools, order, spent);
+  await tools.place?.take({ isOver: () => order.signal.aborted, signal: order.signal });
   try {
     const agent = await order.agent();
     const onlyReads = { hidden: order.hidden };

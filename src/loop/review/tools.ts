@@ -17,4 +17,6 @@ export interface ReviewBook {
 
 export type ReviewerTools =
   & Pick<LoopTools, "client" | "turns" | "changes" | "linesOf" | "emit">
+  /** Absent: it counts for no limit on turns at once, as where a person asks for a review now. */
+  & Partial<Pick<LoopTools, "place">>
   & { clock: Clock; book: ReviewBook; tell: (activity: Activity) => void };
