@@ -6,7 +6,7 @@ import { didYouMean } from "../task/did_you_mean.ts";
 import { prdError } from "../task/faults.ts";
 import { type Source, textAt } from "../task/source.ts";
 import { plain } from "../terminal/plain.ts";
-import { limitsSchema, settingsSchema } from "./schema.ts";
+import { limitsSchema, reviewSchema, settingsSchema } from "./schema.ts";
 
 /** Names and numbers that lead from the root to a value. */
 type Place = readonly PropertyKey[];
@@ -18,6 +18,8 @@ interface Issue {
   readonly message: string;
   /** The names in an object that do not belong there. */
   readonly keys?: readonly string[];
+  /** Of what may be one of several: what is wrong with it as each of them. */
+  readonly errors?: readonly (readonly Issue[])[];
 }
 
 interface Fault {
@@ -43,9 +45,18 @@ export function refuseDoubles(source: Source, node: JsonNode): void {
 
 /** The error for what comes first in the file. */
 export function firstFault(source: Source, root: JsonNode, issues: readonly Issue[]): RalphError {
-  const [{ offset, reason, hints }] = issues.map((issue) => faultOf(source, root, issue))
+  const [{ offset, reason, hints }] = issues.flatMap(nearest)
+    .map((issue) => faultOf(source, root, issue))
     .sort((a, b) => a.offset - b.offset);
   return prdError(source, offset, reason, hints);
+}
+
+/** What is wrong inside of it, as the one of several that it was meant to be. */
+function nearest(issue: Issue): readonly Issue[] {
+  const meant = issue.errors?.find((one) =>
+    one.length > 0 && one.every(({ path, keys }) => path.length > 0 || keys !== undefined)
+  );
+  return meant?.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] })) ?? [issue];
 }
 
 function faultOf(
@@ -92,7 +103,14 @@ function exampleHints(place: Place): readonly Hint[] {
 
 /** What may stand there, by name. */
 function schemasAt(place: Place): Readonly<Record<string, z.ZodType>> {
-  return place[0] === "limits" ? limitsSchema.shape : settingsSchema.shape;
+  switch (place[0]) {
+    case "limits":
+      return limitsSchema.shape;
+    case "review":
+      return reviewSchema.shape;
+    default:
+      return settingsSchema.shape;
+  }
 }
 
 /** `limits.iterations`, `protect[1]` */

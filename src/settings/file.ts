@@ -51,6 +51,30 @@ export function readSettingsFile(file: PrdFile & { isOwn: boolean }): SettingsPa
   return { ...part, ...file.isOwn && outside.length > 0 && { outside }, verify, setup };
 }
 
+/**
+ * What a `prd.json` says of its review, at its top. Other programs keep something of their own there: it is
+ * ours when it is `false`, or an object with a key of ours. Throws `RalphError` (`usage`) as
+ * `readSettingsFile` does; says nothing of a file that is no JSON, which whoever reads its stories does.
+ */
+export function readPrdReview(file: PrdFile): SettingsPart {
+  const source = openSource(file, "the PRD");
+  let read: { review?: unknown } | null;
+  try {
+    read = JSON.parse(source.view);
+  } catch {
+    return {};
+  }
+  const said = typeof read === "object" ? read?.review : undefined;
+  const isObject = typeof said === "object" && said !== null;
+  if (said !== false && !(isObject && REVIEW_KEYS.some((key) => key in said))) return {};
+  const checked = prdReviewSchema.safeParse({ review: said });
+  if (!checked.success) throw firstFault(source, scanJson(source), checked.error.issues);
+  return { review: given(checked.data.review, reviewOf) };
+}
+
+const prdReviewSchema = settingsSchema.pick({ review: true });
+const REVIEW_KEYS = ["model", "rounds", "when"];
+
 /** A leading `/` is the project root: an absolute path would mean nothing without a word. */
 function refuseAbsoluteGlobs(
   source: Source,

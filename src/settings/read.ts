@@ -1,6 +1,7 @@
 /** Where the settings come from, and in which order they count. */
 import * as path from "node:path";
 import { RalphError } from "../error.ts";
+import { PRD_BYTES_MAX } from "../task/prd_file.ts";
 import { plain } from "../terminal/plain.ts";
 import { seeWhatItIs, shellWord } from "../terminal/shell_word.ts";
 import { flatSettings, type SettingSource } from "./flat.ts";
@@ -26,24 +27,26 @@ interface SettingsSources {
   readonly variableNames: readonly string[];
   /** The file's bytes; undefined when there is no such file. Throws for one of more than `maxBytes`. */
   readonly readFile: ReadFile;
+  /** Of the task that they are for: it may ask for a review. */
+  readonly prdPath?: string;
   /** `server` as it was typed: it is checked here. */
   readonly flags: SettingsPart;
 }
 
 /**
  * The settings for a project: later wins of the user's `config.json`, the project's `ralph.json`,
- * variables and flags. `sources` says where each comes from that is not the default, by its name in
+ * the task's `prd.json`, variables and flags. `sources` says where each comes from that is not the default, by its name in
  * `ralph.json`; `warnings` are lines to show. Throws `RalphError` (`usage`) for whatever is
  * wrong in one of them.
  */
 export async function readSettings(
-  { projectRoot, homeRoot = projectRoot, environment, variableNames, readFile, flags }:
-    SettingsSources,
+  { projectRoot, homeRoot = projectRoot, prdPath, environment, ...rest }: SettingsSources,
 ): Promise<{
   settings: Settings;
   sources: Readonly<Record<string, SettingSource>>;
   warnings: readonly string[];
 }> {
+  const { variableNames, readFile, flags } = rest;
   const server = flags.server === undefined ? undefined : serverUrl(flags.server);
   const ofConfig = await readPart("config.json", configPath(environment), readFile);
   const ofProject = await readPart("ralph.json", projectSettingsPath(projectRoot), readFile);
@@ -51,6 +54,7 @@ export async function readSettings(
   const parts: readonly SourcedPart[] = [
     ...ofConfig,
     ...mayHook ? ofProject : ofProject.map(withoutHooks),
+    ...await prdPart(prdPath, readFile),
     ...readVariables(environment).map((part) => ({ from: "variable", part } as const)),
     { from: "flag", part: { ...flags, server } },
   ];
@@ -68,6 +72,18 @@ export async function readSettings(
       ...mayHook ? [] : ofProject.flatMap(({ part }) => hooksNotRun(part, homeRoot)),
     ],
   };
+}
+
+async function prdPart(
+  prdPath: string | undefined,
+  readFile: ReadFile,
+): Promise<readonly SourcedPart[]> {
+  const bytes = prdPath?.endsWith(".json") ? readFile(prdPath, PRD_BYTES_MAX) : undefined;
+  if (prdPath === undefined || bytes === undefined) return [];
+  // Loads zod: only where there may be something to check.
+  if (!new TextDecoder().decode(bytes).includes('"review"')) return [];
+  const { readPrdReview } = await import("./file.ts");
+  return [{ from: "PRD", part: readPrdReview({ path: prdPath, bytes }) }];
 }
 
 /** A repository has nothing run by being worked in, but its gates. */

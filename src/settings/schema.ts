@@ -105,7 +105,7 @@ export const limitsSchema = z.strictObject({
   }),
 }, "an object");
 
-const reviewSchema = z.strictObject({
+export const reviewSchema = z.strictObject({
   model: text(WANTED.model, MODEL).optional().meta({
     description: "The reviewer's model, as provider/model. The session's when absent.",
     examples: ["openai/gpt-5"],

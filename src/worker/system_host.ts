@@ -65,6 +65,7 @@ export function systemHost(
     async configure(task, flags) {
       const { settings, sources } = await readSettings({
         ...rootsOf(context, task),
+        prdPath: task.prdPath,
         environment,
         variableNames: [],
         readFile: readWhole,

@@ -92,6 +92,7 @@ async function reviewNow(context: CommandContext, order: Order): Promise<number>
   const task = taskToRun(context, order.task);
   const { settings } = await readSettings({
     projectRoot: task.projectRoot,
+    prdPath: task.prdPath,
     environment: context.environment,
     variableNames: [],
     readFile: readWhole,

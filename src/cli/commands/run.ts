@@ -178,6 +178,7 @@ export async function runTask(context: CommandContext, options: RunOptions): Pro
   const { settings, warnings } = await readSettings({
     projectRoot: task.projectRoot,
     homeRoot: homeRootOf(context, task.projectRoot),
+    prdPath: task.prdPath,
     environment: context.environment,
     variableNames: environmentNames(),
     readFile: readWhole,

@@ -8,11 +8,13 @@ interface World {
   files?: Readonly<Record<string, string>>;
   variables?: Readonly<Record<string, string>>;
   flags?: SettingsPart;
+  prdPath?: string;
 }
 
-const readIn = ({ files = {}, variables = { HOME: "/home/me" }, flags = {} }: World) =>
+const readIn = ({ files = {}, variables = { HOME: "/home/me" }, flags = {}, prdPath }: World) =>
   readSettings({
     projectRoot: "/p",
+    prdPath,
     environment: (name) => variables[name],
     variableNames: Object.keys(variables),
     readFile: (path) =>
@@ -222,4 +224,39 @@ Deno.test("zod and picomatch are loaded only when there is a file to check", asy
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+});
+
+Deno.test("a PRD's review wins over that of ralph.json, and flags over it", async () => {
+  const prdPath = "/p/tasks/a/prd.json";
+  const reviewOf = async (prd: string, flags: SettingsPart = {}) => {
+    const files = { "/p/ralph.json": '{"review": {"rounds": 5}}', [prdPath]: prd };
+    const { settings, sources } = await readIn({ files, prdPath, flags });
+    return [settings.review && settings.review.rounds, sources.review];
+  };
+  const cases: [prd: string, rounds: unknown, from: string][] = [
+    ['{"review": {"rounds": 3}}', 3, "PRD"],
+    ['{"review": {"when": "end"}}', 2, "PRD"],
+    ['{"review": false}', false, "PRD"],
+    // Of other programs, or nothing that can be read.
+    ['{"review": "by Ann"}', 5, "ralph.json"],
+    ['{"review": {"status": "done"}}', 5, "ralph.json"],
+    ['[{"review": false}]', 5, "ralph.json"],
+    ['{"review": false', 5, "ralph.json"],
+    ['null // "review"', 5, "ralph.json"],
+    ["{}", 5, "ralph.json"],
+  ];
+  for (const [prd, rounds, from] of cases) {
+    const [found, source] = await reviewOf(prd);
+    assert.deepEqual([found, source], [rounds, from], prd);
+  }
+  assert.deepEqual(await reviewOf('{"review": {"rounds": 3}}', { review: false }), [
+    false,
+    "flag",
+  ]);
+  await assert.rejects(
+    reviewOf('{\n  "review": {"rounds": "two"}\n}'),
+    (error) =>
+      error instanceof RalphError &&
+      /prd\.json:2:24: `review\.rounds` must be /.test(error.message),
+  );
 });
