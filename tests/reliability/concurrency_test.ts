@@ -33,7 +33,7 @@ Deno.test("twenty runs of one task at once: one wins, the others exit 5 and name
   const { id, status } = await row("one");
   assert.deepEqual([id, status], [2, "running"]);
   for (const { code, stderr } of results) {
-    if (code === 5) assert.match(stderr, /^error: `one` is running already \(session 2, /, said);
+    if (code === 5) assert.match(stderr, /^error: `one` is running already \(session 2, /m, said);
   }
   await modelCalls(2);
   assert.equal(sql("SELECT 1 FROM sessions WHERE status = 'running'").length, 1);
