@@ -59,7 +59,7 @@ function ask(context: CommandContext, count: number): Promise<boolean> {
   return confirmed(context, {
     message: `Remove ${plural(count, "worktree")}?`,
     what: "remove them",
-    command: "clean",
+    command: ["clean", "--worktrees"],
     byDefault: false,
     whenGivenUp: "nothing was removed",
   });

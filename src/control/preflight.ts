@@ -147,7 +147,8 @@ export function nothingToDo(
     read: (store) => store.lastSession(task.dir),
     whenEmpty: undefined,
   });
-  if (last && (last.reason === "unproven" || whyResumable(last))) return undefined;
+  const owed = ["unproven", "review_fails"];
+  if (last && (owed.includes(last.reason ?? "") || whyResumable(last))) return undefined;
   const all = stories.length === 1 ? "its story passes" : `all ${stories.length} stories pass`;
   return `${all} already, and there are no gates to run: no session was started`;
 }

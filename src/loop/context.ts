@@ -31,6 +31,7 @@ export interface LoopTools {
     | "session"
     | "usage"
     | "iterations"
+    | "lastReviews"
     | "reviews"
     | "findings"
     | "sessionOfOpenCode"

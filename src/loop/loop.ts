@@ -303,7 +303,7 @@ class Rounds {
       this.#proof = { kind: "not_delivered", why };
       return;
     }
-    const { review, trouble } = sessionReview(this.#tools, this.#order, {
+    const { review, trouble, isOwed } = sessionReview(this.#tools, this.#order, {
       iteration,
       final: true,
       agenda,
@@ -314,6 +314,7 @@ class Rounds {
       iterated: iteration > 0,
       disturbed: iteration > 0 && await this.#server.endOthers(),
       review,
+      isReviewOwed: isOwed,
       signal: this.#signal,
     });
     this.#proof = run?.proof;

@@ -53,24 +53,34 @@ export function readSettingsFile(file: PrdFile & { isOwn: boolean }): SettingsPa
 
 /**
  * What a `prd.json` says of its review, at its top. Other programs keep something of their own there: it is
- * ours when it is `false`, or an object with a key of ours. Throws `RalphError` (`usage`) as
- * `readSettingsFile` does; says nothing of a file that is no JSON, which whoever reads its stories does.
+ * ours when it is `false`, or an object that is empty or has a key of ours; else a warning says so. Throws
+ * `RalphError` (`usage`) as `readSettingsFile` does; says nothing of a file that is no JSON, which whoever
+ * reads its stories does.
  */
-export function readPrdReview(file: PrdFile): SettingsPart {
+export function readPrdReview(file: PrdFile): { part: SettingsPart; warnings: readonly string[] } {
   const source = openSource(file, "the PRD");
   let read: { review?: unknown } | null;
   try {
     read = JSON.parse(source.view);
   } catch {
-    return {};
+    return { part: {}, warnings: [] };
   }
   const said = typeof read === "object" ? read?.review : undefined;
-  const isObject = typeof said === "object" && said !== null;
-  if (said !== false && !(isObject && REVIEW_KEYS.some((key) => key in said))) return {};
+  if (said === undefined) return { part: {}, warnings: [] };
+  const keys = typeof said === "object" && said !== null && !Array.isArray(said)
+    ? Object.keys(said)
+    : undefined;
+  const isOurs = said === false || keys?.length === 0 ||
+    keys?.some((key) => REVIEW_KEYS.includes(key));
+  if (!isOurs) return { part: {}, warnings: [NO_REVIEW] };
   const checked = prdReviewSchema.safeParse({ review: said });
   if (!checked.success) throw firstFault(source, scanJson(source), checked.error.issues);
-  return { review: given(checked.data.review, reviewOf) };
+  return { part: { review: given(checked.data.review, reviewOf) }, warnings: [] };
 }
+
+const NO_REVIEW =
+  "`review` at the top of the PRD is none that ralph knows, and asks for no review: " +
+  '`"review": {}` does, with `model`, `rounds` and `when` as in ralph.json';
 
 const prdReviewSchema = settingsSchema.pick({ review: true });
 const REVIEW_KEYS = ["model", "rounds", "when"];

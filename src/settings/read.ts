@@ -50,11 +50,12 @@ export async function readSettings(
   const server = flags.server === undefined ? undefined : serverUrl(flags.server);
   const ofConfig = await readPart("config.json", configPath(environment), readFile);
   const ofProject = await readPart("ralph.json", projectSettingsPath(projectRoot), readFile);
+  const { parts: ofPrd, warnings } = await prdPart(prdPath, readFile);
   const mayHook = ofConfig.some(({ part }) => part.hooksFrom?.includes(homeRoot));
   const parts: readonly SourcedPart[] = [
     ...ofConfig,
     ...mayHook ? ofProject : ofProject.map(withoutHooks),
-    ...await prdPart(prdPath, readFile),
+    ...ofPrd,
     ...readVariables(environment).map((part) => ({ from: "variable", part } as const)),
     { from: "flag", part: { ...flags, server } },
   ];
@@ -69,6 +70,7 @@ export async function readSettings(
     ),
     warnings: [
       ...unknownVariables(variableNames),
+      ...warnings,
       ...mayHook ? [] : ofProject.flatMap(({ part }) => hooksNotRun(part, homeRoot)),
     ],
   };
@@ -77,13 +79,15 @@ export async function readSettings(
 async function prdPart(
   prdPath: string | undefined,
   readFile: ReadFile,
-): Promise<readonly SourcedPart[]> {
+): Promise<{ parts: readonly SourcedPart[]; warnings: readonly string[] }> {
+  const none = { parts: [], warnings: [] };
   const bytes = prdPath?.endsWith(".json") ? readFile(prdPath, PRD_BYTES_MAX) : undefined;
-  if (prdPath === undefined || bytes === undefined) return [];
+  if (prdPath === undefined || bytes === undefined) return none;
   // Loads zod: only where there may be something to check.
-  if (!new TextDecoder().decode(bytes).includes('"review"')) return [];
+  if (!new TextDecoder().decode(bytes).includes('"review"')) return none;
   const { readPrdReview } = await import("./file.ts");
-  return [{ from: "PRD", part: readPrdReview({ path: prdPath, bytes }) }];
+  const { part, warnings } = readPrdReview({ path: prdPath, bytes });
+  return { parts: [{ from: "PRD", part }], warnings };
 }
 
 /** A repository has nothing run by being worked in, but its gates. */

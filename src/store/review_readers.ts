@@ -18,8 +18,24 @@ export function reviewReaders({ many }: Pick<Statements, "many">) {
         sessionId,
       }).map((row) => reviewOf(row, findings.get(Number(row.id)) ?? []));
     },
+
+    lastReviews(taskDir: string): ReadonlyMap<string, boolean> {
+      const asked = many(
+        `SELECT s.value AS story, r.outcome,
+            (SELECT count(*) FROM review_findings AS f
+              WHERE f.review_id = r.id AND f.story_id = s.value AND f.met = 0) AS unmet
+          FROM reviews AS r JOIN sessions ON sessions.id = r.session_id, json_each(r.stories) AS s
+          WHERE sessions.task_dir = @taskDir ORDER BY r.id`,
+        { taskDir },
+      );
+      return new Map(asked.map((row) => [words(row.story), stands(row)]));
+    },
   };
 }
+
+/** Of several that were reviewed together, each by itself. */
+const stands = ({ outcome, unmet }: Row): boolean =>
+  outcome === "passed" || outcome === "refused" && unmet === 0;
 
 function reviewOf(row: Row, findings: readonly Row[]): Review {
   return {

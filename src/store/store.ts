@@ -115,6 +115,11 @@ export interface ReadOnlyStore {
   wordsTold(sessionId: number, iteration?: number): readonly Word[];
   /** A session's reviews with what they found, the oldest first. */
   reviews(sessionId: number): readonly Review[];
+  /**
+   * Whether the last review of a story ended with a verdict that it stands, over all sessions of a task;
+   * nothing of stories that none was begun for.
+   */
+  lastReviews(taskDir: string): ReadonlyMap<string, boolean>;
   /** What a session's ended iterations and reviews have used, as far as it is known. */
   usage(sessionId: number): { usage: Usage; complete: boolean };
   /** A person's edits of the PRD in an iteration that is under way. */

@@ -90,6 +90,8 @@ interface ProveOptions {
   disturbed?: boolean;
   /** As in `JudgedTurn`, of all stories that are said to be done. */
   review?: Review;
+  /** No reviewer let a story pass: the review is asked for without an iteration, too. */
+  isReviewOwed?: boolean;
   signal: AbortSignal;
 }
 
@@ -305,7 +307,7 @@ async function delivered(
 async function prove(
   memory: Memory,
   agenda: Agenda,
-  { claimed = "all stories pass", iterated, disturbed, review, signal }: ProveOptions,
+  { claimed = "all stories pass", iterated, disturbed, signal, ...reviewing }: ProveOptions,
 ): Promise<FinalRun | undefined> {
   const { options } = memory;
   const lost = await lostTests(options, signal);
@@ -328,7 +330,7 @@ async function prove(
   if (failed.length === 0) {
     const proof = await proofOf(memory, { iterated });
     const refused = proof.kind === "proved"
-      ? await reviewAll(memory, agenda, { iterated, gates: recorded.gates, review })
+      ? await reviewAll(memory, agenda, { ...reviewing, iterated, gates: recorded.gates })
       : [];
     if (refused.length === 0) return { ...recorded, proof, takenBack: [] };
     return { ...recorded, ...await fallBack(memory, refused, { results, notes }) };
@@ -355,13 +357,13 @@ async function prove(
 async function reviewAll(
   { options: { accepted } }: Memory,
   { stories }: Agenda,
-  { iterated, gates, review }: Pick<ProveOptions, "iterated" | "review"> & {
-    gates: readonly GateRecord[];
-  },
+  { iterated, isReviewOwed, gates, review }:
+    & Pick<ProveOptions, "iterated" | "isReviewOwed" | "review">
+    & { gates: readonly GateRecord[] },
 ): Promise<readonly RefusedStory[]> {
   const wanted = stories.filter(({ passes, review }) => passes && review !== false);
   // A person who accepts the work as it is asks nobody.
-  const isAsked = iterated && !accepted && wanted.length > 0;
+  const isAsked = (iterated || isReviewOwed) && !accepted && wanted.length > 0;
   return isAsked && review ? await review(wanted, gates) : [];
 }
 

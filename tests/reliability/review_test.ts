@@ -258,3 +258,26 @@ Deno.test("at the end, one review of all stories; what it refuses is open again"
   assert.deepEqual(order, ["US-001", "US-002", "review", "US-002", "review"]);
   assert.match(prompts(world)[3], /half of it/);
 });
+
+for (const when of ["story", "end"] as const) {
+  Deno.test(`a story that was refused, and is ticked again by somebody, is reviewed before the session completes (${when})`, async () => {
+    let refuses = true;
+    await using world = await reviewed(
+      (asked) => refuses ? REVIEWERS.hostile(asked) : good(asked),
+      { review: { rounds: 1, when } },
+    );
+    assert.equal((await run(world)).end?.reason, "review_fails");
+    const tick = () => world.edit((text) => text.replaceAll('"passes": false', '"passes": true'));
+    tick();
+    const again = await run(world);
+    assert.equal(again.end?.reason, "review_fails", again.end?.detail);
+    const before = rows(world).length;
+    tick();
+    refuses = false;
+    const last = await run(world);
+    assert.equal(last.end?.status, "completed", last.end?.detail);
+    assert.equal(rows(world).length, before + 1);
+    assert.equal((await run(world)).end?.status, "completed");
+    assert.equal(rows(world).length, before + 1, "what has passed is not reviewed again");
+  });
+}

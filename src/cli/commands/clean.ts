@@ -92,7 +92,7 @@ function ask(context: CommandContext, count: number): Promise<boolean> {
   return confirmed(context, {
     message: `Forget ${plural(count, "session")} and remove the logs?`,
     what: "forget them",
-    command: "clean",
+    command: ["clean"],
     byDefault: false,
     whenGivenUp: "nothing was changed",
   });

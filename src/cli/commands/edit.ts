@@ -113,7 +113,7 @@ async function editedPrd(
       const whenGivenUp = `nothing was handed over; what you wrote is kept at ${draft}`;
       const again = {
         what: "edit it again",
-        command: `edit ${task.name}`,
+        command: ["edit", task.name],
         byDefault: true,
         whenGivenUp,
       };

@@ -99,7 +99,7 @@ async function writeGates(
   const isWanted = yes || await confirmed(context, {
     message: "Write them into ralph.json?",
     what: "write them",
-    command: "init",
+    command: ["init"],
     byDefault: true,
     whenGivenUp: "nothing was written",
   });

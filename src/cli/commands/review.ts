@@ -120,7 +120,8 @@ async function reviewNow(context: CommandContext, order: Order): Promise<number>
     const { out } = context.output;
     if (order.json) out.line(commandJson(found, 2));
     else for (const line of metLines(found.findings)) out.line(line);
-    return found.outcome === "passed" ? EXIT.done : EXIT.failed;
+    const isWell = found.outcome === "passed" && found.gates.every(({ passed }) => passed);
+    return isWell ? EXIT.done : EXIT.failed;
   } finally {
     stopListening();
   }

@@ -129,12 +129,13 @@ export function command(context: CommandContext, done: Done) {
     .action(async (tasks, options) => {
       const { foreground = false, json = false, accept = false, printPrompt = false } = options;
       const { verbose = false, state, grace: graceMs, resume = false } = options;
-      if (state !== undefined) setVariable(STATE_VARIABLE, path.resolve(context.cwd(), state));
+      const stateFolder = state && path.resolve(context.cwd(), state);
+      if (stateFolder) setVariable(STATE_VARIABLE, stateFolder);
       const { server, model, agent, baseBranch, worktree, say, only } = options;
       const chosen = { server, model, agent, baseBranch, worktree };
       const review = options.review ? undefined : false as const;
       const flags = { ...chosen, review, limits: limitsFrom(options) };
-      const told = { foreground, json, verbose, printPrompt, graceMs };
+      const told = { foreground, json, verbose, printPrompt, graceMs, state: stateFolder };
       const how = { flags, ...told, say, only, accept, resume };
       const { all = false, failFast = false, parallel = 1 } = options;
       const isQueue = await meansQueue(context, tasks, { ...how, all, failFast, parallel });
@@ -162,6 +163,8 @@ interface RunOptions {
   accept: boolean;
   /** How long the foreground may take to end after SIGTERM. */
   graceMs?: number;
+  /** Where all of ralph's own files are, where an option says so. */
+  state?: string;
   /** Only show the agent's next prompt. */
   printPrompt: boolean;
   /** Go on with the last session, however it ended. */
@@ -169,7 +172,7 @@ interface RunOptions {
 }
 
 export async function runTask(context: CommandContext, options: RunOptions): Promise<number> {
-  const { flags, say: said, accept: accepted, only, json } = options;
+  const { flags, say: said, accept: accepted, only, json, state } = options;
   requireOwnFolders(context);
   const found = await taskToWorkOn(context, await taskOf(context, options), options);
   if ("ended" in found) return found.ended;
@@ -234,7 +237,7 @@ export async function runTask(context: CommandContext, options: RunOptions): Pro
   };
   return options.foreground
     ? await runHere(context, order, { ...options, bell: settings.notify })
-    : await runInBackground(context, { task, order, settings, json, agenda });
+    : await runInBackground(context, { task, order, settings, json, agenda, state });
 }
 
 /** Undefined where no agent works. Throws where the server cannot be used, or lacks what is chosen. */
@@ -327,12 +330,13 @@ function tellNothingToDo(
 
 async function runInBackground(
   context: CommandContext,
-  { task, order, settings, json, agenda }: {
+  { task, order, settings, json, agenda, state }: {
     task: Task;
     order: WorkerOrder;
     settings: Settings;
     json: boolean;
     agenda: Agenda;
+    state?: string;
   },
 ): Promise<number> {
   const started = await startWorker(context, task, order, settings);
@@ -356,6 +360,10 @@ async function runInBackground(
   if (json) {
     out.line(eventJson(started, context.clock));
     return EXIT.done;
+  }
+  if (state !== undefined) {
+    // Without it they would look elsewhere, and find no session.
+    out.line(`  first    export ${STATE_VARIABLE}=${shellWord(state)}`);
   }
   out.line(`  look     ralph status ${name}`);
   out.line(`  follow   ralph logs ${name} --follow`);

@@ -15,14 +15,14 @@ export async function confirmed(
   { message, what, command, byDefault, whenGivenUp }: {
     message: string;
     what: string;
-    command: string;
+    command: readonly string[];
     byDefault: boolean;
     whenGivenUp: string;
   },
 ): Promise<boolean> {
   if (!out.isTerminal || !inputIsTerminal) {
     throw new RalphError("usage", `cannot ask whether to ${what}: there is no terminal`, [
-      { text: "say so beforehand", command: `ralph ${shellWord(command)} --yes` },
+      { text: "say so beforehand", command: `ralph ${command.map(shellWord).join(" ")} --yes` },
     ]);
   }
   const { confirm } = await import("@clack/prompts");

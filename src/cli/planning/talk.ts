@@ -3,6 +3,7 @@ import { RalphError } from "../../error.ts";
 import type { Draft } from "../../plan/draft.ts";
 import { plain } from "../../terminal/plain.ts";
 import type { CommandContext } from "../command_context.ts";
+import { answered } from "../output/answered.ts";
 
 /** What is talked about. */
 type Asks = Pick<Draft, "questions">;
@@ -19,6 +20,7 @@ interface Talk<T extends Asks> {
 /** Each round is a prompt that is paid for, and a person can begin anew. */
 const ROUNDS_MAX = 50;
 const OTHER = "something else";
+const GIVEN_UP = "nothing was written";
 
 /** The draft as it is in the end, and whether it is to be written. Undefined when it was stopped. */
 export async function talkAbout<T extends Asks>(
@@ -48,19 +50,17 @@ export async function talkAbout<T extends Asks>(
 }
 
 async function askPerson() {
-  const { isCancel, select, text } = await import("@clack/prompts");
+  const { select, text } = await import("@clack/prompts");
   const asked = new Set<string>();
 
-  async function say(message: string): Promise<string | undefined> {
-    const said = await text({ message });
-    return isCancel(said) ? undefined : (said ?? "").trim();
+  async function say(message: string): Promise<string> {
+    return (answered(await text({ message }), GIVEN_UP) ?? "").trim();
   }
 
   async function choose(question: string, choices: readonly string[]) {
     if (choices.length === 0) return await say(question);
     const options = [...choices, OTHER].map((choice) => ({ value: choice, label: plain(choice) }));
-    const chosen = await select({ message: question, options });
-    if (isCancel(chosen)) return undefined;
+    const chosen = answered(await select({ message: question, options }), GIVEN_UP);
     return chosen === OTHER ? await say(question) : chosen;
   }
 
@@ -71,7 +71,6 @@ async function askPerson() {
       if (asked.has(question)) continue;
       asked.add(question);
       const answer = await choose(plain(question), choices);
-      if (answer === undefined) break;
       if (answer !== "") said.push(`${question} ${answer}`);
     }
     return said;
@@ -82,22 +81,25 @@ async function askPerson() {
     runGates: (() => Promise<void>) | undefined,
   ): Promise<readonly string[] | boolean> {
     const gates = { value: "gates", label: "run its gates here, and see what they print now" };
-    const next = await select<string>({
-      message: "Write it?",
-      options: [
-        { value: "write", label: "write it" },
-        { value: "change", label: "change it: say what, such as: split US-003" },
-        ...runGates ? [gates] : [],
-        { value: "leave", label: "leave it" },
-      ],
-    });
+    const next = answered(
+      await select<string>({
+        message: "Write it?",
+        options: [
+          { value: "write", label: "write it" },
+          { value: "change", label: "change it: say what, such as: split US-003" },
+          ...runGates ? [gates] : [],
+          { value: "leave", label: "leave it" },
+        ],
+      }),
+      GIVEN_UP,
+    );
     if (next === "gates") {
       await runGates?.();
       return await whatNext(runGates);
     }
     if (next !== "change") return next === "write";
     const change = await say("What is to be different?");
-    return change === undefined || change === "" ? [] : [change];
+    return change === "" ? [] : [change];
   }
 
   return { answers, whatNext };

@@ -49,14 +49,26 @@ export async function changesSince(
   ]);
   if (names === undefined || patches === undefined || unknown === undefined) return undefined;
   const known = names.split("\0").filter(Boolean);
-  // No line of a patch begins so but the one that begins it.
-  const texts = patches.split(/^(?=diff --git )/m).filter((text) => text.startsWith("diff --git "));
+  const texts = sectionsOf(patches);
   if (known.length !== texts.length) return undefined;
   const fresh = unknown.split("\0").filter((file) => file !== "" && !file.endsWith("/"));
   return [
     ...known.map((file, i) => ({ path: file, patch: texts[i] })),
     ...fresh.slice(0, NEW_FILES_MAX).map((file) => ({ path: file, patch: newFile(root, file) })),
   ];
+}
+
+/** By file. No line of a patch begins so but the one that begins it; git ends lines with `\n` alone. */
+function sectionsOf(patches: string): readonly string[] {
+  const texts: string[] = [];
+  for (const text of patches.split(/(?<=\n)(?=diff --git )/)) {
+    const [head] = text.split("\n", 1);
+    const before = texts.at(-1);
+    // A file that became a link, or a link a file, has two with one name.
+    if (before?.split("\n", 1)[0] === head) texts[texts.length - 1] = before + text;
+    else if (head.startsWith("diff --git ")) texts.push(text);
+  }
+  return texts;
 }
 
 async function emptyTree(

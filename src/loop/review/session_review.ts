@@ -26,11 +26,21 @@ interface Asked {
  */
 export function sessionReview(
   { store }: Pick<LoopTools, "store">,
-  { reviewer, lease, template }: Pick<SessionContext, "reviewer" | "lease" | "template">,
+  { reviewer, lease, task, template }: Pick<
+    SessionContext,
+    "reviewer" | "lease" | "task" | "template"
+  >,
   { agenda, since, ...asked }: Asked,
 ) {
   const trouble: { found: ReviewTrouble } = { found: {} };
-  if (!reviewer || (reviewer.when === "end") !== asked.final) return { trouble };
+  const isTime = (reviewer?.when === "end") === asked.final;
+  // Who is said to be done though no reviewer let it pass, as where the taking back was taken back.
+  const judged = reviewer && asked.final ? store.lastReviews(task.dir) : new Map<string, boolean>();
+  const owed = new Set(
+    agenda.stories.filter(({ id, passes }) => passes && !(judged.get(id) ?? !isTime))
+      .map(({ id }) => id),
+  );
+  if (!reviewer || (!isTime && owed.size === 0)) return { trouble, isOwed: false };
 
   /** Since the first of them was begun in this session. */
   function base(stories: readonly Story[]): string | undefined {
@@ -40,9 +50,11 @@ export function sessionReview(
   }
 
   async function review(
-    stories: readonly Story[],
+    all: readonly Story[],
     gates: readonly GateRecord[],
   ): Promise<readonly RefusedStory[]> {
+    const stories = isTime ? all : all.filter(({ id }) => owed.has(id));
+    if (stories.length === 0) return [];
     const about = agenda.format === undefined ? template : agenda.about;
     const reviewed = await reviewer?.review({
       ...asked,
@@ -63,5 +75,5 @@ export function sessionReview(
     return none(`no review came about: ${why}`);
   }
 
-  return { review, trouble };
+  return { review, trouble, isOwed: owed.size > 0 };
 }

@@ -37,7 +37,9 @@ const WHY_MAX = 4_000;
  * makes up one thing is not to be believed in another.
  */
 export function weigh(answer: Answer, stories: readonly Story[], known: Known): Weighed {
-  const weighed = stories.map((story) => weighStory(answer, story, known));
+  // Each counted once: an answer may name a large file five thousand times.
+  const linesOf = remembered(known.linesOf);
+  const weighed = stories.map((story) => weighStory(answer, story, { ...known, linesOf }));
   const faults = weighed.flatMap(({ faults }) => faults);
   if (faults.length > 0) {
     const more = faults.length > FAULTS_MAX ? [`${faults.length - FAULTS_MAX} more`] : [];
@@ -92,6 +94,14 @@ function noPlace(places: readonly { file: string; line: number }[]): string {
   if (places.length === 0) return "without a file and a line";
   const shown = places.slice(0, 3).map(({ file, line }) => `${plain(file, 200)}:${line}`);
   return `at a place that is not there (${shown.join(", ")})`;
+}
+
+function remembered(linesOf: LinesOf): LinesOf {
+  const known = new Map<string, number | undefined>();
+  return (file) => {
+    if (!known.has(file)) known.set(file, linesOf(file));
+    return known.get(file);
+  };
 }
 
 /** In the tree as it is, or in what a file was before. */

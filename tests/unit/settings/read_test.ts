@@ -236,6 +236,7 @@ Deno.test("a PRD's review wins over that of ralph.json, and flags over it", asyn
   const cases: [prd: string, rounds: unknown, from: string][] = [
     ['{"review": {"rounds": 3}}', 3, "PRD"],
     ['{"review": {"when": "end"}}', 2, "PRD"],
+    ['{"review": {}}', 2, "PRD"],
     ['{"review": false}', false, "PRD"],
     // Of other programs, or nothing that can be read.
     ['{"review": "by Ann"}', 5, "ralph.json"],
@@ -248,6 +249,10 @@ Deno.test("a PRD's review wins over that of ralph.json, and flags over it", asyn
   for (const [prd, rounds, from] of cases) {
     const [found, source] = await reviewOf(prd);
     assert.deepEqual([found, source], [rounds, from], prd);
+  }
+  for (const [said, count] of [["true", 1], ['{"modle": "a/b"}', 1], ["{}", 0]] as const) {
+    const files = { [prdPath]: `{"review": ${said}}` };
+    assert.equal((await readIn({ files, prdPath })).warnings.length, count, said);
   }
   assert.deepEqual(await reviewOf('{"review": {"rounds": 3}}', { review: false }), [
     false,
