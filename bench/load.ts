@@ -74,7 +74,7 @@ async function measure(count: number, { think, turns }: Load): Promise<void> {
     "server RSS": `${mb(most.server)} MB at most, ${mb(before.rss)} before`,
     "write waits": `${Math.max(0, ...most.writes).toFixed(2)} ms at most ` +
       `(95 %: ${quantile(most.writes, 0.95).toFixed(2)}, median ${median(most.writes).toFixed(2)})`,
-    "model's peak": `${peakOf(seen)} turns at once`,
+    "model peak": `${peakOf(seen)} turns at once`,
   };
   console.log(conditions.join(", "));
   for (const [name, figure] of Object.entries(lines)) console.log(`  ${name.padEnd(12)} ${figure}`);

@@ -106,7 +106,7 @@ Deno.test("bench load runs sessions at once, and finds all of them on record", a
       "workers RSS",
       "server RSS",
       "write waits",
-      "model's peak",
+      "model peak",
     ]);
   }
 });
