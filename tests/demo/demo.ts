@@ -1,6 +1,6 @@
 /**
  * The whole job on a small project: a real OpenCode server, a real git repository with real tests,
- * the real ralph; only the model is scripted. Leaves nothing behind.
+ * the real ralph; only the model is scripted. Leaves nothing behind, but for the project with `--keep`.
  */
 import { dirname, join } from "node:path";
 import { NEWEST, OPENCODE2, opencodeBinary } from "../support/install.ts";
@@ -16,8 +16,24 @@ import { FILES, PRD, TASK } from "./shop.ts";
 const VERSION = OPENCODE2 === undefined ? NEWEST : "2";
 /** From an empty idea: the agent drafts the PRD, too, and its work is reviewed. */
 const PLANS = Deno.args.includes("--plan");
+/** The project stays, to look around in. */
+const KEEPS = Deno.args.includes("--keep");
 /** OpenCode 2 always has one. */
 const PASSWORD = OPENCODE2 === undefined ? undefined : crypto.randomUUID();
+
+const NEXT = `
+In a project of your own:
+  ralph doctor
+  ralph new my-feature
+  ralph run my-feature`;
+
+/** Copies the project to where nobody removes it. Returns the path. */
+async function keep(root: string): Promise<string> {
+  const folder = await Deno.makeTempDir({ prefix: "ralph-demo-" });
+  const { success } = await new Deno.Command("cp", { args: ["-R", root, folder] }).output();
+  if (!success) throw new Error(`the project cannot be copied to ${folder}`);
+  return join(folder, "shop");
+}
 
 /** Runs the demo. Returns the exit code of `ralph run`, or of the signal that came before it. */
 async function demo(): Promise<number> {
@@ -81,6 +97,8 @@ async function demo(): Promise<number> {
   );
   await show([...RALPH, "history", TASK], `ralph history ${TASK}`);
   await show(["git", "--no-pager", "log", "--oneline"], "git log --oneline");
+  if (KEEPS) console.log(`\nThe project is kept: ${await keep(project.root)}`);
+  if (!interrupted) console.log(NEXT);
   return code;
 }
 

@@ -55,11 +55,14 @@ Deno.test("the demo completes its task, one iteration mending the one before", a
 
 Deno.test("the demo completes a task that was planned from an idea, each story reviewed", async () => {
   using temporary = temporaryFolder();
-  const demo = startDemo(temporary.path, "--plan");
+  const demo = startDemo(temporary.path, "--plan", "--keep");
   assert.equal(await demo.ended, 0, demo.shown());
   assert.match(demo.shown(), /^\$ ralph plan 'a shopping list[^]*tasks\/shop\/prd\.json$/m);
   assert.match(demo.shown(), /^completed: all 4 stories pass/m);
   assert.equal(demo.shown().match(/✓ review of US-00\d: passed/g)?.length, 4);
+  const kept = /^The project is kept: (.+)$/m.exec(demo.shown())?.[1] ?? "";
+  assert(Deno.statSync(`${kept}/.git`).isDirectory, demo.shown());
+  assert.match(demo.shown(), /ralph run my-feature\n$/);
 });
 
 Deno.test("Ctrl-C ends the demo and leaves nothing", async () => {
