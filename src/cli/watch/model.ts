@@ -44,6 +44,8 @@ export interface TaskView {
   usage?: Usage;
   /** US dollars that its session may cost. */
   budgetUsd?: number;
+  /** How long its session had worked when it was last written down, without what it was paused. */
+  workedMs?: number;
   last?: LastAction;
 }
 

@@ -110,12 +110,12 @@ export function taskReader(
 
 function taskView(
   { taskDir, name, projectRoot, prd, log }: Known,
-  { session, live = false, usage, budgetUsd }: Partial<SessionFacts> = {},
+  { session, live = false, usage, budgetUsd, workedMs }: Partial<SessionFacts> = {},
   { starting, queued }: { starting?: Starting; queued?: string },
 ): TaskView {
   const isRunning = session?.status === "running";
   return {
-    ...{ taskDir, name, projectRoot, session, live, usage, budgetUsd, queued },
+    ...{ taskDir, name, projectRoot, session, live, usage, budgetUsd, workedMs, queued },
     ...starting && { starting: { doing: starting.doing, since: starting.since } },
     ...prd?.read && { stories: storyViews(prd.read, isRunning ? session.currentStory : null) },
     problem: prd?.problem,

@@ -14,6 +14,8 @@ export interface SessionFacts {
   /** What its ended iterations used; absent where that is not known. */
   usage?: Usage;
   budgetUsd?: number;
+  /** As of its last record; absent for one of an earlier version. */
+  workedMs?: number;
   /** What the session was when its sums were read. */
   sumsOf?: string;
 }
@@ -126,6 +128,7 @@ function readSums(store: ReadOnlyStore, one: SessionFacts): void {
   const { usage, complete } = store.usage(session.id);
   one.usage = complete ? usage : undefined;
   one.budgetUsd = store.maxCostUsd(session.id);
+  one.workedMs = store.workedMs(session.id);
   one.sumsOf = sumsKey(session);
 }
 

@@ -186,11 +186,14 @@ export function nowWords(
 const STEP_MS = 10_000;
 
 /** How long its session has worked, or did. */
-export function elapsed({ session, starting }: TaskView, now: number): string {
+export function elapsed({ session, starting, workedMs }: TaskView, now: number): string {
   if (starting) return inSteps(starting.since, now);
   if (!session) return "-";
   const began = Date.parse(session.startedAt);
-  if (session.status === "running") return inSteps(began, now);
+  if (session.status === "running") {
+    return inSteps(workedMs === undefined ? began : Date.parse(session.updatedAt) - workedMs, now);
+  }
+  if (workedMs !== undefined) return duration(workedMs);
   return session.endedAt === null ? "-" : duration(Date.parse(session.endedAt) - began);
 }
 

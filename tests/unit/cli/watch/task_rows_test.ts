@@ -1,0 +1,21 @@
+import assert from "node:assert/strict";
+import { elapsed } from "../../../../src/cli/watch/task_rows.ts";
+import type { TaskView } from "../../../../src/cli/watch/model.ts";
+import type { Session } from "../../../../src/store/model.ts";
+
+Deno.test("the time of a session is what it has worked, without its pauses", () => {
+  const now = Date.parse("2026-11-30T12:00:00Z");
+  const at = (secondsAgo: number) => new Date(now - secondsAgo * 1_000).toISOString();
+  const taken = (session: Partial<Session>, workedMs?: number) =>
+    elapsed({ session, workedMs, live: true } as TaskView, now);
+  const running = { status: "running", startedAt: at(600), updatedAt: at(5) } as const;
+  assert.equal(taken(running, 40_000), "40s");
+  assert.equal(taken(running), "10m", "of an earlier version");
+  const ended = {
+    status: "completed",
+    startedAt: at(600),
+    updatedAt: at(5),
+    endedAt: at(5),
+  } as const;
+  assert.equal(taken(ended, 40_000), "40s");
+});
