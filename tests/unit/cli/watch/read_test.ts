@@ -105,6 +105,8 @@ Deno.test("a look sees what workers write, what a PRD says now, and a worker tha
   assert.equal(two.usage?.costUsd, 0.5);
 
   lock?.release();
+  // What another test starts has a copy of the lock for a moment.
+  await until(() => !look()[0].live, { what: "the worker to be gone" });
   [two] = look();
   assert.deepEqual([two.live, two.session?.status, two.session?.reason], [
     false,
