@@ -7,7 +7,6 @@ import * as path from "node:path";
 import picocolors from "picocolors";
 import { commandContext } from "../../../src/cli/command_context.ts";
 import { execute } from "../../../src/cli/main.ts";
-import { VERSION } from "../../../src/version.ts";
 import type { Stream } from "../../../src/cli/output/streams.ts";
 import { openUserStore } from "../../../src/app/store.ts";
 import { takeLock } from "../../../src/host/lock/lock.ts";
@@ -119,7 +118,7 @@ async function world() {
     serverUrl: "http://127.0.0.1:14096",
     serverPort: 14096,
     workerPid: 4242,
-    workerVersion: VERSION,
+    workerVersion: "0.1.0",
     accepted: false,
   };
   const session = (name: string, iterations: number) => {
