@@ -13,6 +13,8 @@ export const LONG: readonly string[] = [
   "deploy/slurm_test.ts",
   // Every scenario; `completion_test.ts` has a few.
   "completion/all_scenarios_test.ts",
+  // Once more; `demo_test.ts` has it from a PRD.
+  "demo/demo_more_test.ts",
   // Virtual hours and every byte of a stream, which take minutes to calculate.
   "reliability/model_nights_test.ts",
   "reliability/server_answers_test.ts",
@@ -53,6 +55,7 @@ export const LONG: readonly string[] = [
   "reliability/crash_recovery_test.ts",
   "reliability/crash_review_test.ts",
   "reliability/crash_server_test.ts",
+  "reliability/crash_words_test.ts",
   "reliability/database_damage_test.ts",
   "reliability/database_gone_test.ts",
   "reliability/database_killed_test.ts",
