@@ -17,13 +17,13 @@ export async function askPrd(
   ask: Ask,
   gates: readonly string[],
 ): Promise<PrdWords | "template"> {
-  const title = await ask("What is it about, in one line? (nothing: a file to fill in)");
+  const title = await ask("What is it about, in one line? (just Enter: a file to fill in)");
   if (title === "") return "template";
   const stories: { title: string; criteria: readonly string[] }[] = [];
   while (stories.length < ANSWERS_MAX) {
     const nth = stories.length + 1;
     const story = await ask(
-      nth === 1 ? "Story 1: what is to be done first?" : `Story ${nth}? (nothing: that is all)`,
+      nth === 1 ? "Story 1: what is to be done first?" : `Story ${nth}? (just Enter: that is all)`,
     );
     if (story === "" && nth === 1) continue;
     if (story === "") break;
@@ -43,7 +43,7 @@ export async function askPrd(
 async function askList(ask: Ask, question: string): Promise<readonly string[]> {
   const answers: string[] = [];
   while (answers.length < ANSWERS_MAX) {
-    const more = answers.length === 0 ? "nothing: none" : "nothing: that is all";
+    const more = answers.length === 0 ? "just Enter: none" : "just Enter: that is all";
     const answer = await ask(`${answers.length === 0 ? question : "And?"} (${more})`);
     if (answer === "") break;
     answers.push(answer);
