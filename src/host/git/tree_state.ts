@@ -42,6 +42,13 @@ export interface TreeChange {
   files: readonly string[];
 }
 
+interface Between {
+  before: TreeState;
+  after: TreeState;
+  clock: Clock;
+  signal?: AbortSignal;
+}
+
 /** Reading more takes longer than its content is worth as evidence: its mark stands for it. */
 const HASHED_BYTES_MAX = 64 * 1024 * 1024;
 const GONE = "gone";
@@ -201,12 +208,7 @@ export async function treeChange(
  */
 export async function filesBetween(
   root: string,
-  { before, after, ...options }: {
-    before: TreeState;
-    after: TreeState;
-    clock: Clock;
-    signal?: AbortSignal;
-  },
+  { before, after, ...options }: Between,
 ): Promise<readonly string[] | undefined> {
   const between = before.head === after.head
     ? new Map<string, Committed>()
@@ -242,12 +244,7 @@ function differing({ before, after, between }: {
 /** Those that no branch had before, and that are not in what is checked out now. */
 async function commitsElsewhere(
   root: string,
-  { before, after, ...options }: {
-    before: TreeState;
-    after: TreeState;
-    clock: Clock;
-    signal?: AbortSignal;
-  },
+  { before, after, ...options }: Between,
 ): Promise<number> {
   const known = new Set(before.tips);
   const tips = (after.tips ?? []).filter((tip) => !known.has(tip) && tip !== after.head);
