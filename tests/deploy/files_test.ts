@@ -66,7 +66,7 @@ Deno.test("the job has a pod for each task, which may do little, and is found by
   ]);
   assert.equal(securityContext.readOnlyRootFilesystem, true);
   const paths = volumeMounts.map(({ mountPath }: { mountPath: string }) => mountPath);
-  assert.deepEqual(paths, ["/state", "/work", "/config", "/tmp"]);
+  assert.deepEqual(paths, ["/state", "/project", "/config", "/tmp"]);
   assert.match(read("container/Containerfile"), /^USER 10001:10001$/m);
   assert.equal(pod.securityContext.runAsUser, 10_001);
   const [, again] = spec.podFailurePolicy.rules;
