@@ -8,7 +8,7 @@ import {
   worktreeOf,
 } from "../control/worktree/find.ts";
 import { readWhole } from "../host/files/read_file.ts";
-import { type EndingSignal, onEndingSignal } from "../host/process/signals.ts";
+import { untilEnded } from "../host/process/signals.ts";
 import { readAgenda } from "../loop/iteration/backlog.ts";
 import { whyResumable } from "../loop/session/resumable.ts";
 import { readSettings } from "../settings/read.ts";
@@ -48,21 +48,16 @@ export async function taskToWorkOn(
   }
   requireWritten(task, readAgenda(Deno, { task, promised: accept }));
   const { prepareWorktree } = await import("../control/worktree/prepare.ts");
-  const stop = new AbortController();
-  let signalled: EndingSignal | undefined;
-  const stopListening = onEndingSignal((name) => {
-    signalled = name;
-    stop.abort();
-  });
+  using ending = untilEnded();
   try {
     const tell = (line: string) => context.output.err.line(line);
-    return { task: await prepareWorktree(context, task, { settings, signal: stop.signal, tell }) };
+    return {
+      task: await prepareWorktree(context, task, { settings, signal: ending.signal, tell }),
+    };
   } catch (error) {
-    if (signalled === undefined) throw error;
+    if (ending.name === undefined) throw error;
     context.warn("stopped; the same command goes on with the worktree where this was");
-    return { ended: exitCodeOfSignal(signalled) };
-  } finally {
-    stopListening();
+    return { ended: exitCodeOfSignal(ending.name) };
   }
 }
 

@@ -1,7 +1,7 @@
 /** Gates in the terminal: run one after the other, until a signal stops them. */
 import { gateEnvironmentOf } from "../app/gates.ts";
 import { enterSandbox, runInSandbox } from "../host/process/server_sandbox.ts";
-import { type EndingSignal, onEndingSignal } from "../host/process/signals.ts";
+import { untilEnded } from "../host/process/signals.ts";
 import { portOf } from "../host/system/port.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Gate } from "../task/gate.ts";
@@ -23,24 +23,15 @@ export async function runGatesHere(
 ): Promise<Ran | { code: number }> {
   const { err } = context.output;
   const { variables, withheld } = gateEnvironmentOf(context, settings.gateEnv);
-  const stop = new AbortController();
-  let signalled: EndingSignal = "SIGTERM";
-  const stopListening = onEndingSignal((name) => {
-    signalled = name;
-    stop.abort();
+  using ending = untilEnded();
+  const results = await runGates(gates, {
+    cwd: root,
+    env: variables,
+    run: runInSandbox(enterSandbox(portOf(settings.server), context.clock)),
+    clock: context.clock,
+    signal: ending.signal,
+    defaultTimeoutMs: settings.limits.gateMs,
+    onStart: ({ name }) => err.isTerminal && err.line(`running gate ${name}`),
   });
-  try {
-    const results = await runGates(gates, {
-      cwd: root,
-      env: variables,
-      run: runInSandbox(enterSandbox(portOf(settings.server), context.clock)),
-      clock: context.clock,
-      signal: stop.signal,
-      defaultTimeoutMs: settings.limits.gateMs,
-      onStart: ({ name }) => err.isTerminal && err.line(`running gate ${name}`),
-    });
-    return results ? { results, withheld } : { code: exitCodeOfSignal(signalled) };
-  } finally {
-    stopListening();
-  }
+  return results ? { results, withheld } : { code: exitCodeOfSignal(ending.name ?? "SIGTERM") };
 }

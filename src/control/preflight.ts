@@ -8,7 +8,7 @@ import { whyResumable } from "../loop/session/resumable.ts";
 import type { OpenCode } from "../opencode/client.ts";
 import { mayEdit } from "../opencode/agent_rules.ts";
 import { OpenCodeError } from "../opencode/error.ts";
-import type { Limits, Settings } from "../settings/settings.ts";
+import { type Limits, modelName, type Settings } from "../settings/settings.ts";
 import type { ReadOnlyStore } from "../store/store.ts";
 import type { Agenda } from "../task/agenda.ts";
 import { didYouMean } from "../task/did_you_mean.ts";
@@ -181,11 +181,11 @@ export async function requireChoices(
   client: OpenCode,
   { model, agent, review }: Pick<Settings, "model" | "agent" | "review">,
 ): Promise<Chosen> {
-  const name = model && `${model.providerId}/${model.modelId}`;
+  const name = model && modelName(model);
   const choice = client.agentChoice();
   const asked = modelsOf(client, { model: name, agent, choice });
   const reviewer = review && review.model;
-  const named = [name, reviewer && `${reviewer.providerId}/${reviewer.modelId}`];
+  const named = [name, reviewer && modelName(reviewer)];
   for (const one of named.filter((one) => one !== undefined && one !== false)) {
     requireKnown("model", one, (await asked).providers.flatMap(({ models }) => models));
   }

@@ -1,6 +1,6 @@
 /** Settings one by one, by the names that they have in ralph.json: for telling what changed. */
 import type { Gate } from "../task/gate.ts";
-import { MINUTE_MS, type SettingsPart } from "./settings.ts";
+import { MINUTE_MS, modelName, type SettingsPart } from "./settings.ts";
 
 type Json = string | number | boolean | readonly unknown[] | Readonly<Record<string, unknown>>;
 
@@ -23,8 +23,8 @@ export function flatSettings(
 ): FlatSettings {
   const named: readonly (readonly [string, Json | undefined])[] = [
     ...Object.entries(rest).filter(([name]) => name !== "serverOfProject"),
-    ["model", model && nameOf(model)],
-    ["review", review && { ...review, model: review.model && nameOf(review.model) }],
+    ["model", model && modelName(model)],
+    ["review", review && { ...review, model: review.model && modelName(review.model) }],
     ["verify", verify && flatGates(verify)],
     ["setup", setup && flatGates(setup)],
     ...Object.entries(limits).map(([name, value]) =>
@@ -37,9 +37,6 @@ export function flatSettings(
     named.flatMap(([name, value]) => value === undefined ? [] : [[name, value]]),
   );
 }
-
-const nameOf = ({ providerId, modelId }: NonNullable<SettingsPart["model"]>) =>
-  `${providerId}/${modelId}`;
 
 /** Gates as ralph.json has them. */
 export function flatGates(gates: readonly Gate[]): readonly Json[] {

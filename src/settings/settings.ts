@@ -114,6 +114,10 @@ export const HOUR_MS = 60 * MINUTE_MS;
 /** A timer fires at once when it is set for more than 2^31 - 1 ms, some 24.8 days. */
 export const DURATION_MS_MAX = 24 * 24 * HOUR_MS;
 
+/** As it is written in settings, and as OpenCode calls it. */
+export const modelName = ({ providerId, modelId }: NonNullable<Settings["model"]>): string =>
+  `${providerId}/${modelId}`;
+
 export const DEFAULT_SETTINGS: Settings = {
   server: DEFAULT_SERVER_URL,
   serverOfProject: false,

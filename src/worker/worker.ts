@@ -13,7 +13,7 @@ import { beginSession, type Begun } from "../loop/session/begin.ts";
 import { finishNow } from "../loop/session/finish_now.ts";
 import { choicesOf } from "../loop/session/setting_changes.ts";
 import type { OpenCode } from "../opencode/client.ts";
-import type { Settings } from "../settings/settings.ts";
+import { modelName, type Settings } from "../settings/settings.ts";
 import { StoreError } from "../store/database.ts";
 import { isBusy } from "../store/store_error.ts";
 import type { Lease } from "../store/model.ts";
@@ -406,7 +406,7 @@ async function workerRecord(
   { server, model, agent }: Settings,
 ) {
   return {
-    model: model && `${model.providerId}/${model.modelId}`,
+    model: model && modelName(model),
     agent,
     serverUrl: server,
     serverPort: portOf(server),

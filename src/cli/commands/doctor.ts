@@ -25,6 +25,7 @@ import { EXIT } from "../exit_codes.ts";
 import { columnsOf } from "../output/streams.ts";
 import { programOf } from "../../app/names.ts";
 import { serverOption } from "../arguments.ts";
+import { modelName } from "../../settings/settings.ts";
 
 export function command(context: CommandContext, done: Done) {
   return new Command("doctor")
@@ -120,7 +121,7 @@ async function orderOf(
     return {
       serverUrl: settings.server,
       serverOfProject: settings.serverOfProject,
-      model: model && `${model.providerId}/${model.modelId}`,
+      model: model && modelName(model),
       agent,
       deep,
       verify,

@@ -12,7 +12,7 @@ import {
   enterSandbox,
   runInSandbox,
 } from "../../host/process/server_sandbox.ts";
-import { type EndingSignal, onEndingSignal } from "../../host/process/signals.ts";
+import { untilEnded } from "../../host/process/signals.ts";
 import { portOf } from "../../host/system/port.ts";
 import { readSettings } from "../../settings/read.ts";
 import type { Settings } from "../../settings/settings.ts";
@@ -65,13 +65,8 @@ async function land(
     context.warn(`${stories.total - stories.passing} of ${stories.total} stories are open`);
   }
   const enter = enterSandbox(portOf(settings.server), clock);
-  const stop = new AbortController();
-  let signalled: EndingSignal | undefined;
-  const stopListening = onEndingSignal((name) => {
-    signalled = name;
-    stop.abort();
-  });
-  const { signal } = stop;
+  using ending = untilEnded();
+  const { signal } = ending;
   try {
     const landed = await landWorktree(context, tree, {
       way: rebase ? "rebase" : "merge",
@@ -83,13 +78,11 @@ async function land(
     tell(context, tree, landed, json);
     return EXIT.done;
   } catch (error) {
-    if (signalled === undefined || error instanceof RalphError && error.kind !== "failed") {
+    if (ending.name === undefined || error instanceof RalphError && error.kind !== "failed") {
       throw error;
     }
     context.warn(`\`${plain(tree.taskName, 80)}\` was not landed; nothing was changed`);
-    return exitCodeOfSignal(signalled);
-  } finally {
-    stopListening();
+    return exitCodeOfSignal(ending.name);
   }
 }
 

@@ -1,6 +1,6 @@
 /** `ralph __queue`, the background half of `ralph run` with several tasks. */
 import { Command } from "@commander-js/extra-typings";
-import { onEndingSignal } from "../../host/process/signals.ts";
+import { untilEnded } from "../../host/process/signals.ts";
 import { openUserStore } from "../../app/store.ts";
 import { startWorker } from "../../control/start.ts";
 import { RalphError } from "../../error.ts";
@@ -25,9 +25,8 @@ async function queue(context: CommandContext): Promise<number> {
   // Whoever started this process waits for one line, and may be gone.
   const out = unread(context.output.out);
   const report = (message: QueueReport) => out.line(jsonText(message));
-  const stop = new AbortController();
   // One that is being started is seen to its begin; what is on record says how to go on.
-  const stopListening = onEndingSignal(() => stop.abort());
+  using ending = untilEnded();
   let begun = false;
   const begin = () => {
     if (!begun) report({ ready: true });
@@ -39,7 +38,7 @@ async function queue(context: CommandContext): Promise<number> {
       async start({ task, order, gateEnv }) {
         await startWorker(ofShell, task, order, { gateEnv, variables });
       },
-      signal: stop.signal,
+      signal: ending.signal,
       onBegin: begin,
     });
     // Another process may have been faster.
@@ -50,7 +49,5 @@ async function queue(context: CommandContext): Promise<number> {
       report({ error: { kind: error.kind, message: error.message, hints: error.hints } });
     }
     throw error;
-  } finally {
-    stopListening();
   }
 }

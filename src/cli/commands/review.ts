@@ -12,7 +12,7 @@ import { readWhole } from "../../host/files/read_file.ts";
 import { changesSince } from "../../host/git/changes_since.ts";
 import { gitText } from "../../host/git/run_git.ts";
 import { enterSandbox, runInSandbox } from "../../host/process/server_sandbox.ts";
-import { type EndingSignal, onEndingSignal } from "../../host/process/signals.ts";
+import { untilEnded } from "../../host/process/signals.ts";
 import { portOf } from "../../host/system/port.ts";
 import type { Emit, LoopEvent } from "../../loop/event.ts";
 import { readAgenda } from "../../loop/iteration/backlog.ts";
@@ -39,7 +39,7 @@ import { runGates } from "../../verify/gates/gates.ts";
 import { eventLines } from "../../worker/narration.ts";
 import { serverOption, taskArgument, to } from "../arguments.ts";
 import type { CommandContext, Done } from "../command_context.ts";
-import { EXIT } from "../exit_codes.ts";
+import { EXIT, exitCodeOfSignal } from "../exit_codes.ts";
 import { taskToRun } from "../select/task_to_run.ts";
 
 export function command(context: CommandContext, done: Done) {
@@ -105,26 +105,17 @@ async function reviewNow(context: CommandContext, order: Order): Promise<number>
   const client = clientAt(context, { url, ofProject, directory: task.projectRoot });
   await requireServer(context, client);
   await requireChoices(client, { ...settings, review });
-  const stop = new AbortController();
-  let signalled: EndingSignal | undefined;
-  const stopListening = onEndingSignal((name) => {
-    signalled = name;
-    stop.abort();
+  using ending = untilEnded();
+  const found = await ask(context, {
+    ...{ task, agenda, since, client, signal: ending.signal, json: order.json },
+    settings: { ...settings, review },
   });
-  try {
-    const found = await ask(context, {
-      ...{ task, agenda, since, client, signal: stop.signal, json: order.json },
-      settings: { ...settings, review },
-    });
-    if (!found) return signalled === "SIGINT" ? EXIT.interrupted : EXIT.terminated;
-    const { out } = context.output;
-    if (order.json) out.line(commandJson(found, 2));
-    else for (const line of metLines(found.findings)) out.line(line);
-    const isWell = found.outcome === "passed" && found.gates.every(({ passed }) => passed);
-    return isWell ? EXIT.done : EXIT.failed;
-  } finally {
-    stopListening();
-  }
+  if (!found) return exitCodeOfSignal(ending.name ?? "SIGTERM");
+  const { out } = context.output;
+  if (order.json) out.line(commandJson(found, 2));
+  else for (const line of metLines(found.findings)) out.line(line);
+  const isWell = found.outcome === "passed" && found.gates.every(({ passed }) => passed);
+  return isWell ? EXIT.done : EXIT.failed;
 }
 
 /** A commit; undefined where there is none yet. Throws `RalphError` for one that is not there. */

@@ -10,7 +10,13 @@ import type { RepositoryState } from "../../host/git/repository.ts";
 import { limitsOfContinued } from "../../loop/session/begin.ts";
 import { storedSettings } from "../../loop/session/kept_settings.ts";
 import { whyResumable } from "../../loop/session/resumable.ts";
-import type { Limits, ReviewSettings, Settings, SettingsPart } from "../../settings/settings.ts";
+import {
+  type Limits,
+  modelName,
+  type ReviewSettings,
+  type Settings,
+  type SettingsPart,
+} from "../../settings/settings.ts";
 import type { Session } from "../../store/model.ts";
 import type { Agenda } from "../../task/agenda.ts";
 import { nextStory } from "../../task/prd.ts";
@@ -159,7 +165,7 @@ function gatesWords(
 }
 
 function reviewWords({ model, rounds, when }: ReviewSettings): string {
-  const by = model ? plain(`${model.providerId}/${model.modelId}`, 80) : "the same model";
+  const by = model ? plain(modelName(model), 80) : "the same model";
   const at = when === "story" ? "before each story counts as done" : "once, before the end";
   return `by ${by}, ${at}; ${plural(rounds, "refusal")} in a row end the session`;
 }

@@ -3,7 +3,7 @@ import { type Asking, askModel } from "../../app/ask_model.ts";
 import { requireServer } from "../../app/require_server.ts";
 import { clientAt } from "../../app/server_client.ts";
 import { requireChoices } from "../../control/preflight.ts";
-import { type EndingSignal, onEndingSignal } from "../../host/process/signals.ts";
+import { untilEnded } from "../../host/process/signals.ts";
 import { narrator } from "../../loop/turn/narrator.ts";
 import { knownUsage, type Usage } from "../../loop/turn/usage.ts";
 import type { Settings } from "../../settings/settings.ts";
@@ -39,13 +39,9 @@ export async function withModel<T>(
   await requireServer(context, client);
   await requireChoices(client, settings);
   warnOfCode(context, { projectRoot: root });
-  const stop = new AbortController();
-  let signalled: EndingSignal | undefined;
-  const stopListening = onEndingSignal((name) => {
-    signalled = name;
-    stop.abort();
-    err.line("stopping: the turn is being ended on the server; again to end at once");
-  });
+  using ending = untilEnded(() =>
+    err.line("stopping: the turn is being ended on the server; again to end at once")
+  );
   const narrate = narrator({
     sessionId: "",
     projectRoot: root,
@@ -58,7 +54,7 @@ export async function withModel<T>(
     client,
     settings,
     what,
-    signal: stop.signal,
+    signal: ending.signal,
     onEvent: narrate,
     onActivity: (text) => err.line(plain(text, 300)),
   });
@@ -66,11 +62,10 @@ export async function withModel<T>(
     const value = await body(asking);
     if (value === undefined) {
       err.line("nothing was written");
-      return { code: exitCodeOfSignal(signalled ?? "SIGINT") };
+      return { code: exitCodeOfSignal(ending.name ?? "SIGINT") };
     }
     return { value, usage: asking.used(), changed: await tellChanges(context, asking) };
   } finally {
-    stopListening();
     await asking.close();
     tellCost(context, asking.used());
   }

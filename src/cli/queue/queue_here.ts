@@ -2,7 +2,7 @@
 import { openUserStore } from "../../app/store.ts";
 import { readAsIs } from "../../control/liveness.ts";
 import { RalphError } from "../../error.ts";
-import { type EndingSignal, onEndingSignal } from "../../host/process/signals.ts";
+import { untilEnded } from "../../host/process/signals.ts";
 import { workQueue } from "../../queue/work_queue.ts";
 import type { Queue } from "../../store/model.ts";
 import { plain } from "../../terminal/plain.ts";
@@ -24,44 +24,35 @@ export async function queueHere(
   options: { json: boolean; verbose: boolean; bell: boolean },
 ): Promise<number> {
   const out = unread(context.output.out);
-  const stop = new AbortController();
-  let signalled: EndingSignal | undefined;
-  const stopListening = onEndingSignal((name) => {
-    signalled = name;
-    stop.abort();
-  });
+  using ending = untilEnded();
   const read = () => readAsIs(context, (store) => store.lastQueue(root));
-  try {
-    const end = await workQueue(context, root, {
-      openStore: () => openUserStore(context),
-      signal: stop.signal,
-      async start({ order }, queued) {
-        const tasks = read()?.tasks ?? [];
-        const number = tasks.findIndex((one) => one.id === queued.id) + 1;
-        if (!options.json) {
-          out.line(`\n${plain(queued.taskName, 80)} (${number} of ${tasks.length})`);
+  const end = await workQueue(context, root, {
+    openStore: () => openUserStore(context),
+    signal: ending.signal,
+    async start({ order }, queued) {
+      const tasks = read()?.tasks ?? [];
+      const number = tasks.findIndex((one) => one.id === queued.id) + 1;
+      if (!options.json) {
+        out.line(`\n${plain(queued.taskName, 80)} (${number} of ${tasks.length})`);
+      }
+      try {
+        await runHere({ ...context, cwd: () => root }, order, options);
+      } catch (error) {
+        if (error instanceof RalphError && !options.json) {
+          context.output.err.line(`error: ${error.message}`);
         }
-        try {
-          await runHere({ ...context, cwd: () => root }, order, options);
-        } catch (error) {
-          if (error instanceof RalphError && !options.json) {
-            context.output.err.line(`error: ${error.message}`);
-          }
-          throw error;
-        }
-      },
-    });
-    if (end === "taken") throw taken(root);
-    if (signalled && signalled !== "SIGHUP") takeOutAll(context, root);
-    const queue = read();
-    if (queue?.id !== id) throw new Error("the queue is not on record any more");
-    tellEnd({ ...context, output: { ...context.output, out } }, queue, options);
-    if (signalled) return exitCodeOfSignal(signalled);
-    if (end === "paused") return EXIT.unfinished;
-    return queue.tasks.every(({ state }) => state === "completed") ? EXIT.done : EXIT.failed;
-  } finally {
-    stopListening();
-  }
+        throw error;
+      }
+    },
+  });
+  if (end === "taken") throw taken(root);
+  if (ending.name && ending.name !== "SIGHUP") takeOutAll(context, root);
+  const queue = read();
+  if (queue?.id !== id) throw new Error("the queue is not on record any more");
+  tellEnd({ ...context, output: { ...context.output, out } }, queue, options);
+  if (ending.name) return exitCodeOfSignal(ending.name);
+  if (end === "paused") return EXIT.unfinished;
+  return queue.tasks.every(({ state }) => state === "completed") ? EXIT.done : EXIT.failed;
 }
 
 function taken(root: string): RalphError {

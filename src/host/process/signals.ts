@@ -3,6 +3,31 @@
 const ENDING = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 export type EndingSignal = typeof ENDING[number];
 
+interface Ending extends Disposable {
+  /** Aborts at the first of them. */
+  readonly signal: AbortSignal;
+  /** The one that came. */
+  readonly name: EndingSignal | undefined;
+}
+
+/** For work that one of them ends: `onEndingSignal` as an abort signal, until it is disposed. */
+export function untilEnded(onSignal: () => void = () => {}): Ending {
+  const stop = new AbortController();
+  let came: EndingSignal | undefined;
+  const stopListening = onEndingSignal((name) => {
+    came = name;
+    stop.abort();
+    onSignal();
+  });
+  return {
+    signal: stop.signal,
+    get name() {
+      return came;
+    },
+    [Symbol.dispose]: stopListening,
+  };
+}
+
 /**
  * Calls `onSignal` at the first of them. A second one ends the process at once, as if nobody had
  * listened; so does the first one when `onSignal` throws. `once`: that one may come again without that,

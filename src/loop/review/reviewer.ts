@@ -14,6 +14,7 @@ import { type Attempt, attemptOutcome } from "./attempt.ts";
 import type { Reviewed, Reviewer, ReviewRequest } from "./model.ts";
 import { reviewTurn, type ReviewTurnOrder } from "./review_turn.ts";
 import type { ReviewerTools } from "./tools.ts";
+import { modelName } from "../../settings/settings.ts";
 
 export interface ReviewerOrder extends ReviewTurnOrder {
   when: Reviewer["when"];
@@ -96,7 +97,7 @@ async function ask(
   const { book, clock, emit } = tools;
   const stories = request.stories.map(({ id }) => id);
   const startedAt = clock.monotonic();
-  const model = order.model && `${order.model.providerId}/${order.model.modelId}`;
+  const model = order.model && modelName(order.model);
   const { iteration, final, agentSaid } = request;
   const begun = left ?? await book.begin({ iteration, final, stories, model, agentSaid });
   emit({ type: "review_started", stories, model: model ?? null });

@@ -1,6 +1,6 @@
 import type { OpenCode } from "../../opencode/client.ts";
 import { OpenCodeError } from "../../opencode/error.ts";
-import type { Settings } from "../../settings/settings.ts";
+import { modelName, type Settings } from "../../settings/settings.ts";
 import { plain } from "../../terminal/plain.ts";
 
 type Chosen = Pick<Settings, "model" | "agent">;
@@ -20,7 +20,7 @@ export async function missingModel(
   { model, agent }: Chosen,
 ): Promise<Missing | undefined> {
   try {
-    const name = await modelName(client, model);
+    const name = await nameOfChosen(client, model);
     if (name !== undefined && !(await client.models()).includes(name)) {
       return { what: "model", words: `Model not found: ${plain(name, 80)}` };
     }
@@ -42,7 +42,7 @@ export async function lacksTools(
   { model }: Chosen,
 ): Promise<boolean> {
   try {
-    const name = await modelName(client, model);
+    const name = await nameOfChosen(client, model);
     return name !== undefined && (await client.modelsWithoutTools()).includes(name);
   } catch (error) {
     if (!(error instanceof OpenCodeError)) throw error;
@@ -51,9 +51,9 @@ export async function lacksTools(
 }
 
 /** `provider/model`; undefined where the server takes the best that it has. */
-async function modelName(
+async function nameOfChosen(
   client: Pick<OpenCode, "configuredModel">,
   model: Chosen["model"],
 ): Promise<string | undefined> {
-  return model ? `${model.providerId}/${model.modelId}` : await client.configuredModel();
+  return model ? modelName(model) : await client.configuredModel();
 }
