@@ -142,7 +142,7 @@ function eventsOf(folder: string, task: string): Event[] {
 /** How the sessions of a task ended, by the events of all its jobs, and what is in its tree. */
 async function cameOf(folder: string, task: string) {
   const events = eventsOf(folder, task);
-  const tree = join(folder, "work", task);
+  const tree = join(folder, "trees", task);
   const { stdout } = await new Deno.Command("git", {
     args: ["-C", tree, "rev-list", "--count", "HEAD"],
   }).output();
