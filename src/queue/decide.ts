@@ -45,6 +45,19 @@ export function nextOfQueue({ queue, spent, atOnce }: QueueFacts): QueueAction {
   return { kind: "skip", task: first, why: `waits for ${shown(other)}, which waits for it` };
 }
 
+/** What runs, or is to run, where the task in `stopped` does not complete. */
+export function goesOnWith(
+  { tasks }: Pick<Queue, "tasks">,
+  stopped: string,
+): QueuedTask | undefined {
+  const lost = new Set([stopped]);
+  // What was added to a set while it is walked is walked as well.
+  for (const dir of lost) {
+    for (const { taskDir, dependsOn } of tasks) if (dependsOn.includes(dir)) lost.add(taskDir);
+  }
+  return tasks.find((task) => isOpen(task) && !lost.has(task.taskDir));
+}
+
 /** What keeps a waiting task from being started: tasks that it depends on, or else those before it. */
 export function waitsFor(
   queue: Pick<Queue, "tasks">,
@@ -108,6 +121,7 @@ function dependencies(
   return dependsOn.flatMap((dir) => latestOf(tasks, dir) ?? []);
 }
 
+export const isOpen = ({ state }: QueuedTask) => state === "waiting" || state === "running";
 const isDone = ({ state }: QueuedTask) => state === "completed";
 const isLost = ({ state }: QueuedTask) => Object.hasOwn(LOST, state);
 const shown = ({ taskName }: QueuedTask) => `\`${plain(taskName, 80)}\``;

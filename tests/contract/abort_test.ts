@@ -61,15 +61,19 @@ onEachVersion("abort", async (t, world) => {
 
   await t.step("in a shell command", async () => {
     const command = "touch started; sleep 60";
-    model.setScript(({ step }) =>
-      step === 0 ? call({ name: "bash", input: { command, description: "Sleep" } }) : say("slept")
+    model.setScript(({ step, lastToolOutput }) =>
+      step === 0
+        ? call({ name: "bash", input: { command, description: "Sleep" } })
+        : say(`slept: ${lastToolOutput}`)
     );
-    const started = () => world.project.read("started").then(() => true, () => false);
+    let isOver = false;
+    const started = () => isOver || world.project.read("started").then(() => true, () => false);
     const turn = await world.turn({
       onSent(stop) {
-        until(started, { what: "the command to start" }).then(stop);
+        until(started, { what: "the command to start" }).finally(stop);
       },
     });
+    isOver = true;
     await assertStopped(world, turn);
   });
 

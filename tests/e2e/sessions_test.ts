@@ -179,10 +179,12 @@ Deno.test("US-002, FR-4: a running session shows its port, every other none; the
 });
 
 Deno.test("a second task in the same working tree is refused, in another one it is not", async () => {
-  const { stack, server, ralph, cli, run } = await world();
+  const { stack, model, server, ralph, cli, run } = await world();
   await using _ = stack;
   await using other = await makeProject({ files: { "tasks/one/prd.md": prd(1) } });
+  const asked = agentAsked(model);
   assert.equal((await run("one")).stderr, "");
+  await asked; // until then the server loads its project, which another one waits for
   const second = await cli("run", "three", "--server", server.url);
   assert.equal(second.code, 5);
   assert.match(

@@ -20,13 +20,15 @@ export type Tools = Readonly<Record<string, Tool>>;
 /** OpenCode's own, as far as scripted agents use them, in the real project. */
 export const hostTools: Tools = {
   async bash({ command }, { directory, signal }) {
-    const { output } = await runBounded(["sh", "-c", String(command)], {
+    const { ending, output } = await runBounded(["sh", "-c", String(command)], {
       cwd: directory,
       env: Deno.env.toObject(),
       timeoutMs: 120_000,
       clock: systemClock,
       signal,
     });
+    if (ending.how === "not_started") throw new Error(`cannot start the command: ${ending.why}`);
+    if (ending.how === "killed") throw new Error(`the command was ended by ${ending.signal}`);
     return output;
   },
 

@@ -11,10 +11,10 @@ import { EXIT, exitCodeOf } from "../exit_codes.ts";
 import { runTask } from "./run.ts";
 import { readSessions } from "../../control/liveness.ts";
 import { hintLines } from "../output/errors.ts";
+import { isOpen } from "../../queue/decide.ts";
 import { queueIsWorked, startQueue } from "../../queue/start_queue.ts";
 import type { Queue, QueuedTask } from "../../store/model.ts";
 import { tellQueue } from "../queue/run_tasks.ts";
-import { isOpen } from "../queue/words.ts";
 
 export function command(context: CommandContext, done: Done) {
   return new Command("resume")

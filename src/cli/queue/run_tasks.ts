@@ -2,6 +2,7 @@
 import { openUserStore } from "../../app/store.ts";
 import { requireOwnFolders } from "../../app/own_folders.ts";
 import { readAsIs } from "../../control/liveness.ts";
+import { isOpen } from "../../queue/decide.ts";
 import { dependenciesOf, dependsOnOpen, uncompleted } from "../../queue/dependencies.ts";
 import { startQueue } from "../../queue/start_queue.ts";
 import type { SettingsPart } from "../../settings/settings.ts";
@@ -17,7 +18,7 @@ import { eventJson } from "../output/event_json.ts";
 import { columnsOf } from "../output/streams.ts";
 import { prepareTasks } from "./prepare.ts";
 import { queueHere } from "./queue_here.ts";
-import { isOpen, queuedFields, queueRows } from "./words.ts";
+import { queuedFields, queueRows } from "./words.ts";
 
 interface RunTasks {
   /** As a person named them; none of them and not `all`: what is queued already. */

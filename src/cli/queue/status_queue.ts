@@ -1,6 +1,7 @@
 /** What `ralph status` tells of queues. */
 import { readAsIs } from "../../control/liveness.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
+import { isOpen } from "../../queue/decide.ts";
 import { queueIsWorked } from "../../queue/start_queue.ts";
 import type { Queue, QueuedTask } from "../../store/model.ts";
 import type { ReadOnlyStore } from "../../store/store.ts";
@@ -13,7 +14,7 @@ import { table } from "../../terminal/table.ts";
 import type { CommandContext } from "../command_context.ts";
 import { rowLines } from "../output/session_detail.ts";
 import { columnsOf } from "../output/streams.ts";
-import { isOpen, queuedFields, queuedWords, queueRows } from "./words.ts";
+import { queuedFields, queuedWords, queueRows } from "./words.ts";
 
 interface Shown {
   queue: Queue;

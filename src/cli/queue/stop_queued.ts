@@ -3,6 +3,7 @@ import { openUserStore } from "../../app/store.ts";
 import { sleep } from "../../clock.ts";
 import { isAlive, readAsIs } from "../../control/liveness.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
+import { goesOnWith } from "../../queue/decide.ts";
 import { queueIsWorked } from "../../queue/start_queue.ts";
 import type { Queue, QueuedTask, Session } from "../../store/model.ts";
 import { findProjectRoot } from "../../task/find.ts";
@@ -12,7 +13,6 @@ import type { CommandContext } from "../command_context.ts";
 import { chooseQueued } from "../select/queued.ts";
 import { chooseStarting } from "../select/starting.ts";
 import { takeOutAll } from "./queue_here.ts";
-import { isOpen } from "./words.ts";
 
 /** A task may be between its row and its session for so long: its worker looks at the tree first. */
 const BEGIN_MS_MAX = 10_000;
@@ -96,11 +96,11 @@ export function tellOutOfQueue(
 /** What a person has to know who stops one task of several. */
 export function tellQueueGoesOn(
   context: CommandContext,
-  { projectRoot }: Pick<Session, "projectRoot">,
+  { projectRoot, taskDir }: Pick<Session, "projectRoot" | "taskDir">,
 ): void {
   const queue = openQueue(context, projectRoot);
-  const next = queue?.tasks.find(({ state }) => state === "waiting");
-  if (!next || !queue?.tasks.some(isOpen) || !queueIsWorked(context, projectRoot)) return;
+  const next = queue && goesOnWith(queue, taskDir);
+  if (!next || !queueIsWorked(context, projectRoot)) return;
   context.output.err.line(
     `the queue goes on with \`${plain(next.taskName, 80)}\`; \`ralph stop --all\` ends it, too`,
   );

@@ -62,5 +62,3 @@ export function queueRows(
     return [`  ${plain(task.taskName, 60)}`, paint(queuedWords(queue, task))];
   });
 }
-
-export const isOpen = ({ state }: QueuedTask) => state === "waiting" || state === "running";

@@ -1,6 +1,6 @@
 /** What a queue does next, as a table: rows in, the next step out. */
 import assert from "node:assert/strict";
-import { nextOfQueue, type QueueFacts, waitsFor } from "../../../src/queue/decide.ts";
+import { goesOnWith, nextOfQueue, type QueueFacts, waitsFor } from "../../../src/queue/decide.ts";
 import type { QueuedState, QueuedTask } from "../../../src/store/model.ts";
 
 /** `a completed`, or `b waiting < a c`: it depends on both. */
@@ -117,4 +117,13 @@ Deno.test("the queue: what a task waits for", () => {
   assert.equal(shown("a waiting, b completed", "a"), "after");
   assert.equal(shown("a waiting < c, b waiting, c waiting", "b"), "after");
   assert.equal(shown("a waiting < c, b waiting, c waiting", "c"), "after b");
+});
+
+Deno.test("the queue: what goes on when one is stopped", () => {
+  const shown = (rows: string) => goesOnWith({ tasks: tasksOf(rows) }, "/p/tasks/a")?.taskName;
+  assert.equal(shown("a running, b waiting, c waiting"), "b");
+  assert.equal(shown("a removed, b running"), "b", "the next one may have begun meanwhile");
+  assert.equal(shown("a running, b waiting < a, c waiting < b, d waiting"), "d");
+  assert.equal(shown("a running, b waiting < a c, c waiting < b"), undefined);
+  assert.equal(shown("a running, b completed, c failed"), undefined);
 });
