@@ -168,6 +168,12 @@ Deno.test("calls to the outside stay in their place", () => {
   assert.deepEqual(wrong, []);
 });
 
+Deno.test("no test changes PATH or the user's folders for those that run at the same time", () => {
+  const changes = /\bDeno\.env\.(set|delete)\("(?!TZ")|\bDeno\.umask\(\d/;
+  const wrong = sourcesIn("tests").filter(({ text }) => changes.test(code(text)));
+  assert.deepEqual(wrong.map(({ file }) => file), [], "use inOwnProcess");
+});
+
 Deno.test("every source file is used", () => {
   const used = new Set(imports.map(({ to }) => to));
   const unused = program.map(({ file }) => file)

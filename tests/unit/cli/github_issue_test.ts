@@ -1,30 +1,44 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { issueText } from "../../../src/cli/planning/github_issue.ts";
-import { systemClock } from "../../../src/host/system/clock.ts";
 import { temporaryFolder } from "../../support/folder.ts";
+import { inOwnProcess } from "../../support/own_process.ts";
+
+/** The issue's text, or why there is none, where PATH is `searchPath`. */
+function issueText(searchPath: string): Promise<string> {
+  const source = (name: string) => new URL(`../../../src/${name}`, import.meta.url).href;
+  const modules = {
+    issue: source("cli/planning/github_issue.ts"),
+    clock: source("host/system/clock.ts"),
+  };
+  return inOwnProcess(
+    async ({ issue, clock }) => {
+      const { issueText } = await import(issue);
+      const { systemClock } = await import(clock);
+      return await issueText(12, { clock: systemClock })
+        .catch((error: Error) => `${error.name}: ${error.message}`);
+    },
+    modules,
+    { PATH: searchPath },
+  );
+}
 
 Deno.test("an issue is what gh prints, asked for without a shell", async () => {
   using folder = temporaryFolder("ralph-gh-");
-  const path = Deno.env.get("PATH") ?? "";
-  const program = async (script: string) => {
+  const said = async (script: string) => {
     const file = join(folder.path, "gh");
     await Deno.writeTextFile(file, `#!/bin/sh\n${script}\n`);
     await Deno.chmod(file, 0o755);
+    return await issueText(`${folder.path}:/usr/bin:/bin`);
   };
-  const issue = () => issueText(12, { clock: systemClock });
-  Deno.env.set("PATH", `${folder.path}:/usr/bin:/bin`);
-  try {
-    const asked = '[ "$*" = "issue view 12 --json title,body" ] || exit 9';
-    await program(`${asked}\necho '{"title":"Sum up","body":"Please.","other":1}'`);
-    assert.equal(await issue(), "Sum up\n\nPlease.");
-    await program("printf 'no such \\033[31missue' >&2; exit 1");
-    await assert.rejects(issue(), /issue 12 of GitHub: `gh` says: no such \\x1b\[31missue/);
-    await program("echo hello");
-    await assert.rejects(issue(), /what `gh` printed is no issue/);
-    Deno.env.set("PATH", "/nowhere");
-    await assert.rejects(issue(), /the program `gh` is not there/);
-  } finally {
-    Deno.env.set("PATH", path);
-  }
+  const asked = '[ "$*" = "issue view 12 --json title,body" ] || exit 9';
+  assert.equal(
+    await said(`${asked}\necho '{"title":"Sum up","body":"Please.","other":1}'`),
+    "Sum up\n\nPlease.",
+  );
+  assert.match(
+    await said("printf 'no such \\033[31missue' >&2; exit 1"),
+    /^RalphError: .*issue 12 of GitHub: `gh` says: no such \\x1b\[31missue/,
+  );
+  assert.match(await said("echo hello"), /what `gh` printed is no issue/);
+  assert.match(await issueText("/nowhere"), /the program `gh` is not there/);
 });

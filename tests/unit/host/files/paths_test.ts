@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { RalphError } from "../../../../src/error.ts";
 import { pathsFrom, taskKey } from "../../../../src/host/files/paths.ts";
+import { inOwnProcess } from "../../../support/own_process.ts";
 
 Deno.test("paths follow the XDG variables, ignore relative ones, and need a home", () => {
   const from = (variables: Record<string, string>) => pathsFrom((name) => variables[name]);
@@ -55,22 +56,18 @@ Deno.test("a task's key is a plain file name, and differs by folder", () => {
 });
 
 Deno.test("to be in a folder that is gone is told", async () => {
-  // In a process of its own: the current folder is that of all tests that run at the same time.
   const source = new URL("../../../../src/host/files/paths.ts", import.meta.url).href;
-  const work = `
-    const { currentFolder } = await import(${JSON.stringify(source)});
+  const said = await inOwnProcess(async (source) => {
+    const { currentFolder } = await import(source);
     const folder = Deno.realPathSync(Deno.makeTempDirSync());
     Deno.chdir(folder);
     const before = currentFolder() === folder;
     Deno.removeSync(folder);
-    let kind = "nothing";
-    try { currentFolder(); } catch (error) { kind = error.kind; }
-    console.log(JSON.stringify({ before, kind }));`;
-  const { stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["eval", "--no-lock", "--ext=ts", work],
-    stdin: "null",
-    stderr: "inherit",
-  }).output();
-  const said = JSON.parse(new TextDecoder().decode(stdout));
+    try {
+      return { before, kind: currentFolder() };
+    } catch (error) {
+      return { before, kind: (error as { kind: string }).kind };
+    }
+  }, source);
   assert.deepEqual(said, { before: true, kind: "usage" });
 });

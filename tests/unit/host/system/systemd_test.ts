@@ -1,9 +1,9 @@
 /** How systemd's answers are read. What it really answers is in `tests/systemd/`. */
 import assert from "node:assert/strict";
 import { userInfo } from "node:os";
-import { systemClock as clock } from "../../../../src/host/system/clock.ts";
-import { createSystemd, logFrom, unitFrom } from "../../../../src/host/system/systemd.ts";
+import { logFrom, type Systemd, unitFrom } from "../../../../src/host/system/systemd.ts";
 import { temporaryFolder } from "../../../support/folder.ts";
+import { inOwnProcess } from "../../../support/own_process.ts";
 
 const FILE = "/home/tester/.config/systemd/user/opencode.service";
 /** In systemd's own order (252), which is not that of the question. */
@@ -131,62 +131,61 @@ Deno.test("where the program said nothing, the log is what systemd said about it
   assert.deepEqual(logFrom(""), []);
 });
 
-/** Programs that answer in place of the real ones, first on PATH. */
-function programs(scripts: Readonly<Record<string, string>>): Disposable & { path: string } {
-  const folder = temporaryFolder();
+/** What the questions are answered, where these programs stand in place of the real ones, first on PATH. */
+async function asked(
+  scripts: Readonly<Record<string, string>>,
+  questions: readonly (keyof Systemd)[],
+): Promise<{ answers: unknown[]; notes: string }> {
+  using folder = temporaryFolder();
+  const notes = `${folder.path}/notes`;
   for (const [name, script] of Object.entries(scripts)) {
-    Deno.writeTextFileSync(`${folder.path}/${name}`, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    const text = `#!/bin/sh\n${script.replaceAll("NOTES", notes)}\n`;
+    Deno.writeTextFileSync(`${folder.path}/${name}`, text, { mode: 0o755 });
   }
-  const before = Deno.env.get("PATH") ?? "";
-  Deno.env.set("PATH", `${folder.path}:${before}`);
-  return {
-    path: folder.path,
-    [Symbol.dispose]() {
-      Deno.env.set("PATH", before);
-      folder[Symbol.dispose]();
+  Deno.writeTextFileSync(notes, "");
+  const source = (name: string) => new URL(`../../../../src/host/system/${name}`, import.meta.url);
+  const answers = await inOwnProcess(
+    async ({ systemd, clock, questions }) => {
+      const { createSystemd } = await import(systemd);
+      const { systemClock } = await import(clock);
+      const one = createSystemd({ clock: systemClock, unit: "opencode.service" });
+      const asking = questions.map((question) => one[question]("/x.service"));
+      return (await Promise.all(asking)).map((answer) => answer ?? null);
     },
-  };
+    { systemd: source("systemd.ts").href, clock: source("clock.ts").href, questions },
+    { PATH: `${folder.path}:${Deno.env.get("PATH")}` },
+  );
+  return { answers, notes: Deno.readTextFileSync(notes) };
 }
 
-const systemd = () => createSystemd({ clock, unit: "opencode.service" });
-
 Deno.test("linger is on, off, or not known", async () => {
-  const cases: [string, boolean | undefined][] = [
+  const cases: [string, boolean | null][] = [
     ["echo yes", true],
     ["echo no", false],
     // logind knows no user who is neither logged in nor lingering
     ["echo 'Failed to get user: User ID 1001 is not logged in or lingering' >&2; exit 1", false],
-    ["echo 'Failed to connect to bus: Connection refused' >&2; exit 1", undefined],
-    ["echo 'System has not been booted with systemd as init system' >&2; exit 1", undefined],
+    ["echo 'Failed to connect to bus: Connection refused' >&2; exit 1", null],
+    ["echo 'System has not been booted with systemd as init system' >&2; exit 1", null],
   ];
   for (const [script, expected] of cases) {
-    using _programs = programs({ loginctl: script });
-    assert.equal(await systemd().linger(), expected, script);
+    const { answers } = await asked({ loginctl: script }, ["linger"]);
+    assert.deepEqual(answers, [expected], script);
   }
 });
 
 Deno.test("a question is asked once, for this user", async () => {
-  using folder = programs({ loginctl: 'echo "$@" >> "${0%/*}/asked"; echo yes' });
-  const asked = systemd();
-  assert.deepEqual(await Promise.all([asked.linger(), asked.linger()]), [true, true]);
-  assert.equal(
-    Deno.readTextFileSync(`${folder.path}/asked`),
-    `show-user ${userInfo().username} --property=Linger --value\n`,
-  );
+  const loginctl = 'echo "$@" >> NOTES; echo yes';
+  const { answers, notes } = await asked({ loginctl }, ["linger", "linger"]);
+  assert.deepEqual(answers, [true, true]);
+  assert.equal(notes, `show-user ${userInfo().username} --property=Linger --value\n`);
 });
 
 const isSystemd = Deno.build.os === "linux" &&
   await Deno.lstat("/run/systemd/system").then(() => true, () => false);
 
 Deno.test("without systemd nothing is asked of it", { ignore: isSystemd }, async () => {
-  using _programs = programs({ systemctl: "echo running", journalctl: "echo '{}'" });
-  const none = systemd();
-  assert.deepEqual(await none.userManager(), {
-    reachable: false,
-    problem: "no_systemd",
-    said: "",
-  });
-  assert.equal(await none.unit(), undefined);
-  assert.deepEqual(await none.log(), []);
-  assert.deepEqual(await none.verify("/x.service"), []);
+  const programs = { systemctl: "echo running", journalctl: "echo '{}'" };
+  const { answers } = await asked(programs, ["userManager", "unit", "log", "verify"]);
+  const noManager = { reachable: false, problem: "no_systemd", said: "" };
+  assert.deepEqual(answers, [noManager, null, [], []]);
 });
