@@ -40,8 +40,14 @@ export function tryLock(path: string): Lock | undefined {
 
 const lockOf = (file: Deno.FsFile): Lock => ({
   note: noteInto(file),
-  release: () => file.close(),
+  release: () => giveBack(file),
 });
+
+/** To close it is not enough: a program that another thread is starting has a copy of it until it runs (fork(2)). */
+function giveBack(file: Deno.FsFile): void {
+  file.unlockSync();
+  file.close();
+}
 
 /** What cannot be left there, as on a full disk, stops no work. */
 function noteInto(file: Deno.FsFile): Lock["note"] {
@@ -74,12 +80,15 @@ export function workerLives(path: string, whileFree?: () => void): boolean {
     whileFree?.();
     return false;
   }
+  if (!file.tryLockSync(false)) {
+    file.close();
+    return true;
+  }
   try {
-    if (!file.tryLockSync(false)) return true;
     whileFree?.();
     return false;
   } finally {
-    file.close();
+    giveBack(file);
   }
 }
 

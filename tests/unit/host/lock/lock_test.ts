@@ -97,3 +97,34 @@ Deno.test("what is no file of its own is not taken for a lock", async () => {
   }
   assert.equal(Deno.readTextFileSync(theirs), "theirs");
 });
+
+Deno.test("a lock that was given back is free, also while another thread starts programs", async () => {
+  using dir = temporaryFolder();
+  const path = `${dir.path}/t.lock`;
+  // A program that is being started has a copy of whatever is open here (fork(2)).
+  const starting = `
+    const command = new Deno.Command("true", { detached: true });
+    for (;;) {
+      command.outputSync();
+      postMessage("started");
+    }`;
+  const address = URL.createObjectURL(new Blob([starting], { type: "text/javascript" }));
+  const worker = new Worker(address, { type: "module" });
+  let started = 0;
+  worker.onmessage = () => started++;
+  try {
+    await until(() => started > 0, { what: "a program to be started" });
+    let isTaken = 0;
+    for (let count = 0; count < 300 || started < 50; count++) {
+      const lock = await takeLock(path, systemClock);
+      assert(lock, "it was given back");
+      lock.release();
+      if (workerLives(path)) isTaken++;
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+    assert.equal(isTaken, 0);
+  } finally {
+    worker.terminate();
+    URL.revokeObjectURL(address);
+  }
+});
