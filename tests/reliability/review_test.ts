@@ -281,3 +281,84 @@ for (const when of ["story", "end"] as const) {
     assert.equal(rows(world).length, before + 1, "what has passed is not reviewed again");
   });
 }
+
+/** What something else writes while a reviewer looks. */
+function writes(world: () => World, file: string, text: string) {
+  Deno.writeTextFileSync(`${world().task.projectRoot}/${file}`, text);
+}
+
+for (const file of ["work/US-001.txt", "work/more.txt"]) {
+  Deno.test(`work that changes while it is reviewed is reviewed again (${file})`, async () => {
+    await using world: World = await reviewed((asked, nth) => {
+      if (nth === 1) writes(() => world, file, "something else\n");
+      return good(asked);
+    });
+    const { end } = await run(world);
+    assert.equal(end?.status, "completed", end?.detail);
+    assert.deepEqual(outcomes(world), ["unusable", "passed"]);
+    assert.match(
+      rows(world)[0].detail ?? "",
+      new RegExp(`changed while it was reviewed: .${file}`),
+    );
+    assert.match(prompts(world)[2], /^\+something else$/m);
+  });
+}
+
+Deno.test("work that changes in each review stays open, in words for the agent", async () => {
+  let isAtWork = true;
+  await using world: World = await reviewed((asked, nth) => {
+    if (isAtWork) writes(() => world, "work/log.txt", `${nth}`);
+    isAtWork = nth < 3;
+    return good(asked);
+  });
+  const { end } = await run(world);
+  assert.equal(end?.status, "completed", end?.detail);
+  assert.deepEqual(outcomes(world), ["unusable", "unusable", "unusable", "passed"]);
+  const second = prompts(world).filter((text) => !isReview(text))[1];
+  assert.match(second, /not reviewed: the work changed while it was reviewed: `work\/log\.txt`/);
+});
+
+Deno.test("at the end, work that changes is not what the gates saw: the stories are open again", async () => {
+  await using world: World = await reviewed((asked, nth) => {
+    if (nth === 1) writes(() => world, "work/US-001.txt", "something else\n");
+    return good(asked);
+  }, { review: { rounds: 2, when: "end" } });
+  const { end } = await run(world);
+  assert.equal(end?.status, "completed", end?.detail);
+  assert.deepEqual(outcomes(world), ["unusable", "passed"]);
+  assert.equal(prompts(world).filter((text) => !isReview(text)).length, 2);
+});
+
+Deno.test("a hook that changes what is committed: that is reviewed, too", async () => {
+  const shown: string[] = [];
+  await using world: World = await reviewed((asked, _nth, request) => {
+    shown.push(request.prompt);
+    return good(asked);
+  });
+  const hook = `${world.task.projectRoot}/.git/hooks/pre-commit`;
+  Deno.writeTextFileSync(
+    hook,
+    "#!/bin/sh\necho from a hook >> work/US-001.txt\ngit add work\nrm .git/hooks/pre-commit\n",
+    { mode: 0o755 },
+  );
+  const { end } = await run(world);
+  assert.equal(end?.status, "completed", end?.detail);
+  assert.deepEqual(outcomes(world), ["passed", "passed"]);
+  assert.match(shown[1], /from a hook/);
+});
+
+Deno.test("a worker dies with a verdict: what changes before the next one comes is reviewed", async () => {
+  await using world: World = await reviewed(good);
+  const worker = world.work({
+    onStep(name) {
+      const [row] = name.includes("commit") ? rows(world) : [];
+      if (row?.outcome === "passed") worker.kill();
+    },
+  });
+  assert.equal(await world.clock.run(worker.end), undefined);
+  writes(() => world, "work/US-001.txt", "something else\n");
+  const { end } = await run(world);
+  assert.equal(end?.status, "completed", end?.detail);
+  assert.deepEqual(outcomes(world), ["passed", "passed"]);
+  assert.match(prompts(world).at(-1) ?? "", /^\+something else$/m);
+});

@@ -10,6 +10,7 @@ import { linesInside } from "../../host/files/line_count.ts";
 import { textInside } from "../../host/files/outside.ts";
 import { readWhole } from "../../host/files/read_file.ts";
 import { changesSince } from "../../host/git/changes_since.ts";
+import { treeChange, type TreeState, treeState } from "../../host/git/tree_state.ts";
 import { gitText } from "../../host/git/run_git.ts";
 import { enterSandbox, runInSandbox } from "../../host/process/server_sandbox.ts";
 import { untilEnded } from "../../host/process/signals.ts";
@@ -79,14 +80,24 @@ interface Order {
 }
 
 /** It stands in no record: what it finds is told to the person who asked. */
-const NO_BOOK: ReviewBook = {
-  earlier: () => [],
-  begin: ({ stories }) =>
-    Promise.resolve({ id: 0, openCodeTitle: `review · ${stories.join(", ")}` }),
-  opened: () => Promise.resolve(),
-  prompted() {},
-  end: () => Promise.resolve(),
-};
+function noBook(): ReviewBook {
+  let seen: TreeState | undefined;
+  return {
+    earlier: () => [],
+    begin: ({ stories }) =>
+      Promise.resolve({ id: 0, openCodeTitle: `review · ${stories.join(", ")}` }),
+    opened: () => Promise.resolve(),
+    prompted() {},
+    end: () => Promise.resolve(),
+    tree: {
+      keep(tree) {
+        seen = tree;
+        return Promise.resolve();
+      },
+      kept: () => seen,
+    },
+  };
+}
 
 async function reviewNow(context: CommandContext, order: Order): Promise<number> {
   const task = taskToRun(context, order.task);
@@ -174,8 +185,12 @@ async function ask(context: CommandContext, order: Ask) {
   const turns = createTurns({ client, clock, signal: streamEnd.signal });
   try {
     const reviewer = createReviewer({
-      ...{ client, turns, clock, emit, book: NO_BOOK },
+      ...{ client, turns, clock, emit, book: noBook() },
       tell: ({ text }) => out.isTerminal && !json && out.line(`  ${text}`),
+      tree: {
+        state: (root, known) => treeState(root, { clock, known }),
+        change: (root, between) => treeChange(root, { clock, ...between }),
+      },
       changes: (root, options) => changesSince(root, { clock, ...options }),
       linesOf: (root) => (file) => linesInside(root, file),
     }, {

@@ -206,7 +206,7 @@ async function verdictOn(
 ): Promise<Verdict & Pick<Found, "prdKey" | "undelivered" | "trouble">> {
   const { number, agenda, signal, before, report } = turn;
   let undelivered: string | undefined;
-  const { review, trouble } = sessionReview(tools, session, {
+  const { review, delivered, trouble } = sessionReview(tools, session, {
     iteration: number,
     final: false,
     agenda,
@@ -223,7 +223,8 @@ async function verdictOn(
     tree: left.after,
     review,
     async deliver(stories) {
-      return undelivered = await session.delivery.deliver(stories, left.after);
+      undelivered = await session.delivery.deliver(stories, left.after);
+      return undelivered ?? await delivered?.();
     },
     found: [
       ...reconciled.words ? [{ about: "prd", text: reconciled.words } as const] : [],

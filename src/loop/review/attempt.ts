@@ -16,6 +16,8 @@ export interface Attempt {
   over?: { outOf?: string; away?: boolean };
   /** The provider takes no requests until then, in epoch milliseconds. */
   until?: number;
+  /** It is a verdict on work that has changed since. */
+  moved?: boolean;
 }
 
 interface Facts {
@@ -71,6 +73,13 @@ export function attemptOutcome(report: TurnReport, facts: Facts): Attempt {
   return refused.length > 0
     ? with_("refused", refused.map(({ storyId, why }) => `${storyId}: ${why}`).join("; "), findings)
     : with_("passed", "each criterion is met", findings);
+}
+
+/** A verdict on what is no longer there is none. `moved`: why it is not, in words. */
+export function ofWhatIsThere(attempt: Attempt, moved: string | undefined): Attempt {
+  if (moved === undefined) return attempt;
+  const { usage } = attempt.end;
+  return { end: { outcome: "unusable", detail: moved, findings: [], usage }, moved: true };
 }
 
 /** Whoever changes what is to be judged is no judge of it, whatever let that happen. */

@@ -25,9 +25,9 @@ export type Reviewed =
   | { kind: "stopped" }
   /**
    * No verdict, which is no pass. `outOf`: the limit of the session that was reached, in words; `away`: the
-   * server is.
+   * server is; `moved`: there was one, of work that has changed since.
    */
-  | { kind: "none"; why: string; outOf?: string; away?: boolean };
+  | { kind: "none"; why: string; outOf?: string; away?: boolean; moved?: boolean };
 
 export interface Reviewer {
   /** Before each story counts as done, or once at the end. */
