@@ -28,7 +28,7 @@ const ID = /^[0-9a-f]{40,64}$/;
 /** git-diff(1): no setting or attribute of the repository has a program run, or changes the form. */
 const PLAINLY = ["--no-renames", "--no-color", "--no-ext-diff", "--no-textconv"]
   .concat("--submodule=short", "--ignore-submodules=none", "--no-relative", "-O/dev/null")
-  .concat("--unified=3", "--inter-hunk-context=0");
+  .concat("--unified=3");
 /** Files that git calls binary: of more of them nobody looks whether they are. */
 const UNSHOWN_MAX = 300;
 
