@@ -81,6 +81,7 @@ export function startTurn(world: TurnWorld, life: Life, request: TurnRequest): R
       const goesOn = await modelCall();
       steps = takeUp() || goesOn;
     }
+    if (timings.idleMs > 0) await turn.pause(timings.idleMs);
     turn.setStatus();
   }
 

@@ -30,14 +30,14 @@ interface Facts {
   now: number;
 }
 
+type Found = Pick<ReviewEnd, "outcome" | "detail" | "findings">;
+
 /** A verdict, or why there is none: never a pass for want of one. */
 export function attemptOutcome(report: TurnReport, facts: Facts): Attempt {
   const usage = knownUsage(report.usage);
-  const with_ = (
-    outcome: ReviewEnd["outcome"],
-    detail: string,
-    findings: ReviewEnd["findings"] = [],
-  ) => ({ end: { outcome, detail, findings, usage } });
+  const of = (found: Found): Attempt => ({ end: { ...found, usage } });
+  const with_ = (outcome: ReviewEnd["outcome"], detail: string) =>
+    of({ outcome, detail, findings: [] });
   const { end } = report;
   if (end.kind === "stopped") return with_("stopped", "stopped before the review had ended");
   const { outcome, detail, refusal, hopeless } = judge({
@@ -53,6 +53,9 @@ export function attemptOutcome(report: TurnReport, facts: Facts): Attempt {
   });
   if (hopeless !== undefined) return { ...with_("trouble", hopeless), over: {} };
   if (end.kind === "timeout" && end.limit === "session") {
+    // An answer that came with the limit is paid for, and counts; without one no other is asked for.
+    const answer = answerOf(report, facts, end.text ?? "");
+    if (answer.outcome !== "unusable") return of(answer);
     return { ...with_("trouble", end.why), over: { outOf: end.why } };
   }
   if (refusal) return { ...with_("trouble", detail), until: refusal.until };
@@ -63,16 +66,26 @@ export function attemptOutcome(report: TurnReport, facts: Facts): Attempt {
   if (end.kind !== "finished" || outcome === "error" || outcome === "timeout") {
     return with_("unusable", detail);
   }
+  return of(answerOf(report, facts, end.text));
+}
+
+/** What an answer says of the work, where it can be used. */
+function answerOf(
+  report: TurnReport,
+  facts: Facts,
+  text: string,
+): Found {
+  const unusable = (detail: string) => ({ outcome: "unusable", detail, findings: [] } as const);
   const used = strangeTools(report);
-  if (used !== undefined) return with_("unusable", used);
-  const read = readAnswer(end.text);
-  if ("fault" in read) return with_("unusable", read.fault);
+  if (used !== undefined) return unusable(used);
+  const read = readAnswer(text);
+  if ("fault" in read) return unusable(read.fault);
   const weighed = weigh(read.answer, facts.stories, facts);
-  if (weighed.kind === "unusable") return with_("unusable", weighed.fault);
+  if (weighed.kind === "unusable") return unusable(weighed.fault);
   const { findings, refused } = weighed;
-  return refused.length > 0
-    ? with_("refused", refused.map(({ storyId, why }) => `${storyId}: ${why}`).join("; "), findings)
-    : with_("passed", "each criterion is met", findings);
+  if (refused.length === 0) return { outcome: "passed", detail: "each criterion is met", findings };
+  const detail = refused.map(({ storyId, why }) => `${storyId}: ${why}`).join("; ");
+  return { outcome: "refused", detail, findings };
 }
 
 /** A verdict on what is no longer there is none. `moved`: why it is not, in words. */
