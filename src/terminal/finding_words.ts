@@ -4,6 +4,10 @@ import { plain } from "./plain.ts";
 /** In UTF-16 units. */
 const MAX = { criterion: 200, words: 600, path: 200 };
 
+/** What is told of a verdict: what is against the work, and what is beside its criteria. */
+export const isTold = ({ met, criterion }: { met: boolean; criterion: string | null }): boolean =>
+  !met || criterion === null;
+
 export function findingWords(
   { criterion, met, what, evidence }: {
     /** Null: found beside the criteria. */

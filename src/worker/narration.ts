@@ -6,7 +6,7 @@ import { count, duration, plural } from "../terminal/format.ts";
 import { plain } from "../terminal/plain.ts";
 import { costWords } from "../terminal/cost.ts";
 import { commandAfter } from "../control/next_command.ts";
-import { findingWords } from "../terminal/finding_words.ts";
+import { findingWords, isTold } from "../terminal/finding_words.ts";
 import { protectionLines } from "../verify/protected/protection_words.ts";
 import type { Colors } from "../terminal/colors.ts";
 
@@ -132,12 +132,12 @@ function reviewLines(event: Of<"review">, colors: Colors): string[] {
   const { outcome, findings, durationMs, usage } = event;
   const mark = outcome === "passed" ? colors.green("✓") : colors.red("✗");
   const facts = [duration(durationMs), ...usage ? [costWords(usage)] : []].join(", ");
-  const against = findings.filter(({ met }) => !met);
-  const why = outcome === "passed" || against.length > 0 ? "" : `: ${plain(event.detail, 500)}`;
+  const told = findings.filter(isTold);
+  const why = outcome === "passed" || told.length > 0 ? "" : `: ${plain(event.detail, 500)}`;
   return [
     `  ${mark} review of ${plain(event.stories.join(", "), 200)}: ${outcome}${why}` +
     colors.dim(` (${facts})`),
-    ...against.map((one) => `    ${plain(one.storyId, 60)}: ${findingWords(one)}`),
+    ...told.map((one) => `    ${plain(one.storyId, 60)}: ${findingWords(one)}`),
   ];
 }
 

@@ -31,7 +31,7 @@ import type { Agenda } from "../../task/agenda.ts";
 import type { Story } from "../../task/prd.ts";
 import { type Task, taskFile } from "../../task/task_files.ts";
 import type { ReviewFinding } from "../../store/model.ts";
-import { findingWords } from "../../terminal/finding_words.ts";
+import { findingWords, isTold } from "../../terminal/finding_words.ts";
 import { commandJson } from "../../terminal/json_text.ts";
 import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
@@ -192,6 +192,7 @@ async function ask(context: CommandContext, order: Ask) {
         change: (root, between) => treeChange(root, { clock, ...between }),
       },
       changes: (root, options) => changesSince(root, { clock, ...options }),
+      readText: textInside,
       linesOf: (root) => (file) => linesInside(root, file),
     }, {
       ...reviewOrder(task, { review, model: settings.model }),
@@ -223,7 +224,7 @@ async function ask(context: CommandContext, order: Ask) {
 
 /** What is met, and where that is seen: what is not, is told with the verdict. */
 const metLines = (findings: readonly ReviewFinding[]) =>
-  findings.filter(({ met }) => met).map((one) =>
+  findings.filter((one) => !isTold(one)).map((one) =>
     `    ${plain(one.storyId, 60)}: ${findingWords(one)}`
   );
 

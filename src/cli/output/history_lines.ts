@@ -13,7 +13,7 @@ import {
 import type { Colors } from "../../terminal/colors.ts";
 import { costWords, shortCost } from "../../terminal/cost.ts";
 import { ago, count, duration, localMoment, plural, usd } from "../../terminal/format.ts";
-import { findingWords } from "../../terminal/finding_words.ts";
+import { findingWords, isTold } from "../../terminal/finding_words.ts";
 import { plain } from "../../terminal/plain.ts";
 import { type Column, fittedTable, width } from "../../terminal/table.ts";
 import { wrap } from "../../terminal/table.ts";
@@ -182,7 +182,7 @@ function findingLines(
     })),
     ...reviews.map((review) => ({
       iteration: review.iteration,
-      text: [reviewWords(review), ...againstWords(review)].join("; "),
+      text: [reviewWords(review), ...toldWords(review)].join("; "),
     })),
     ...notes.map(({ iteration, text }) => ({ iteration, text: plain(text, 500) })),
     ...words.map(({ text, told }) => ({
@@ -201,11 +201,8 @@ function findingLines(
   });
 }
 
-/** What was found against the stories. */
-const againstWords = ({ findings }: Review) =>
-  findings.filter(({ met }) => !met).map((one) =>
-    `${plain(one.storyId, 60)}: ${findingWords(one)}`
-  );
+const toldWords = ({ findings }: Review) =>
+  findings.filter(isTold).map((one) => `${plain(one.storyId, 60)}: ${findingWords(one)}`);
 
 function idWords({ openCodeSessionId, headBefore, headAfter }: Iteration): string {
   const commit = (id: string | null) => id === null ? "unknown" : plain(id.slice(0, 12));

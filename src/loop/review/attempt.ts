@@ -5,6 +5,7 @@ import type { Story } from "../../task/prd.ts";
 import { plain } from "../../terminal/plain.ts";
 import { readAnswer } from "../../verify/review/answer.ts";
 import type { FilePatch } from "../../verify/review/changes.ts";
+import { instructionsFound } from "../../verify/review/instructions.ts";
 import { type LinesOf, weigh } from "../../verify/review/verdict.ts";
 import { judge } from "../iteration/outcome.ts";
 import type { TurnReport } from "../turn/turn_end.ts";
@@ -23,6 +24,8 @@ export interface Attempt {
 interface Facts {
   stories: readonly Story[];
   changes: readonly FilePatch[] | undefined;
+  /** Those of the changed files that the reviewer's server takes for instructions. */
+  instructions: readonly string[];
   linesOf: LinesOf;
   /** The worker is to end. */
   isOver: boolean;
@@ -82,7 +85,8 @@ function answerOf(
   if ("fault" in read) return unusable(read.fault);
   const weighed = weigh(read.answer, facts.stories, facts);
   if (weighed.kind === "unusable") return unusable(weighed.fault);
-  const { findings, refused } = weighed;
+  const { refused } = weighed;
+  const findings = [...weighed.findings, ...instructionsFound(facts.stories, facts.instructions)];
   if (refused.length === 0) return { outcome: "passed", detail: "each criterion is met", findings };
   const detail = refused.map(({ storyId, why }) => `${storyId}: ${why}`).join("; ");
   return { outcome: "refused", detail, findings };

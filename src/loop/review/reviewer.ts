@@ -11,6 +11,7 @@ import { type LinesOf, refusedIn } from "../../verify/review/verdict.ts";
 import { inWords, type Spent } from "../limits.ts";
 import { waitForProvider } from "../provider/wait.ts";
 import { type Attempt, attemptOutcome, ofWhatIsThere } from "./attempt.ts";
+import { changedInstructions } from "./instructions.ts";
 import type { Reviewed, Reviewer, ReviewRequest } from "./model.ts";
 import { movedSince } from "./moved.ts";
 import { reviewTurn, type ReviewTurnOrder } from "./review_turn.ts";
@@ -110,17 +111,19 @@ async function ask(
   const { iteration, final, agentSaid, since } = request;
   if (!left) await book.tree.keep(await tools.tree.state(root));
   const changes = await tools.changes(root, { since, ignore: loopFiles });
+  const instructions = await changedInstructions(tools.readText, root, changes);
   const begun = left ?? await book.begin({ iteration, final, stories, model, agentSaid });
   emit({ type: "review_started", stories, model: model ?? null });
   const report = await reviewTurn(tools, order, {
     begun,
     left,
-    text: reviewPrompt({ ...request, changes, fault }),
+    text: reviewPrompt({ ...request, changes, instructions, fault }),
     spent: spentWith(order.spent(), request.unbooked),
   });
   const answered = attemptOutcome(report, {
     stories: request.stories,
     changes,
+    instructions,
     linesOf: workLines(tools, order),
     isOver: order.signal.aborted,
     now: clock.now(),

@@ -19,7 +19,7 @@ export interface ReviewBook {
 }
 
 export type ReviewerTools =
-  & Pick<LoopTools, "client" | "turns" | "changes" | "linesOf" | "emit">
+  & Pick<LoopTools, "client" | "turns" | "changes" | "linesOf" | "readText" | "emit">
   & { tree: Pick<LoopTools["tree"], "state" | "change"> }
   /** Absent: it counts for no limit on turns at once, as where a person asks for a review now. */
   & Partial<Pick<LoopTools, "place">>

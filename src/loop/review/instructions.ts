@@ -1,0 +1,20 @@
+/** Which of the changed files a reviewer's server takes for instructions. */
+import { projectSettings } from "../../opencode/settings_files.ts";
+import type { FilePatch } from "../../verify/review/changes.ts";
+import { instructionFiles } from "../../verify/review/instructions.ts";
+import type { LoopTools } from "../context.ts";
+
+export async function changedInstructions(
+  readText: LoopTools["readText"],
+  root: string,
+  changes: readonly FilePatch[] | undefined,
+): Promise<readonly string[]> {
+  const settings = projectSettings({ root, readText: (path) => readText(path, [root]) });
+  const named = settings.flatMap(({ value }) =>
+    "instructions" in value && Array.isArray(value.instructions) ? value.instructions : []
+  ).filter((one) => typeof one === "string");
+  if (named.length === 0) return instructionFiles(changes, () => false);
+  const { globMatcher, globProblem } = await import("../../settings/glob.ts");
+  const isNamed = globMatcher(named.filter((glob) => globProblem(glob) === undefined));
+  return instructionFiles(changes, (file) => isNamed(file) === true);
+}
