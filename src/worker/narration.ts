@@ -6,7 +6,7 @@ import { count, duration, plural } from "../terminal/format.ts";
 import { plain } from "../terminal/plain.ts";
 import { costWords } from "../terminal/cost.ts";
 import { commandAfter } from "../control/next_command.ts";
-import { findingWords, isTold } from "../terminal/finding_words.ts";
+import { findingWords, isTold, withoutFindings } from "../terminal/finding_words.ts";
 import { protectionLines } from "../verify/protected/protection_words.ts";
 import type { Colors } from "../terminal/colors.ts";
 
@@ -143,7 +143,9 @@ function reviewLines(event: Of<"review">, colors: Colors): string[] {
 
 function fallenClaim({ story, held, why }: Of<"claim">, colors: Colors): string {
   const fate = held === null ? "not judged" : "taken back";
-  return colors.yellow(`  ${plain(story, 60)} was claimed and ${fate}: ${plain(why ?? "", 500)}`);
+  return colors.yellow(
+    `  ${plain(story, 60)} was claimed and ${fate}: ${plain(withoutFindings(why ?? ""), 500)}`,
+  );
 }
 
 function iterationEnd(event: Of<"iteration_ended">, colors: Colors): string[] {

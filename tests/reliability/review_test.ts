@@ -7,7 +7,7 @@ import { SHUTDOWN } from "../../src/loop/shutdown.ts";
 import type { FakeModelRequest, FakeScript } from "../support/fake_script.ts";
 import { call, hang, httpError, type Reply, say } from "../support/scripted_model.ts";
 import { answer, type Asked, askedIn, isReview, REVIEWERS } from "../support/reviewer.ts";
-import { bash, write } from "../support/agent.ts";
+import { assignment, bash, edit, write } from "../support/agent.ts";
 import { findingWords } from "../../src/terminal/finding_words.ts";
 import { createWorld, honestAgent, tickStory, type World, type WorldOptions } from "./world.ts";
 
@@ -110,6 +110,24 @@ Deno.test("as many refusals in a row as `rounds` says end the session, with both
   assert.match(Deno.readTextFileSync(world.task.prdPath), /"passes": false/);
 });
 
+Deno.test("what made the session end does not count when it is resumed", async () => {
+  let refuses = true;
+  let turns = 0;
+  const agent: FakeScript = (request) =>
+    request.step > 0
+      ? honestAgent(request)
+      : call(write("work/US-001.txt", `${++turns}`), tickStory(request));
+  await using world = await reviewed(
+    (asked) => refuses ? REVIEWERS.hostile(asked) : good(asked),
+    { agent },
+  );
+  assert.equal((await run(world)).end?.reason, "review_fails");
+  refuses = false;
+  const end = await world.clock.run(world.work({ resumes: true }).end);
+  assert.equal(end?.status, "completed", end?.detail);
+  assert.deepEqual(outcomes(world), ["refused", "refused", "passed"]);
+});
+
 const FAULTS: Record<string, [Reviewer, RegExp]> = {
   "evidence that is not there": [REVIEWERS.fabricating, /src\/perfect\.ts:4711/],
   "an empty answer": [REVIEWERS.empty, /there is no block of JSON/],
@@ -198,6 +216,7 @@ Deno.test("a reviewer whose key is wrong ends the session at once", async () => 
   const { end } = await run(world);
   assert.deepEqual([end?.status, end?.reason], ["failed", "provider_error"], end?.detail);
   assert.equal(rows(world).length, 1);
+  assert.match(end?.detail ?? "", /`review\.model` in ralph\.json.*`ralph run t --no-review`/);
 });
 
 Deno.test("the session's budget holds for its reviewers", async () => {
@@ -237,8 +256,34 @@ Deno.test("a shutdown in a review: the next worker has it done again, and nothin
 Deno.test("a story that says so is not reviewed", async () => {
   await using world = await reviewed(() => assert.fail("nobody asked"));
   world.edit((text) => text.replace('"passes": false', '"review": false, "passes": false'));
-  assert.equal((await run(world)).end?.status, "completed");
+  const { end, events } = await run(world);
+  assert.equal(end?.status, "completed");
   assert.deepEqual(rows(world), []);
+  assert.deepEqual(eventsOf(events, "claim").map(({ why }) => why), [
+    "not reviewed: its story says so",
+  ]);
+});
+
+Deno.test("that a session leaves its review out stands beside each claim", async () => {
+  await using world = await reviewed(() => assert.fail("nobody asked"), { review: false });
+  const { events } = await run(world);
+  assert.deepEqual(eventsOf(events, "claim").map(({ held, why }) => [held, why]), [
+    [true, "not reviewed: the session leaves its review out"],
+  ]);
+});
+
+Deno.test("an agent cannot have its story left out of the review", async () => {
+  const agent: FakeScript = (request) => {
+    if (request.step > 0) return honestAgent(request);
+    const { prd } = assignment(request.prompt);
+    const text = Deno.readTextFileSync(`${request.directory}/${prd}`);
+    const changed = text.replace('"passes": false', '"review": false, "passes": true');
+    return call(write("work/US-001.txt", "US-001"), edit(prd, { from: text, to: changed }));
+  };
+  await using world = await reviewed(good, { agent });
+  assert.equal((await run(world)).end?.status, "completed");
+  assert.deepEqual(outcomes(world), ["passed"]);
+  assert.doesNotMatch(Deno.readTextFileSync(world.task.prdPath), /"review"/);
 });
 
 Deno.test("at the end, one review of all stories; what it refuses is open again", async () => {

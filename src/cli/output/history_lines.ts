@@ -13,7 +13,7 @@ import {
 import type { Colors } from "../../terminal/colors.ts";
 import { costWords, shortCost } from "../../terminal/cost.ts";
 import { ago, count, duration, localMoment, plural, usd } from "../../terminal/format.ts";
-import { findingWords, isTold } from "../../terminal/finding_words.ts";
+import { findingWords, isTold, withoutFindings } from "../../terminal/finding_words.ts";
 import { plain } from "../../terminal/plain.ts";
 import { type Column, fittedTable, width } from "../../terminal/table.ts";
 import { wrap } from "../../terminal/table.ts";
@@ -175,10 +175,16 @@ function findingLines(
       iteration: run[0].iteration,
       text: `${runName(run[0])}: ${run.map(gateWords).join("; ")}`,
     })),
+    ...claims.filter(({ held, why }) => held === true && why !== null).map(
+      ({ iteration, storyId, why }) => ({
+        iteration,
+        text: `${plain(storyId, 60)} holds: ${plain(why ?? "", 300)}`,
+      }),
+    ),
     ...claims.filter(({ held }) => held !== true).map(({ iteration, storyId, held, why }) => ({
       iteration,
       text: `${plain(storyId, 60)} was claimed and ${held === null ? "not judged" : "taken back"}` +
-        `: ${plain(why ?? "", 300)}`,
+        `: ${plain(withoutFindings(why ?? ""), 300)}`,
     })),
     ...reviews.map((review) => ({
       iteration: review.iteration,

@@ -8,7 +8,7 @@ import type { Emit } from "../event.ts";
 import { UNTOLD } from "./follow_turn.ts";
 import { blockedWords } from "./final_text.ts";
 import type { Ended, LoopTools, SeenTree, SessionContext } from "../context.ts";
-import { type ReviewTrouble, sessionReview } from "../review/session_review.ts";
+import { notReviewed, type ReviewTrouble, sessionReview } from "../review/session_review.ts";
 import { isShuttingDown } from "../shutdown.ts";
 import type { Reconciled } from "./backlog.ts";
 import { judge, UNCONFIRMED } from "./outcome.ts";
@@ -233,11 +233,15 @@ async function verdictOn(
       ...refused ? [{ about: "refused", text: refused } as const] : [],
     ],
   }, signal);
-  const claims = verdict.claims.map((claim) =>
-    reconciled.ticked.has(claim.storyId)
-      ? { ...claim, why: ["a person ticked it", ...claim.why ? [claim.why] : []].join("; ") }
-      : claim
-  );
+  const unreviewed = notReviewed(session, agenda);
+  const claims = verdict.claims.map((claim) => {
+    const words = [
+      ...reconciled.ticked.has(claim.storyId) ? ["a person ticked it"] : [],
+      ...claim.why ? [claim.why] : [],
+      ...claim.held ? unreviewed(claim.storyId) : [],
+    ];
+    return { ...claim, why: words.join("; ") || claim.why };
+  });
   return { ...verdict, claims, prdKey: reconciled.key, undelivered, trouble: trouble.found };
 }
 

@@ -67,10 +67,14 @@ async function review(
     if (VERDICTS.includes(outcome)) {
       return { kind: "judged", refused: refusedIn(attempt.end.findings) };
     }
-    if (attempt.over) return { kind: "none", why: detail, ...attempt.over };
+    if (attempt.over) {
+      const { outOf, away } = attempt.over;
+      const isReviewers = outOf === undefined && !away;
+      return { kind: "none", why: isReviewers ? detail + instead(order) : detail, ...attempt.over };
+    }
     if (attempt.until !== undefined) {
       const why = await provider.wait(attempt.until, detail);
-      if (why !== undefined) return { kind: "none", why };
+      if (why !== undefined) return { kind: "none", why: why + instead(order) };
       // One that is under way ends first, as an iteration does.
       if (order.pauses()) return { kind: "stopped" };
     }
@@ -84,8 +88,15 @@ async function review(
     }
   }
   const why = `its reviewer gave no answer that can be used, ${TRIES_MAX} times in a row: ` +
-    `${lastWords}; name another model as \`review.model\`, or leave the review out with \`${order.withoutIt}\``;
+    lastWords + instead(order);
   return { kind: "none", why };
+}
+
+/** What a person can do about a reviewer that cannot be had. */
+function instead({ model, withoutIt }: ReviewerOrder): string {
+  const whose = model ? `its model is \`${plain(modelName(model), 80)}\`: ` : "";
+  return `; ${whose}name another one as \`review.model\` in ralph.json, or leave the review out with ` +
+    `\`${withoutIt}\``;
 }
 
 /** Whether the work is what the last review was shown; undefined when it is. */

@@ -104,3 +104,13 @@ export function sessionReview(
 
   return { review, delivered, trouble, isOwed: owed.size > 0 };
 }
+
+/** Why a claim of a story holds without the review that somebody asked for, in words; empty where it had one. */
+export function notReviewed(
+  { settings, reviewer }: Pick<SessionContext, "settings" | "reviewer">,
+  { stories }: Agenda,
+): (storyId: string) => readonly string[] {
+  if (settings.review === false) return () => ["not reviewed: the session leaves its review out"];
+  const leftOut = new Set(stories.filter(({ review }) => review === false).map(({ id }) => id));
+  return (storyId) => reviewer && leftOut.has(storyId) ? ["not reviewed: its story says so"] : [];
+}

@@ -1,7 +1,7 @@
 /** What a reviewer's answer is worth: only evidence that is there counts. Pure. */
 import type { ReviewFinding } from "../../store/model.ts";
 import type { Story } from "../../task/prd.ts";
-import { findingWords } from "../../terminal/finding_words.ts";
+import { findingWords, REFUSES } from "../../terminal/finding_words.ts";
 import { plain } from "../../terminal/plain.ts";
 import type { Answer } from "./answer.ts";
 import { type FilePatch, oldLines } from "./changes.ts";
@@ -54,7 +54,7 @@ export function refusedIn(findings: readonly ReviewFinding[]): readonly RefusedS
   const against = Map.groupBy(findings.filter(({ met }) => !met), ({ storyId }) => storyId);
   return [...against].map(([storyId, found]) => {
     const words = found.map((one) => findingWords(one)).join("; ");
-    return { storyId, why: plain(`an independent review refuses it: ${words}`, WHY_MAX) };
+    return { storyId, why: plain(`${REFUSES}: ${words}`, WHY_MAX) };
   });
 }
 
