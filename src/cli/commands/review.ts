@@ -111,6 +111,7 @@ async function reviewNow(context: CommandContext, order: Order): Promise<number>
   });
   const review = { ...settings.review || DEFAULT_REVIEW, ...order.model && { model: order.model } };
   const agenda = readAgenda(Deno, { task, promised: false });
+  requireStories(task, agenda);
   const since = await sinceWhen(context, task, order.since);
   const { server: url, serverOfProject: ofProject } = settings;
   const client = clientAt(context, { url, ofProject, directory: task.projectRoot });
@@ -227,6 +228,15 @@ const metLines = (findings: readonly ReviewFinding[]) =>
   findings.filter((one) => !isTold(one)).map((one) =>
     `    ${plain(one.storyId, 60)}: ${findingWords(one)}`
   );
+
+/** Throws `RalphError` (`usage`) where there is nothing to review: an answer about nothing finds nothing. */
+function requireStories({ name }: Task, agenda: Agenda): void {
+  if (storiesOf(agenda).length > 0) return;
+  const none = `no story of \`${plain(name, 80)}\` is reviewed: each says that it wants no review`;
+  throw new RalphError("usage", none, [
+    { text: "run the gates alone", command: `ralph verify ${shellWord(name)}` },
+  ]);
+}
 
 /** Those that are said to be done; where none is, all that may be reviewed. */
 function storiesOf({ stories }: Agenda): readonly Story[] {

@@ -4,11 +4,11 @@
  * on with, and its verdict counts once.
  */
 import * as path from "node:path";
-import { type Review, type ReviewOutcome, tokensOf, type Usage } from "../../store/model.ts";
+import type { Review, ReviewOutcome } from "../../store/model.ts";
 import { plain } from "../../terminal/plain.ts";
 import { reviewPrompt } from "../../verify/review/prompt.ts";
 import { type LinesOf, refusedIn } from "../../verify/review/verdict.ts";
-import { inWords, type Spent } from "../limits.ts";
+import { inWords, type Spent, spentWith } from "../limits.ts";
 import { waitForProvider } from "../provider/wait.ts";
 import { type Attempt, attemptOutcome, ofWhatIsThere } from "./attempt.ts";
 import { changedInstructions } from "./instructions.ts";
@@ -156,15 +156,6 @@ function workLines(
   const lines = linesOf(root);
   const own = new Set(loopFiles.map((file) => path.resolve(root, file)));
   return (file) => own.has(path.resolve(root, file)) ? undefined : lines(file);
-}
-
-function spentWith(spent: Spent, unbooked: Usage | undefined): Spent {
-  if (!unbooked) return spent;
-  return {
-    costUsd: spent.costUsd + unbooked.costUsd + unbooked.derivedCostUsd,
-    tokens: spent.tokens + tokensOf(unbooked),
-    durationMs: spent.durationMs,
-  };
 }
 
 /** Waits for a provider that refuses, each time longer, as long as the session may wait in all. */
