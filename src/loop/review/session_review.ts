@@ -41,12 +41,8 @@ export function sessionReview(
 ) {
   const trouble: { found: ReviewTrouble } = { found: {} };
   const isTime = (reviewer?.when === "end") === asked.final;
-  // Who is said to be done though no reviewer let it pass, as where the taking back was taken back.
   const judged = reviewer && asked.final ? store.lastReviews(task.dir) : new Map<string, boolean>();
-  const owed = new Set(
-    agenda.stories.filter(({ id, passes }) => passes && !(judged.get(id) ?? !isTime))
-      .map(({ id }) => id),
-  );
+  const owed = owedOf(agenda, judged, isTime);
   if (!reviewer || (!isTime && owed.size === 0)) return { trouble, isOwed: false };
 
   let last: Judged | undefined;
@@ -103,6 +99,17 @@ export function sessionReview(
   }
 
   return { review, delivered, trouble, isOwed: owed.size > 0 };
+}
+
+/** Who is said to be done though no reviewer let it pass, as where the taking back was taken back. */
+function owedOf(
+  { stories }: Agenda,
+  judged: ReadonlyMap<string, boolean>,
+  isTime: boolean,
+): ReadonlySet<string> {
+  return new Set(
+    stories.filter(({ id, passes }) => passes && !(judged.get(id) ?? !isTime)).map(({ id }) => id),
+  );
 }
 
 /** Why a claim of a story holds without the review that somebody asked for, in words; empty where it had one. */
