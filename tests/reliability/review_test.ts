@@ -216,7 +216,10 @@ Deno.test("a reviewer whose key is wrong ends the session at once", async () => 
   const { end } = await run(world);
   assert.deepEqual([end?.status, end?.reason], ["failed", "provider_error"], end?.detail);
   assert.equal(rows(world).length, 1);
-  assert.match(end?.detail ?? "", /`review\.model` in ralph\.json.*`ralph run t --no-review`/);
+  assert.match(
+    end?.detail ?? "",
+    /in ralph\.json, as `review\.model` or `agent`.*`ralph run t --no-review`/,
+  );
 });
 
 Deno.test("the session's budget holds for its reviewers", async () => {

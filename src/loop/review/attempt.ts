@@ -54,7 +54,11 @@ export function attemptOutcome(report: TurnReport, facts: Facts): Attempt {
     refusedBefore: 0,
     refusedMs: report.refusedMs,
   });
-  if (hopeless !== undefined) return { ...with_("trouble", hopeless), over: {} };
+  if (hopeless !== undefined) {
+    // The option is for the agent's model.
+    const todo = hopeless.replaceAll("with `--model`", "as `review.model`");
+    return { ...with_("trouble", todo), over: {} };
+  }
   if (end.kind === "timeout" && end.limit === "session") {
     // An answer that came with the limit is paid for, and counts; without one no other is asked for.
     const answer = answerOf(report, facts, end.text ?? "");

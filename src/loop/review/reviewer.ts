@@ -94,9 +94,9 @@ async function review(
 
 /** What a person can do about a reviewer that cannot be had. */
 function instead({ model, withoutIt }: ReviewerOrder): string {
-  const whose = model ? `its model is \`${plain(modelName(model), 80)}\`: ` : "";
-  return `; ${whose}name another one as \`review.model\` in ralph.json, or leave the review out with ` +
-    `\`${withoutIt}\``;
+  const whose = model ? `\`${plain(modelName(model), 80)}\`` : "the server's choice";
+  return `; its model is ${whose}, its agent the session's: name another one in ralph.json, as ` +
+    `\`review.model\` or \`agent\`, or leave the review out with \`${withoutIt}\``;
 }
 
 /** Whether the work is what the last review was shown; undefined when it is. */
