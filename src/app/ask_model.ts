@@ -94,6 +94,8 @@ export async function askModel(context: Context, order: Order): Promise<Asking> 
       const end = await turn(prompt);
       if (end.kind === "stopped") return undefined;
       if (end.kind === "finished" && !end.error) return end.text;
+      // What came with the limit is paid for; it is the next prompt that has none left.
+      if (end.kind === "timeout" && end.limit === "session" && end.text) return end.text;
       throw await failure(order, end);
     },
     used: () => used,

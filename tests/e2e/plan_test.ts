@@ -199,6 +199,10 @@ Deno.test("a limit ends the draft, and says which", async () => {
     assert.equal(code, 1, stderr);
     assert.match(stderr, new RegExp(`cannot draft a PRD: the limit on ${what} was reached`));
   }
+  world.setScript(() => answer(DRAFT));
+  const paid = await world.plan(["sum up lists", "--max-cost", "0.001"]);
+  assert.equal(paid.code, 0, paid.stderr);
+  assert.match(paid.stdout, /`sums`: Sums of lists/);
   world.setScript(() => hang());
   for (const [option, why] of [["--max-duration", "limit on time"], ["--turn-time", "longer"]]) {
     const { code, stderr } = await world.plan(["sum up lists", "--yes", option, "1s"]);

@@ -414,7 +414,7 @@ Deno.test("a worker dies with a verdict: what changes before the next one comes 
 
 for (const limits of [{ tokens: 2_200 }, { costUsd: 0.007 }]) {
   Deno.test(`a verdict that comes with the limit of the session counts (${Object.keys(limits)})`, async () => {
-    await using world = await reviewed(good, { limits, timings: { idleMs: 3_000 } });
+    await using world = await reviewed(good, { limits, timings: { finishMs: 3_000 } });
     const { end } = await run(world);
     assert.deepEqual(outcomes(world), ["passed"]);
     assert.equal(end?.status, "completed", end?.detail);

@@ -81,7 +81,6 @@ export function startTurn(world: TurnWorld, life: Life, request: TurnRequest): R
       const goesOn = await modelCall();
       steps = takeUp() || goesOn;
     }
-    if (timings.idleMs > 0) await turn.pause(timings.idleMs);
     turn.setStatus();
   }
 
@@ -110,6 +109,7 @@ export function startTurn(world: TurnWorld, life: Life, request: TurnRequest): R
       throw new TurnError({ name: "ContentFilterError", data: { message: "content filter" } });
     }
     turn.tellMessage(current);
+    if (timings.finishMs > 0) await turn.pause(timings.finishMs);
     completeMessage();
     turn.setStatus({ type: "busy" });
     return finish === "tool-calls" || finish === "unknown";
