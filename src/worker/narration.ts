@@ -34,7 +34,7 @@ export function eventLines(event: LoopEvent, colors: Colors): string[] {
     case "review":
       return reviewLines(event, colors);
     case "claim":
-      return event.held ? [] : [fallenClaim(event, colors)];
+      return event.held ? whyHeld(event) : [fallenClaim(event, colors)];
     case "note":
       return [colors.yellow(`  ${plain(event.text, 1_000)}`)];
     case "tool": {
@@ -140,6 +140,10 @@ function reviewLines(event: Of<"review">, colors: Colors): string[] {
     ...told.map((one) => `    ${plain(one.storyId, 60)}: ${findingWords(one)}`),
   ];
 }
+
+/** What is to be known of a claim that holds, such as that nobody reviewed it. */
+const whyHeld = ({ story, why }: Of<"claim">): string[] =>
+  why === null ? [] : [`  ${plain(story, 60)} holds: ${plain(why, 500)}`];
 
 function fallenClaim({ story, held, why }: Of<"claim">, colors: Colors): string {
   const fate = held === null ? "not judged" : "taken back";

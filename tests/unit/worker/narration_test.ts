@@ -27,10 +27,13 @@ Deno.test("what a review found is told once, and what fell for it names the revi
       ...{ findings: [finding], usage: null, durationMs: 0 },
     }, PLAIN),
     ...eventLines({ type: "claim", story: "US-1", held: false, why }, PLAIN),
+    ...eventLines({ type: "claim", story: "US-2", held: true, why: null }, PLAIN),
+    ...eventLines({ type: "claim", story: "US-3", held: true, why: "not reviewed" }, PLAIN),
   ];
   assert.deepEqual(lines.slice(1), [
     "    US-1: “a” is not met: no test",
     "  US-1 was claimed and taken back: an independent review refuses it",
+    "  US-3 holds: not reviewed",
   ]);
 });
 
