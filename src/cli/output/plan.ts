@@ -73,7 +73,9 @@ export function tellPlan(context: CommandContext, order: PlanOrder): void {
       ...agenda.format === undefined ? [] : [["story", storyWords(agenda)]],
       ...chosen ? [["model", modelWords(model)], ["agent", chosen.agent]] : [],
       ["gates", gatesWords(gates.map(({ name }) => name), state)],
-      ...chosen && settings.review ? [["review", reviewWords(settings.review, agenda)]] : [],
+      ...chosen && settings.review !== undefined
+        ? [["review", reviewWords(settings.review, agenda)]]
+        : [],
       ["branch", branchWords(order)],
       ...chosen ? [["limits", limitsWords(settings.limits, last?.goesOn ? last : undefined)]] : [],
     ];
@@ -164,7 +166,9 @@ function gatesWords(
   return shown.join(", ") + (more > 0 ? `, and ${more} more` : "");
 }
 
-function reviewWords({ model, rounds, when }: ReviewSettings, { stories }: Agenda): string {
+function reviewWords(review: ReviewSettings | false, { stories }: Agenda): string {
+  if (!review) return "none: it is left out";
+  const { model, rounds, when } = review;
   const leftOut = stories.filter(({ review }) => review === false);
   if (leftOut.length > 0 && leftOut.length === stories.length) {
     return "none: each story says that it wants none";
