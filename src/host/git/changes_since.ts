@@ -22,8 +22,10 @@ const SHOWN = [
   ["core.checkStat", "default"],
   ["core.ignoreStat", "false"],
 ] as const;
-/** Files that git does not know, and does not ignore either: more are named by no reviewer. */
+/** Files that git does not know, and does not ignore either: of more of them the names are shown. */
 const NEW_FILES_MAX = 300;
+/** Of those names, in UTF-16 units. */
+const NAMES_MAX = 16_000;
 const ID = /^[0-9a-f]{40,64}$/;
 /** git-diff(1): no setting or attribute of the repository has a program run, or changes the form. */
 const PLAINLY = ["--no-renames", "--no-color", "--no-ext-diff", "--no-textconv"]
@@ -62,6 +64,7 @@ export async function changesSince(
   return [
     ...await withTexts(root, known, { ...of, base }),
     ...fresh.slice(0, NEW_FILES_MAX).map((file) => ({ path: file, patch: newFile(root, file) })),
+    ...moreFiles(fresh.slice(NEW_FILES_MAX)),
     ...unwatched,
   ];
 }
@@ -93,18 +96,16 @@ async function withTexts(
   files: readonly FilePatch[],
   { base, ...options }: Options & { base: string },
 ): Promise<readonly FilePatch[]> {
-  const unshown = files.filter(({ patch }) => /^Binary files .* differ$/m.test(patch)).slice(
-    0,
-    UNSHOWN_MAX,
-  ).map((file) => file.path);
+  const binary = files.filter(({ patch }) => /^Binary files .* differ$/m.test(patch));
+  const unshown = binary.slice(0, UNSHOWN_MAX).map(({ path }) => path);
   if (unshown.length === 0) return files;
-  const literal = unshown.map((file) => `:(literal)${file}`);
   const sizes = await gitText(root, ["ls-tree", "-rlz", base, "--", ...unshown], options);
-  const large = new Set([...(sizes ?? "").matchAll(/(\d+)\t([^\0]*)\0/g)]
+  if (sizes === undefined) return files;
+  const large = new Set([...sizes.matchAll(/(\d+)\t([^\0]*)\0/g)]
     .flatMap(([, size, file]) => Number(size) > FILE_MAX ? [file] : []));
-  const small = literal.filter((_, i) => !large.has(unshown[i]) && isSmall(root, unshown[i]));
+  const small = unshown.filter((file) => !large.has(file) && isSmall(root, file));
   if (small.length === 0) return files;
-  const places = ["--", ...small];
+  const places = ["--", ...small.map((file) => `:(literal)${file}`)];
   const asText = await patchesOf(root, { form: ["--text"], base, places }, options);
   const texts = new Map(asText?.map((file) => [file.path, shownAsText(file.patch)]));
   return files.map((file) => ({ ...file, patch: texts.get(file.path) ?? file.patch }));
@@ -155,6 +156,13 @@ function isThere(root: string, file: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** However many there are, that there are more is said. */
+function moreFiles(files: readonly string[]): readonly FilePatch[] {
+  if (files.length === 0) return [];
+  const names = files.map((file) => JSON.stringify(file)).join("\n").slice(0, NAMES_MAX);
+  return [{ path: `(${files.length} more new files)`, patch: `More new files:\n${names}\n` }];
 }
 
 /** By file. No line of a patch begins so but the one that begins it; git ends lines with `\n` alone. */

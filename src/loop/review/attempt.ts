@@ -24,7 +24,7 @@ export interface Attempt {
 interface Facts {
   stories: readonly Story[];
   changes: readonly FilePatch[] | undefined;
-  /** Those of the changed files that the reviewer's server takes for instructions. */
+  /** Files that the session has changed and the reviewer's server takes for instructions. */
   instructions: readonly string[];
   linesOf: LinesOf;
   /** The worker is to end. */

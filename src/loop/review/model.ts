@@ -13,6 +13,8 @@ export interface ReviewRequest {
   gates: readonly GateRecord[];
   /** The commit that the work began from; undefined: before the first one. */
   since: string | undefined;
+  /** That from which the session began, where it is known to be another. */
+  sessionSince?: string;
   /** With what words the agent ended. */
   agentSaid?: string;
   /** What of the session is not booked yet: the turn that is judged. */

@@ -122,7 +122,13 @@ async function ask(
   const { iteration, final, agentSaid, since } = request;
   if (!left) await book.tree.keep(await tools.tree.state(root));
   const changes = await tools.changes(root, { since, ignore: loopFiles });
-  const instructions = await changedInstructions(tools.readText, root, changes);
+  const instructions = await changedInstructions(tools.readText, root, {
+    changes,
+    // Rules that an earlier story of the session has changed are as little to be followed.
+    earlier: request.sessionSince === undefined || request.sessionSince === since
+      ? []
+      : await tools.changes(root, { since: request.sessionSince, ignore: loopFiles }),
+  });
   const begun = left ?? await book.begin({ iteration, final, stories, model, agentSaid });
   emit({ type: "review_started", stories, model: model ?? null });
   const report = await reviewTurn(tools, order, {

@@ -67,6 +67,7 @@ export function sessionReview(
       gates,
       about,
       since: base(stories),
+      sessionSince: store.iterations(lease.sessionId).at(0)?.headBefore ?? undefined,
     });
     if (!reviewed) return [];
     if (reviewed.kind === "judged") {

@@ -12,11 +12,10 @@ const BY_NAME =
 
 /** `isNamed`: whether the project's settings of OpenCode name a file as an instruction. */
 export function instructionFiles(
-  changed: readonly { path: string }[] | undefined,
+  changed: readonly string[],
   isNamed: (file: string) => boolean,
 ): readonly string[] {
-  const files = (changed ?? []).map(({ path }) => path);
-  return files.filter((file) => BY_NAME.test(file) || isNamed(file));
+  return changed.filter((file) => BY_NAME.test(file) || isNamed(file));
 }
 
 /** For people, beside the verdict: it says nothing of the work. */
@@ -29,7 +28,7 @@ export function instructionsFound(
     storyId: story.id,
     criterion: null,
     met: true,
-    what: "the work changed what its reviewer's server reads as instructions",
+    what: "the session changed what its reviewer's server reads as instructions",
     evidence: files.map((file) => ({ file, line: 1, there: true })),
   }];
 }

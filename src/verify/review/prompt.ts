@@ -19,7 +19,7 @@ interface ReviewFacts {
   gates: readonly Pick<GateRecord, "gate" | "passed" | "why" | "output">[];
   /** Undefined: git cannot say. */
   changes: readonly FilePatch[] | undefined;
-  /** Those of the changed files that the reviewer's server takes for instructions. */
+  /** Files that the session has changed and the reviewer's server takes for instructions. */
   instructions?: readonly string[];
   /** Why the answer before could not be used, in words. */
   fault?: string;

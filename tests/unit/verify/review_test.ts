@@ -157,7 +157,7 @@ Deno.test("what the reviewer's server reads as instructions is named", () => {
     "a.md",
   ];
   const files = instructionFiles(
-    [...changed, "docs/rules.md", "src/AGENTS.md.ts"].map((path) => ({ path })),
+    [...changed, "docs/rules.md", "src/AGENTS.md.ts"],
     (file) => file.startsWith("docs/"),
   );
   assert.deepEqual(files, [...changed.slice(0, 4), "docs/rules.md"]);

@@ -97,3 +97,15 @@ Deno.test("what is not in a sparse checkout is no change", async () => {
   const since = (await git("rev-parse", "HEAD")).trim();
   assert.deepEqual(await changesSince(root, { clock: systemClock, since, ignore: [] }), []);
 });
+
+Deno.test("of more new files than are shown the names are", async () => {
+  await using project = await makeProject({ files: { "a.txt": "1\n" } });
+  const { root, git, write } = project;
+  const since = (await git("rev-parse", "HEAD")).trim();
+  for (let i = 0; i < 301; i++) await write(`junk/${i}.txt`, "");
+  await write("z.ts", "hidden\n");
+  const changes = await changesSince(root, { clock: systemClock, since, ignore: [] });
+  const last = changes?.at(-1);
+  assert.equal(last?.path, "(2 more new files)");
+  assert.match(last?.patch ?? "", /^"z\.ts"$/m);
+});
