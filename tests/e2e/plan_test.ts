@@ -307,6 +307,11 @@ Deno.test("--check tells by rules what is wrong, and asks no server", async () =
       title: "First",
       acceptanceCriteria: ["`cat a` prints b"],
       verify: ["test ! -e a", ["true"]],
+    }, {
+      id: "US-002",
+      title: "Second",
+      acceptanceCriteria: ["`cat b` prints c"],
+      verify: ["test ! -e c", "test -e b"],
     }],
   };
   await project.write("tasks/three/prd.json", JSON.stringify(json));

@@ -82,7 +82,7 @@ const checkedOf = ({ id, title, description, criteria, dependsOn }: Story): Chec
 });
 
 /**
- * Gates of one open story alone that succeed before any work on it. Those that count for every story are
+ * Gates of one open story alone that all succeed before any work on it. Those that count for every story are
  * meant to: a suite that passes has to go on passing. The exit code where a signal stopped that.
  */
 async function greenGates(
@@ -104,8 +104,10 @@ async function greenGates(
   const ran = await runGatesHere(context, gates, { root, settings });
   if ("code" in ran) return ran;
   const passed = new Set(ran.results.filter((one) => one.passed).map(({ gate }) => gateKey(gate)));
-  return own.flatMap(({ id, gates }) =>
-    gates.filter((gate) => passed.has(gateKey(gate))).map((gate): Finding => ({
+  // Beside one that fails, one that passes may guard what is not to break.
+  const tellNothing = own.filter(({ gates }) => gates.every((gate) => passed.has(gateKey(gate))));
+  return tellNothing.flatMap(({ id, gates }) =>
+    gates.map((gate): Finding => ({
       story: id,
       kind: "gate",
       text: `its gate \`${gateLine(gate)}\` passes before any work: it does not tell what is done`,
