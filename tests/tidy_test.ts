@@ -80,6 +80,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "src/store",
     "src/settings",
     "src/verify",
+    "src/terminal/finding_words.ts",
     "type:src/host",
   ],
   "src/plan": [...BASE, "src/task", "src/verify/prd"],

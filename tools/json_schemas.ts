@@ -582,6 +582,7 @@ export const PRINTED: Readonly<Record<string, Printed>> = {
       object({
         task,
         prd: or(text("Path of the PRD that was written"), "nothing was written"),
+        kept: or(text("Path of the draft as a PRD"), "it was written"),
         draft: z.strictObject({
           name: task,
           title: text("What it is about"),

@@ -1,7 +1,7 @@
 /** One prompt to a model in an OpenCode session that can read the project and do nothing else. */
 import type { Context } from "./context.ts";
 import { treeChange, treeState } from "../host/git/tree_state.ts";
-import { type Spent, turnLimits } from "../loop/limits.ts";
+import { type Spent, spentWith, turnLimits } from "../loop/limits.ts";
 import { priceList } from "../loop/turn/price_list.ts";
 import { createTurns } from "../loop/turn/turn.ts";
 import type { TurnEnd } from "../loop/turn/turn_end.ts";
@@ -12,7 +12,6 @@ import { ignoreServerFailure } from "../opencode/error.ts";
 import type { AgentEvent } from "../opencode/model.ts";
 import { RalphError } from "../error.ts";
 import type { Settings } from "../settings/settings.ts";
-import { tokensOf } from "../store/model.ts";
 import { plain } from "../terminal/plain.ts";
 
 /** Somebody sits and waits for it, or a script does. */
@@ -95,6 +94,8 @@ export async function askModel(context: Context, order: Order): Promise<Asking> 
       const end = await turn(prompt);
       if (end.kind === "stopped") return undefined;
       if (end.kind === "finished" && !end.error) return end.text;
+      // What came with the limit is paid for; it is the next prompt that has none left.
+      if (end.kind === "timeout" && end.limit === "session" && end.text) return end.text;
       throw await failure(order, end);
     },
     used: () => used,
@@ -121,11 +122,8 @@ function requireRest({ settings: { limits }, what }: Order, spent: Spent): void 
   ]);
 }
 
-const spentOf = (used: Usage, durationMs: number): Spent => ({
-  costUsd: used.costUsd + used.derivedCostUsd,
-  tokens: tokensOf(used),
-  durationMs,
-});
+const spentOf = (used: Usage, durationMs: number): Spent =>
+  spentWith({ costUsd: 0, tokens: 0, durationMs }, used);
 
 function plus(one: Usage, other: Usage): Usage {
   const sum = { ...one, complete: one.complete && other.complete };

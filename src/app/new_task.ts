@@ -1,6 +1,7 @@
 /** Where a new task goes, and how its PRD gets there. */
 import * as path from "node:path";
 import { RalphError } from "../error.ts";
+import { fileExists } from "../host/files/read_file.ts";
 import { systemTree } from "../host/files/system_tree.ts";
 import { findProjectRoot, listTasks } from "../task/find.ts";
 import { checkTaskName } from "../task/name.ts";
@@ -34,9 +35,19 @@ export function newTaskPlace(
       [{ text: "run it", command: `ralph run ${shellWord(name)}` }],
     );
   }
-  const folder = path.join(root, "tasks", name);
+  const tasks = path.join(root, "tasks");
+  requireFolder(tasks);
+  const folder = path.join(tasks, name);
   if (systemTree.kind(folder) !== undefined) throw isThere(name, folder);
   return { root, folder };
+}
+
+/** Throws `RalphError` (`conflict`) for what is there and is no folder, such as a link that leads nowhere. */
+export function requireFolder(tasks: string): void {
+  if (systemTree.kind(tasks) === "directory" || !fileExists(tasks)) return;
+  throw new RalphError("conflict", `cannot make a task: ${plain(tasks, 200)} is no folder`, [
+    { text: "see what it is", command: `ls -ld ${shellWord(tasks)}` },
+  ]);
 }
 
 const isThere = (name: string, folder: string) =>

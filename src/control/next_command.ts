@@ -74,7 +74,8 @@ export function commandAfter(
     case "budget":
       return `go on with a new budget: \`ralph run ${name}\``;
     case "review_fails":
-      return `see both sides with \`ralph history ${name}\`, mend the work or the story, and ${again}`;
+      return `see both sides with \`ralph history ${name}\`, mend the work or the story, and go on with ` +
+        `\`ralph resume ${name}\`; without its review: \`ralph run ${name} --no-review\``;
     case "no_progress":
     case "provider_error":
       return `see what happened with \`ralph history ${name}\`, ${again}`;

@@ -185,9 +185,13 @@ export async function requireChoices(
   const choice = client.agentChoice();
   const asked = modelsOf(client, { model: name, agent, choice });
   const reviewer = review && review.model;
-  const named = [name, reviewer && modelName(reviewer)];
-  for (const one of named.filter((one) => one !== undefined && one !== false)) {
-    requireKnown("model", one, (await asked).providers.flatMap(({ models }) => models));
+  const named = [
+    ...name === undefined ? [] : [{ name, whose: "" }],
+    ...reviewer ? [{ name: modelName(reviewer), whose: ", the reviewer's (`review.model`)" }] : [],
+  ];
+  for (const { name, whose } of named) {
+    const known = (await asked).providers.flatMap(({ models }) => models);
+    requireKnown("model", name, { known, whose });
   }
   const [models, words] = await Promise.all([
     asked.catch(unlessMisconfigured),
@@ -200,7 +204,7 @@ async function namedAgent(
   client: OpenCode,
   { agent, choice }: { agent: string; choice: Asking },
 ): Promise<Omit<Chosen, "models">> {
-  requireKnown("agent", agent, await client.agents());
+  requireKnown("agent", agent, { known: await client.agents() });
   const asked = await choice.catch(unlessMisconfigured);
   const found = asked?.agents.find(({ name }) => name === agent);
   return { agent: plain(agent, 60), mayNotEdit: found !== undefined && !mayEdit(found) };
@@ -232,10 +236,15 @@ async function editingAgentWords(asking: Asking): Promise<string> {
 
 const NOT_KNOWN = "the server's default one";
 
-function requireKnown(what: string, name: string, known: readonly string[]): void {
+/** `whose`: what names it, for what is not the agent's. */
+function requireKnown(
+  what: string,
+  name: string,
+  { known, whose = "" }: { known: readonly string[]; whose?: string },
+): void {
   if (known.includes(name)) return;
   const near = didYouMean(name, known);
-  throw new RalphError("not_found", `the server has no ${what} \`${name}\``, [
+  throw new RalphError("not_found", `the server has no ${what} \`${name}\`${whose}`, [
     ...(near ? [{ text: `did you mean \`${near}\`?` }] : []),
     { text: `it has: ${known.slice(0, 20).join(", ")}${known.length > 20 ? ", …" : ""}` },
   ]);

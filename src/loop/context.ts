@@ -69,6 +69,11 @@ export interface LoopTools {
   emit: Emit;
 }
 
+export interface KeptTree {
+  keep(tree: TreeState | undefined): void;
+  kept(): TreeState | undefined;
+}
+
 /** What all iterations of a session share. */
 export interface SessionContext {
   lease: Lease;
@@ -81,7 +86,9 @@ export interface SessionContext {
   /** Looks at what is said to be done; undefined where nobody does. */
   reviewer?: Reviewer;
   /** Where the tree as it was before the turn outlives the worker. */
-  treeBefore: { keep(tree: TreeState | undefined): void; kept(): TreeState | undefined };
+  treeBefore: KeptTree;
+  /** The same of the tree that a reviewer was shown. */
+  treeReviewed: KeptTree;
   /** The id of the one story to work on; undefined: all. */
   only?: string;
   /** A prompt of the user's own. */

@@ -1,4 +1,5 @@
 import type { Limits } from "../settings/settings.ts";
+import { tokensOf, type Usage } from "../store/model.ts";
 
 /** What a session has used so far, by all its workers. */
 export interface Spent {
@@ -6,6 +7,16 @@ export interface Spent {
   costUsd: number;
   tokens: number;
   durationMs: number;
+}
+
+/** With what was used beside; undefined: nothing. */
+export function spentWith({ costUsd, tokens, durationMs }: Spent, used: Usage | undefined): Spent {
+  if (!used) return { costUsd, tokens, durationMs };
+  return {
+    costUsd: costUsd + used.costUsd + used.derivedCostUsd,
+    tokens: tokens + tokensOf(used),
+    durationMs,
+  };
 }
 
 /** How long a turn may take, and how long each of its waits. Durations in milliseconds. */

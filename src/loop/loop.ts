@@ -241,11 +241,14 @@ class Rounds {
   }
 
   #refusedTooOften(stories: readonly Story[]): string | undefined {
-    const { lease, settings: { review } } = this.#order;
+    const { lease, settings: { review }, begun } = this.#order;
     if (!review) return undefined;
     const open = stories.filter(({ passes }) => !passes).map(({ id }) => id);
     const { rounds } = review;
-    return refusedTooOften(this.#tools.store.reviews(lease.sessionId), { rounds, open });
+    // What made a session end does not count again.
+    const reviews = this.#tools.store.reviews(lease.sessionId)
+      .filter(({ iteration }) => iteration > begun.resumedAfter || begun.resumedAfter === 0);
+    return refusedTooOften(reviews, { rounds, open });
   }
 
   #add({ failure, delivered, ...past }: Ended): void {

@@ -120,7 +120,25 @@ function reached(
 export const findingWords = ({ story, text }: Finding) =>
   story === undefined ? text : `${story}: ${text}`;
 
-/** Of a draft, in one line each. */
-export function draftRemarks({ stories }: Pick<Draft, "stories">): readonly string[] {
-  return storyFindings(stories).map(findingWords);
+/** What no gate checks. `general`: how many count for every story; `own`: the open ones with gates of theirs. */
+export function gateFindings(
+  general: number,
+  { stories, own }: { stories: readonly Pick<Checked, "id">[]; own: ReadonlySet<string> },
+): readonly Finding[] {
+  if (general > 0) return [];
+  const text = "nothing but the agent's word tells when it is done";
+  return own.size === 0
+    ? [{ kind: "gate", text: `there is no gate: ${text}; see \`ralph init\`` }]
+    : stories.filter(({ id }) => !own.has(id)).map(({ id }): Finding => ({
+      ...{ story: id, kind: "gate", text: `no gate checks it: ${text}` },
+    }));
+}
+
+/** Of a draft, in one line each. `gates`: how many it will have, those of the project among them. */
+export function draftRemarks(
+  { stories }: Pick<Draft, "stories">,
+  gates: number,
+): readonly string[] {
+  const ofGates = gateFindings(gates, { stories, own: new Set() });
+  return [...storyFindings(stories), ...ofGates].map(findingWords);
 }

@@ -1,6 +1,6 @@
 /** One iteration in a report. Pure. */
 import { costWords } from "../terminal/cost.ts";
-import { findingWords } from "../terminal/finding_words.ts";
+import { findingWords, withoutFindings } from "../terminal/finding_words.ts";
 import { count, duration, plural } from "../terminal/format.ts";
 import { type Html, markup } from "./markup.ts";
 import type { Round } from "./model.ts";
@@ -65,7 +65,7 @@ function claimsOf({ claims }: Round): Html | null {
   return list(
     "Claims",
     claims.map(({ storyId, held, why }) => {
-      const because = why === null ? null : `: ${why}`;
+      const because = why === null ? null : `: ${withoutFindings(why)}`;
       if (held === null) return markup`${storyId} ${tone("partly", "was not judged")}${because}`;
       const fate = held ? tone("good", "holds") : tone("bad", "was taken back");
       return markup`${storyId} ${fate}${because}`;

@@ -21,7 +21,7 @@ export interface Story {
   /** In markdown what is in the story and is nothing else. */
   notes: string;
   dependsOn: readonly string[];
-  /** False: nobody reviews it. In JSON alone. */
+  /** False: nobody reviews it. */
   review?: false;
   /** What must succeed for this story, beside the PRD's own. In JSON alone. */
   verify?: readonly Gate[];

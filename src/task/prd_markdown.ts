@@ -188,6 +188,7 @@ function readStory(
       line: lineAt(source, heading.start),
       ...marks.names.some((name) => name !== "boxes") && { marks: marks.names },
       ...disagree !== undefined && { disagree },
+      ...fields.review !== "" && { review: false as const },
     },
     passesEdits: marks.edits,
     ...marks.box && { boxEdits: [marks.box(passes)] },

@@ -3,7 +3,7 @@ import { type Box, headingText, type MarkdownLine } from "./markdown_lines.ts";
 import { type MarkedSign, statusOfLine } from "./story_state.ts";
 import { type Source, textAt } from "./source.ts";
 
-type Field = "description" | "priority" | "dependsOn" | "notes" | "criteria";
+type Field = "description" | "priority" | "dependsOn" | "notes" | "criteria" | "review";
 
 type Fields = Record<Field, string[]>;
 
@@ -45,7 +45,14 @@ const FIELDS: ReadonlyMap<string, Field> = new Map([
 /** Reads the lines below a story's heading. */
 export function readStoryBody(source: Source, lines: readonly MarkdownLine[]): StoryBody {
   const { boxes, before, after } = splitAtBoxes(source, lines);
-  const fields: Fields = { description: [], priority: [], dependsOn: [], notes: [], criteria: [] };
+  const fields: Fields = {
+    description: [],
+    priority: [],
+    dependsOn: [],
+    notes: [],
+    criteria: [],
+    review: [],
+  };
   const hasBoxes = boxes.length > 0;
   addFields(source, before, { fields, unlabelled: "description", hasBoxes });
   addFields(source, after, { fields, unlabelled: "notes", hasBoxes });
@@ -58,6 +65,7 @@ export function readStoryBody(source: Source, lines: readonly MarkdownLine[]): S
       dependsOn: joined(fields.dependsOn),
       notes: joined(fields.notes),
       criteria: joined(fields.criteria),
+      review: joined(fields.review),
     },
   };
 }
@@ -139,7 +147,7 @@ function addFields(
       fields[field].push(text);
       continue;
     }
-    const known = FIELDS.get(label.name.toLowerCase());
+    const known = fieldOf(label);
     const named = known === "criteria" && hasBoxes ? "notes" : known;
     if (named === undefined) fields.notes.push(text);
     else if (label.rest !== "") fields[named].push(label.rest);
@@ -148,9 +156,15 @@ function addFields(
   }
 }
 
+/** Of reviews PRDs say many things; only that there is to be none is a field. */
+function fieldOf({ name, rest }: { name: string; rest: string }): Field | undefined {
+  if (name.toLowerCase() !== "review") return FIELDS.get(name.toLowerCase());
+  return /^(?:false|none|no|off)\.?$/i.test(rest.trim()) ? "review" : undefined;
+}
+
 /** A short field takes one line, or, for what it depends on, a list. */
 function isShort(field?: Field): boolean {
-  return field === "priority" || field === "dependsOn";
+  return field === "priority" || field === "dependsOn" || field === "review";
 }
 
 /** `**Name:** rest`, or a heading, which counts as a label without a rest. */

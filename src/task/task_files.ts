@@ -51,6 +51,12 @@ export function agentFiles(task: Task): readonly string[] {
   return [taskFile(task), progressPath(task)].map((file) => path.relative(task.projectRoot, file));
 }
 
+/** What the loop itself lives by, from the project root: no work, whoever writes it. */
+export function loopFiles(task: Task): readonly string[] {
+  const prompt = path.relative(task.projectRoot, besidePrd(task, "prompt.md"));
+  return [...new Set([...agentFiles(task), prompt])].filter((file) => !file.startsWith("../"));
+}
+
 /**
  * What is the task's and none of the project's, from the project root: files, and its folder, unless
  * that is the project itself. What lies elsewhere is left out.

@@ -1,8 +1,19 @@
 /** What a reviewer found, as one clause that is safe to print. */
 import { plain } from "./plain.ts";
 
+/** How a refusal begins; the findings follow. */
+export const REFUSES = "an independent review refuses it";
+
+/** Why a claim fell, where the findings stand beside it. */
+export const withoutFindings = (why: string): string =>
+  why.startsWith(`${REFUSES}:`) ? REFUSES : why;
+
 /** In UTF-16 units. */
 const MAX = { criterion: 200, words: 600, path: 200 };
+
+/** What is told of a verdict: what is against the work, and what is beside its criteria. */
+export const isTold = ({ met, criterion }: { met: boolean; criterion: string | null }): boolean =>
+  !met || criterion === null;
 
 export function findingWords(
   { criterion, met, what, evidence }: {

@@ -240,6 +240,8 @@ async function judgeTurn(
     lostTests: testsCount ? lost : "",
   });
   const reviewed = await reviewedClaims(byGates, { claimed, results, review });
+  // That takes its time, in which others may have written.
+  if (reviewed !== byGates) memory.gates.treeChanged();
   const judged = await delivered(reviewed, { claimed, deliver, signal });
   const takenBack = judged.filter(({ held }) => held === false);
   const stands = judged.filter(({ held }) => held !== false);

@@ -6,7 +6,7 @@ import { count, duration, plural } from "../terminal/format.ts";
 import { plain } from "../terminal/plain.ts";
 import { costWords } from "../terminal/cost.ts";
 import { commandAfter } from "../control/next_command.ts";
-import { findingWords } from "../terminal/finding_words.ts";
+import { findingWords, isTold, withoutFindings } from "../terminal/finding_words.ts";
 import { protectionLines } from "../verify/protected/protection_words.ts";
 import type { Colors } from "../terminal/colors.ts";
 
@@ -34,7 +34,7 @@ export function eventLines(event: LoopEvent, colors: Colors): string[] {
     case "review":
       return reviewLines(event, colors);
     case "claim":
-      return event.held ? [] : [fallenClaim(event, colors)];
+      return event.held ? whyHeld(event) : [fallenClaim(event, colors)];
     case "note":
       return [colors.yellow(`  ${plain(event.text, 1_000)}`)];
     case "tool": {
@@ -132,18 +132,24 @@ function reviewLines(event: Of<"review">, colors: Colors): string[] {
   const { outcome, findings, durationMs, usage } = event;
   const mark = outcome === "passed" ? colors.green("✓") : colors.red("✗");
   const facts = [duration(durationMs), ...usage ? [costWords(usage)] : []].join(", ");
-  const against = findings.filter(({ met }) => !met);
-  const why = outcome === "passed" || against.length > 0 ? "" : `: ${plain(event.detail, 500)}`;
+  const told = findings.filter(isTold);
+  const why = outcome === "passed" || told.length > 0 ? "" : `: ${plain(event.detail, 500)}`;
   return [
     `  ${mark} review of ${plain(event.stories.join(", "), 200)}: ${outcome}${why}` +
     colors.dim(` (${facts})`),
-    ...against.map((one) => `    ${plain(one.storyId, 60)}: ${findingWords(one)}`),
+    ...told.map((one) => `    ${plain(one.storyId, 60)}: ${findingWords(one)}`),
   ];
 }
 
+/** What is to be known of a claim that holds, such as that nobody reviewed it. */
+const whyHeld = ({ story, why }: Of<"claim">): string[] =>
+  why === null ? [] : [`  ${plain(story, 60)} holds: ${plain(why, 500)}`];
+
 function fallenClaim({ story, held, why }: Of<"claim">, colors: Colors): string {
   const fate = held === null ? "not judged" : "taken back";
-  return colors.yellow(`  ${plain(story, 60)} was claimed and ${fate}: ${plain(why ?? "", 500)}`);
+  return colors.yellow(
+    `  ${plain(story, 60)} was claimed and ${fate}: ${plain(withoutFindings(why ?? ""), 500)}`,
+  );
 }
 
 function iterationEnd(event: Of<"iteration_ended">, colors: Colors): string[] {

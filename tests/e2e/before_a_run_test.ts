@@ -52,6 +52,22 @@ Deno.test("a run says story, model, agent, gates, branch and limits before its s
   ]);
 });
 
+Deno.test("a run says who is reviewed, and that nobody is", async () => {
+  const story = (id: string, more = {}) => ({ id, title: id, passes: false, ...more });
+  const stories = [story("US-001", { review: false }), story("US-002")];
+  await using world = await makeWorld({ [TWO]: prd({ userStories: stories, review: {} }) });
+  const review = async (...options: string[]) =>
+    rowsOf((await runOnce(world, ...options)).stdout).find((row) => row.startsWith("review"));
+  assert.match(
+    await review() ?? "",
+    /^review by the same model, .*; none of US-001, which want none$/,
+  );
+  assert.equal(await review("--no-review"), "review none: it is left out");
+  const none = prd({ userStories: [stories[0]], review: {} });
+  await world.project.write(TWO, none);
+  assert.equal(await review(), "review none: each story says that it wants none");
+});
+
 Deno.test("a gate whose program is missing: nothing is started, whoever waits for it", async () => {
   await using world = await makeWorld({ [TWO]: prd({ verify: [["no-such-program-of-ralph"]] }) });
   const { cli, url, fake } = world;

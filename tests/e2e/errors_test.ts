@@ -117,6 +117,11 @@ Deno.test("a model or an agent that the server does not have is told before anyt
   assert.equal(wrongModel.code, 4);
   assert.match(wrongModel.stderr, /the server has no model `fake\/okk`/);
   assert.match(wrongModel.stderr, /did you mean `fake\/ok`\?/);
+  await project.write("ralph.json", '{ "review": { "model": "fake/okk" } }');
+  const reviewers = await run();
+  assert.equal(reviewers.code, 4);
+  assert.match(reviewers.stderr, /no model `fake\/okk`, the reviewer's \(`review\.model`\)/);
+  await Deno.remove(`${project.root}/ralph.json`);
   const wrongAgent = await run("--agent", "biuld");
   assert.equal(wrongAgent.code, 4);
   assert.match(wrongAgent.stderr, /did you mean `build`\?/);

@@ -148,10 +148,15 @@ Deno.test("what is wanted comes from a file, and model, agent and name are those
   assert.equal(prd, join(world.root, "tasks/other name/prd.json"));
   assert.deepEqual(draft.questions, DRAFT.questions);
   assert.deepEqual(world.models(), ["other"]);
+  const seen = await world.plan(["sum up lists", "--json", ...chosen.slice(0, 4)]);
+  assert.equal(seen.code, 0, seen.stderr);
+  const { kept, prd: none } = JSON.parse(seen.stdout);
+  assert.equal(none, null);
+  assert.equal(JSON.parse(textOf(kept) ?? "").userStories[0].title, DRAFT.stories[0].title);
   assert.match(world.prompts()[0], /> Please sum up lists\.[^]*Plan/);
   const taken = await world.plan(["sum up lists", "--name", "other name", "--yes"]);
   assert.equal(taken.code, 5, taken.stderr);
-  assert.equal(world.prompts().length, 1);
+  assert.equal(world.prompts().length, 2);
   const lost = await world.plan(["sum up lists", "--model", "fake/none"]);
   assert.notEqual(lost.code, 0);
   const twice = await world.plan(["sum up lists", "--from", "issue.md"]);
@@ -194,6 +199,10 @@ Deno.test("a limit ends the draft, and says which", async () => {
     assert.equal(code, 1, stderr);
     assert.match(stderr, new RegExp(`cannot draft a PRD: the limit on ${what} was reached`));
   }
+  world.setScript(() => answer(DRAFT));
+  const paid = await world.plan(["sum up lists", "--max-cost", "0.001"]);
+  assert.equal(paid.code, 0, paid.stderr);
+  assert.match(paid.stdout, /`sums`: Sums of lists/);
   world.setScript(() => hang());
   for (const [option, why] of [["--max-duration", "limit on time"], ["--turn-time", "longer"]]) {
     const { code, stderr } = await world.plan(["sum up lists", "--yes", option, "1s"]);
@@ -289,7 +298,7 @@ Deno.test("--check tells by rules what is wrong, and asks no server", async () =
   assert.deepEqual(found.stdout.trim().split("\n"), [
     '! US-002: "works well" is nothing that a command can check: It works well',
     "! US-003: it speaks of US-002, and does not depend on it",
-    "! it has no gate: the loop checks nothing itself; see `ralph init`",
+    "! there is no gate: nothing but the agent's word tells when it is done; see `ralph init`",
   ]);
   const json = {
     verify: [["true"], ["false"]],
@@ -297,7 +306,12 @@ Deno.test("--check tells by rules what is wrong, and asks no server", async () =
       id: "US-001",
       title: "First",
       acceptanceCriteria: ["`cat a` prints b"],
-      verify: ["test ! -e a"],
+      verify: ["test ! -e a", ["true"]],
+    }, {
+      id: "US-002",
+      title: "Second",
+      acceptanceCriteria: ["`cat b` prints c"],
+      verify: ["test ! -e c", "test -e b"],
     }],
   };
   await project.write("tasks/three/prd.json", JSON.stringify(json));
@@ -309,7 +323,7 @@ Deno.test("--check tells by rules what is wrong, and asks no server", async () =
       kind,
       /`(.*)`/.exec(text)?.[1],
     ]),
-    [[null, "gate", "true"], ["US-001", "gate", "test ! -e a"]],
+    [["US-001", "gate", "test ! -e a"]],
   );
   const deep = await check("--deep");
   assert.equal(deep.code, 6, deep.stdout);
@@ -363,4 +377,25 @@ Deno.test("--revise changes open stories alone, also beside a session that runs"
   assert(prd().startsWith(TWO.slice(0, TWO.indexOf("### US-002"))), prd());
   assert.match(prd(), /### US-002: Second[^]*two\.txt[^]*### US-004: Fourth/);
   assert.equal((await ralph(["stop", "two"], at)).code, 0);
+});
+
+Deno.test("where tasks cannot be, no model is asked for one", async () => {
+  await using project = await makeProject({ files: { "a.txt": "a" } });
+  await using ralph = await makeRalph();
+  const at = { cwd: project.root, env: { RALPH_SERVER: "http://127.0.0.1:9" } };
+  const tasks = join(project.root, "tasks");
+  const plan = async () => await ralph(["plan", "sum up lists", "--yes"], at);
+  await Deno.symlink("..", tasks);
+  const outside = await plan();
+  assert.equal(outside.code, 2, outside.stderr);
+  assert.match(outside.stderr, /cannot use .*tasks, which leads to .*outside of the project/);
+  await Deno.remove(tasks);
+  await Deno.symlink("nowhere", tasks);
+  const nowhere = await plan();
+  assert.equal(nowhere.code, 5, nowhere.stderr);
+  assert.match(nowhere.stderr, /tasks is no folder\n\nhint: see what it is: ls -ld /);
+  await Deno.remove(tasks);
+  await Deno.mkdir(join(project.root, "work/tasks"), { recursive: true });
+  await Deno.symlink("work/tasks", tasks);
+  assert.equal((await plan()).code, 6, "the server is asked");
 });

@@ -14,6 +14,8 @@ interface Recipe {
   files: Readonly<Record<string, string>>;
   /** What the agent does for each story, as lines of sh(1). */
   work: Readonly<Record<string, string>>;
+  /** What it does at first of a story, in place of nothing: it must not pass either. */
+  forged?: Readonly<Record<string, string>>;
 }
 
 const into = (file: string, text: string) =>
@@ -49,10 +51,40 @@ const nodeTest = (name: string, checks: string) =>
   `const test = require("node:test"); const assert = require("node:assert");\n` +
   `const it = require("../src/${name}.js");\ntest("${name}", () => {\n${checks}\n});\n`;
 const query = (body: string) => `const assert = require("node:assert");\n${body}`;
+/** The commit that a gate would find that looks for the story before. */
+const ASIF = "git add -A && git commit -qm 'feat: US-001' --allow-empty";
+const queryTest = (blank: string) =>
+  into(
+    "test/query.test.js",
+    query(
+      `const test = require("node:test"); const { query } = require("../src/query.js");\n` +
+        QUERY_CASES.map(([q, text]) =>
+          `test(${JSON.stringify(`of ${q}`)}, () => ` +
+          `assert.strictEqual(query(${JSON.stringify(q)}), ${
+            JSON.stringify(text.replace("%20", blank))
+          }));\n`
+        ).join(""),
+    ),
+  );
 const QUERY_CASES = [["a b", "q=a%20b"], ["ä", "q=%C3%A4"], ["", "q="], ["1&2", "q=1%262"]];
 const SLUG = (types: string) =>
   `(text${types})${types} => text.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "");\n`;
 const TEXTS = ["", " ", "Hello World", "ÄÖ", "a1", "--", "A  B", "end!"];
+
+const RECORDED = `node -e ${
+  quote(
+    `const { slug } = require("./src/slug.js");` +
+      `const cases = ${JSON.stringify(TEXTS)}.map((text) => ({ in: text, out: slug(text) }));` +
+      `require("fs").writeFileSync("cases.json", JSON.stringify(cases));`,
+  )
+}`;
+const SLUG_TEST = into(
+  "src/slug.test.ts",
+  'import assert from "node:assert/strict";\nimport { slug } from "./slug.ts";\n' +
+    'const cases = JSON.parse(Deno.readTextFileSync("cases.json"));\n' +
+    'Deno.test("as before", () => {\n' +
+    "  for (const one of cases) assert.equal(slug(one.in), one.out);\n});\n",
+);
 
 const CASES: Readonly<Record<string, Recipe>> = {
   coverage: {
@@ -87,20 +119,18 @@ const CASES: Readonly<Record<string, Recipe>> = {
         "exports.query = (q) => qs.stringify({ q });\n",
     },
     work: {
-      "US-001": into(
-        "test/query.test.js",
-        query(
-          `const test = require("node:test"); const { query } = require("../src/query.js");\n` +
-            QUERY_CASES.map(([q, text]) =>
-              `test(${JSON.stringify(`of ${q}`)}, () => ` +
-              `assert.strictEqual(query(${JSON.stringify(q)}), ${JSON.stringify(text)}));\n`
-            ).join(""),
-        ),
-      ),
-      "US-002": into(
+      "US-001": queryTest("%20"),
+      "US-002": `${queryTest("%20")}\n` + into(
         "src/query.js",
         "exports.query = (q) =>\n  new URLSearchParams({ q }).toString().replaceAll('+', '%20');\n",
       ),
+    },
+    forged: {
+      "US-002": [
+        queryTest("+"),
+        into("src/query.js", "exports.query = (q) => `${new URLSearchParams({ q })}`;\n"),
+        ASIF,
+      ].join("\n"),
     },
   },
   lint: {
@@ -120,25 +150,22 @@ const CASES: Readonly<Record<string, Recipe>> = {
   port: {
     files: { "src/slug.js": `exports.slug = ${SLUG("")}`, ".gitignore": "node_modules\n" },
     work: {
-      "US-001": `node -e ${
-        quote(
-          `const { slug } = require("./src/slug.js");` +
-            `const cases = ${
-              JSON.stringify(TEXTS)
-            }.map((text) => ({ in: text, out: slug(text) }));` +
-            `require("fs").writeFileSync("cases.json", JSON.stringify(cases));`,
-        )
-      }`,
+      "US-001": RECORDED,
+      "US-002": [
+        "git show HEAD~1:cases.json > cases.json",
+        "git rm -q --ignore-unmatch src/slug.js",
+        into("src/slug.ts", `export const slug = ${SLUG(": string")}`),
+        SLUG_TEST,
+      ].join("\n"),
+    },
+    forged: {
+      "US-001": into("cases.json", JSON.stringify(TEXTS.map(() => ({ in: "", out: "" })))),
       "US-002": [
         "git rm -q src/slug.js",
-        into("src/slug.ts", `export const slug = ${SLUG(": string")}`),
-        into(
-          "src/slug.test.ts",
-          'import assert from "node:assert/strict";\nimport { slug } from "./slug.ts";\n' +
-            'const cases = JSON.parse(Deno.readTextFileSync("cases.json"));\n' +
-            'Deno.test("as before", () => {\n' +
-            "  for (const one of cases) assert.equal(slug(one.in), one.out);\n});\n",
-        ),
+        into("src/slug.ts", "export const slug = (text: string): string => text;\n"),
+        into("cases.json", JSON.stringify(TEXTS.map((text) => ({ in: text, out: text })))),
+        SLUG_TEST,
+        ASIF,
       ].join("\n"),
     },
   },
@@ -165,7 +192,7 @@ Deno.test("each recipe has its test", () => {
   assert.deepEqual(folders.map(({ name }) => name).toSorted(), Object.keys(CASES).toSorted());
 });
 
-for (const [name, { files, work }] of Object.entries(CASES)) {
+for (const [name, { files, work, forged = {} }] of Object.entries(CASES)) {
   Deno.test(`${name}: a claim alone does not pass, and the work does`, async () => {
     const prd = await Deno.readTextFile(`${RECIPES}${name}/prd.json`);
     await using world = await makeWorld({ ...files, [`tasks/${name}/prd.json`]: prd });
@@ -180,7 +207,7 @@ for (const [name, { files, work }] of Object.entries(CASES)) {
         return call(bash(`${work[story]}\n${mark}\ngit add -A && git commit -qm 'feat: ${story}'`));
       }
       claimed.add(story);
-      return call(bash(mark));
+      return call(bash([...forged[story] ? [forged[story]] : [], mark].join("\n")));
     });
     const { stdout, stderr } = await cli("run", name, "-f", "--server", url);
     assert.match(stdout, /^completed: /m, stdout + stderr);

@@ -110,6 +110,8 @@ export interface World extends AsyncDisposable {
 export interface WorkOptions {
   /** Told each step of the worker before it is taken; may kill it. */
   readonly onStep?: (name: string) => void;
+  /** As `ralph resume` does. */
+  readonly resumes?: boolean;
 }
 
 export interface Worker {
@@ -159,7 +161,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
   };
   const owned = stack.move();
 
-  function work({ onStep = () => {} }: WorkOptions = {}): Worker {
+  function work({ onStep = () => {}, resumes }: WorkOptions = {}): Worker {
     const events: LoopEvent[] = [];
     const stopping = new AbortController();
     const life = createLife(onStep);
@@ -175,7 +177,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
       onWatch: (onRequest) => tell = onRequest,
       ...place,
     });
-    const order = { taskDir: dir, flags: {}, accepted: false };
+    const order = { taskDir: dir, flags: {}, accepted: false, resumes };
     const running = runWorker(host, order, {
       signal: stopping.signal,
       emit: (event) => events.push(event),

@@ -87,7 +87,7 @@ export interface FakeGeneration {
   closeStreams(): void;
 }
 
-const DEFAULT_TIMINGS: Timings = { promptMs: 10, startMs: 10, callMs: 5, errorMs: 50 };
+const DEFAULT_TIMINGS: Timings = { promptMs: 10, startMs: 10, callMs: 5, errorMs: 50, finishMs: 0 };
 /** Deno's own words, which ralph reads. */
 const REFUSED = "client error (Connect): tcp connect error: Connection refused (os error 111)";
 const BROKEN = "connection closed before message completed";

@@ -109,6 +109,7 @@ export function startTurn(world: TurnWorld, life: Life, request: TurnRequest): R
       throw new TurnError({ name: "ContentFilterError", data: { message: "content filter" } });
     }
     turn.tellMessage(current);
+    if (timings.finishMs > 0) await turn.pause(timings.finishMs);
     completeMessage();
     turn.setStatus({ type: "busy" });
     return finish === "tool-calls" || finish === "unknown";

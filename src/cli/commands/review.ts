@@ -10,6 +10,7 @@ import { linesInside } from "../../host/files/line_count.ts";
 import { textInside } from "../../host/files/outside.ts";
 import { readWhole } from "../../host/files/read_file.ts";
 import { changesSince } from "../../host/git/changes_since.ts";
+import { treeChange, type TreeState, treeState } from "../../host/git/tree_state.ts";
 import { gitText } from "../../host/git/run_git.ts";
 import { enterSandbox, runInSandbox } from "../../host/process/server_sandbox.ts";
 import { untilEnded } from "../../host/process/signals.ts";
@@ -30,7 +31,7 @@ import type { Agenda } from "../../task/agenda.ts";
 import type { Story } from "../../task/prd.ts";
 import { type Task, taskFile } from "../../task/task_files.ts";
 import type { ReviewFinding } from "../../store/model.ts";
-import { findingWords } from "../../terminal/finding_words.ts";
+import { findingWords, isTold } from "../../terminal/finding_words.ts";
 import { commandJson } from "../../terminal/json_text.ts";
 import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
@@ -79,14 +80,24 @@ interface Order {
 }
 
 /** It stands in no record: what it finds is told to the person who asked. */
-const NO_BOOK: ReviewBook = {
-  earlier: () => [],
-  begin: ({ stories }) =>
-    Promise.resolve({ id: 0, openCodeTitle: `review · ${stories.join(", ")}` }),
-  opened: () => Promise.resolve(),
-  prompted() {},
-  end: () => Promise.resolve(),
-};
+function noBook(): ReviewBook {
+  let seen: TreeState | undefined;
+  return {
+    earlier: () => [],
+    begin: ({ stories }) =>
+      Promise.resolve({ id: 0, openCodeTitle: `review · ${stories.join(", ")}` }),
+    opened: () => Promise.resolve(),
+    prompted() {},
+    end: () => Promise.resolve(),
+    tree: {
+      keep(tree) {
+        seen = tree;
+        return Promise.resolve();
+      },
+      kept: () => seen,
+    },
+  };
+}
 
 async function reviewNow(context: CommandContext, order: Order): Promise<number> {
   const task = taskToRun(context, order.task);
@@ -100,6 +111,7 @@ async function reviewNow(context: CommandContext, order: Order): Promise<number>
   });
   const review = { ...settings.review || DEFAULT_REVIEW, ...order.model && { model: order.model } };
   const agenda = readAgenda(Deno, { task, promised: false });
+  requireStories(task, agenda);
   const since = await sinceWhen(context, task, order.since);
   const { server: url, serverOfProject: ofProject } = settings;
   const client = clientAt(context, { url, ofProject, directory: task.projectRoot });
@@ -174,9 +186,14 @@ async function ask(context: CommandContext, order: Ask) {
   const turns = createTurns({ client, clock, signal: streamEnd.signal });
   try {
     const reviewer = createReviewer({
-      ...{ client, turns, clock, emit, book: NO_BOOK },
+      ...{ client, turns, clock, emit, book: noBook() },
       tell: ({ text }) => out.isTerminal && !json && out.line(`  ${text}`),
+      tree: {
+        state: (root, known) => treeState(root, { clock, known }),
+        change: (root, between) => treeChange(root, { clock, ...between }),
+      },
       changes: (root, options) => changesSince(root, { clock, ...options }),
+      readText: textInside,
       linesOf: (root) => (file) => linesInside(root, file),
     }, {
       ...reviewOrder(task, { review, model: settings.model }),
@@ -208,9 +225,18 @@ async function ask(context: CommandContext, order: Ask) {
 
 /** What is met, and where that is seen: what is not, is told with the verdict. */
 const metLines = (findings: readonly ReviewFinding[]) =>
-  findings.filter(({ met }) => met).map((one) =>
+  findings.filter((one) => !isTold(one)).map((one) =>
     `    ${plain(one.storyId, 60)}: ${findingWords(one)}`
   );
+
+/** Throws `RalphError` (`usage`) where there is nothing to review: an answer about nothing finds nothing. */
+function requireStories({ name }: Task, agenda: Agenda): void {
+  if (storiesOf(agenda).length > 0) return;
+  const none = `no story of \`${plain(name, 80)}\` is reviewed: each says that it wants no review`;
+  throw new RalphError("usage", none, [
+    { text: "run the gates alone", command: `ralph verify ${shellWord(name)}` },
+  ]);
+}
 
 /** Those that are said to be done; where none is, all that may be reviewed. */
 function storiesOf({ stories }: Agenda): readonly Story[] {

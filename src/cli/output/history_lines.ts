@@ -13,7 +13,7 @@ import {
 import type { Colors } from "../../terminal/colors.ts";
 import { costWords, shortCost } from "../../terminal/cost.ts";
 import { ago, count, duration, localMoment, plural, usd } from "../../terminal/format.ts";
-import { findingWords } from "../../terminal/finding_words.ts";
+import { findingWords, isTold, withoutFindings } from "../../terminal/finding_words.ts";
 import { plain } from "../../terminal/plain.ts";
 import { type Column, fittedTable, width } from "../../terminal/table.ts";
 import { wrap } from "../../terminal/table.ts";
@@ -175,14 +175,20 @@ function findingLines(
       iteration: run[0].iteration,
       text: `${runName(run[0])}: ${run.map(gateWords).join("; ")}`,
     })),
+    ...claims.filter(({ held, why }) => held === true && why !== null).map(
+      ({ iteration, storyId, why }) => ({
+        iteration,
+        text: `${plain(storyId, 60)} holds: ${plain(why ?? "", 300)}`,
+      }),
+    ),
     ...claims.filter(({ held }) => held !== true).map(({ iteration, storyId, held, why }) => ({
       iteration,
       text: `${plain(storyId, 60)} was claimed and ${held === null ? "not judged" : "taken back"}` +
-        `: ${plain(why ?? "", 300)}`,
+        `: ${plain(withoutFindings(why ?? ""), 300)}`,
     })),
     ...reviews.map((review) => ({
       iteration: review.iteration,
-      text: [reviewWords(review), ...againstWords(review)].join("; "),
+      text: [reviewWords(review), ...toldWords(review)].join("; "),
     })),
     ...notes.map(({ iteration, text }) => ({ iteration, text: plain(text, 500) })),
     ...words.map(({ text, told }) => ({
@@ -201,11 +207,8 @@ function findingLines(
   });
 }
 
-/** What was found against the stories. */
-const againstWords = ({ findings }: Review) =>
-  findings.filter(({ met }) => !met).map((one) =>
-    `${plain(one.storyId, 60)}: ${findingWords(one)}`
-  );
+const toldWords = ({ findings }: Review) =>
+  findings.filter(isTold).map((one) => `${plain(one.storyId, 60)}: ${findingWords(one)}`);
 
 function idWords({ openCodeSessionId, headBefore, headAfter }: Iteration): string {
   const commit = (id: string | null) => id === null ? "unknown" : plain(id.slice(0, 12));

@@ -15,7 +15,7 @@ import {
 import type { Colors } from "../../terminal/colors.ts";
 import { costWords } from "../../terminal/cost.ts";
 import { ago, count, duration, plural } from "../../terminal/format.ts";
-import { findingWords } from "../../terminal/finding_words.ts";
+import { findingWords, withoutFindings } from "../../terminal/finding_words.ts";
 import { plain } from "../../terminal/plain.ts";
 import { hanging, table } from "../../terminal/table.ts";
 import { withoutDate } from "./log_entry.ts";
@@ -157,7 +157,7 @@ function claimLine(
   { storyId, held, why }: Findings["claims"][number],
   colors: Colors,
 ): string {
-  const because = why === null ? "" : `: ${plain(why, 1_000)}`;
+  const because = why === null ? "" : `: ${plain(withoutFindings(why), 1_000)}`;
   const story = plain(storyId, 60);
   if (held === true) return `${colors.green("✓")} ${story} holds${because}`;
   if (held === false) return `${colors.red("✗")} ${story} was taken back${because}`;

@@ -70,7 +70,8 @@ export function liveView(stream: Stream, clock: Clock): LiveView {
           iterationSince = clock.monotonic();
           doing = "waiting for the agent";
         }
-        if (event.type === "iteration_ended") doing = "";
+        if (event.type === "review_started") doing = `reviewing ${event.stories.join(", ")}`;
+        if (event.type === "review" || event.type === "iteration_ended") doing = "";
         if (event.type === "session_ended") sessionSince = undefined;
         if (event.type === "activity") doing = event.text;
         above.push(...eventLines(event, stream.colors));

@@ -73,7 +73,9 @@ export function tellPlan(context: CommandContext, order: PlanOrder): void {
       ...agenda.format === undefined ? [] : [["story", storyWords(agenda)]],
       ...chosen ? [["model", modelWords(model)], ["agent", chosen.agent]] : [],
       ["gates", gatesWords(gates.map(({ name }) => name), state)],
-      ...chosen && settings.review ? [["review", reviewWords(settings.review)]] : [],
+      ...chosen && settings.review !== undefined
+        ? [["review", reviewWords(settings.review, agenda)]]
+        : [],
       ["branch", branchWords(order)],
       ...chosen ? [["limits", limitsWords(settings.limits, last?.goesOn ? last : undefined)]] : [],
     ];
@@ -164,10 +166,19 @@ function gatesWords(
   return shown.join(", ") + (more > 0 ? `, and ${more} more` : "");
 }
 
-function reviewWords({ model, rounds, when }: ReviewSettings): string {
+function reviewWords(review: ReviewSettings | false, { stories }: Agenda): string {
+  if (!review) return "none: it is left out";
+  const { model, rounds, when } = review;
+  const leftOut = stories.filter(({ review }) => review === false);
+  if (leftOut.length > 0 && leftOut.length === stories.length) {
+    return "none: each story says that it wants none";
+  }
   const by = model ? plain(modelName(model), 80) : "the same model";
   const at = when === "story" ? "before each story counts as done" : "once, before the end";
-  return `by ${by}, ${at}; ${plural(rounds, "refusal")} in a row end the session`;
+  const but = leftOut.length > 0
+    ? `; none of ${plain(leftOut.map(({ id }) => id).join(", "), 200)}, which want none`
+    : "";
+  return `by ${by}, ${at}; ${plural(rounds, "refusal")} in a row end the session${but}`;
 }
 
 function branchWords({ task, settings, repository }: PlanOrder): string {

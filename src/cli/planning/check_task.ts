@@ -4,7 +4,13 @@ import { requireInside } from "../../app/inside.ts";
 import { RalphError } from "../../error.ts";
 import { readFileIfAny } from "../../host/files/read_file.ts";
 import { knownUsage } from "../../loop/turn/usage.ts";
-import { type Checked, type Finding, findingWords, storyFindings } from "../../plan/check.ts";
+import {
+  type Checked,
+  type Finding,
+  findingWords,
+  gateFindings,
+  storyFindings,
+} from "../../plan/check.ts";
 import { checkPrompt, readFindings } from "../../plan/review_prompt.ts";
 import type { Settings } from "../../settings/settings.ts";
 import { type Gate, gateKey, gateLine } from "../../task/gate.ts";
@@ -37,13 +43,16 @@ export async function checkTask(context: CommandContext, order: Order): Promise<
   const open = prd.stories.filter(({ passes }) => !passes);
   const checked = open.map(checkedOf);
   const gates = gatesOfTasks(settings, [task]);
-  const green = await greenGates(context, { prd, open, root: task.projectRoot, settings });
+  const general = [...settings.verify, ...prd.verify ?? []];
+  const green = await greenGates(context, { general, open, root: task.projectRoot, settings });
   if ("code" in green) return green.code;
   const asked = deep
     ? await askFor(context, order, { checked, gates })
     : { value: [], usage: null };
   if ("code" in asked) return asked.code;
-  const findings = [...storyFindings(checked), ...gateFindings(gates), ...green, ...asked.value];
+  const own = new Set(open.filter(({ verify = [] }) => verify.length > 0).map(({ id }) => id));
+  const lacking = gateFindings(general.length, { stories: open, own });
+  const findings = [...storyFindings(checked), ...lacking, ...green, ...asked.value];
   const { out } = context.output;
   if (json) {
     const shown = findings.map(({ story = null, kind, text }) => ({ story, kind, text }));
@@ -72,41 +81,38 @@ const checkedOf = ({ id, title, description, criteria, dependsOn }: Story): Chec
   dependsOn,
 });
 
-function gateFindings(gates: readonly Gate[]): readonly Finding[] {
-  if (gates.length > 0) return [];
-  return [{
-    kind: "gate",
-    text: "it has no gate: the loop checks nothing itself; see `ralph init`",
-  }];
-}
-
 /**
- * Gates of the task that succeed though what they are for is not done; those of the whole project are
- * meant to. The exit code where a signal stopped that.
+ * Gates of one open story alone that all succeed before any work on it. Those that count for every story are
+ * meant to: a suite that passes has to go on passing. The exit code where a signal stopped that.
  */
 async function greenGates(
   context: CommandContext,
-  { prd, open, root, settings }: {
-    prd: Prd;
+  { general, open, root, settings }: {
+    general: readonly Gate[];
     open: readonly Story[];
     root: string;
     settings: Settings;
   },
 ): Promise<readonly Finding[] | { code: number }> {
-  const isBegun = prd.stories.length > open.length;
-  const ofAll = isBegun ? [] : prd.verify ?? [];
-  const gates = [...ofAll, ...open.flatMap(({ verify = [] }) => verify)];
+  const isGeneral = new Set(general.map(gateKey));
+  const own = open.map(({ id, verify = [] }) => ({
+    id,
+    gates: verify.filter((gate) => !isGeneral.has(gateKey(gate))),
+  }));
+  const gates = own.flatMap(({ gates }) => gates);
   if (gates.length === 0) return [];
   const ran = await runGatesHere(context, gates, { root, settings });
   if ("code" in ran) return ran;
   const passed = new Set(ran.results.filter((one) => one.passed).map(({ gate }) => gateKey(gate)));
-  const found = (list: readonly Gate[], story?: string) =>
-    list.filter((gate) => passed.has(gateKey(gate))).map((gate): Finding => ({
-      story,
+  // Beside one that fails, one that passes may guard what is not to break.
+  const tellNothing = own.filter(({ gates }) => gates.every((gate) => passed.has(gateKey(gate))));
+  return tellNothing.flatMap(({ id, gates }) =>
+    gates.map((gate): Finding => ({
+      story: id,
       kind: "gate",
-      text: `the gate \`${gateLine(gate)}\` passes before any work: it does not tell what is done`,
-    }));
-  return [...found(ofAll), ...open.flatMap(({ id, verify = [] }) => found(verify, id))];
+      text: `its gate \`${gateLine(gate)}\` passes before any work: it does not tell what is done`,
+    }))
+  );
 }
 
 /** What a model finds beside. */

@@ -1,7 +1,8 @@
 /** A new task from an idea: drafted, shown, and written when told. */
 import * as path from "node:path";
 import type { Asking } from "../../app/ask_model.ts";
-import { newTaskPlace, writeNewTask } from "../../app/new_task.ts";
+import { requireInside } from "../../app/inside.ts";
+import { newTaskPlace, requireFolder, writeNewTask } from "../../app/new_task.ts";
 import { projectChecks } from "../../app/project_checks.ts";
 import { RalphError } from "../../error.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
@@ -38,6 +39,7 @@ interface Order {
 export async function planNewTask(context: CommandContext, order: Order): Promise<number> {
   const { out, inputIsTerminal } = context.output;
   const { root, settings, json, yes } = order;
+  requireTasksFolder(context, order);
   if (order.name !== undefined) newTaskPlace(context, order.name);
   const wanted = wantedOf(order);
   const mayAsk = !yes && !json && out.isTerminal && inputIsTerminal;
@@ -46,7 +48,7 @@ export async function planNewTask(context: CommandContext, order: Order): Promis
     if (!drafted || !mayAsk) return drafted && { draft: drafted, write: yes };
     return await talkAbout(context, {
       draft: drafted,
-      show: (one) => show(context, { draft: one, name: order.name ?? one.name }),
+      show: (one) => show(context, { draft: one, name: order.name ?? one.name, settings }),
       gatesOf: ({ gates }) =>
         gates.length > 0 ? () => runProposed(context, order, gates) : undefined,
       again: (before, words) => draft(context, { asking, wanted, again: { before, words } }),
@@ -59,12 +61,14 @@ export async function planNewTask(context: CommandContext, order: Order): Promis
   const prd = write ? writeDraft(context, { name, text }) : undefined;
   if (json) {
     const { changed } = done;
-    const about = { draft: { ...drafted, name }, remarks: draftRemarks(drafted), changed };
+    const remarks = remarksOn(drafted, settings);
+    const about = { draft: { ...drafted, name }, remarks, changed };
     const usage = knownUsage(done.usage) ?? null;
-    out.line(commandJson({ task: name, prd: prd ?? null, ...about, usage }, 2));
+    const kept = prd === undefined ? keep(text) : null;
+    out.line(commandJson({ task: name, prd: prd ?? null, kept, ...about, usage }, 2));
     return EXIT.done;
   }
-  if (!mayAsk) show(context, { draft: drafted, name });
+  if (!mayAsk) show(context, { draft: drafted, name, settings });
   out.line("");
   if (prd) {
     out.line(prd);
@@ -125,13 +129,23 @@ function draft(
 
 function show(
   { output: { out } }: CommandContext,
-  { draft, name }: { draft: Draft; name: string },
+  { draft, name, settings }: { draft: Draft; name: string; settings: Settings },
 ): void {
   const look = { columns: columnsOf(out), colors: out.colors, name };
   for (const line of draftLines(draft, look)) out.line(line);
-  const remarks = draftRemarks(draft);
+  const remarks = remarksOn(draft, settings);
   if (remarks.length > 0) out.line("");
   for (const text of remarks) out.line(out.colors.yellow(`! ${plain(text, 300)}`));
+}
+
+const remarksOn = (draft: Draft, { verify }: Settings) =>
+  draftRemarks(draft, verify.length + draft.gates.length);
+
+/** Throws `RalphError` before anything is paid for: where no session could read the PRD, none is drafted. */
+function requireTasksFolder(context: CommandContext, { root, settings }: Order): void {
+  const dir = path.join(root, "tasks");
+  requireFolder(dir);
+  requireInside(context, { name: "tasks", dir, projectRoot: root }, settings);
 }
 
 /** A person has seen the lines, and wants them run. */

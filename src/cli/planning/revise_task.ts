@@ -61,7 +61,7 @@ export async function reviseTask(context: CommandContext, order: Order): Promise
     if (!revised || !mayAsk) return revised && { draft: revised, write: yes };
     return await talkAbout(context, {
       draft: revised,
-      show: (one) => show(context, { prd, revision: one, base }),
+      show: (one) => show(context, { prd, revision: one, base, settings }),
       again: (before, words) => revision(context, { asking, prd, order, again: { before, words } }),
     });
   });
@@ -69,7 +69,7 @@ export async function reviseTask(context: CommandContext, order: Order): Promise
   const { draft, write } = done.value;
   const edited = revisedPrd(prd, draft);
   const changes = storyChanges(base, edited);
-  if (!mayAsk && !json) show(context, { prd, revision: draft, base });
+  if (!mayAsk && !json) show(context, { prd, revision: draft, base, settings });
   const draftFile = keep(edited, task);
   const handed = write && changes.length > 0
     ? handOver(context, task, { base, edited, draft: draftFile })
@@ -81,7 +81,8 @@ export async function reviseTask(context: CommandContext, order: Order): Promise
     const usage = knownUsage(done.usage) ?? null;
     const { changed } = done;
     const { questions } = draft;
-    const about = { questions, remarks: draftRemarks(draft), changed, told: told ?? null, usage };
+    const remarks = remarksOn(draft, { prd, settings });
+    const about = { questions, remarks, changed, told: told ?? null, usage };
     const written = handed !== undefined;
     const kept = isKept ? draftFile : null;
     out.line(commandJson({ task: task.name, written, kept, changes, ...about }, 2));
@@ -124,7 +125,12 @@ function revision(
 /** The stories that are another, and what that is in words. */
 function show(
   { output: { out } }: CommandContext,
-  { prd, revision, base }: { prd: PrdDocument; revision: Revision; base: Uint8Array },
+  { prd, revision, base, settings }: {
+    prd: PrdDocument;
+    revision: Revision;
+    base: Uint8Array;
+    settings: Settings;
+  },
 ): void {
   const was = new Map(openStoriesOf(prd).map((story) => [story.id, JSON.stringify(story)]));
   const changed = revision.stories.filter((story) => was.get(story.id) !== JSON.stringify(story));
@@ -137,7 +143,21 @@ function show(
   const changes = storyChanges(base, revisedPrd(prd, revision)).join(", ");
   out.line(changes === "" ? "nothing of its stories is another" : changes);
   for (const { question } of revision.questions) out.line(`open: ${plain(question)}`);
-  for (const text of draftRemarks(revision)) out.line(out.colors.yellow(`! ${plain(text, 300)}`));
+  for (const text of remarksOn(revision, { prd, settings })) {
+    out.line(out.colors.yellow(`! ${plain(text, 300)}`));
+  }
+}
+
+/** Gates of stories are not the revision's: where there are some, all count. */
+function remarksOn(
+  revision: Revision,
+  { prd, settings }: { prd: PrdDocument; settings: Settings },
+): readonly string[] {
+  const ofStories = prd.stories.flatMap(({ verify = [] }) => verify);
+  return draftRemarks(
+    revision,
+    settings.verify.length + (prd.verify?.length ?? 0) + ofStories.length,
+  );
 }
 
 /** In a file that is named where the PRD cannot be handed over. */

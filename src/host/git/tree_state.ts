@@ -285,7 +285,7 @@ function lookAt(root: string, file: string): { now: string; mark: string; hash: 
 }
 
 /** The blobs that these files would be, by path; none when one of them cannot be read. */
-async function hashesOf(
+export async function hashesOf(
   files: readonly string[],
   { root, ...options }: { root: string } & Parameters<typeof gitText>[2],
 ): Promise<Map<string, string>> {

@@ -8,7 +8,7 @@ import type { Emit } from "../event.ts";
 import { UNTOLD } from "./follow_turn.ts";
 import { blockedWords } from "./final_text.ts";
 import type { Ended, LoopTools, SeenTree, SessionContext } from "../context.ts";
-import { type ReviewTrouble, sessionReview } from "../review/session_review.ts";
+import { notReviewed, type ReviewTrouble, sessionReview } from "../review/session_review.ts";
 import { isShuttingDown } from "../shutdown.ts";
 import type { Reconciled } from "./backlog.ts";
 import { judge, UNCONFIRMED } from "./outcome.ts";
@@ -206,7 +206,7 @@ async function verdictOn(
 ): Promise<Verdict & Pick<Found, "prdKey" | "undelivered" | "trouble">> {
   const { number, agenda, signal, before, report } = turn;
   let undelivered: string | undefined;
-  const { review, trouble } = sessionReview(tools, session, {
+  const { review, delivered, trouble } = sessionReview(tools, session, {
     iteration: number,
     final: false,
     agenda,
@@ -223,7 +223,8 @@ async function verdictOn(
     tree: left.after,
     review,
     async deliver(stories) {
-      return undelivered = await session.delivery.deliver(stories, left.after);
+      undelivered = await session.delivery.deliver(stories, left.after);
+      return undelivered ?? await delivered?.();
     },
     found: [
       ...reconciled.words ? [{ about: "prd", text: reconciled.words } as const] : [],
@@ -232,11 +233,15 @@ async function verdictOn(
       ...refused ? [{ about: "refused", text: refused } as const] : [],
     ],
   }, signal);
-  const claims = verdict.claims.map((claim) =>
-    reconciled.ticked.has(claim.storyId)
-      ? { ...claim, why: ["a person ticked it", ...claim.why ? [claim.why] : []].join("; ") }
-      : claim
-  );
+  const unreviewed = notReviewed(session, agenda);
+  const claims = verdict.claims.map((claim) => {
+    const words = [
+      ...reconciled.ticked.has(claim.storyId) ? ["a person ticked it"] : [],
+      ...claim.why ? [claim.why] : [],
+      ...claim.held ? unreviewed(claim.storyId) : [],
+    ];
+    return { ...claim, why: words.join("; ") || claim.why };
+  });
   return { ...verdict, claims, prdKey: reconciled.key, undelivered, trouble: trouble.found };
 }
 

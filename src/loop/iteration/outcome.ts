@@ -10,6 +10,7 @@ import {
   missingClass,
 } from "../provider/error_class.ts";
 import { type Refusal, refusalOf } from "../provider/backoff.ts";
+import { withoutFindings } from "../../terminal/finding_words.ts";
 import type { TurnEnd } from "../turn/turn_end.ts";
 
 export interface IterationFacts {
@@ -61,7 +62,9 @@ export function judge(facts: IterationFacts): Judgement {
   const trouble = answer?.why ?? troubleOf(facts.end, errorClass);
   const gaveNothing = facts.toolRuns === 0 && (answer !== undefined || brokeOff(facts.end));
   const fallen = claims.filter(({ held }) => held === false)
-    .map(({ storyId, why }) => `${storyId} was claimed and taken back: ${why}`);
+    .map(({ storyId, why }) =>
+      `${storyId} was claimed and taken back: ${withoutFindings(why ?? "")}`
+    );
   const unjudged = ids(null).map((id) => `${id} was claimed, and not judged`);
   const with_ = (outcome: Outcome, ...details: (string | undefined)[]) => ({
     outcome,

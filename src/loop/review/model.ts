@@ -13,6 +13,8 @@ export interface ReviewRequest {
   gates: readonly GateRecord[];
   /** The commit that the work began from; undefined: before the first one. */
   since: string | undefined;
+  /** That from which the session began, where it is known to be another. */
+  sessionSince?: string;
   /** With what words the agent ended. */
   agentSaid?: string;
   /** What of the session is not booked yet: the turn that is judged. */
@@ -25,9 +27,9 @@ export type Reviewed =
   | { kind: "stopped" }
   /**
    * No verdict, which is no pass. `outOf`: the limit of the session that was reached, in words; `away`: the
-   * server is.
+   * server is; `moved`: there was one, of work that has changed since.
    */
-  | { kind: "none"; why: string; outOf?: string; away?: boolean };
+  | { kind: "none"; why: string; outOf?: string; away?: boolean; moved?: boolean };
 
 export interface Reviewer {
   /** Before each story counts as done, or once at the end. */

@@ -2,6 +2,8 @@
 import { ignoreServerFailure, OpenCodeError } from "../../opencode/error.ts";
 import type { Limits, Settings } from "../../settings/settings.ts";
 import type { Review } from "../../store/model.ts";
+import { besideAnswer } from "../../verify/review/answer.ts";
+import type { Emit } from "../event.ts";
 import type { Activity } from "../activity.ts";
 import { type Spent, turnLimits } from "../limits.ts";
 import { askPatiently, createSessionPatiently, type Patience } from "../server/retry.ts";
@@ -133,13 +135,23 @@ async function follow(
     prices: await prices(),
     signal,
     onlyReads: true,
-    onEvent: narrator({ sessionId, projectRoot: root, emit }),
+    onEvent: narrator({ sessionId, projectRoot: root, emit: withoutAnswer(emit) }),
     onActivity: (activity) => tell(asReview(activity)),
     beforeAbort,
   });
   // Should what it has asked for begin yet, nobody would look at it.
   if (report.end.kind === "lost") await client.abort(sessionId).catch(ignoreServerFailure);
   return report;
+}
+
+/** Its answer is told as a verdict, and not as what a machine reads. */
+function withoutAnswer(emit: Emit): Emit {
+  return (event) => {
+    if (event.type === "writing") return;
+    if (event.type !== "text") return emit(event);
+    const text = besideAnswer(event.text);
+    if (text !== "") emit({ ...event, text });
+  };
 }
 
 const asReview = (activity: Activity): Activity =>

@@ -3,23 +3,25 @@
  * What is about to be asked is written down before, as for an iteration: after a crash a review is gone
  * on with, and its verdict counts once.
  */
-import { type Review, type ReviewOutcome, tokensOf, type Usage } from "../../store/model.ts";
+import * as path from "node:path";
+import type { Review, ReviewOutcome } from "../../store/model.ts";
 import { plain } from "../../terminal/plain.ts";
 import { reviewPrompt } from "../../verify/review/prompt.ts";
-import { refusedIn } from "../../verify/review/verdict.ts";
-import type { LoopTools } from "../context.ts";
-import { inWords, type Spent } from "../limits.ts";
+import { type LinesOf, refusedIn } from "../../verify/review/verdict.ts";
+import { inWords, type Spent, spentWith } from "../limits.ts";
 import { waitForProvider } from "../provider/wait.ts";
-import { type Attempt, attemptOutcome } from "./attempt.ts";
+import { type Attempt, attemptOutcome, ofWhatIsThere } from "./attempt.ts";
+import { changedInstructions } from "./instructions.ts";
 import type { Reviewed, Reviewer, ReviewRequest } from "./model.ts";
+import { movedSince } from "./moved.ts";
 import { reviewTurn, type ReviewTurnOrder } from "./review_turn.ts";
 import type { ReviewerTools } from "./tools.ts";
 import { modelName } from "../../settings/settings.ts";
 
 export interface ReviewerOrder extends ReviewTurnOrder {
   when: Reviewer["when"];
-  /** What of the project is no work, relative to its root. */
-  ownPlaces: readonly string[];
+  /** Files that are no work, relative to the root. */
+  loopFiles: readonly string[];
   /** A person wants a pause. */
   pauses: () => boolean;
   /** What the session has used so far, as far as it is booked. */
@@ -44,12 +46,12 @@ async function review(
   order: ReviewerOrder,
   request: ReviewRequest,
 ): Promise<Reviewed> {
-  const { signal, root } = order;
+  const { signal } = order;
   const earlier = tools.book.earlier(request);
   const verdict = earlier.findLast(({ outcome }) => VERDICTS.includes(outcome));
-  if (verdict) return { kind: "judged", refused: refusedIn(verdict.findings) };
-  const changes = await tools.changes(root, { since: request.since, ignore: order.ownPlaces });
-  const facts = { ...request, changes };
+  if (verdict && await moved(tools, order) === undefined) {
+    return { kind: "judged", refused: refusedIn(verdict.findings) };
+  }
   const unusable = earlier.filter(({ outcome }) => outcome === "unusable");
   let fault = unusable.at(-1)?.detail ?? undefined;
   let left = earlier.find(({ outcome }) => outcome === null);
@@ -58,18 +60,21 @@ async function review(
   const provider = patience(tools, order);
   while (tries < TRIES_MAX) {
     if (signal.aborted) return { kind: "stopped" };
-    const text = reviewPrompt({ ...facts, fault });
     const wasLeft = left !== undefined;
-    const attempt = await ask(tools, order, { request, changes, text, left });
+    const attempt = await ask(tools, order, { request, fault, left });
     left = undefined;
     const { outcome, detail } = attempt.end;
     if (VERDICTS.includes(outcome)) {
       return { kind: "judged", refused: refusedIn(attempt.end.findings) };
     }
-    if (attempt.over) return { kind: "none", why: detail, ...attempt.over };
+    if (attempt.over) {
+      const { outOf, away } = attempt.over;
+      const isReviewers = outOf === undefined && !away;
+      return { kind: "none", why: isReviewers ? detail + instead(order) : detail, ...attempt.over };
+    }
     if (attempt.until !== undefined) {
       const why = await provider.wait(attempt.until, detail);
-      if (why !== undefined) return { kind: "none", why };
+      if (why !== undefined) return { kind: "none", why: why + instead(order) };
       // One that is under way ends first, as an iteration does.
       if (order.pauses()) return { kind: "stopped" };
     }
@@ -77,43 +82,71 @@ async function review(
     // What a worker that died has left broken off is nobody's fault.
     if (outcome === "unusable" || outcome === "interrupted" && !wasLeft) tries++;
     lastWords = detail;
+    // The gates before the end have seen what is no longer there: they run again with the next claim.
+    if (attempt.moved && (request.final || tries >= TRIES_MAX)) {
+      return { kind: "none", why: `${detail}, and what has changed is not reviewed`, moved: true };
+    }
   }
   const why = `its reviewer gave no answer that can be used, ${TRIES_MAX} times in a row: ` +
-    `${lastWords}; name another model as \`review.model\`, or leave the review out with \`${order.withoutIt}\``;
+    lastWords + instead(order);
   return { kind: "none", why };
 }
+
+/** What a person can do about a reviewer that cannot be had. */
+function instead({ model, withoutIt }: ReviewerOrder): string {
+  const whose = model ? `\`${plain(modelName(model), 80)}\`` : "the server's choice";
+  return `; its model is ${whose}, its agent the session's: name another one in ralph.json, as ` +
+    `\`review.model\` or \`agent\`, or leave the review out with \`${withoutIt}\``;
+}
+
+/** Whether the work is what the last review was shown; undefined when it is. */
+const moved = ({ tree, book }: ReviewerTools, { root, loopFiles }: ReviewerOrder) =>
+  movedSince(tree, root, { before: book.tree.kept(), ignore: loopFiles });
 
 /** One answer, from before it is asked for to what came of it. */
 async function ask(
   tools: ReviewerTools,
   order: ReviewerOrder,
-  { request, changes, text, left }: {
+  { request, fault, left }: {
     request: ReviewRequest;
-    changes: Awaited<ReturnType<LoopTools["changes"]>>;
-    text: string;
+    /** Of the answer before. */
+    fault: string | undefined;
     left: Review | undefined;
   },
 ): Promise<Attempt> {
   const { book, clock, emit } = tools;
+  const { root, loopFiles } = order;
   const stories = request.stories.map(({ id }) => id);
   const startedAt = clock.monotonic();
   const model = order.model && modelName(order.model);
-  const { iteration, final, agentSaid } = request;
+  const { iteration, final, agentSaid, since } = request;
+  if (!left) await book.tree.keep(await tools.tree.state(root));
+  const changes = await tools.changes(root, { since, ignore: loopFiles });
+  const instructions = await changedInstructions(tools.readText, root, {
+    changes,
+    // Rules that an earlier story of the session has changed are as little to be followed.
+    earlier: request.sessionSince === undefined || request.sessionSince === since
+      ? []
+      : await tools.changes(root, { since: request.sessionSince, ignore: loopFiles }),
+  });
   const begun = left ?? await book.begin({ iteration, final, stories, model, agentSaid });
   emit({ type: "review_started", stories, model: model ?? null });
   const report = await reviewTurn(tools, order, {
     begun,
     left,
-    text,
+    text: reviewPrompt({ ...request, changes, instructions, fault }),
     spent: spentWith(order.spent(), request.unbooked),
   });
-  const attempt = attemptOutcome(report, {
+  const answered = attemptOutcome(report, {
     stories: request.stories,
     changes,
-    linesOf: tools.linesOf(order.root),
+    instructions,
+    linesOf: workLines(tools, order),
     isOver: order.signal.aborted,
     now: clock.now(),
   });
+  const isVerdict = VERDICTS.includes(answered.end.outcome);
+  const attempt = isVerdict ? ofWhatIsThere(answered, await moved(tools, order)) : answered;
   const end = { ...attempt.end, durationMs: clock.monotonic() - startedAt };
   await book.end(begun.id, end);
   const { outcome, detail, findings, usage = null, durationMs } = end;
@@ -121,13 +154,14 @@ async function ask(
   return attempt;
 }
 
-function spentWith(spent: Spent, unbooked: Usage | undefined): Spent {
-  if (!unbooked) return spent;
-  return {
-    costUsd: spent.costUsd + unbooked.costUsd + unbooked.derivedCostUsd,
-    tokens: spent.tokens + tokensOf(unbooked),
-    durationMs: spent.durationMs,
-  };
+/** What the loop itself writes proves nothing of the work. */
+function workLines(
+  { linesOf }: Pick<ReviewerTools, "linesOf">,
+  { root, loopFiles }: ReviewerOrder,
+): LinesOf {
+  const lines = linesOf(root);
+  const own = new Set(loopFiles.map((file) => path.resolve(root, file)));
+  return (file) => own.has(path.resolve(root, file)) ? undefined : lines(file);
 }
 
 /** Waits for a provider that refuses, each time longer, as long as the session may wait in all. */

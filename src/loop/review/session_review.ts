@@ -20,6 +20,13 @@ interface Asked {
   unbooked?: Usage;
 }
 
+/** What a reviewer has let pass, but for what it refused. */
+interface Judged {
+  stories: readonly Story[];
+  gates: readonly GateRecord[];
+  refused: readonly RefusedStory[];
+}
+
 /**
  * Has stories reviewed where the session wants that at this time. `review` is undefined where it does not;
  * `trouble` tells afterwards why there was no verdict. Without one no claim holds.
@@ -34,13 +41,11 @@ export function sessionReview(
 ) {
   const trouble: { found: ReviewTrouble } = { found: {} };
   const isTime = (reviewer?.when === "end") === asked.final;
-  // Who is said to be done though no reviewer let it pass, as where the taking back was taken back.
   const judged = reviewer && asked.final ? store.lastReviews(task.dir) : new Map<string, boolean>();
-  const owed = new Set(
-    agenda.stories.filter(({ id, passes }) => passes && !(judged.get(id) ?? !isTime))
-      .map(({ id }) => id),
-  );
+  const owed = owedOf(agenda, judged, isTime);
   if (!reviewer || (!isTime && owed.size === 0)) return { trouble, isOwed: false };
+
+  let last: Judged | undefined;
 
   /** Since the first of them was begun in this session. */
   function base(stories: readonly Story[]): string | undefined {
@@ -62,11 +67,18 @@ export function sessionReview(
       gates,
       about,
       since: base(stories),
+      sessionSince: store.iterations(lease.sessionId).at(0)?.headBefore ?? undefined,
     });
-    if (!reviewed || reviewed.kind === "judged") return reviewed?.refused ?? [];
+    if (!reviewed) return [];
+    if (reviewed.kind === "judged") {
+      last = { stories: all, gates, refused: reviewed.refused };
+      return reviewed.refused;
+    }
     const none = (why: string) => stories.map(({ id }) => ({ storyId: id, why }));
     if (reviewed.kind === "stopped") return none("stopped before it was reviewed");
-    const { why, outOf, away } = reviewed;
+    const { why, outOf, away, moved } = reviewed;
+    // Whoever writes there is told, and the story is claimed again.
+    if (moved) return none(`it is not reviewed: ${why}`);
     trouble.found = outOf !== undefined
       ? { outOf }
       : away
@@ -75,5 +87,38 @@ export function sessionReview(
     return none(`no review came about: ${why}`);
   }
 
-  return { review, trouble, isOwed: owed.size > 0 };
+  /**
+   * What is delivered is what was reviewed, though a hook of git may change files: else it is reviewed again,
+   * once. Returns why what was let pass does not hold now, in words.
+   */
+  async function delivered(): Promise<string | undefined> {
+    if (!last) return undefined;
+    const { stories, gates, refused } = last;
+    const before = new Set(refused.map(({ storyId }) => storyId));
+    const now = (await review(stories, gates)).filter(({ storyId }) => !before.has(storyId));
+    return now.map(({ storyId, why }) => `${storyId}: ${why}`).join("; ") || undefined;
+  }
+
+  return { review, delivered, trouble, isOwed: owed.size > 0 };
+}
+
+/** Who is said to be done though no reviewer let it pass, as where the taking back was taken back. */
+function owedOf(
+  { stories }: Agenda,
+  judged: ReadonlyMap<string, boolean>,
+  isTime: boolean,
+): ReadonlySet<string> {
+  return new Set(
+    stories.filter(({ id, passes }) => passes && !(judged.get(id) ?? !isTime)).map(({ id }) => id),
+  );
+}
+
+/** Why a claim of a story holds without the review that somebody asked for, in words; empty where it had one. */
+export function notReviewed(
+  { settings, reviewer }: Pick<SessionContext, "settings" | "reviewer">,
+  { stories }: Agenda,
+): (storyId: string) => readonly string[] {
+  if (settings.review === false) return () => ["not reviewed: the session leaves its review out"];
+  const leftOut = new Set(stories.filter(({ review }) => review === false).map(({ id }) => id));
+  return (storyId) => reviewer && leftOut.has(storyId) ? ["not reviewed: its story says so"] : [];
 }

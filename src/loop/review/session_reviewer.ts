@@ -1,6 +1,6 @@
 /** The reviewer of a session: what it is told and found goes into the session's record. */
 import * as path from "node:path";
-import { ownPlaces, progressPath } from "../../task/task_files.ts";
+import { loopFiles, progressPath } from "../../task/task_files.ts";
 import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import type { ReviewSettings } from "../../settings/settings.ts";
@@ -17,14 +17,17 @@ const TITLE_MAX = 160;
 /** Undefined where the session's settings want none. */
 export function sessionReviewer(
   tools: LoopTools,
-  { lease, task, settings }: Pick<SessionContext, "lease" | "task" | "settings">,
+  { lease, task, settings, treeReviewed }: Pick<
+    SessionContext,
+    "lease" | "task" | "settings" | "treeReviewed"
+  >,
   order: Pick<ReviewerOrder, "agent" | "prices" | "spent" | "pauses" | "signal">,
 ): Reviewer | undefined {
   const { review, limits, model } = settings;
   if (!review) return undefined;
   const told = {
     ...tools,
-    book: bookOf(tools, { lease, task }),
+    book: bookOf(tools, { lease, task, treeReviewed }),
     tell: activityTeller(tools, lease),
   };
   return createReviewer(told, {
@@ -40,19 +43,19 @@ export function sessionReviewer(
 export function reviewOrder(
   task: SessionContext["task"],
   { review, model }: { review: ReviewSettings; model: SessionContext["settings"]["model"] },
-): Pick<ReviewerOrder, "root" | "when" | "model" | "hidden" | "ownPlaces"> {
+): Pick<ReviewerOrder, "root" | "when" | "model" | "hidden" | "loopFiles"> {
   return {
     root: task.projectRoot,
     when: review.when,
     model: review.model ?? model,
     hidden: [`*${path.relative(task.projectRoot, progressPath(task))}`],
-    ownPlaces: ownPlaces(task),
+    loopFiles: loopFiles(task),
   };
 }
 
 function bookOf(
   { store, recorder }: LoopTools,
-  { lease, task }: Pick<SessionContext, "lease" | "task">,
+  { lease, task, treeReviewed }: Pick<SessionContext, "lease" | "task" | "treeReviewed">,
 ): ReviewBook {
   return {
     earlier({ iteration, final, stories }) {
@@ -78,6 +81,10 @@ function bookOf(
     opened: (id, openCodeSessionId) =>
       recorder.write((store) => store.setReviewSession(lease, id, openCodeSessionId)),
     prompted: (id) => recorder.note((store) => store.setReviewPrompted(lease, id)),
+    tree: {
+      keep: (tree) => recorder.write(() => treeReviewed.keep(tree)),
+      kept: treeReviewed.kept,
+    },
     end: (id, end) => recorder.write((store) => store.endReview(lease, id, end)),
   };
 }

@@ -1,6 +1,5 @@
-import { tokensOf } from "../../store/model.ts";
 import type { LoopTools, SessionContext } from "../context.ts";
-import type { Spent } from "../limits.ts";
+import { type Spent, spentWith } from "../limits.ts";
 
 /** Tells what the session has used so far, by all its workers, and once what it cannot tell. */
 export function meter(
@@ -20,10 +19,7 @@ export function meter(
         `$${costUsd} counts only what is known`;
       emit({ type: "warning", text });
     }
-    return {
-      costUsd: usage.costUsd + usage.derivedCostUsd,
-      tokens: tokensOf(usage),
-      durationMs: begun.ranBeforeMs + clock.monotonic() - startedAt - place.waitedMs(),
-    };
+    const durationMs = begun.ranBeforeMs + clock.monotonic() - startedAt - place.waitedMs();
+    return spentWith({ costUsd: 0, tokens: 0, durationMs }, usage);
   };
 }

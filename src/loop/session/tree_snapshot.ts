@@ -2,6 +2,7 @@ import * as z from "zod";
 import { RalphError } from "../../error.ts";
 import type { TreeState } from "../../host/git/tree_state.ts";
 import { parseStored } from "../../stored_json.ts";
+import type { KeptTree } from "../context.ts";
 
 const treeSchema = z.object({
   head: z.string().optional(),
@@ -28,26 +29,26 @@ export function parseTree(text: string, what: string): TreeState {
   return { ...rest, changed: new Map(changed) };
 }
 
-/** Name of what `keptTree` keeps. */
-export const KEPT_TREE = "tree.json";
+/** Names of what `keptTree` keeps: the tree before a turn, and as a reviewer was shown it. */
+export const KEPT_TREES = { turn: "tree.json", review: "reviewed.json" } as const;
 
 /**
- * Where the tree as it was before a turn outlives its worker. One that git could not tell does not,
- * and what cannot be read counts as such a one: then nobody knows what the turn changed.
+ * Where a tree as it was before what is done next outlives its worker. One that git could not tell does not,
+ * and what cannot be read counts as such a one: then nobody knows what was changed since.
  */
 export function keptTree(
   folder: {
     read(name: string): Uint8Array | undefined;
     write(name: string, bytes: Uint8Array): void;
   },
-): { keep(tree: TreeState | undefined): void; kept(): TreeState | undefined } {
+  name: string,
+): KeptTree {
   return {
-    keep: (tree) =>
-      folder.write(KEPT_TREE, new TextEncoder().encode(tree ? serializeTree(tree) : "")),
+    keep: (tree) => folder.write(name, new TextEncoder().encode(tree ? serializeTree(tree) : "")),
     kept() {
-      const text = new TextDecoder().decode(folder.read(KEPT_TREE));
+      const text = new TextDecoder().decode(folder.read(name));
       try {
-        return text === "" ? undefined : parseTree(text, KEPT_TREE);
+        return text === "" ? undefined : parseTree(text, name);
       } catch (error) {
         if (error instanceof RalphError) return undefined;
         throw error;

@@ -24,8 +24,11 @@ export type TurnEnd =
   | { kind: "interrupted"; why: string; server?: "lost_turn" }
   /** The agent never started. `said`: the server's words for it. `missing`: it does not have that. */
   | { kind: "lost"; why: string; said?: string; missing?: "model" | "agent"; server?: "away" }
-  /** A limit was exceeded, and the turn aborted; `confirmed` says whether it was seen to end. */
-  | { kind: "timeout"; limit: ExceededLimit; why: string; confirmed: boolean }
+  /**
+   * A limit was exceeded, and the turn aborted; `confirmed` says whether it was seen to end. `text`: that of
+   * its last message, where the agent had finished that by then.
+   */
+  | { kind: "timeout"; limit: ExceededLimit; why: string; confirmed: boolean; text?: string }
   /** `signal` aborted, and so was the turn; `confirmed` says whether it was seen to end. */
   | { kind: "stopped"; confirmed: boolean };
 
@@ -90,7 +93,11 @@ export async function endTurn(
   }
   const { ending } = found;
   if (ending.kind === "timeout") {
-    return await withUsage(turn, { ...ending, confirmed: await abortTurn(turn) });
+    const confirmed = await abortTurn(turn);
+    const { usage, toolRuns, last } = await readUsage(turn.client, turn);
+    // What it used is told before it is completed: then the abort is its error (1.18.34, measured).
+    const text = last?.role === "assistant" && last.finish === "stop" ? last.text : undefined;
+    return { end: { ...ending, confirmed, text }, usage, toolRuns };
   }
   const end = brokenOff(ending, sendFailure);
   // Should it start yet, it would work beside the next turn.

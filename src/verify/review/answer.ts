@@ -38,11 +38,21 @@ export function readAnswer(text: string): { answer: Answer } | { fault: string }
   return { fault: `its JSON has another form (${at}${plain(issue.message, 200)})` };
 }
 
-/** The last fenced block, or from the first brace to the last. */
-function jsonIn(text: string): string | undefined {
+/** What a reviewer says beside its answer, where that can be read: it is told as it was read. */
+export function besideAnswer(text: string): string {
+  const found = "answer" in readAnswer(text) ? answerIn(text) : undefined;
+  return found ? `${text.slice(0, found.start)}${text.slice(found.end)}`.trim() : text;
+}
+
+const jsonIn = (text: string): string | undefined => answerIn(text)?.json;
+
+/** The last fenced block, or from the first brace to the last; `end`: behind it. */
+function answerIn(text: string): { json: string; start: number; end: number } | undefined {
   const blocks = [...text.matchAll(/^```(?:json)?[ \t]*\n(.*?)\n[ \t]*```/gms)];
-  const block = blocks.at(-1)?.[1];
-  if (block !== undefined) return block;
-  const [start, end] = [text.indexOf("{"), text.lastIndexOf("}")];
-  return start < 0 || end < start ? undefined : text.slice(start, end + 1);
+  const block = blocks.at(-1);
+  if (block) return { json: block[1], start: block.index, end: block.index + block[0].length };
+  const [start, last] = [text.indexOf("{"), text.lastIndexOf("}")];
+  return start < 0 || last < start
+    ? undefined
+    : { json: text.slice(start, last + 1), start, end: last + 1 };
 }

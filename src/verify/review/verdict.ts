@@ -1,7 +1,7 @@
 /** What a reviewer's answer is worth: only evidence that is there counts. Pure. */
 import type { ReviewFinding } from "../../store/model.ts";
 import type { Story } from "../../task/prd.ts";
-import { findingWords } from "../../terminal/finding_words.ts";
+import { findingWords, REFUSES } from "../../terminal/finding_words.ts";
 import { plain } from "../../terminal/plain.ts";
 import type { Answer } from "./answer.ts";
 import { type FilePatch, oldLines } from "./changes.ts";
@@ -54,7 +54,7 @@ export function refusedIn(findings: readonly ReviewFinding[]): readonly RefusedS
   const against = Map.groupBy(findings.filter(({ met }) => !met), ({ storyId }) => storyId);
   return [...against].map(([storyId, found]) => {
     const words = found.map((one) => findingWords(one)).join("; ");
-    return { storyId, why: plain(`an independent review refuses it: ${words}`, WHY_MAX) };
+    return { storyId, why: plain(`${REFUSES}: ${words}`, WHY_MAX) };
   });
 }
 
@@ -67,16 +67,24 @@ function weighStory(answer: Answer, story: Story, known: Known) {
   criteriaOf(story).forEach((criterion, i) => {
     const said = named.flatMap(({ criteria }) => criteria).filter((one) => one.criterion === i + 1);
     if (named.length > 0 && said.length === 0) inStory(`criterion ${i + 1} is left out`);
-    for (const { met, why, evidence } of said) {
-      const places = evidence.map((one) => ({ ...one, there: isThere(one, known) }));
-      const needsPlace = met || places.length > 0;
-      if (needsPlace && !places.some(({ there }) => there)) {
-        inStory(`criterion ${i + 1} is said to be ${met ? "met" : "not met"} ${noPlace(places)}`);
+    const found = said.map(({ met, why, evidence }): ReviewFinding => ({
+      storyId: story.id,
+      criterion,
+      met,
+      what: why,
+      evidence: evidence.map((one) => ({ ...one, there: isThere(one, known) })),
+    }));
+    for (const { met, evidence } of found) {
+      const needsPlace = met || evidence.length > 0;
+      if (needsPlace && !evidence.some(({ there }) => there)) {
+        inStory(`criterion ${i + 1} is said to be ${met ? "met" : "not met"} ${noPlace(evidence)}`);
       }
-      findings.push({ storyId: story.id, criterion, met, what: why, evidence: places });
     }
+    findings.push(...strictest(found));
   });
-  for (const { kind, what, file, line } of named.flatMap(({ problems }) => problems)) {
+  const problems = named.flatMap(({ problems }) => problems);
+  const each = new Map(problems.map((one) => [JSON.stringify(Object.values(one)), one]));
+  for (const { kind, what, file, line } of each.values()) {
     const there = isThere({ file, line }, known);
     if (!there) inStory(`the problem \`${plain(kind, 40)}\` is ${noPlace([{ file, line }])}`);
     findings.push({
@@ -93,7 +101,17 @@ function weighStory(answer: Answer, story: Story, known: Known) {
 function noPlace(places: readonly { file: string; line: number }[]): string {
   if (places.length === 0) return "without a file and a line";
   const shown = places.slice(0, 3).map(({ file, line }) => `${plain(file, 200)}:${line}`);
-  return `at a place that is not there (${shown.join(", ")})`;
+  return `at a place that is not there, or is no work (${shown.join(", ")})`;
+}
+
+/** Of a criterion that is answered more than once what is against it holds, whatever else is said. */
+function strictest(found: readonly ReviewFinding[]): readonly ReviewFinding[] {
+  const against = found.filter(({ met }) => !met);
+  const [first, ...others] = against.length > 0 ? against : found.slice(0, 1);
+  if (others.length === 0) return first ? [first] : [];
+  const words = new Set(against.map(({ what }) => what));
+  const evidence = against.flatMap((one) => one.evidence);
+  return [{ ...first, what: [...words].join("; "), evidence }];
 }
 
 function remembered(linesOf: LinesOf): LinesOf {

@@ -98,6 +98,17 @@ Deno.test("the block has what is done, the iteration, and the session so far wit
   assert.doesNotMatch(screen.text, /in all/);
 });
 
+Deno.test("while a reviewer looks the block says so, and no longer that a gate runs", () => {
+  const { screen, view, pass } = world(100);
+  view.show(STARTED);
+  view.show(ITERATION);
+  view.show({ type: "writing", line: "running gate deno test" });
+  view.show({ type: "review_started", stories: ["US-002"], model: null });
+  pass(200);
+  assert.equal(screen.text.split("\n").at(-3), "  reviewing US-002");
+  assert.doesNotMatch(screen.text, /running gate/);
+});
+
 Deno.test("nothing of the block stays: not when another line comes, nor when the terminal becomes narrower or wider", () => {
   const { screen, view, pass } = world(80);
   view.show(STARTED);

@@ -14,6 +14,7 @@ const CASES: readonly [Status, Reason | null, string][] = [
   ["stopped", "budget", "ralph run 'two words'"],
   ["stopped", "max_iterations", "ralph run 'two words'"],
   ["stopped", "user_stop", "ralph run 'two words'"],
+  ["stopped", "review_fails", "ralph history 'two words'"],
   ["stopped", "no_progress", "ralph history 'two words'"],
   ["failed", "provider_error", "ralph history 'two words'"],
   ["failed", "server_unreachable", "ralph history 'two words'"],
@@ -29,4 +30,15 @@ Deno.test("the next step is the first command of the advice, with a name for the
     const [, first] = nextCommand(session).match(/`([^`]*)`/) ?? [];
     assert.equal(first, expected, `${status} ${reason}`);
   }
+});
+
+Deno.test("after a review that refuses too often, how to go on with it and without it", () => {
+  const session = {
+    taskName: "two words",
+    status: "stopped",
+    reason: "review_fails",
+    earlier: null,
+  };
+  const advice = nextCommand(session as Session);
+  assert.match(advice, /`ralph resume 'two words'`.*`ralph run 'two words' --no-review`/);
 });

@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
-import { type Checked, findingWords, storyFindings } from "../../../src/plan/check.ts";
+import {
+  type Checked,
+  draftRemarks,
+  findingWords,
+  gateFindings,
+  storyFindings,
+} from "../../../src/plan/check.ts";
 import { readFindings } from "../../../src/plan/review_prompt.ts";
 
 const story = (facts: Partial<Checked>): Checked => ({
@@ -76,4 +82,16 @@ Deno.test("of a model's findings only those of stories that are there count", ()
     faults: ["there is no story US-9"],
   });
   assert("faults" in readFindings({ findings: [{ ...finding, kind: "nice" }] }, stories));
+});
+
+Deno.test("what no gate checks is told: of all stories, or of those that have none of their own", () => {
+  const stories = [{ id: "US-001" }, { id: "US-002" }];
+  const told = (general: number, ...own: readonly string[]) =>
+    gateFindings(general, { stories, own: new Set(own) }).map(findingWords);
+  assert.deepEqual(told(1), []);
+  assert.deepEqual(told(0, "US-001", "US-002"), []);
+  assert.match(told(0).join(), /^there is no gate: .*`ralph init`$/);
+  assert.match(told(0, "US-001").join(), /^US-002: no gate checks it: /);
+  assert.match(draftRemarks({ stories: [] }, 0).join(), /^there is no gate/);
+  assert.deepEqual(draftRemarks({ stories: [] }, 1), []);
 });

@@ -18,6 +18,25 @@ function words(change: Omit<SettingChange, "from">): string {
   return lines[1];
 }
 
+Deno.test("what a review found is told once, and what fell for it names the review", () => {
+  const finding = { storyId: "US-1", criterion: "a", met: false, what: "no test", evidence: [] };
+  const why = "an independent review refuses it: “a” is not met: no test";
+  const lines = [
+    ...eventLines({
+      ...{ type: "review", stories: ["US-1"], outcome: "refused", detail: why },
+      ...{ findings: [finding], usage: null, durationMs: 0 },
+    }, PLAIN),
+    ...eventLines({ type: "claim", story: "US-1", held: false, why }, PLAIN),
+    ...eventLines({ type: "claim", story: "US-2", held: true, why: null }, PLAIN),
+    ...eventLines({ type: "claim", story: "US-3", held: true, why: "not reviewed" }, PLAIN),
+  ];
+  assert.deepEqual(lines.slice(1), [
+    "    US-1: “a” is not met: no test",
+    "  US-1 was claimed and taken back: an independent review refuses it",
+    "  US-3 holds: not reviewed",
+  ]);
+});
+
 Deno.test("the end of a session that went on tells all the time that it took", () => {
   const took = (workedMs: number) =>
     eventLines({

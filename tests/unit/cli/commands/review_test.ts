@@ -44,6 +44,13 @@ Deno.test("review asks now, of what is there, says where it sees it, and writes 
   assert.deepEqual(findings[0].evidence, [{ file: "ralph.json", line: 1, there: true }]);
   assert.equal(gates[0].gate, "true");
 
+  const prd = await project.read("tasks/one/prd.md");
+  await project.write("tasks/one/prd.md", prd.replaceAll(/^### .*$/gm, "$&\n\n**Review:** none\n"));
+  const leftOut = await review();
+  assert.equal(leftOut.code, 2);
+  assert.match(leftOut.stderr, /no story of `one` is reviewed/);
+  await project.write("tasks/one/prd.md", prd);
+
   const none = await review("--since", "nowhere");
   assert.equal(none.code, 2);
   assert.match(none.stderr, /there is no commit `nowhere`/);

@@ -40,7 +40,10 @@ Deno.test("a tree that is cut off or of another shape is refused in words", () =
 
 Deno.test("a kept tree that cannot be read is one that git could not tell", () => {
   let bytes: Uint8Array | undefined;
-  const tree = keptTree({ read: () => bytes, write: (_, written) => void (bytes = written) });
+  const tree = keptTree(
+    { read: () => bytes, write: (_, written) => void (bytes = written) },
+    "tree.json",
+  );
   assert.equal(tree.kept(), undefined);
   tree.keep(TREE);
   assert.deepEqual(tree.kept(), TREE);
