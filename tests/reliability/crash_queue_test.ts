@@ -53,6 +53,7 @@ function enqueue({ project, open }: Home): void {
     taskDir: dir(taskName),
     flags: "{}",
     dependsOn,
+    worktree: false,
   });
   store.enqueue({ projectRoot: project.root, tasks: [task("two", [dir("one")]), task("one")] });
   store.close();

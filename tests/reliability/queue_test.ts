@@ -196,7 +196,11 @@ Deno.test("what does not go together is refused, and a queue takes each task onc
     );
     assert.match(await refused("run", "--all", "a"), /^2 .*no task is named beside it$/);
     assert.match(await refused("run", "a", "c", "--only", "US-001"), /^2 .*--only is for one task/);
-    assert.match(await refused("run", "a", "c", "--parallel", "2"), /^2 .*share one working tree/);
+    assert.match(await refused("run", "--parallel", "2"), /^2 .*nothing is queued here$/);
+    assert.match(
+      await refused("run", "a", "--parallel", "2", "--only", "US-001"),
+      /^2 .*for one task/,
+    );
     assert.match(await refused("run", "a", "--fail-fast"), /^2 .*is for several tasks$/);
     await run("run", "a", "c");
     const again = JSON.parse((await run("run", "c", "a", "--json")).stdout);
