@@ -33,6 +33,7 @@ export const LONG: readonly string[] = [
   "e2e/npm_test.ts",
   "e2e/only_test.ts",
   "e2e/opencode2_test.ts",
+  "e2e/parallel_test.ts",
   "e2e/plan_test.ts",
   "e2e/questions_test.ts",
   "e2e/queue_test.ts",

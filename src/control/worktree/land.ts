@@ -27,6 +27,8 @@ import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import { listed } from "../../verify/undelivered.ts";
 import { readLockNote } from "../lock_note.ts";
+import { notIn } from "./depended_on.ts";
+import { recordedWorktrees } from "./find.ts";
 import { lockTask } from "./prepare.ts";
 
 interface LandOptions {
@@ -68,6 +70,7 @@ export async function landWorktree(
     const goal = await goalOf(tree, options.place);
     const release = await lockTrees(context, tree, goal);
     try {
+      await requireFirst(context, tree, goal, options);
       return await land(tree, goal, options);
     } finally {
       release();
@@ -139,6 +142,30 @@ async function requireReady(tree: Worktree, place: Place): Promise<string> {
 }
 
 const STATE_MS = 30_000;
+
+/** The branch that this one began at would go home with it, unasked. */
+async function requireFirst(
+  context: Context,
+  tree: Worktree,
+  { at }: Goal,
+  { place }: LandOptions,
+): Promise<void> {
+  const { root, begunAt, homeRoot, taskName, base } = tree;
+  const first = recordedWorktrees(context).find((one) =>
+    one.branch === begunAt && one.homeRoot === homeRoot && one.removedAt === null
+  );
+  if (!first || (await notIn(at, { root, trees: [first] }, place)).length === 0) return;
+  const name = plain(first.taskName, 80);
+  throw refused(
+    tree,
+    `it began at the branch of \`${name}\`, which is not in ` +
+      `\`${plain(base, 80)}\` yet`,
+    [
+      { text: "bring that home first", command: `ralph land ${shellWord(first.taskName)}` },
+      { text: "then this one", command: `ralph land ${shellWord(taskName)}` },
+    ],
+  );
+}
 
 async function goalOf(tree: Worktree, place: Place): Promise<Goal> {
   const { homeRoot, base, branch, root } = tree;
