@@ -42,7 +42,7 @@ export function meansQueue(
   }
   if (names.length === 0 && !all && parallel !== undefined && !openQueue(context)) {
     throw new RalphError("usage", "`--parallel` is for several tasks, and nothing is queued here", [
-      { text: "name them, or take all", command: `ralph run --all --parallel ${parallel}` },
+      { text: "name them, or take all", command: "ralph run --all --parallel 2" },
     ]);
   }
   if (several) return true;

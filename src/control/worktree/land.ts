@@ -27,6 +27,7 @@ import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import { listed } from "../../verify/undelivered.ts";
 import { readLockNote } from "../lock_note.ts";
+import { alone } from "./alone.ts";
 import { notIn } from "./depended_on.ts";
 import { recordedWorktrees } from "./find.ts";
 import { lockTask } from "./prepare.ts";
@@ -67,7 +68,7 @@ export async function landWorktree(
   if (!isThere(tree.root)) throw gone(tree);
   const lock = await lockTask(context, tree, "landing it");
   try {
-    const goal = await goalOf(tree, options.place);
+    const goal = await goalOf(context, tree, options.place);
     const release = await lockTrees(context, tree, goal);
     try {
       await requireFirst(context, tree, goal, options);
@@ -167,7 +168,7 @@ async function requireFirst(
   );
 }
 
-async function goalOf(tree: Worktree, place: Place): Promise<Goal> {
+async function goalOf(context: Context, tree: Worktree, place: Place): Promise<Goal> {
   const { homeRoot, base, branch, root } = tree;
   const shown = `\`${plain(base, 80)}\``;
   const at = await commitOf(root, `refs/heads/${base}`, place);
@@ -177,7 +178,12 @@ async function goalOf(tree: Worktree, place: Place): Promise<Goal> {
       command: `git -C ${shellWord(homeRoot)} merge ${shellWord(branch)}`,
     }]);
   }
-  const trees = await listWorktrees(root, place);
+  const { signal } = place;
+  const trees = await alone(
+    context,
+    { root: homeRoot, signal },
+    () => listWorktrees(root, place),
+  );
   const [holder] = [...trees].find(([one, name]) => name === base && isThere(one)) ?? [];
   if (holder === undefined || holder === homeRoot) return { base, at, holder };
   throw refused(tree, `${shown} is checked out elsewhere, in ${plain(holder, 200)}`, [{

@@ -14,6 +14,7 @@ import { readPrd } from "../../task/prd_file.ts";
 import type { Task } from "../../task/task_files.ts";
 import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
+import { alone } from "./alone.ts";
 import { notIn, worktreesOf } from "./depended_on.ts";
 import { homeTask, recordedWorktrees } from "./find.ts";
 import { branchFor, folderBeside, movedTo } from "./names.ts";
@@ -42,7 +43,7 @@ export async function planWorktree(
   const base = await baseOf(task, { homeRoot, wanted: settings.baseBranch, options });
   const wanted = task.prdPath && readPrd(readFileIfAny, task.prdPath).branchName;
   const branch = wanted ?? branchFor(task.name);
-  await requireFreeBranch(task, { homeRoot, branch, base, options });
+  await requireFreeBranch(context, task, { homeRoot, branch, base, options });
   const root = path.join(folderOf(context, homeRoot, settings.worktreeIn), task.name);
   if (fileExists(root)) {
     throw refused(task, `there is something else at ${plain(root, 200)}`, [
@@ -141,6 +142,7 @@ async function baseOf(
 }
 
 async function requireFreeBranch(
+  context: Context,
   task: Task,
   { homeRoot, branch, base, options }: {
     homeRoot: string;
@@ -156,7 +158,12 @@ async function requireFreeBranch(
       { text: "write one such as `ralph/my-feature`" },
     ]);
   }
-  const trees = await listWorktrees(homeRoot, options);
+  const { signal } = options;
+  const trees = await alone(
+    context,
+    { root: homeRoot, signal },
+    () => listWorktrees(homeRoot, options),
+  );
   const [holder] = [...trees].find(([, one]) => one === branch) ?? [];
   if (holder !== undefined) {
     throw refused(task, `its branch ${shown} is checked out in ${plain(holder, 200)}`, [

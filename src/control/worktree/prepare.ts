@@ -35,6 +35,7 @@ import { listed } from "../../verify/undelivered.ts";
 import { alreadyRunning } from "../already_running.ts";
 import { runningSession } from "../liveness.ts";
 import { lockNote, readLockNote } from "../lock_note.ts";
+import { alone } from "./alone.ts";
 import { requireDependedOn, worktreesOf } from "./depended_on.ts";
 import { bringTask, copyNamed } from "./fill.ts";
 import { isWhole, recordedWorktrees, taskIn, worktreeOf } from "./find.ts";
@@ -164,7 +165,7 @@ async function make(context: Context, making: Making): Promise<void> {
     making.tell(line);
   };
   const trees = { home, root, clock, signal };
-  await checkOut(tree, { clock, signal, tell });
+  await alone(context, { root: home, signal }, () => checkOut(tree, { clock, signal, tell }));
   await prepareSubmodules(home, trees);
   const copied = await copyNamed(settings.copy, trees);
   if (copied > 0) {
