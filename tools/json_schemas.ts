@@ -675,7 +675,8 @@ export const PRINTED: Readonly<Record<string, Printed>> = {
     as: "object",
   },
   stop: {
-    what: "What was confirmed.",
+    as: "lines",
+    what: "What was confirmed; with --all one line for each session that was at work.",
     forms: [
       object({
         session,

@@ -142,7 +142,7 @@ Deno.test("what depends on another begins at its branch, and is landed after it;
     const told = await type(run, 1);
     assert.match(
       told,
-      /^ +d +failed: cannot make a worktree for `d`: it depends on `a` and `c`, and none of their/m,
+      /^ +d +failed: cannot make a worktree for `d`: it depends on `a` and `c`, and no branch has them all: land/m,
     );
     assert.match(told, /^a: completed/m);
     assert.match(told, /^next +ralph land [ac]\n +ralph land [acb]\n +ralph land [bc]$/m);

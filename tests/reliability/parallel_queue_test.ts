@@ -19,9 +19,10 @@ Deno.test("so many run at once as is said, a number that may change, and stop --
     const added = await run("run", "c", "--parallel", "3");
     assert.match(added.stdout, /^3 tasks queued, 3 at once, each in a worktree of its own:$/m);
     await runs(here, "a", "b", "c");
-    const { code, stdout } = await run("stop", "--all");
+    const { code, stdout } = await run("stop", "--all", "--json");
     assert.equal(code, 0);
-    for (const name of "abc") assert.match(stdout, new RegExp(`^stopped \`${name}\` `, "m"));
+    const stopped = stdout.trim().split("\n").map((line) => JSON.parse(line).task);
+    assert.deepEqual(stopped.sort(), ["a", "b", "c"]);
     assert.deepEqual(await queued(), ["a stopped", "b stopped", "c stopped"]);
   });
 });

@@ -20,7 +20,7 @@ export function command(context: CommandContext, done: Done) {
       "--all",
       "take all out of the queue, too, and end what agents' commands have left running in the project",
     )
-    .option("--json", "print one JSON object")
+    .option("--json", "print one JSON object for each session")
     .addHelpText(
       "after",
       "\nExamples:\n  ralph stop my-feature             stop it, or take it out of the queue; the others go on" +

@@ -95,7 +95,7 @@ async function beginningOf(
   if (apart.length === 0) return undefined;
   const names = apart.map(({ taskName }) => `\`${plain(taskName, 80)}\``).join(" and ");
   const into = `\`${plain(base, 80)}\``;
-  throw refused(task, `it depends on ${names}, and none of their branches has them all`, [
+  throw refused(task, `it depends on ${names}, and no branch has them all: land them first`, [
     ...apart.map(({ taskName }) => ({
       text: `bring it into ${into}`,
       command: `ralph land ${shellWord(taskName)}`,
