@@ -675,7 +675,6 @@ export const PRINTED: Readonly<Record<string, Printed>> = {
     as: "object",
   },
   stop: {
-    as: "lines",
     what: "What was confirmed; with --all one line for each session that was at work.",
     forms: [
       object({
@@ -704,7 +703,7 @@ export const PRINTED: Readonly<Record<string, Printed>> = {
         removed: z.array(z.strictObject({ task, taskDir })).meta({ description: "All of them" }),
       }).meta({ title: "of queued tasks" }),
     ],
-    as: "object",
+    as: "lines",
   },
   checkpoint: {
     what: "That the session was asked to pause.",
