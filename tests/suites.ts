@@ -71,6 +71,7 @@ export const LONG: readonly string[] = [
   "reliability/many_sessions_test.ts",
   "reliability/model_trouble_test.ts",
   "reliability/opencode2_test.ts",
+  "reliability/parallel_queue_test.ts",
   "reliability/review_test.ts",
   "reliability/queue_test.ts",
   "reliability/server_prompt_test.ts",
