@@ -367,6 +367,7 @@ const event = (type: keyof typeof EVENTS) =>
   object({
     at: time("When it happened"),
     type: z.literal(type).meta({ description: "What happened" }),
+    task: text("Name of the task, where several are at work at once").optional(),
     ...EVENTS[type],
   }).meta({ title: `\`${type}\`` });
 const [started, nothingToDo] = [event("session_started"), event("nothing_to_do")];
@@ -374,6 +375,7 @@ const [started, nothingToDo] = [event("session_started"), event("nothing_to_do")
 const dirs = (description: string) => words(`${description}, each by its folder`);
 const dependsOn = dirs("Tasks that have to be completed before it");
 const waitsFor = dirs("Tasks that it waits for now");
+const ownWorktree = yes("Whether it runs in a worktree of its own");
 const queuedTask = object({
   task,
   taskDir,
@@ -383,6 +385,7 @@ const queuedTask = object({
   detail: or(text("Why it was not run"), "it waits"),
   dependsOn,
   waitsFor,
+  ownWorktree,
   queuedAt: time("When it was queued"),
 });
 const queueEvent = (type: "queued" | "queue_ended") =>
@@ -396,6 +399,7 @@ const queueEvent = (type: "queued" | "queue_ended") =>
       state: text("How it is", "waiting", "running", "completed", "failed", "skipped", "removed"),
       dependsOn,
       waitsFor,
+      ownWorktree,
       session: or(session, "none is known yet"),
       why: or(text("How it ended"), "it has not"),
     })).meta({ description: "In the order in which they are tried" }),
@@ -672,7 +676,7 @@ export const PRINTED: Readonly<Record<string, Printed>> = {
     as: "object",
   },
   stop: {
-    what: "What was confirmed.",
+    what: "What was confirmed; with --all one line for each session that was at work.",
     forms: [
       object({
         session,
@@ -700,7 +704,7 @@ export const PRINTED: Readonly<Record<string, Printed>> = {
         removed: z.array(z.strictObject({ task, taskDir })).meta({ description: "All of them" }),
       }).meta({ title: "of queued tasks" }),
     ],
-    as: "object",
+    as: "lines",
   },
   checkpoint: {
     what: "That the session was asked to pause.",

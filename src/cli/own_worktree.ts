@@ -52,7 +52,12 @@ export async function taskToWorkOn(
   try {
     const tell = (line: string) => context.output.err.line(line);
     return {
-      task: await prepareWorktree(context, task, { settings, signal: ending.signal, tell }),
+      task: await prepareWorktree(context, task, {
+        settings,
+        dependsOn: [],
+        signal: ending.signal,
+        tell,
+      }),
     };
   } catch (error) {
     if (ending.name === undefined) throw error;
@@ -62,7 +67,7 @@ export async function taskToWorkOn(
 }
 
 /** Why the task is gone on with where it was begun; undefined when nothing of it waits there. */
-function goesOnAtHome(context: CommandContext, task: Task): string | undefined {
+export function goesOnAtHome(context: CommandContext, task: Task): string | undefined {
   const last = readSessions(context, {
     read: (store) => store.lastSession(task.dir),
     whenEmpty: undefined,

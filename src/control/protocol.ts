@@ -2,6 +2,8 @@
 import { type ErrorKind, type Hint, RalphError } from "../error.ts";
 import type { LoopEvent } from "../loop/event.ts";
 import type { SettingsPart } from "../settings/settings.ts";
+import { plain } from "../terminal/plain.ts";
+import { shellWord } from "../terminal/shell_word.ts";
 
 /** What a background worker reads from its standard input. */
 export interface WorkerInput {
@@ -32,6 +34,11 @@ export interface WorkerOrder {
   only?: string;
   /** Goes on with the task's last session, although it was stopped or has failed. */
   resumes?: boolean;
+  /** The task is at home, and is worked on in its worktree, which is made where it is not whole. */
+  worktree?: {
+    /** Where the tasks are at home whose work has to be in it. */
+    dependsOn: readonly string[];
+  };
 }
 
 export type SessionStarted = Extract<LoopEvent, { type: "session_started" }>;
@@ -40,7 +47,31 @@ export type SessionStarted = Extract<LoopEvent, { type: "session_started" }>;
 export type WorkerReport =
   | { waiting: string }
   | { ready: SessionStarted }
-  | { error: { kind: ErrorKind; message: string; hints: readonly Hint[] } };
+  | { error: ReportedError };
+
+interface ReportedError {
+  kind: ErrorKind;
+  message: string;
+  hints: readonly Hint[];
+  /** It was told to end before there was a session. */
+  stopped: boolean;
+}
+
+/** A worker was told to end while there was nothing yet to record. */
+export class StoppedBefore extends RalphError {
+  constructor(task: string) {
+    super("failed", `\`${plain(task, 80)}\` was stopped before its session had begun`);
+  }
+}
+
+/** A worker ended without a word, before its session had begun. */
+export class EndedBefore extends RalphError {
+  constructor(stderrPath: string) {
+    super("failed", "the worker ended before it had begun", [
+      { text: "see what it said", command: `cat ${shellWord(stderrPath)}` },
+    ]);
+  }
+}
 
 /** Reads what `ralph run` wrote, as one line. Throws `RalphError` (`failed`) for what was cut short. */
 export function parseInput(text: string): WorkerInput {

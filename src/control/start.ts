@@ -9,13 +9,19 @@ import { selfCommand } from "../host/process/self.ts";
 import { allEnvironment } from "../host/system/environment.ts";
 import type { Task } from "../task/task_files.ts";
 import { plain } from "../terminal/plain.ts";
-import { shellWord } from "../terminal/shell_word.ts";
-import type { SessionStarted, WorkerInput, WorkerOrder, WorkerReport } from "./protocol.ts";
+import {
+  EndedBefore,
+  type SessionStarted,
+  StoppedBefore,
+  type WorkerInput,
+  type WorkerOrder,
+  type WorkerReport,
+} from "./protocol.ts";
 
 /**
  * Starts this program again as the task's worker, and resolves once its session has begun. `variables`:
- * of the shell that it is started from. Throws what the worker reports, and `RalphError` (`failed`)
- * when it ends without a report.
+ * of the shell that it is started from. Throws what the worker reports, and `EndedBefore` when it
+ * ends without a report.
  */
 export async function startWorker(
   context: Context,
@@ -55,13 +61,12 @@ export async function startWorker(
     );
   }
   if (line === undefined) {
-    throw new RalphError("failed", "the worker ended before it had begun", [
-      { text: "see what it said", command: `cat ${shellWord(stderrPath)}` },
-    ]);
+    throw new EndedBefore(stderrPath);
   }
   const report: WorkerReport = JSON.parse(line);
   if ("ready" in report) return report.ready;
   if ("waiting" in report) throw new Error("a worker that waits has not answered yet");
-  const { kind, message, hints } = report.error;
+  const { kind, message, hints, stopped } = report.error;
+  if (stopped) throw new StoppedBefore(task.name);
   throw new RalphError(kind, message, hints);
 }

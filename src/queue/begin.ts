@@ -2,10 +2,12 @@
 import { requireOwnFolders } from "../app/own_folders.ts";
 import type { Context } from "../app/context.ts";
 import { nothingToDo } from "../control/preflight.ts";
+import { homeRootOf, isWhole, taskIn } from "../control/worktree/find.ts";
 import type { WorkerOrder } from "../control/protocol.ts";
 import { readWhole } from "../host/files/read_file.ts";
 import { systemTree } from "../host/files/system_tree.ts";
 import { readAgenda } from "../loop/iteration/backlog.ts";
+import { whyResumable } from "../loop/session/resumable.ts";
 import { readSettings } from "../settings/read.ts";
 import type { Limits } from "../settings/settings.ts";
 import { type Queue, type QueuedTask, tokensOf } from "../store/model.ts";
@@ -13,6 +15,7 @@ import type { ReadOnlyStore } from "../store/store.ts";
 import { findTask } from "../task/find.ts";
 import type { Task } from "../task/task_files.ts";
 import { parseFlags } from "./flags.ts";
+import { treeOf } from "./place.ts";
 
 /** What a task is started with. */
 export interface QueueStart {
@@ -31,10 +34,13 @@ export async function startOf(
 ): Promise<QueueStart | { done: string }> {
   requireOwnFolders(context);
   const { projectRoot } = queue;
-  const task = findTask(queued.taskDir, { cwd: queued.taskDir, tree: systemTree, projectRoot });
+  const home = findTask(queued.taskDir, { cwd: queued.taskDir, tree: systemTree, projectRoot });
+  const tree = treeOf(queue, queued, store.worktrees());
+  const task = tree && isWhole(tree) ? taskIn(tree) : home;
   const flags = parseFlags(queued.flags);
   const { settings } = await readSettings({
-    projectRoot,
+    projectRoot: task.projectRoot,
+    homeRoot: homeRootOf(context, task.projectRoot),
     environment: context.environment,
     variableNames: [],
     readFile: readWhole,
@@ -45,8 +51,17 @@ export async function startOf(
   if (done !== undefined) return { done };
   const spent = spentBy(store, queue.tasks.filter(({ id }) => id !== queued.id));
   const limits = { ...flags.limits, ...limitsLeft(queue, { spent, own: settings.limits }) };
-  const order = { taskDir: task.dir, projectRoot, flags: { ...flags, limits }, accepted: false };
-  return { task, order, gateEnv: settings.gateEnv };
+  const last = tree && store.lastSession(tree.taskDir);
+  // One that goes on has begun with what was done then.
+  const dependsOn = last && whyResumable(last) ? [] : queued.dependsOn;
+  const order: WorkerOrder = {
+    taskDir: home.dir,
+    projectRoot,
+    flags: { ...flags, limits },
+    accepted: false,
+    ...queued.worktree && { worktree: { dependsOn } },
+  };
+  return { task: home, order, gateEnv: settings.gateEnv };
 }
 
 /** The session's own limits, or what the others of the queue have left where that is less. */

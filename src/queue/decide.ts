@@ -3,25 +3,26 @@ import type { Queue, QueuedTask } from "../store/model.ts";
 import { plain } from "../terminal/plain.ts";
 
 export interface QueueFacts {
-  queue: Pick<Queue, "tasks" | "failFast" | "maxCostUsd" | "maxTokens">;
+  queue: Pick<Queue, "tasks" | "failFast" | "maxCostUsd" | "maxTokens" | "parallel">;
   /** By all sessions of the queue so far. */
   spent: { costUsd: number; tokens: number };
-  /** How many tasks may run at once. */
-  atOnce: number;
+  /** A session is at work in the project's own working tree, of whatever task. */
+  homeTaken: boolean;
 }
 
 type QueueAction =
   | { kind: "start"; task: QueuedTask }
   | { kind: "skip"; task: QueuedTask; why: string }
-  /** Something runs. */
+  /** Something runs, in the queue or where the next task would. */
   | { kind: "wait" }
   | { kind: "end" };
 
 /**
  * What can never run is skipped first, so that it is told at once; then the first task starts whose
- * dependencies are completed. What a task depends on, and is not in the queue, was completed before.
+ * dependencies are completed, and whose working tree nobody else works in. What a task depends on, and is
+ * not in the queue, was completed before.
  */
-export function nextOfQueue({ queue, spent, atOnce }: QueueFacts): QueueAction {
+export function nextOfQueue({ queue, spent, homeTaken }: QueueFacts): QueueAction {
   const { tasks } = queue;
   const waiting = tasks.filter(({ state }) => state === "waiting");
   const running = tasks.filter(({ state }) => state === "running");
@@ -38,9 +39,11 @@ export function nextOfQueue({ queue, spent, atOnce }: QueueFacts): QueueAction {
       why: `depends on ${shown(lost)}, which ${LOST[lost.state as keyof typeof LOST]}`,
     };
   }
-  const ready = waiting.find((task) => dependencies(queue, task).every(isDone));
-  if (ready && running.length < atOnce) return { kind: "start", task: ready };
-  if (running.length > 0) return { kind: "wait" };
+  const ready = waiting.filter((task) => dependencies(queue, task).every(isDone));
+  const isHomeTaken = homeTaken || running.some(({ worktree }) => !worktree);
+  const free = ready.find(({ worktree }) => worktree || !isHomeTaken);
+  if (free && running.length < queue.parallel) return { kind: "start", task: free };
+  if (running.length > 0 || ready.length > 0) return { kind: "wait" };
   const [other] = dependencies(queue, first).filter((one) => !isDone(one));
   return { kind: "skip", task: first, why: `waits for ${shown(other)}, which waits for it` };
 }
@@ -58,17 +61,22 @@ export function goesOnWith(
   return tasks.find((task) => isOpen(task) && !lost.has(task.taskDir));
 }
 
-/** What keeps a waiting task from being started: tasks that it depends on, or else those before it. */
+/**
+ * What keeps a waiting task from being started: tasks that it depends on, or else the one before it, or
+ * those of which one has to end.
+ */
 export function waitsFor(
-  queue: Pick<Queue, "tasks">,
+  queue: Pick<Queue, "tasks" | "parallel">,
   task: QueuedTask,
 ): { why: "depends" | "after"; tasks: readonly QueuedTask[] } {
   const needed = dependencies(queue, task).filter((one) => !isDone(one));
   if (needed.length > 0) return { why: "depends", tasks: needed };
   const order = orderOf(queue);
   const before = order.slice(0, order.indexOf(task)).slice(-1);
+  if (before.length > 0) return { why: "after", tasks: before };
   const running = queue.tasks.filter(({ state }) => state === "running");
-  return { why: "after", tasks: before.length > 0 ? before : running };
+  if (running.length >= queue.parallel) return { why: "after", tasks: running };
+  return { why: "after", tasks: running.filter((one) => !one.worktree && !task.worktree) };
 }
 
 /** What waits, in the order in which it starts where all complete. */

@@ -29,6 +29,7 @@ const flagsSchema = z.object({
   model: z.object({ providerId: z.string(), modelId: z.string() }).optional(),
   agent: z.string().optional(),
   baseBranch: z.string().optional(),
+  review: z.literal(false).optional(),
   limits: limits.optional(),
 });
 

@@ -6,6 +6,7 @@
 import type { Context } from "../app/context.ts";
 import { queueLockPath } from "../app/store.ts";
 import { sleep } from "../clock.ts";
+import { isLocked } from "../control/liveness.ts";
 import { lockNote } from "../control/lock_note.ts";
 import { takeLock } from "../host/lock/lock.ts";
 import { once } from "../once.ts";
@@ -16,12 +17,8 @@ import { spentBy } from "./begin.ts";
 import { nextOfQueue } from "./decide.ts";
 import { queueTasks, type StartQueued } from "./queue_tasks.ts";
 
-/** Between two looks at what runs. */
-const LOOK_MS = 500;
 /** Before what may pass is tried again, as where the database is locked. */
 const RETRY_MS = 1_000;
-/** Each in the one working tree of the project. */
-const AT_ONCE = 1;
 
 interface QueueHost {
   openStore(): Store;
@@ -71,26 +68,39 @@ async function toEnd(
   { root, store, host }: { root: string; store: Store; host: QueueHost },
 ): Promise<Exclude<QueueEnd, "taken">> {
   const { clock } = context;
-  const tasks = queueTasks(context, { store, start: host.start });
-  while (!host.signal.aborted) {
-    try {
-      store.requireSame();
-      const queue = store.lastQueue(root);
-      if (!queue || !isOpen(queue)) return "ended";
-      const look = await tasks.settle(queue);
-      if (look === "paused") return "paused";
-      if (look === "changed") continue;
-      const facts = { queue, spent: spentBy(store, queue.tasks), atOnce: AT_ONCE };
-      const action = nextOfQueue(facts);
-      if (action.kind === "end") store.closeQueue(queue.id);
-      else if (action.kind === "skip") tasks.skip(action.task, action.why);
-      else if (action.kind === "wait" || await tasks.begin(queue, action.task) === "waits") {
-        await sleep(clock, LOOK_MS, host.signal);
+  const tasks = queueTasks(context, { store, start: host.start, signal: host.signal });
+  try {
+    while (!host.signal.aborted) {
+      try {
+        store.requireSame();
+        const queue = store.lastQueue(root);
+        if (!queue || !isOpen(queue)) return "ended";
+        const look = tasks.settle(queue);
+        if (look === "paused") return "paused";
+        if (look === "changed") continue;
+        const now = tasks.withBegun(queue);
+        const action = look === "held"
+          ? { kind: "wait" } as const
+          : nextOfQueue({ queue: now, ...factsOf(context, store, queue) });
+        if (action.kind === "end") store.closeQueue(queue.id);
+        else if (action.kind === "skip") tasks.skip(action.task, action.why);
+        else if (action.kind === "start") tasks.begin(queue, action.task);
+        else await tasks.rest();
+      } catch (error) {
+        if (!(error instanceof StoreError) || !error.passing) throw error;
+        await sleep(clock, RETRY_MS, host.signal);
       }
-    } catch (error) {
-      if (!(error instanceof StoreError) || !error.passing) throw error;
-      await sleep(clock, RETRY_MS, host.signal);
     }
+    return "aborted";
+  } finally {
+    await tasks.begunAll();
   }
-  return "aborted";
+}
+
+function factsOf(context: Context, store: Store, { projectRoot, tasks }: Queue) {
+  const atHome = store.running().filter((session) => session.projectRoot === projectRoot);
+  return {
+    spent: spentBy(store, tasks),
+    homeTaken: atHome.some((session) => isLocked(context, session)),
+  };
 }

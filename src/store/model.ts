@@ -397,8 +397,10 @@ export interface Worktree {
   branch: string;
   /** ralph made the branch. */
   branchMade: boolean;
-  /** The branch, or the commit, that it began at. */
+  /** The branch that it goes home to, or the commit that it began at. */
   base: string;
+  /** The branch of a task that this one depends on, where it began at that; null: at the base. */
+  begunAt: string | null;
   /** The commit with the files that were in none at home; null where there were none. */
   brought: string | null;
   /** Null until all of it is there. */
@@ -432,6 +434,8 @@ export interface QueuedTask {
   flags: string;
   /** Folders of the tasks that have to be completed first. */
   dependsOn: readonly string[];
+  /** It runs in a worktree of its own; `taskDir` is where it is at home. */
+  worktree: boolean;
   state: QueuedState;
   /** The task's latest session before it was begun; 0: there was none. */
   before: { session: number; epoch: number };
@@ -450,6 +454,8 @@ export interface Queue {
   /** US dollars of all its sessions together; null: no limit. */
   maxCostUsd: number | null;
   maxTokens: number | null;
+  /** How many of its tasks run at once. */
+  parallel: number;
   createdAt: string;
   /** Null while something of it is open. */
   endedAt: string | null;
@@ -463,5 +469,9 @@ export interface NewQueued {
   failFast?: boolean;
   maxCostUsd?: number;
   maxTokens?: number;
-  tasks: readonly Pick<QueuedTask, "taskName" | "taskDir" | "flags" | "dependsOn">[];
+  parallel?: number;
+  tasks: readonly Pick<
+    QueuedTask,
+    "taskName" | "taskDir" | "flags" | "dependsOn" | "worktree"
+  >[];
 }

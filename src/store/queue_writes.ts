@@ -7,12 +7,13 @@ function enqueueing({ one, change, atomically, times }: Writing) {
   const openQueue = (root: string) =>
     one("SELECT id FROM queues WHERE project_root = @root AND ended_at IS NULL", { root })?.id;
   return {
-    enqueue({ projectRoot, failFast, maxCostUsd, maxTokens, tasks }: NewQueued): void {
+    enqueue({ projectRoot, failFast, maxCostUsd, maxTokens, parallel, tasks }: NewQueued): void {
       atomically(() => {
         const said = Object.entries({
           fail_fast: failFast === undefined ? undefined : Number(failFast),
           max_cost_usd: maxCostUsd,
           max_tokens: maxTokens,
+          parallel,
         }).flatMap(([name, value]) => value === undefined ? [] : [[name, value] as const]);
         let id = openQueue(projectRoot) ?? null;
         if (id === null) {
@@ -24,13 +25,14 @@ function enqueueing({ one, change, atomically, times }: Writing) {
           const columns = Object.fromEntries(said);
           change(`UPDATE queues SET ${assignments(columns)} WHERE id = @id`, { ...columns, id });
         }
-        for (const { taskName, taskDir, flags, dependsOn } of tasks) {
+        for (const { taskName, taskDir, flags, dependsOn, worktree } of tasks) {
           const columns = {
             queue_id: id,
             task_name: taskName,
             task_dir: taskDir,
             flags,
             depends_on: JSON.stringify(dependsOn),
+            worktree: worktree ? 1 : 0,
             state: "waiting",
             queued_at: times.now(),
           };

@@ -13,6 +13,7 @@ const worktreeOf = (row: Row): Worktree => ({
   branch: words(row.branch),
   branchMade: row.branch_made === 1,
   base: words(row.base),
+  begunAt: text(row.begun_at),
   brought: text(row.brought),
   preparedAt: text(row.prepared_at),
   landedAt: text(row.landed_at),
@@ -49,6 +50,7 @@ export function worktreeWrites({ change, atomically, times }: Writing) {
         branch: tree.branch,
         branch_made: tree.branchMade ? 1 : 0,
         base: tree.base,
+        begun_at: tree.begunAt,
         created_at: times.now(),
       };
       atomically(() => {

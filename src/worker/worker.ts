@@ -21,7 +21,6 @@ import { LostSession, type Store } from "../store/store.ts";
 import type { Task } from "../task/task_files.ts";
 import type { Gate } from "../task/gate.ts";
 import { PLAIN } from "../terminal/colors.ts";
-import { plain } from "../terminal/plain.ts";
 import { bugText } from "../terminal/bug_text.ts";
 import { allGates } from "../verify/claims.ts";
 import { compose, isOfFileSystem, KEPT_FOR_THE_NEXT } from "./compose.ts";
@@ -29,7 +28,7 @@ import { createHooks, type Hooks } from "./hooks.ts";
 import type { WorkerHost } from "./host.ts";
 import { eventLines } from "./narration.ts";
 import { lockNote } from "../control/lock_note.ts";
-import type { WorkerOrder } from "../control/protocol.ts";
+import { StoppedBefore, type WorkerOrder } from "../control/protocol.ts";
 import type { Lock } from "../host/lock/lock.ts";
 import { portOf } from "../host/system/port.ts";
 import { type Activity, waitingForGit } from "../loop/activity.ts";
@@ -253,15 +252,8 @@ function gitBeforeSession(
     } catch (error) {
       if (!signal.aborted) throw error;
     }
-    throw new StoppedBefore(task);
+    throw new StoppedBefore(task.name);
   };
-}
-
-/** The worker was told to end while there was nothing yet to record. */
-export class StoppedBefore extends RalphError {
-  constructor({ name }: Task) {
-    super("failed", `\`${plain(name, 80)}\` was stopped before its session had begun`);
-  }
 }
 
 /** A session that has begun, to be worked on. */

@@ -8,6 +8,7 @@ import { systemOutput } from "../../src/cli/output/streams.ts";
 import { openUserStore } from "../../src/app/store.ts";
 import { systemClock } from "../../src/host/system/clock.ts";
 import { workQueue } from "../../src/queue/work_queue.ts";
+import { inWorktree } from "../../src/worker/in_worktree.ts";
 import { systemHost } from "../../src/worker/system_host.ts";
 import { work } from "../../src/worker/worker.ts";
 import { type Home, makeHome } from "./home.ts";
@@ -34,8 +35,10 @@ async function live(home: Home, life: Life, sessions: Promise<unknown>[]): Promi
     async start({ order }) {
       if (!life.step("before a session starts")) throw new Killed();
       const begun = Promise.withResolvers<void>();
-      const session = work(systemHost(context), order, {
-        signal: new AbortController().signal,
+      const { signal } = new AbortController();
+      const placed = await inWorktree(context, order, { signal, tell: () => {} });
+      const session = work(systemHost(context), placed, {
+        signal,
         emit: ({ type }) => type === "session_started" && begun.resolve(),
       }).then(() => begun.resolve(), begun.reject);
       sessions.push(session);
@@ -45,7 +48,8 @@ async function live(home: Home, life: Life, sessions: Promise<unknown>[]): Promi
   });
 }
 
-function enqueue({ project, open }: Home): void {
+/** `two` depends on `one`; with `parallel` both run in worktrees, beside `three`. */
+function enqueue({ project, open }: Home, parallel?: number): void {
   const store = open();
   const dir = (name: string) => `${project.root}/tasks/${name}`;
   const task = (taskName: string, dependsOn: readonly string[] = []) => ({
@@ -53,12 +57,15 @@ function enqueue({ project, open }: Home): void {
     taskDir: dir(taskName),
     flags: "{}",
     dependsOn,
+    worktree: parallel !== undefined,
   });
-  store.enqueue({ projectRoot: project.root, tasks: [task("two", [dir("one")]), task("one")] });
+  const tasks = [task("two", [dir("one")]), task("one")];
+  if (parallel !== undefined) tasks.push(task("three"));
+  store.enqueue({ projectRoot: project.root, parallel, tasks });
   store.close();
 }
 
-/** What is on record of each task, in the order in which their sessions began. */
+/** What is on record of each task. */
 function onRecord({ project, open }: Home): string {
   const store = open();
   try {
@@ -77,11 +84,22 @@ function onRecord({ project, open }: Home): string {
 const DONE = "session one completed, session two completed, " +
   "queued two completed, queued one completed, ended";
 
+/** The same with `three` beside them: which of the two begins first is not said. */
+const DONE_AT_ONCE = [
+  "session one completed, session three completed, session two completed",
+  "session three completed, session one completed, session two completed",
+  "session one completed, session two completed, session three completed",
+].map((sessions) =>
+  `${sessions}, queued two completed, queued one completed, queued three completed, ended`
+);
+
 /** Resolves with the step before which it was killed; undefined where it came to its end. */
-async function killedAt(step: number): Promise<string | undefined> {
+async function killedAt(step: number, parallel?: number): Promise<string | undefined> {
   await using home = await makeHome();
-  await home.project.write("tasks/two/prd.md", FINISHED);
-  enqueue(home);
+  for (const name of ["two", "three"]) {
+    await home.project.write(`tasks/${name}/prd.md`, FINISHED);
+  }
+  enqueue(home, parallel);
   const sessions: Promise<unknown>[] = [];
   let count = 0;
   let at: string | undefined;
@@ -95,19 +113,33 @@ async function killedAt(step: number): Promise<string | undefined> {
   });
   await live(home, createLife(() => {}), sessions);
   await Promise.all(sessions);
-  assert.equal(onRecord(home), DONE, `killed ${at}, after ${step} steps`);
+  const done = parallel === undefined ? [DONE] : DONE_AT_ONCE;
+  const recorded = onRecord(home);
+  assert(done.includes(recorded), `killed ${at}, after ${step} steps: ${recorded}`);
   return at;
 }
 
-Deno.test("a queue's process killed at each step: the next one goes on, and each task is completed once", async () => {
+async function killAtEach(parallel?: number): Promise<readonly string[]> {
   const points: (string | undefined)[] = [];
   while (!points.includes(undefined) && points.length < STEPS_MAX) {
     const steps = Array.from({ length: AT_ONCE }, (_, i) => points.length + i);
-    points.push(...await Promise.all(steps.map(killedAt)));
+    points.push(...await Promise.all(steps.map((step) => killedAt(step, parallel))));
   }
   const found = points.filter((one) => one !== undefined);
   assert(points.includes(undefined) && found.length > 10, `${found.length} points`);
+  return found;
+}
+
+Deno.test("a queue's process killed at each step: the next one goes on, and each task is completed once", async () => {
+  const found = await killAtEach();
   for (const wanted of ["before a session starts", "after a session has started"]) {
     assert.equal(found.filter((one) => one === wanted).length, 2);
+  }
+});
+
+Deno.test("the same with two at once, in worktrees", async () => {
+  const found = await killAtEach(2);
+  for (const wanted of ["before a session starts", "after a session has started"]) {
+    assert(found.includes(wanted));
   }
 });

@@ -1,51 +1,8 @@
 /** `ralph run` with several tasks, by its commands. All is done already, so that only gates run. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { makeProject, type Project } from "../support/project.ts";
-import { makeRalph, type Ralph, type RalphResult } from "../support/ralph.ts";
 import { until } from "../support/wait.ts";
-
-const FINISHED = "# PRD\n\n### US-001: Only\n\n- [x] it is done\n";
-
-/** A gate that waits for the file `go`, fails for the task in the file `fails`, and passes else. */
-const GATE = 'until [ -e "$1/go" ]; do sleep 0.05; done; ! [ -e "$1/fails" ]';
-
-interface Here {
-  project: Project;
-  ralph: Ralph;
-  run: (...args: string[]) => Promise<RalphResult>;
-  /** Lets the gates end. */
-  go: () => Promise<void>;
-  /** The tasks of the queue as `task state`, and why where there is a reason. */
-  queued: () => Promise<readonly string[]>;
-}
-
-async function withTasks(
-  settings: object,
-  body: (here: Here) => Promise<void>,
-): Promise<void> {
-  await using ralph = await makeRalph();
-  const gate = { shell: GATE.replaceAll("$1", ralph.home) };
-  await using project = await makeProject({
-    files: {
-      ...Object.fromEntries(["a", "b", "c"].map((name) => [`tasks/${name}/prd.md`, FINISHED])),
-      "ralph.json": JSON.stringify({ verify: [gate.shell], ...settings }),
-    },
-  });
-  const run = (...args: string[]) => ralph(args, { cwd: project.root });
-  await body({
-    project,
-    ralph,
-    run,
-    go: () => Deno.writeTextFile(join(ralph.home, "go"), ""),
-    async queued() {
-      const rows = JSON.parse((await run("status", "--json")).stdout);
-      return rows.map(({ task, status, detail }: Record<string, string>) =>
-        status === "skipped" ? `${task} ${status}: ${detail}` : `${task} ${status}`
-      ).sort();
-    },
-  });
-}
+import { withTasks } from "./queued_tasks.ts";
 
 Deno.test("a task that fails: what depends on it is not run and says why, the others are", async () => {
   await withTasks({ dependsOn: { b: ["a"] } }, async ({ run, ralph, go, queued }) => {
@@ -196,7 +153,11 @@ Deno.test("what does not go together is refused, and a queue takes each task onc
     );
     assert.match(await refused("run", "--all", "a"), /^2 .*no task is named beside it$/);
     assert.match(await refused("run", "a", "c", "--only", "US-001"), /^2 .*--only is for one task/);
-    assert.match(await refused("run", "a", "c", "--parallel", "2"), /^2 .*share one working tree/);
+    assert.match(await refused("run", "--parallel", "2"), /^2 .*nothing is queued here$/);
+    assert.match(
+      await refused("run", "a", "--parallel", "2", "--only", "US-001"),
+      /^2 .*for one task/,
+    );
     assert.match(await refused("run", "a", "--fail-fast"), /^2 .*is for several tasks$/);
     await run("run", "a", "c");
     const again = JSON.parse((await run("run", "c", "a", "--json")).stdout);

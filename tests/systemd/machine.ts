@@ -160,3 +160,17 @@ export async function machine(
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
+
+/** Enables the unit that goes on with what ran when the machine went down. */
+export async function resumeAtBoot(
+  m: Pick<Awaited<ReturnType<typeof machine>>, "run" | "sh" | "unitEnvironment">,
+): Promise<void> {
+  const folder = `/home/${USER}/.config/systemd/user`;
+  const self = (await m.run(["doctor", "--print-unit", "resume"])).stdout;
+  await m.sh(
+    `cat > ${folder}/ralph-resume.service; systemctl --user daemon-reload
+     systemctl --user enable ralph-resume.service
+     systemd-analyze --user verify ${folder}/ralph-resume.service`,
+    { stdin: self.replace("[Service]", `[Service]\n${m.unitEnvironment}`) },
+  );
+}

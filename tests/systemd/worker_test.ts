@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { until } from "../support/wait.ts";
 import { testbedTest } from "../support/testbed.ts";
-import { HOLD, machine, PROJECT, USER } from "./machine.ts";
+import { HOLD, machine, PROJECT, resumeAtBoot, USER } from "./machine.ts";
 
 interface Row {
   status: string;
@@ -23,18 +23,6 @@ async function statusOf(m: Machine): Promise<Row> {
 async function holdAgent(m: Machine) {
   await m.sh(`mkfifo ${PROJECT}/${HOLD}`);
   return () => m.sh(`echo go > ${PROJECT}/${HOLD}`, { session: false });
-}
-
-/** Enables the unit that goes on with what ran when the machine went down. */
-async function resumeAtBoot(m: Machine): Promise<void> {
-  const folder = `/home/${USER}/.config/systemd/user`;
-  const self = (await m.run(["doctor", "--print-unit", "resume"])).stdout;
-  await m.sh(
-    `cat > ${folder}/ralph-resume.service; systemctl --user daemon-reload
-     systemctl --user enable ralph-resume.service
-     systemd-analyze --user verify ${folder}/ralph-resume.service`,
-    { stdin: self.replace("[Service]", `[Service]\n${m.unitEnvironment}`) },
-  );
 }
 
 testbedTest(

@@ -12,8 +12,10 @@ import { runTask } from "./run.ts";
 import { readSessions } from "../../control/liveness.ts";
 import { hintLines } from "../output/errors.ts";
 import { isOpen } from "../../queue/decide.ts";
+import { recordedWorktrees } from "../../control/worktree/find.ts";
+import { sessionDirOf, sessionOf } from "../../queue/place.ts";
 import { queueIsWorked, startQueue } from "../../queue/start_queue.ts";
-import type { Queue, QueuedTask } from "../../store/model.ts";
+import type { Queue } from "../../store/model.ts";
 import { tellQueue } from "../queue/run_tasks.ts";
 
 export function command(context: CommandContext, done: Done) {
@@ -77,7 +79,12 @@ async function resume(
       worst = exitCodeOf(error.kind);
     }
   };
-  const ofQueues = new Set(queues.flatMap(({ tasks }) => tasks.filter(isOpen)).map(dirOf));
+  const trees = recordedWorktrees(context);
+  const ofQueues = new Set(
+    queues.flatMap((queue) =>
+      queue.tasks.filter(isOpen).map((queued) => sessionDirOf(queue, queued, trees))
+    ),
+  );
   for (const { taskDir, taskName, projectRoot } of interrupted) {
     // Its queue goes on with it.
     if (ofQueues.has(taskDir)) continue;
@@ -103,16 +110,14 @@ async function resume(
   return worst;
 }
 
-const dirOf = ({ taskDir }: QueuedTask) => taskDir;
-
 /** Open queues that nobody works through, but for those of which a person has paused a task. */
 function interruptedQueues(context: CommandContext): readonly Queue[] {
   return readSessions<readonly Queue[]>(context, {
     read: (store) =>
-      store.lastQueues().filter(({ endedAt, tasks }) =>
-        endedAt === null &&
-        tasks.filter(({ state }) => state === "running")
-          .every(({ taskDir }) => store.lastSession(taskDir)?.status !== "checkpointed")
+      store.lastQueues().filter((queue) =>
+        queue.endedAt === null &&
+        queue.tasks.filter(({ state }) => state === "running")
+          .every((queued) => sessionOf(store, queue, queued)?.status !== "checkpointed")
       ),
     whenEmpty: [],
   }).filter(({ projectRoot }) => !queueIsWorked(context, projectRoot));

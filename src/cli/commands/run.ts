@@ -74,19 +74,24 @@ Examples:
   ralph run ../other/tasks/thing    by path
   ralph run login cart --max-cost 9 one after the other, for $9 in all
   ralph run --all --fail-fast       every open task here, until one fails
+  ralph run login cart --parallel 2 both at once; \`ralph land\` brings each home
 
-Several tasks are queued, and run one after the other, each as a session of its own: what one depends
-on comes first (\`dependsOn\` in ralph.json or in its PRD), and one that fails does not stop the others.
---max-cost and --max-tokens are then for all of them together, every other limit for each. The queue
-goes on after a crash or a reboot with the next \`ralph run\`, or with \`ralph resume --interrupted\`.`;
+Several tasks are queued, and run one after the other, or so many at once as --parallel says, each as a
+session of its own: what one depends on comes first (\`dependsOn\` in ralph.json or in its PRD), and one
+that fails does not stop the others. --max-cost and --max-tokens are then for all of them together, every
+other limit for each. The queue goes on after a crash or a reboot with the next \`ralph run\`, or with
+\`ralph resume --interrupted\`.`;
 
 export function command(context: CommandContext, done: Done) {
   const run = new Command("run")
     .addArgument(taskArgument("[task...]"))
     .option("--all", "run every task of this project that has open stories, one after the other")
     .option("--fail-fast", "of several tasks, start no other once one has failed")
-    // Only where each task has a working tree of its own.
-    .addOption(new Option("--parallel <n>").argParser(integer(1)).hideHelp())
+    .option(
+      "--parallel <n>",
+      "of several tasks, run so many at once, each in a git worktree of its own",
+      integer(1),
+    )
     .option(
       "-m, --model <provider/model>",
       "use this model (default: the server's)",
@@ -137,11 +142,11 @@ export function command(context: CommandContext, done: Done) {
       const flags = { ...chosen, review, limits: limitsFrom(options) };
       const told = { foreground, json, verbose, printPrompt, graceMs, state: stateFolder };
       const how = { flags, ...told, say, only, accept, resume };
-      const { all = false, failFast = false, parallel = 1 } = options;
+      const { all = false, failFast = false, parallel } = options;
       const isQueue = await meansQueue(context, tasks, { ...how, all, failFast, parallel });
       if (!isQueue) return done(await runTask(context, { task: tasks.at(0), ...how }));
       const { runTasks } = await import("../queue/run_tasks.ts");
-      done(await runTasks(context, { ...how, names: tasks, all, failFast }));
+      done(await runTasks(context, { ...how, names: tasks, all, failFast, parallel }));
     });
   for (const option of LIMIT_OPTIONS) run.addOption(option);
   return run;

@@ -7,7 +7,7 @@ import { plain } from "../../terminal/plain.ts";
 import { taskArgument } from "../arguments.ts";
 import type { CommandContext, Done } from "../command_context.ts";
 import { EXIT } from "../exit_codes.ts";
-import { stopQueued, tellOutOfQueue, tellQueueGoesOn } from "../queue/stop_queued.ts";
+import { endBegun, stopQueued, tellOutOfQueue, tellQueueGoesOn } from "../queue/stop_queued.ts";
 import { tellNotRunning, tellStopped } from "../output/stop_report.ts";
 import { chooseSettled } from "../select/sessions.ts";
 import { chooseStarting } from "../select/starting.ts";
@@ -20,7 +20,7 @@ export function command(context: CommandContext, done: Done) {
       "--all",
       "take all out of the queue, too, and end what agents' commands have left running in the project",
     )
-    .option("--json", "print one JSON object")
+    .option("--json", "print one JSON object for each session")
     .addHelpText(
       "after",
       "\nExamples:\n  ralph stop my-feature             stop it, or take it out of the queue; the others go on" +
@@ -41,9 +41,14 @@ async function stop(
   { task, force, all, json }: { task?: string; force: boolean; all: boolean; json: boolean },
 ): Promise<number> {
   const queued = await stopQueued(context, { task, all });
-  if (queued && (queued.begun === undefined || !json)) tellOutOfQueue(context, queued, json);
-  if (queued && queued.begun === undefined) return EXIT.done;
-  return await stopTask(context, { task: queued?.begun ?? task, force, all, json });
+  if (!queued) return await stopTask(context, { task, force, all, json });
+  const { begun } = queued;
+  if (begun.length === 0 || !json) tellOutOfQueue(context, queued, json);
+  let worst: number = EXIT.done;
+  for (const one of begun) {
+    worst = Math.max(worst, await stopTask(context, { task: one, force, all, json }));
+  }
+  return worst;
 }
 
 async function stopTask(
@@ -52,6 +57,7 @@ async function stopTask(
 ): Promise<number> {
   const starting = task === undefined ? undefined : chooseStarting(context, task);
   if (starting) {
+    endBegun(context, starting.taskDir);
     await stopStarting(context, starting, { force });
     const { out } = context.output;
     const { task: name, taskDir, pid } = starting;

@@ -1,12 +1,13 @@
 /** `ralph __worker`, the background half of `ralph run`: what to do comes through standard input. */
 import { Command } from "@commander-js/extra-typings";
-import { parseInput, type WorkerReport } from "../../control/protocol.ts";
+import { parseInput, StoppedBefore, type WorkerReport } from "../../control/protocol.ts";
 import { RalphError } from "../../error.ts";
 import { takeOverEnvironment } from "../../host/system/environment.ts";
 import { onEndingSignal } from "../../host/process/signals.ts";
 import { SHUTDOWN } from "../../loop/shutdown.ts";
 import { jsonText } from "../../terminal/json_text.ts";
 import { workerEnvironment } from "../../worker/environment.ts";
+import { inWorktree } from "../../worker/in_worktree.ts";
 import { systemHost } from "../../worker/system_host.ts";
 import { work } from "../../worker/worker.ts";
 import type { CommandContext, Done } from "../command_context.ts";
@@ -32,7 +33,11 @@ async function worker(context: CommandContext): Promise<number> {
     reported ||= !("waiting" in message);
   };
   try {
-    await work(host, order, {
+    const placed = await inWorktree(ofShell, order, {
+      signal: stop.signal,
+      tell: (line) => report({ waiting: line }),
+    });
+    await work(host, placed, {
       signal: stop.signal,
       emit: (event) => {
         if (event.type === "session_started") report({ ready: event });
@@ -42,7 +47,8 @@ async function worker(context: CommandContext): Promise<number> {
     return EXIT.done;
   } catch (error) {
     if (error instanceof RalphError) {
-      report({ error: { kind: error.kind, message: error.message, hints: error.hints } });
+      const { kind, message, hints } = error;
+      report({ error: { kind, message, hints, stopped: error instanceof StoppedBefore } });
     }
     throw error;
   } finally {

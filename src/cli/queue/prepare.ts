@@ -4,25 +4,47 @@ import { promptOf } from "../../app/prompt_file.ts";
 import { requireServer } from "../../app/require_server.ts";
 import { clientAt } from "../../app/server_client.ts";
 import { nothingToDo, requireChoices, requireWritten } from "../../control/preflight.ts";
+import {
+  homeTask,
+  recordedWorktrees,
+  whereTheyWork,
+  worktreeIn,
+  worktreeOf,
+} from "../../control/worktree/find.ts";
+import { planWorktree } from "../../control/worktree/plan.ts";
 import { RalphError } from "../../error.ts";
 import { readWhole } from "../../host/files/read_file.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
 import { environmentNames } from "../../host/system/environment.ts";
 import { readAgenda } from "../../loop/iteration/backlog.ts";
 import { readSettings } from "../../settings/read.ts";
+import type { Worktree } from "../../store/model.ts";
 import type { Settings, SettingsPart } from "../../settings/settings.ts";
 import type { Agenda } from "../../task/agenda.ts";
-import { listTasks } from "../../task/find.ts";
+import { findTask, listTasks } from "../../task/find.ts";
 import type { Task } from "../../task/task_files.ts";
 import { plain } from "../../terminal/plain.ts";
 import type { CommandContext } from "../command_context.ts";
+import { goesOnAtHome } from "../own_worktree.ts";
 import { projectRootHere } from "../select/project_root.ts";
 import { taskToRun } from "../select/task_to_run.ts";
+
+/** A task, and where it will run. */
+interface ToQueue {
+  /** Where it is now: at home, or in its worktree. */
+  task: Task;
+  /** What the queue has it by: its place in the tree that its worktree is made from, else where it is. */
+  home: Task;
+  worktree: boolean;
+}
+
+/** What a worktree needs of other tasks is looked at when its task starts. */
+const NOTHING_BEFORE = { dependsOn: [], signal: new AbortController().signal };
 
 interface Prepared {
   root: string;
   settings: Settings;
-  tasks: readonly Task[];
+  tasks: readonly ToQueue[];
   /** Whether an agent will work, or only gates run. */
   needsAgent: boolean;
 }
@@ -37,22 +59,27 @@ export async function prepareTasks(
   { names, all, flags }: { names: readonly string[]; all: boolean; flags: SettingsPart },
 ): Promise<Prepared> {
   const named = all
-    ? listTasks(projectRootHere(context), systemTree).filter(({ prdPath }) => prdPath !== undefined)
+    ? whereTheyWork(context, listTasks(projectRootHere(context), systemTree))
+      .filter(({ prdPath }) => prdPath !== undefined)
     : names.map((name) => taskToRun(context, name));
-  const tasks = [...new Map(named.map((task) => [task.dir, task])).values()];
-  const root = rootOf(context, tasks);
+  const trees = recordedWorktrees(context);
   const { settings, warnings } = await readSettings({
-    projectRoot: root,
+    projectRoot: settingsRoot(context, named, trees),
     environment: context.environment,
     variableNames: environmentNames(),
     readFile: readWhole,
     flags,
   });
   for (const warning of warnings) context.warn(warning);
-  const agendas = new Map<Task, Agenda>();
-  for (const task of tasks) {
-    const agenda = all ? openAgenda(context, task, settings) : namedAgenda(context, task, settings);
-    if (agenda) agendas.set(task, agenda);
+  const placed = named.map((task) => placeOf(context, task, { settings, trees }));
+  const tasks = [...new Map(placed.map((one) => [one.home.dir, one])).values()];
+  const root = rootOf(context, tasks);
+  const agendas = new Map<ToQueue, Agenda>();
+  for (const one of tasks) {
+    const agenda = all
+      ? await openAgenda(context, one, settings)
+      : await namedAgenda(context, one, settings);
+    if (agenda) agendas.set(one, agenda);
   }
   const needsAgent = [...agendas.values()].some(({ stories }) =>
     stories.some(({ passes }) => !passes)
@@ -61,8 +88,36 @@ export async function prepareTasks(
   return { root, settings, tasks: [...agendas.keys()], needsAgent };
 }
 
-function rootOf(context: CommandContext, tasks: readonly Task[]): string {
-  const [first, ...others] = tasks;
+/** Those of a worktree are those of the project at home. */
+function settingsRoot(
+  context: CommandContext,
+  [first]: readonly Task[],
+  trees: readonly Worktree[],
+): string {
+  if (!first) return projectRootHere(context);
+  return worktreeIn(trees, { taskDir: first.dir })?.homeRoot ?? first.projectRoot;
+}
+
+function placeOf(
+  context: CommandContext,
+  task: Task,
+  { settings, trees }: { settings: Settings; trees: readonly Worktree[] },
+): ToQueue {
+  const isInOwn = worktreeIn(trees, { taskDir: task.dir }) !== undefined;
+  if (!isInOwn && !settings.worktree) return { task, home: task, worktree: false };
+  const goesOn = isInOwn ? undefined : goesOnAtHome(context, task);
+  if (goesOn !== undefined) {
+    const where = plain(task.projectRoot, 200);
+    context.warn(`no worktree is made for \`${plain(task.name, 80)}\`: it ${goesOn}, in ${where}`);
+    return { task, home: task, worktree: false };
+  }
+  const { dir, projectRoot } = homeTask(task, trees);
+  const home = findTask(dir, { cwd: projectRoot, tree: systemTree, projectRoot });
+  return { task, home, worktree: true };
+}
+
+function rootOf(context: CommandContext, tasks: readonly ToQueue[]): string {
+  const [first, ...others] = tasks.map(({ home }) => home);
   if (!first) return projectRootHere(context);
   const other = others.find(({ projectRoot }) => projectRoot !== first.projectRoot);
   if (!other) return first.projectRoot;
@@ -76,31 +131,40 @@ function rootOf(context: CommandContext, tasks: readonly Task[]): string {
 }
 
 /** Undefined when there is nothing to do, which is told. */
-function namedAgenda(
+async function namedAgenda(
   context: CommandContext,
-  task: Task,
+  { task, home, worktree }: ToQueue,
   settings: Settings,
-): Agenda | undefined {
+): Promise<Agenda | undefined> {
   const agenda = readAgenda(Deno, { task, promised: false });
   requireInside(context, task, settings);
   promptOf(task, settings);
   requireWritten(task, agenda);
   for (const remark of agenda.remarks ?? []) context.warn(`${plain(task.name, 80)}: ${remark}`);
   const done = nothingToDo(context, { task, agenda, verify: settings.verify });
-  if (done === undefined) return agenda;
+  if (done === undefined) {
+    // What stands in its way now need not be found when its turn has come.
+    if (worktree && !worktreeOf(home, recordedWorktrees(context))) {
+      await planWorktree(context, task, { settings, ...NOTHING_BEFORE });
+    }
+    return agenda;
+  }
   context.output.err.line(`${plain(task.name, 80)}: ${done}`);
   return undefined;
 }
 
 /** Undefined when no story is open, and for a task that cannot be run, which is told. */
-function openAgenda(
+async function openAgenda(
   context: CommandContext,
-  task: Task,
+  one: ToQueue,
   settings: Settings,
-): Agenda | undefined {
+): Promise<Agenda | undefined> {
+  const { task } = one;
   try {
     const { stories } = readAgenda(Deno, { task, promised: false });
-    return stories.some(({ passes }) => !passes) ? namedAgenda(context, task, settings) : undefined;
+    return stories.some(({ passes }) => !passes)
+      ? await namedAgenda(context, one, settings)
+      : undefined;
   } catch (error) {
     if (!(error instanceof RalphError) || error.kind === "state") throw error;
     context.warn(`\`${plain(task.name, 80)}\` is left out: ${error.message}`);

@@ -1,11 +1,14 @@
 /** The queue in this process and this terminal: `ralph run --foreground` with several tasks. */
 import { openUserStore } from "../../app/store.ts";
+import { waitsToLand } from "../../control/next_command.ts";
 import { readAsIs } from "../../control/liveness.ts";
 import { RalphError } from "../../error.ts";
 import { untilEnded } from "../../host/process/signals.ts";
+import { treeOf } from "../../queue/place.ts";
 import { workQueue } from "../../queue/work_queue.ts";
 import type { Queue } from "../../store/model.ts";
 import { plain } from "../../terminal/plain.ts";
+import { shellWord } from "../../terminal/shell_word.ts";
 import { table } from "../../terminal/table.ts";
 import type { CommandContext } from "../command_context.ts";
 import { EXIT, exitCodeOfSignal } from "../exit_codes.ts";
@@ -15,7 +18,7 @@ import { columnsOf, unread } from "../output/streams.ts";
 import { queuedFields, queueRows } from "./words.ts";
 
 /**
- * Works through the queue, each session here. Ctrl-C stops the one at work and takes the others out; a
+ * Works through the queue, each session here. Ctrl-C stops those at work and takes the others out; a
  * terminal that goes away leaves all of them for the next `ralph run`. Returns the exit code.
  */
 export async function queueHere(
@@ -30,16 +33,20 @@ export async function queueHere(
     openStore: () => openUserStore(context),
     signal: ending.signal,
     async start({ order }, queued) {
-      const tasks = read()?.tasks ?? [];
+      const { tasks = [], parallel = 1 } = read() ?? {};
       const number = tasks.findIndex((one) => one.id === queued.id) + 1;
-      if (!options.json) {
-        out.line(`\n${plain(queued.taskName, 80)} (${number} of ${tasks.length})`);
+      const name = plain(queued.taskName, 80);
+      const label = parallel > 1 ? queued.taskName : undefined;
+      if (!options.json && label === undefined) {
+        out.line(`\n${name} (${number} of ${tasks.length})`);
       }
       try {
-        await runHere({ ...context, cwd: () => root }, order, options);
+        await runHere({ ...context, cwd: () => root }, order, { ...options, label });
       } catch (error) {
         if (error instanceof RalphError && !options.json) {
-          context.output.err.line(`error: ${error.message}`);
+          context.output.err.line(
+            `${label === undefined ? "" : `${name}: `}error: ${error.message}`,
+          );
         }
         throw error;
       }
@@ -82,10 +89,11 @@ export function takeOutAll(context: CommandContext, root: string): Queue["tasks"
 }
 
 function tellEnd(
-  { output: { out }, clock }: CommandContext,
+  context: CommandContext,
   queue: Queue,
   { json }: { json: boolean },
 ): void {
+  const { output: { out }, clock } = context;
   if (json) {
     const tasks = queue.tasks.map((task) => queuedFields(queue, task));
     out.line(eventJson({ type: "queue_ended", projectRoot: queue.projectRoot, tasks }, clock));
@@ -95,4 +103,24 @@ function tellEnd(
   for (const line of table(queueRows(queue, queue.tasks, out.colors), columnsOf(out))) {
     out.line(line);
   }
+  const waiting = toLand(context, queue);
+  if (waiting.length === 0) return;
+  out.line("");
+  waiting.forEach((name, i) =>
+    out.line(`${(i === 0 ? "next" : "").padEnd(10)}ralph land ${shellWord(name)}`)
+  );
+}
+
+/** The tasks whose work waits in their worktrees to be brought home, in the order in which that goes. */
+function toLand(context: CommandContext, queue: Queue): readonly string[] {
+  const done = queue.tasks.filter(({ state, worktree }) => state === "completed" && worktree);
+  const names = readAsIs(context, (store) => {
+    const trees = store.worktrees();
+    return done.filter((queued) => {
+      const tree = treeOf(queue, queued, trees);
+      const session = tree && store.lastSession(tree.taskDir);
+      return session !== undefined && waitsToLand(session, tree);
+    }).toSorted((a, b) => (a.sessionId ?? 0) - (b.sessionId ?? 0)).map(({ taskName }) => taskName);
+  });
+  return names ?? [];
 }

@@ -1,7 +1,8 @@
-/** `ralph run a b c` and `ralph run --all`: tasks of a project, one after the other. */
+/** `ralph run a b c` and `ralph run --all`: tasks of a project, one after the other or some at once. */
 import { openUserStore } from "../../app/store.ts";
 import { requireOwnFolders } from "../../app/own_folders.ts";
 import { readAsIs } from "../../control/liveness.ts";
+import { whereTheyWork } from "../../control/worktree/find.ts";
 import { isOpen } from "../../queue/decide.ts";
 import { dependenciesOf, dependsOnOpen, uncompleted } from "../../queue/dependencies.ts";
 import { startQueue } from "../../queue/start_queue.ts";
@@ -25,6 +26,8 @@ interface RunTasks {
   names: readonly string[];
   all: boolean;
   failFast: boolean;
+  /** How many at once, each in a worktree of its own; undefined: as many as do now, where they are. */
+  parallel?: number;
   flags: SettingsPart;
   foreground: boolean;
   json: boolean;
@@ -34,10 +37,12 @@ interface RunTasks {
 /** Queues the tasks, and has the queue of their project worked through. */
 export async function runTasks(context: CommandContext, options: RunTasks): Promise<number> {
   requireOwnFolders(context);
-  const { names, all, failFast, foreground, json } = options;
+  const { names, all, failFast, parallel, foreground, json } = options;
   const { costUsd, tokens, ...limits } = options.flags.limits ?? {};
-  const flags: SettingsPart = { ...options.flags, limits };
-  const { root, settings, tasks } = await prepareTasks(context, { names, all, flags });
+  const worktree = parallel === undefined ? options.flags.worktree : true;
+  const flags: SettingsPart = { ...options.flags, worktree, limits };
+  const { root, settings, tasks: placed } = await prepareTasks(context, { names, all, flags });
+  const tasks = placed.map(({ home }) => home);
   const dependsOn = dependenciesOf(tasks, settings);
   const queued = readAsIs(context, (reader) => reader.lastQueue(root))?.tasks.filter(isOpen) ?? [];
   requireAllDependencies(context, { queued, tasks, dependsOn });
@@ -50,17 +55,19 @@ export async function runTasks(context: CommandContext, options: RunTasks): Prom
   }
   const store = openUserStore(context);
   try {
-    if (tasks.length > 0) {
+    if (tasks.length > 0 || parallel !== undefined && queued.length > 0) {
       store.enqueue({
         projectRoot: root,
         failFast: failFast || undefined,
         maxCostUsd: costUsd,
         maxTokens: tokens,
-        tasks: tasks.map((task) => ({
-          taskName: task.name,
-          taskDir: task.dir,
+        parallel,
+        tasks: placed.map(({ home, worktree }) => ({
+          taskName: home.name,
+          taskDir: home.dir,
           flags: JSON.stringify(flags),
-          dependsOn: (dependsOn.get(task.dir) ?? []).map(({ dir }) => dir),
+          dependsOn: (dependsOn.get(home.dir) ?? []).map(({ dir }) => dir),
+          worktree,
         })),
       });
     }
@@ -90,7 +97,7 @@ function requireAllDependencies(
   const dirs = new Set([...tasks.map(({ dir }) => dir), ...queued.map(({ taskDir }) => taskDir)]);
   for (const task of tasks) {
     const elsewhere = (dependsOn.get(task.dir) ?? []).filter(({ dir }) => !dirs.has(dir));
-    const open = uncompleted(context, elsewhere);
+    const open = uncompleted(context, whereTheyWork(context, elsewhere));
     if (open.length > 0) throw dependsOnOpen(task, open);
   }
 }
@@ -104,7 +111,9 @@ export function tellQueue(context: CommandContext, queue: Queue, json: boolean):
     out.line(eventJson({ type: "queued", projectRoot: queue.projectRoot, tasks }, context.clock));
     return;
   }
-  out.line(`${plural(open.length, "task")} queued, one after the other:`);
+  const how = queue.parallel > 1 ? `${queue.parallel} at once` : "one after the other";
+  const where = open.every(({ worktree }) => worktree) ? ", each in a worktree of its own" : "";
+  out.line(`${plural(open.length, "task")} queued, ${how}${where}:`);
   out.line("");
   for (const line of table(queueRows(queue, open, out.colors), columnsOf(out))) out.line(line);
   out.line("");

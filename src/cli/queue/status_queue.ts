@@ -2,6 +2,7 @@
 import { readAsIs } from "../../control/liveness.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
 import { isOpen } from "../../queue/decide.ts";
+import { sessionDirOf } from "../../queue/place.ts";
 import { queueIsWorked } from "../../queue/start_queue.ts";
 import type { Queue, QueuedTask } from "../../store/model.ts";
 import type { ReadOnlyStore } from "../../store/store.ts";
@@ -30,16 +31,18 @@ function shownQueues(context: CommandContext): readonly Shown[] {
       queue,
       tasks: queue.endedAt === null
         ? queue.tasks.filter(({ state }) => state !== "removed")
-        : queue.tasks.filter((task) => wasNotRun(store, task)),
+        : queue.tasks.filter((task) => wasNotRun(store, queue, task)),
     })));
   return (found ?? []).filter(({ queue, tasks }) =>
     tasks.length > 0 && (queue.endedAt === null || queue.projectRoot === root)
   );
 }
 
-function wasNotRun(store: ReadOnlyStore, { state, taskDir, queuedAt }: QueuedTask): boolean {
+function wasNotRun(store: ReadOnlyStore, queue: Queue, queued: QueuedTask): boolean {
+  const { state, queuedAt } = queued;
   if (state !== "failed" && state !== "skipped") return false;
-  const last = store.lastSession(taskDir);
+  const dir = sessionDirOf(queue, queued, store.worktrees());
+  const last = dir === undefined ? undefined : store.lastSession(dir);
   return !last || last.startedAt < queuedAt;
 }
 
@@ -67,7 +70,7 @@ export function queuedRows(context: CommandContext): readonly ReturnType<typeof 
 }
 
 function rowOf(queue: Queue, task: QueuedTask) {
-  const { taskDir, dependsOn, waitsFor, why } = queuedFields(queue, task);
+  const { taskDir, dependsOn, waitsFor, ownWorktree, why } = queuedFields(queue, task);
   return {
     task: task.taskName,
     taskDir,
@@ -77,6 +80,7 @@ function rowOf(queue: Queue, task: QueuedTask) {
     detail: why,
     dependsOn,
     waitsFor,
+    ownWorktree,
     queuedAt: task.queuedAt,
   };
 }

@@ -2,8 +2,10 @@
 import { openUserStore } from "../../app/store.ts";
 import { sleep } from "../../clock.ts";
 import { isAlive, readAsIs } from "../../control/liveness.ts";
+import { homeOf, homeRootOf, recordedWorktrees } from "../../control/worktree/find.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
 import { goesOnWith } from "../../queue/decide.ts";
+import { sessionDirOf } from "../../queue/place.ts";
 import { queueIsWorked } from "../../queue/start_queue.ts";
 import type { Queue, QueuedTask, Session } from "../../store/model.ts";
 import { findProjectRoot } from "../../task/find.ts";
@@ -20,8 +22,8 @@ const LOOK_MS = 20;
 
 interface OutOfQueue {
   tasks: readonly QueuedTask[];
-  /** The folder of one that was begun: its session is to be stopped. */
-  begun?: string;
+  /** The folders of those that were begun: their sessions are to be stopped. */
+  begun: readonly string[];
 }
 
 /**
@@ -35,20 +37,24 @@ export async function stopQueued(
   if (task !== undefined) {
     const found = chooseQueued(context, task);
     if (found?.queued.state !== "waiting") return undefined;
-    return takeOut(context, found.queued) ? { tasks: [found.queued] } : undefined;
+    return takeOut(context, found.queued) ? { tasks: [found.queued], begun: [] } : undefined;
   }
   const root = all ? findProjectRoot(context.cwd(), systemTree) : undefined;
   const queue = root === undefined ? undefined : openQueue(context, root);
-  if (root === undefined || !queue) return undefined;
-  const tasks = takeOutAll(context, root);
-  const running = tasks.find(({ state }) => state === "running");
-  if (running) await begun(context, { root, running });
-  return { tasks, begun: running?.taskDir };
+  if (!queue) return undefined;
+  const tasks = takeOutAll(context, queue.projectRoot);
+  const running = tasks.filter(({ state }) => state === "running");
+  return { tasks, begun: await Promise.all(running.map((one) => begun(context, queue, one))) };
 }
 
+/** Of the project, or of the one that the worktree at `root` was made from. */
 function openQueue(context: CommandContext, root: string): Queue | undefined {
-  const queue = readAsIs(context, (store) => store.lastQueue(root));
-  return queue?.endedAt === null ? queue : undefined;
+  const home = homeRootOf(context, root) ?? root;
+  return readAsIs(
+    context,
+    (store) =>
+      [root, home].map((one) => store.lastQueue(one)).find((queue) => queue?.endedAt === null),
+  );
 }
 
 function takeOut(context: CommandContext, { id }: QueuedTask): boolean {
@@ -61,18 +67,40 @@ function takeOut(context: CommandContext, { id }: QueuedTask): boolean {
   }
 }
 
-/** Resolves once its session is there to be stopped, or the queue's process is gone without one. */
+/**
+ * The folder of its session, once that is there to be stopped, or the queue's process is gone without
+ * one.
+ */
 async function begun(
   context: CommandContext,
-  { root, running }: { root: string; running: QueuedTask },
-): Promise<void> {
+  queue: Queue,
+  running: QueuedTask,
+): Promise<string> {
   const { clock } = context;
   const end = clock.monotonic() + BEGIN_MS_MAX;
-  while (queueIsWorked(context, root) && clock.monotonic() < end) {
-    const session = readAsIs(context, (store) => store.lastSession(running.taskDir));
-    if (session && isAlive(context, session)) return;
-    if (chooseStarting(context, running.taskDir)) return;
+  const dir = () => sessionDirOf(queue, running, recordedWorktrees(context)) ?? running.taskDir;
+  while (queueIsWorked(context, queue.projectRoot) && clock.monotonic() < end) {
+    const session = readAsIs(context, (store) => store.lastSession(dir()));
+    if (session && isAlive(context, session)) break;
+    if (chooseStarting(context, dir())) break;
     await sleep(clock, LOOK_MS);
+  }
+  return dir();
+}
+
+/** One that is stopped before its session has begun is not begun again. */
+export function endBegun(context: CommandContext, task: string): void {
+  const found = chooseQueued(context, task);
+  if (found?.queued.state !== "running") return;
+  const store = openUserStore(context, { letsRowsBe: true });
+  try {
+    store.endQueued(found.queued.id, {
+      from: ["running"],
+      state: "failed",
+      why: "stopped by a person",
+    });
+  } finally {
+    store.close();
   }
 }
 
@@ -99,8 +127,9 @@ export function tellQueueGoesOn(
   { projectRoot, taskDir }: Pick<Session, "projectRoot" | "taskDir">,
 ): void {
   const queue = openQueue(context, projectRoot);
-  const next = queue && goesOnWith(queue, taskDir);
-  if (!next || !queueIsWorked(context, projectRoot)) return;
+  const home = homeOf({ dir: taskDir, projectRoot }, recordedWorktrees(context));
+  const next = queue && goesOnWith(queue, home);
+  if (!next || !queueIsWorked(context, queue.projectRoot)) return;
   context.output.err.line(
     `the queue goes on with \`${plain(next.taskName, 80)}\`; \`ralph stop --all\` ends it, too`,
   );

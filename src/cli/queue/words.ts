@@ -7,7 +7,7 @@ import { plain } from "../../terminal/plain.ts";
 const SHOWN_MAX = 5;
 
 /** How a task of a queue is: what it waits for, or how it ended. Safe to show. */
-export function queuedWords(queue: Pick<Queue, "tasks">, task: QueuedTask): string {
+export function queuedWords(queue: Pick<Queue, "tasks" | "parallel">, task: QueuedTask): string {
   switch (task.state) {
     case "waiting":
       return waitWords(queue, task);
@@ -24,23 +24,25 @@ export function queuedWords(queue: Pick<Queue, "tasks">, task: QueuedTask): stri
   }
 }
 
-function waitWords(queue: Pick<Queue, "tasks">, task: QueuedTask): string {
+function waitWords(queue: Pick<Queue, "tasks" | "parallel">, task: QueuedTask): string {
   const { why, tasks } = waitsFor(queue, task);
   if (tasks.length === 0) return "is next";
   const names = tasks.slice(0, SHOWN_MAX).map(({ taskName }) => `\`${plain(taskName, 80)}\``)
     .join(", ");
   const more = tasks.length > SHOWN_MAX ? ` and ${tasks.length - SHOWN_MAX} more` : "";
-  return `${why === "depends" ? "waits for" : "after"} ${names}${more}`;
+  if (why === "depends") return `waits for ${names}${more}`;
+  return tasks.length > 1 ? `after one of ${names}${more}` : `after ${names}`;
 }
 
 /** What `--json` tells of it. */
-export function queuedFields(queue: Pick<Queue, "tasks">, task: QueuedTask) {
+export function queuedFields(queue: Pick<Queue, "tasks" | "parallel">, task: QueuedTask) {
   const waits = task.state === "waiting" ? waitsFor(queue, task) : undefined;
   return {
     task: task.taskName,
     taskDir: task.taskDir,
     state: task.state,
     dependsOn: task.dependsOn,
+    ownWorktree: task.worktree,
     waitsFor: waits?.tasks.map(({ taskDir }) => taskDir) ?? [],
     session: task.sessionId,
     why: task.why,
@@ -49,7 +51,7 @@ export function queuedFields(queue: Pick<Queue, "tasks">, task: QueuedTask) {
 
 /** Those rows of a table that tell of these tasks. */
 export function queueRows(
-  queue: Pick<Queue, "tasks">,
+  queue: Pick<Queue, "tasks" | "parallel">,
   tasks: readonly QueuedTask[],
   colors: Colors,
 ): readonly (readonly string[])[] {

@@ -1,4 +1,5 @@
 import { readAsIs } from "../../control/liveness.ts";
+import { homeOf, recordedWorktrees } from "../../control/worktree/find.ts";
 import { RalphError } from "../../error.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
 import type { Queue, QueuedTask } from "../../store/model.ts";
@@ -18,18 +19,19 @@ export function chooseQueued(context: CommandContext, argument: string): Queued 
       .map((queued) => ({ queue, queued }))
   );
   if (open.length === 0) return undefined;
-  const dir = folderOf(context, argument);
-  if (dir !== undefined) return open.find(({ queued }) => queued.taskDir === dir);
+  const dirs = foldersOf(context, argument);
+  if (dirs.length > 0) return open.find(({ queued }) => dirs.includes(queued.taskDir));
   const named = open.filter(({ queued }) => queued.taskName === argument);
   return named.length === 1 ? named[0] : undefined;
 }
 
-/** Undefined for what is no task here. */
-function folderOf(context: CommandContext, argument: string): string | undefined {
+/** Where the task is, and where it is at home; none for what is no task here. */
+function foldersOf(context: CommandContext, argument: string): readonly string[] {
   try {
-    return findTask(argument, { cwd: context.cwd(), tree: systemTree }).dir;
+    const task = findTask(argument, { cwd: context.cwd(), tree: systemTree });
+    return [task.dir, homeOf(task, recordedWorktrees(context))];
   } catch (error) {
-    if (error instanceof RalphError) return undefined;
+    if (error instanceof RalphError) return [];
     throw error;
   }
 }

@@ -4,6 +4,7 @@ import { logOf } from "../../control/session_log.ts";
 import { whereTheyWork } from "../../control/worktree/find.ts";
 import { type Starting, startingWorkers } from "../../control/starting.ts";
 import { readAsIs } from "../../control/liveness.ts";
+import { treeOf } from "../../queue/place.ts";
 import { queuedWords } from "../queue/words.ts";
 import { RalphError } from "../../error.ts";
 import { readFileIfAny } from "../../host/files/read_file.ts";
@@ -132,12 +133,17 @@ interface Queued {
 
 /** Those that wait, by their folders. */
 function queuedTasks(context: Context): ReadonlyMap<string, Queued> {
-  const queues = readAsIs(context, (store) => store.lastQueues()) ?? [];
+  const { queues, trees } = readAsIs(
+    context,
+    (store) => ({ queues: store.lastQueues(), trees: store.worktrees() }),
+  ) ?? { queues: [], trees: [] };
   return new Map(
     queues.filter(({ endedAt }) => endedAt === null).flatMap((queue) =>
       queue.tasks.filter(({ state }) => state === "waiting").map((task) => {
-        const { taskDir, taskName: name } = task;
-        const { projectRoot } = queue;
+        const { taskName: name } = task;
+        const tree = treeOf(queue, task, trees);
+        const { taskDir } = tree ?? task;
+        const projectRoot = tree?.root ?? queue.projectRoot;
         return [taskDir, { taskDir, name, projectRoot, words: queuedWords(queue, task) }];
       })
     ),

@@ -2,6 +2,7 @@
 import type { Context } from "../../app/context.ts";
 import { RalphError } from "../../error.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
+import { fileExists } from "../../host/files/read_file.ts";
 import { isThere } from "../../host/git/worktrees.ts";
 import type { Worktree } from "../../store/model.ts";
 import { findTask } from "../../task/find.ts";
@@ -22,6 +23,13 @@ export function homeOf(task: Place, trees: readonly Worktree[]): string {
   if (own) return own.homeDir;
   const around = trees.find(({ root }) => root === task.projectRoot);
   return around ? movedTo(around.homeRoot, task) : task.dir;
+}
+
+/** From within another task's worktree: the task in the tree that this one was made from. */
+export function homeTask<T extends Place>(task: T, trees: readonly Worktree[]): T | Place {
+  const around = trees.find(({ root }) => root === task.projectRoot);
+  const dir = homeOf(task, trees);
+  return around && fileExists(dir) ? { dir, projectRoot: around.homeRoot } : task;
 }
 
 /** All places where the task may have worked, at home and in worktrees, also removed ones. */
@@ -59,6 +67,9 @@ export function rootsOf(root: string | undefined, trees: readonly Worktree[]): r
 /** All that are on record, whether or not they are there. */
 export const recordedWorktrees = (context: Context): readonly Worktree[] =>
   readAsIs(context, (store) => store.worktrees()) ?? [];
+
+/** All of it is there. */
+export const isWhole = ({ preparedAt, root }: Worktree) => preparedAt !== null && isThere(root);
 
 /** The task in its worktree. Throws `RalphError` as `findTask` does. */
 export function taskIn({ taskDir, root }: Pick<Worktree, "taskDir" | "root">): Task {

@@ -27,6 +27,9 @@ import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import { listed } from "../../verify/undelivered.ts";
 import { readLockNote } from "../lock_note.ts";
+import { alone } from "./alone.ts";
+import { notIn } from "./depended_on.ts";
+import { recordedWorktrees } from "./find.ts";
 import { lockTask } from "./prepare.ts";
 
 interface LandOptions {
@@ -65,9 +68,10 @@ export async function landWorktree(
   if (!isThere(tree.root)) throw gone(tree);
   const lock = await lockTask(context, tree, "landing it");
   try {
-    const goal = await goalOf(tree, options.place);
+    const goal = await goalOf(context, tree, options.place);
     const release = await lockTrees(context, tree, goal);
     try {
+      await requireFirst(context, tree, goal, options);
       return await land(tree, goal, options);
     } finally {
       release();
@@ -140,7 +144,31 @@ async function requireReady(tree: Worktree, place: Place): Promise<string> {
 
 const STATE_MS = 30_000;
 
-async function goalOf(tree: Worktree, place: Place): Promise<Goal> {
+/** The branch that this one began at would go home with it, unasked. */
+async function requireFirst(
+  context: Context,
+  tree: Worktree,
+  { at }: Goal,
+  { place }: LandOptions,
+): Promise<void> {
+  const { root, begunAt, homeRoot, taskName, base } = tree;
+  const first = recordedWorktrees(context).find((one) =>
+    one.branch === begunAt && one.homeRoot === homeRoot && one.removedAt === null
+  );
+  if (!first || (await notIn(at, { root, trees: [first] }, place)).length === 0) return;
+  const name = plain(first.taskName, 80);
+  throw refused(
+    tree,
+    `it began at the branch of \`${name}\`, which is not in ` +
+      `\`${plain(base, 80)}\` yet`,
+    [
+      { text: "bring that home first", command: `ralph land ${shellWord(first.taskName)}` },
+      { text: "then this one", command: `ralph land ${shellWord(taskName)}` },
+    ],
+  );
+}
+
+async function goalOf(context: Context, tree: Worktree, place: Place): Promise<Goal> {
   const { homeRoot, base, branch, root } = tree;
   const shown = `\`${plain(base, 80)}\``;
   const at = await commitOf(root, `refs/heads/${base}`, place);
@@ -150,7 +178,12 @@ async function goalOf(tree: Worktree, place: Place): Promise<Goal> {
       command: `git -C ${shellWord(homeRoot)} merge ${shellWord(branch)}`,
     }]);
   }
-  const trees = await listWorktrees(root, place);
+  const { signal } = place;
+  const trees = await alone(
+    context,
+    { root: homeRoot, signal },
+    () => listWorktrees(root, place),
+  );
   const [holder] = [...trees].find(([one, name]) => name === base && isThere(one)) ?? [];
   if (holder === undefined || holder === homeRoot) return { base, at, holder };
   throw refused(tree, `${shown} is checked out elsewhere, in ${plain(holder, 200)}`, [{

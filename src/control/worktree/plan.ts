@@ -9,12 +9,14 @@ import { readRepository } from "../../host/git/repository.ts";
 import { runGit } from "../../host/git/run_git.ts";
 import { commitOf, isThere, listWorktrees } from "../../host/git/worktrees.ts";
 import type { Settings } from "../../settings/settings.ts";
-import type { NewWorktree } from "../../store/model.ts";
+import type { NewWorktree, Worktree } from "../../store/model.ts";
 import { readPrd } from "../../task/prd_file.ts";
 import type { Task } from "../../task/task_files.ts";
 import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
-import { homeOf, recordedWorktrees } from "./find.ts";
+import { alone } from "./alone.ts";
+import { notIn, worktreesOf } from "./depended_on.ts";
+import { homeTask, recordedWorktrees } from "./find.ts";
 import { branchFor, folderBeside, movedTo } from "./names.ts";
 
 /** As for any question of a session that begins. */
@@ -24,13 +26,16 @@ const STATE_MS = 30_000;
 export async function planWorktree(
   context: Context,
   task: Task,
-  { settings, signal }: {
+  { settings, dependsOn, signal }: {
     settings: Pick<Settings, "baseBranch" | "worktreeIn">;
+    /** Where the tasks are at home that have to be in it. */
+    dependsOn: readonly string[];
     signal: AbortSignal;
   },
 ): Promise<NewWorktree> {
   const options = { clock: context.clock, signal };
-  const home = homeTask(context, task);
+  const trees = recordedWorktrees(context);
+  const home = homeTask(task, trees);
   const { projectRoot: homeRoot } = home;
   if (path.relative(homeRoot, home.dir).startsWith("..")) {
     throw refused(task, `its folder ${plain(home.dir, 200)} is not in the project`, []);
@@ -38,7 +43,7 @@ export async function planWorktree(
   const base = await baseOf(task, { homeRoot, wanted: settings.baseBranch, options });
   const wanted = task.prdPath && readPrd(readFileIfAny, task.prdPath).branchName;
   const branch = wanted ?? branchFor(task.name);
-  await requireFreeBranch(task, { homeRoot, branch, base, options });
+  await requireFreeBranch(context, task, { homeRoot, branch, base, options });
   const root = path.join(folderOf(context, homeRoot, settings.worktreeIn), task.name);
   if (fileExists(root)) {
     throw refused(task, `there is something else at ${plain(root, 200)}`, [
@@ -49,6 +54,7 @@ export async function planWorktree(
       },
     ]);
   }
+  const begunAt = await beginningOf(task, { homeRoot, base, trees, dependsOn, options });
   const isMade = await commitOf(homeRoot, `refs/heads/${branch}`, options) === undefined;
   return {
     taskDir: movedTo(root, home),
@@ -59,15 +65,43 @@ export async function planWorktree(
     branch,
     branchMade: isMade,
     base,
+    begunAt: begunAt ?? null,
   };
 }
 
-/** From within another task's worktree: the tree that this one was made from. */
-function homeTask(context: Context, task: Task): Pick<Task, "dir" | "projectRoot"> {
-  const trees = recordedWorktrees(context);
-  const around = trees.find(({ root }) => root === task.projectRoot);
-  const dir = homeOf(task, trees);
-  return around && fileExists(dir) ? { dir, projectRoot: around.homeRoot } : task;
+/**
+ * The branch of what the task depends on, where that is not in the base yet: the one that has all the
+ * others. Throws `RalphError` (`conflict`) when none has: nobody has put those together.
+ */
+async function beginningOf(
+  task: Task,
+  { homeRoot, base, trees, dependsOn, options }: {
+    homeRoot: string;
+    base: string;
+    trees: readonly Worktree[];
+    dependsOn: readonly string[];
+    options: Options;
+  },
+): Promise<string | undefined> {
+  const apart = await notIn(
+    base,
+    { root: homeRoot, trees: worktreesOf(dependsOn, trees) },
+    options,
+  );
+  for (const tree of apart) {
+    const others = await notIn(tree.branch, { root: homeRoot, trees: apart }, options);
+    if (others.length === 0) return tree.branch;
+  }
+  if (apart.length === 0) return undefined;
+  const names = apart.map(({ taskName }) => `\`${plain(taskName, 80)}\``).join(" and ");
+  const into = `\`${plain(base, 80)}\``;
+  throw refused(task, `it depends on ${names}, and no branch has them all: land them first`, [
+    ...apart.map(({ taskName }) => ({
+      text: `bring it into ${into}`,
+      command: `ralph land ${shellWord(taskName)}`,
+    })),
+    { text: "then run it", command: `ralph run ${shellWord(task.name)} --worktree` },
+  ]);
 }
 
 type Options = { clock: Context["clock"]; signal: AbortSignal };
@@ -108,6 +142,7 @@ async function baseOf(
 }
 
 async function requireFreeBranch(
+  context: Context,
   task: Task,
   { homeRoot, branch, base, options }: {
     homeRoot: string;
@@ -123,7 +158,12 @@ async function requireFreeBranch(
       { text: "write one such as `ralph/my-feature`" },
     ]);
   }
-  const trees = await listWorktrees(homeRoot, options);
+  const { signal } = options;
+  const trees = await alone(
+    context,
+    { root: homeRoot, signal },
+    () => listWorktrees(homeRoot, options),
+  );
   const [holder] = [...trees].find(([, one]) => one === branch) ?? [];
   if (holder !== undefined) {
     throw refused(task, `its branch ${shown} is checked out in ${plain(holder, 200)}`, [

@@ -35,14 +35,18 @@ import { listed } from "../../verify/undelivered.ts";
 import { alreadyRunning } from "../already_running.ts";
 import { runningSession } from "../liveness.ts";
 import { lockNote, readLockNote } from "../lock_note.ts";
+import { alone } from "./alone.ts";
+import { requireDependedOn, worktreesOf } from "./depended_on.ts";
 import { bringTask, copyNamed } from "./fill.ts";
-import { recordedWorktrees, taskIn, worktreeOf } from "./find.ts";
+import { isWhole, recordedWorktrees, taskIn, worktreeOf } from "./find.ts";
 import { movedTo } from "./names.ts";
 import { planWorktree } from "./plan.ts";
 
 interface Preparing {
   /** Of the project at home. */
   settings: Settings;
+  /** Where the tasks are at home whose work has to be in it. */
+  dependsOn: readonly string[];
   signal: AbortSignal;
   /** Gets what is done, line by line, as foreign text that is safe to print. */
   tell: (line: string) => void;
@@ -57,8 +61,19 @@ export async function prepareWorktree(
   task: Task,
   preparing: Preparing,
 ): Promise<Task> {
+  const tree = await wholeWorktree(context, task, preparing);
+  const needed = worktreesOf(preparing.dependsOn, recordedWorktrees(context));
+  await requireDependedOn(tree, needed, { clock: context.clock, signal: preparing.signal });
+  return taskIn(tree);
+}
+
+async function wholeWorktree(
+  context: Context,
+  task: Task,
+  preparing: Preparing,
+): Promise<NewWorktree> {
   const known = worktreeOf(task, recordedWorktrees(context));
-  if (known && isWhole(known)) return taskIn(known);
+  if (known && isWhole(known)) return known;
   const atHome = runningSession(context, task);
   if (atHome && !known) throw alreadyRunning(task, atHome);
   const tree = known ?? await planWorktree(context, task, preparing);
@@ -66,7 +81,7 @@ export async function prepareWorktree(
   try {
     // Another one may have made it meanwhile.
     const now = recorded(context, tree);
-    if (now && isWhole(now)) return taskIn(now);
+    if (now && isWhole(now)) return now;
     const store = openUserStore(context);
     try {
       if (!now) store.addWorktree(tree);
@@ -80,10 +95,8 @@ export async function prepareWorktree(
   } finally {
     lock.release();
   }
-  return taskIn(tree);
+  return tree;
 }
-
-const isWhole = ({ preparedAt, root }: Worktree) => preparedAt !== null && isThere(root);
 
 /** As it is on record. */
 function recorded(context: Context, { taskDir }: Pick<Worktree, "taskDir">): Worktree | undefined {
@@ -152,7 +165,7 @@ async function make(context: Context, making: Making): Promise<void> {
     making.tell(line);
   };
   const trees = { home, root, clock, signal };
-  await checkOut(tree, { clock, signal, tell });
+  await alone(context, { root: home, signal }, () => checkOut(tree, { clock, signal, tell }));
   await prepareSubmodules(home, trees);
   const copied = await copyNamed(settings.copy, trees);
   if (copied > 0) {
@@ -180,8 +193,8 @@ async function make(context: Context, making: Making): Promise<void> {
 
 /** Makes the worktree, unless it is there; one that git was ended in the middle of is made anew. */
 async function checkOut(
-  { homeRoot: home, root, branch, base }: Worktree,
-  { tell, ...options }: Omit<Preparing, "settings"> & { clock: Context["clock"] },
+  { homeRoot: home, root, branch, base, begunAt }: Worktree,
+  { tell, ...options }: Pick<Preparing, "signal" | "tell"> & { clock: Context["clock"] },
 ): Promise<void> {
   if (isThere(root) && !await isHalfMade(root, options)) return;
   const onRecord = (await listWorktrees(home, options)).has(root);
@@ -189,9 +202,9 @@ async function checkOut(
   if (onRecord) await removeWorktree(home, { root, ...options });
   else if (fileExists(root)) await Deno.remove(root).catch(() => {}); // empty, or not ralph's
   const ref = `refs/heads/${branch}`;
-  const at = await commitOf(home, ref, options) === undefined ? base : undefined;
+  const at = await commitOf(home, ref, options) === undefined ? begunAt ?? base : undefined;
   await addWorktree(home, { root, branch: { name: branch, at }, ...options });
-  const how = at === undefined ? "" : `, made from \`${plain(base, 80)}\``;
+  const how = at === undefined ? "" : `, made from \`${plain(at, 80)}\``;
   tell(`worktree ${plain(root, 200)} on the branch \`${plain(branch, 80)}\`${how}`);
 }
 
@@ -206,7 +219,7 @@ async function isHalfMade(
 
 async function setUp(
   context: Context,
-  { settings, signal, root, tell }: Preparing & { root: string },
+  { settings, signal, root, tell }: Omit<Preparing, "dependsOn"> & { root: string },
 ): Promise<void> {
   const { clock } = context;
   if (settings.setup.length === 0) return;

@@ -23,6 +23,7 @@ import { ownPlaces } from "../../task/task_files.ts";
 import { plain } from "../../terminal/plain.ts";
 import { listed } from "../../verify/undelivered.ts";
 import { isLocked, readSessions } from "../liveness.ts";
+import { alone } from "./alone.ts";
 import { taskIn } from "./find.ts";
 import { lockTask } from "./prepare.ts";
 
@@ -139,9 +140,10 @@ async function remove(
   const { stays, branchAt } = await inspect(context, tree);
   if (stays !== undefined) return stays;
   if (isThere(root)) await unload(context, tree);
-  if ((await listWorktrees(homeRoot, { clock })).has(root)) {
-    await removeWorktree(homeRoot, { root, clock });
-  }
+  await alone(context, { root: homeRoot }, async () => {
+    const isOnRecord = (await listWorktrees(homeRoot, { clock })).has(root);
+    if (isOnRecord) await removeWorktree(homeRoot, { root, clock });
+  });
   if (branchAt !== undefined) {
     const args = ["update-ref", "-d", `refs/heads/${branch}`, branchAt];
     await requireGit(homeRoot, args, { clock, changes: true });

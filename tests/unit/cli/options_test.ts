@@ -72,8 +72,9 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, Look | Elsewhere>
       test: "with --fail-fast no other starts once one has failed",
     },
     "--parallel": {
-      file: "reliability/queue_test.ts",
-      test: "what does not go together is refused, and a queue takes each task once",
+      file: "e2e/parallel_test.ts",
+      test:
+        "three tasks at once, one worker killed and conflicts on the way: all are landed, nothing is lost",
     },
     async "--resume"(home) {
       assert.equal((await home.ralph("resume", "one")).code, 4, "there is no session yet");

@@ -40,7 +40,7 @@ Deno.test("a session may use what the others of its queue have left, and what th
 
   const limits = async (maxCostUsd?: number, maxTokens?: number) => {
     const flags = JSON.stringify({ agent: "build", limits: { iterations: 7 } });
-    const tasks = [other, task].map((one) => ({ ...one, flags, dependsOn: [] }));
+    const tasks = [other, task].map((one) => ({ ...one, flags, dependsOn: [], worktree: false }));
     store.enqueue({ projectRoot: project.root, maxCostUsd, maxTokens, tasks });
     const [first, second] = store.lastQueue(project.root)?.tasks ?? [];
     store.bindQueued(first.id, lease.sessionId);
@@ -65,7 +65,7 @@ Deno.test("a task is once in a queue, and a new queue takes the place of one tha
   using stack = new DisposableStack();
   const store = home.open();
   stack.defer(() => store.close());
-  const tasks = [{ ...task, flags: "{}", dependsOn: [] }];
+  const tasks = [{ ...task, flags: "{}", dependsOn: [], worktree: false }];
   store.enqueue({ projectRoot, tasks });
   store.enqueue({ projectRoot, tasks, failFast: true });
   const queue = store.lastQueue(projectRoot);

@@ -3,17 +3,18 @@ import assert from "node:assert/strict";
 import { goesOnWith, nextOfQueue, type QueueFacts, waitsFor } from "../../../src/queue/decide.ts";
 import type { QueuedState, QueuedTask } from "../../../src/store/model.ts";
 
-/** `a completed`, or `b waiting < a c`: it depends on both. */
+/** `a completed`, or `b waiting < a c`: it depends on both. `d* waiting`: in a worktree. */
 function tasksOf(text: string): readonly QueuedTask[] {
   return text.split(", ").map((one, index) => {
     const [own, needed = ""] = one.split(" < ");
-    const [taskName, state] = own.split(" ");
+    const [, taskName, star, state] = /^(\w+)(\*?) (\w+)$/.exec(own) ?? [];
     return {
       id: index + 1,
       taskName,
       taskDir: `/p/tasks/${taskName}`,
       flags: "{}",
       dependsOn: needed.split(" ").filter(Boolean).map((name) => `/p/tasks/${name}`),
+      worktree: star === "*",
       state: state as QueuedState,
       before: { session: 0, epoch: 0 },
       sessionId: null,
@@ -27,8 +28,9 @@ const NOTHING = { costUsd: 0, tokens: 0 };
 
 function next(text: string, facts: Partial<QueueFacts> = {}, queue = {}): string {
   const tasks = tasksOf(text);
-  const all = { tasks, failFast: false, maxCostUsd: null, maxTokens: null, ...queue };
-  const action = nextOfQueue({ queue: all, spent: NOTHING, atOnce: 1, ...facts });
+  const limits = { failFast: false, maxCostUsd: null, maxTokens: null };
+  const all = { tasks, parallel: 1, ...limits, ...queue };
+  const action = nextOfQueue({ queue: all, spent: NOTHING, homeTaken: false, ...facts });
   if (action.kind === "skip") return `skip ${action.task.taskName}: ${action.why}`;
   return action.kind === "start" ? `start ${action.task.taskName}` : action.kind;
 }
@@ -77,11 +79,21 @@ for (const [what, rows, wanted] of CASES) {
 }
 
 Deno.test("the queue: several at once, each when what it depends on is completed", () => {
-  const atOnce = 3;
-  assert.equal(next("a running, b waiting", { atOnce }), "start b");
-  assert.equal(next("a running, b waiting < a, c waiting", { atOnce }), "start c");
-  assert.equal(next("a running, b running, c running, d waiting", { atOnce }), "wait");
-  assert.equal(next("a running, b waiting < a", { atOnce }), "wait");
+  const at = (rows: string) => next(rows, {}, { parallel: 3 });
+  assert.equal(at("a* running, b* waiting"), "start b");
+  assert.equal(at("a* running, b* waiting < a, c* waiting"), "start c");
+  assert.equal(at("a* running, b* running, c* running, d* waiting"), "wait");
+  assert.equal(at("a* running, b* waiting < a"), "wait");
+  assert.equal(next("a* running, b* waiting", {}, { parallel: 1 }), "wait");
+});
+
+Deno.test("the queue: of those at home one at a time, beside those in worktrees", () => {
+  const at = (rows: string, homeTaken = false) => next(rows, { homeTaken }, { parallel: 3 });
+  assert.equal(at("a* running, b waiting"), "start b");
+  assert.equal(at("a running, b waiting, c* waiting"), "start c");
+  assert.equal(at("a running, b waiting"), "wait");
+  assert.equal(at("a waiting", true), "wait", "somebody else works there, and will end");
+  assert.equal(at("a waiting, b* waiting", true), "start b");
 });
 
 Deno.test("the queue: with --fail-fast one that failed ends the others", () => {
@@ -103,11 +115,11 @@ Deno.test("the queue: limits count for all of it together", () => {
 });
 
 Deno.test("the queue: what a task waits for", () => {
-  const shown = (rows: string, name: string) => {
+  const shown = (rows: string, name: string, parallel = 1) => {
     const tasks = tasksOf(rows);
     const task = tasks.findLast(({ taskName }) => taskName === name);
     assert(task);
-    const { why, tasks: others } = waitsFor({ tasks }, task);
+    const { why, tasks: others } = waitsFor({ tasks, parallel }, task);
     return [why, ...others.map(({ taskName }) => taskName)].join(" ");
   };
   assert.equal(shown("a running, b waiting, c waiting", "c"), "after b");
@@ -117,6 +129,11 @@ Deno.test("the queue: what a task waits for", () => {
   assert.equal(shown("a waiting, b completed", "a"), "after");
   assert.equal(shown("a waiting < c, b waiting, c waiting", "b"), "after");
   assert.equal(shown("a waiting < c, b waiting, c waiting", "c"), "after b");
+  assert.equal(shown("a* running, b* running, c* waiting, d* waiting", "c", 2), "after a b");
+  assert.equal(shown("a* running, b* running, c* waiting, d* waiting", "d", 2), "after c");
+  assert.equal(shown("a* running, b* waiting", "b", 2), "after");
+  assert.equal(shown("a running, b waiting", "b", 2), "after a");
+  assert.equal(shown("a running, b* waiting", "b", 2), "after");
 });
 
 Deno.test("the queue: what goes on when one is stopped", () => {
