@@ -14,6 +14,9 @@ export interface Mutation {
   readonly only?: string;
 }
 
+const CRASH_POINTS = ["crash_points_test.ts", "crash_points_even_test.ts"]
+  .map((file) => `tests/reliability/${file}`);
+
 export const MUTATIONS: readonly Mutation[] = [
   {
     name: "where protected files were changed, what is delivered need not pass",
@@ -120,7 +123,7 @@ export const MUTATIONS: readonly Mutation[] = [
         new: "",
       },
     ],
-    tests: ["tests/reliability/crash_points_test.ts"],
+    tests: CRASH_POINTS,
     only: "and another at once",
   },
   {
@@ -161,7 +164,7 @@ export const MUTATIONS: readonly Mutation[] = [
       old: "run.translate(() => transaction(database, work))",
       new: "run.translate(() => work())",
     }],
-    tests: ["tests/reliability/crash_points_test.ts"],
+    tests: CRASH_POINTS,
     only: "and another at once",
   },
   {

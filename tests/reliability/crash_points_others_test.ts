@@ -18,7 +18,7 @@ for (const [version, late] of [["2.0.26", false], ["2.0.12", true]] as const) {
 }
 
 Deno.test("a worker killed at every 29th step, with the real git and real gates: the same", async () => {
-  const points = await killAtSteps({ processes: true }, 29);
+  const points = await killAtSteps({ processes: true }, { stride: 29 });
   assert(points > 10, `${points} steps`);
 });
 

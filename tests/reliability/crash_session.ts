@@ -175,9 +175,12 @@ export async function surviveOrTell(
   }
 }
 
-/** Kills at each `stride`-th step. How many steps that were. */
-export async function killAtSteps(options: SurviveOptions, stride = 1): Promise<number> {
+/** Kills at each `stride`-th step from the `first` one on. How many steps that were. */
+export async function killAtSteps(
+  options: SurviveOptions,
+  { first = 1, stride = 1 }: { first?: number; stride?: number } = {},
+): Promise<number> {
   let points = 0;
-  for (let n = 1; (await surviveOrTell([n], options)).wereKilled; n += stride) points++;
+  for (let n = first; (await surviveOrTell([n], options)).wereKilled; n += stride) points++;
   return points;
 }

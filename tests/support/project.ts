@@ -11,6 +11,8 @@ export interface Project extends AsyncDisposable {
   read(path: string): Promise<string>;
 }
 
+const USER = "[user]\n\tname = Test\n\temail = test@example.com\n";
+
 /**
  * A repository on the branch `main` whose first commit holds `files` (path to content).
  * `name` is that of its folder, for paths with spaces, `%20` and the like. `parent` is the folder
@@ -39,9 +41,10 @@ export async function makeProject(
     },
   };
 
-  await project.git("init", "--quiet", "-b", "main");
-  await project.git("config", "user.name", "Test");
-  await project.git("config", "user.email", "test@example.com");
+  // Without the examples of hooks, which are more files than most tests have.
+  await project.git("init", "--quiet", "--template=", "-b", "main");
+  await Deno.mkdir(join(root, ".git/hooks"));
+  await Deno.writeTextFile(join(root, ".git/config"), USER, { append: true });
   for (const [path, text] of Object.entries(files)) await project.write(path, text);
   await project.git("add", "--all");
   await project.git("commit", "--quiet", "--allow-empty", "-m", "chore: start");

@@ -11,7 +11,7 @@ import { treeWithBranch } from "./branch.ts";
 import { isLockLeft } from "./left_lock.ts";
 import { headOf } from "./git_folder.ts";
 import { type RepositoryState, repositoryState, stateAt } from "./repository.ts";
-import { gitQuestions, inGitsWords, runGit } from "./run_git.ts";
+import { gitQuestions, inGitsWords, runGit, WORK_TREE_MS } from "./run_git.ts";
 
 /**
  * All of it, of one worker. `handOn`: variables that hooks get beside the usual ones; `enter`: where they
@@ -192,7 +192,10 @@ async function stageAndCommit(
     listOf(files),
   );
   if (added.kind !== "printed") return { why: whyNot(added) };
-  const diff = await git(["diff", "--cached", "--name-only", "--no-renames", "-z"]);
+  const { clock, signal } = place;
+  // Neither runs anything that the repository names: they need no sandbox.
+  const ask = (...args: string[]) => runGit(root, args, { clock, signal, timeoutMs: WORK_TREE_MS });
+  const diff = await ask("diff", "--cached", "--name-only", "--no-renames", "-z");
   if (diff.kind !== "printed") return { why: whyNot(diff) };
   const staged = diff.text.split("\0").filter((file) => file !== "");
   const wanted = new Set(files);
@@ -206,7 +209,7 @@ async function stageAndCommit(
   if (committed.kind !== "printed") return { why: whyNot(committed) };
   // After `--only` the index has them as they were before a hook changed them (2.39, measured).
   if (!isAll) await unstage(root, files, place);
-  const head = await git(["rev-parse", "HEAD"]);
+  const head = await ask("rev-parse", "HEAD");
   return head.kind === "printed" ? { commit: head.text.trim() } : { why: whyNot(head) };
 }
 

@@ -71,6 +71,8 @@ export async function treeState(
       "status",
       "--porcelain=v2",
       "--branch",
+      // How far that is from a server's branch nobody asks; git would count the commits.
+      "--no-ahead-behind",
       "--untracked-files=all",
       "--no-renames",
       "-z",

@@ -4,6 +4,7 @@
  */
 import { type Clock, deadline, sleep } from "../../clock.ts";
 import { unlessAborted } from "../../abort_signal.ts";
+import { inOwnSession, signalSession } from "./own_session.ts";
 import { readParts } from "./read_parts.ts";
 import { unref } from "./unref.ts";
 
@@ -52,20 +53,21 @@ export async function ask(command: readonly string[], options: AskOptions): Prom
  * no question of being there or in time.
  */
 export async function askExactly(
-  [program, ...args]: readonly string[],
+  command: readonly string[],
   { clock, timeoutMs, signal, input, env, clearEnv }: ExactOptions,
 ): Promise<Answer | { kind: "aborted" }> {
   if (signal?.aborted) return { kind: "aborted" };
   let child: Deno.ChildProcess;
   try {
+    const { program, args, detached } = inOwnSession(command, env?.PATH);
     child = new Deno.Command(program, {
-      args,
+      args: [...args],
       env: { LC_ALL: "C.UTF-8", ...env },
       clearEnv,
       stdin: input === undefined ? "null" : "piped",
       stdout: "piped",
       stderr: "piped",
-      detached: true, // setsid(2) (2.7.11, 2.9.6)
+      detached,
     }).spawn();
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return { kind: "missing" };
@@ -137,18 +139,10 @@ async function end(
   const over = new AbortController();
   const gone = output.finally(() => over.abort());
   gone.catch(() => {});
-  kill(child, "SIGTERM");
+  signalSession(child, "SIGTERM");
   await sleep(clock, GRACE_MS, over.signal);
   if (over.signal.aborted) return;
-  kill(child, "SIGKILL");
+  signalSession(child, "SIGKILL");
   // Or this process would live for as long as what holds them.
   unref(child);
-}
-
-function kill(child: Deno.ChildProcess, signal: Deno.Signal): void {
-  try {
-    Deno.kill(-child.pid, signal);
-  } catch {
-    // All of it has ended; what left its group holds its pipes.
-  }
 }

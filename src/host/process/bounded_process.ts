@@ -5,6 +5,7 @@
 import * as path from "node:path";
 import { type Clock, deadline, sleep } from "../../clock.ts";
 import { keepEnds } from "./output_ends.ts";
+import { inOwnSession, signalSession } from "./own_session.ts";
 import { findProgram } from "./programs.ts";
 import { readParts } from "./read_parts.ts";
 import { unref } from "./unref.ts";
@@ -125,15 +126,16 @@ function start(
 ): Deno.ChildProcess {
   // An absolute path is no name of something built into the shell.
   const file = locate(program, { cwd, searchPath: env.PATH ?? "" });
-  return new Deno.Command("/bin/sh", {
-    args: ["-c", SUPERVISOR, "sh", ...within, file, ...args],
+  const session = inOwnSession(["/bin/sh", "-c", SUPERVISOR, "sh", ...within, file, ...args]);
+  return new Deno.Command(session.program, {
+    args: [...session.args],
     cwd,
     clearEnv: true,
     env: { ...env, [MARK]: mark.slice(MARK.length + 1) },
     stdin: "piped",
     stdout: "piped",
     stderr: "null",
-    detached: true, // setsid(2): a session and group of its own, without a terminal (2.7.11, 2.9.6)
+    detached: session.detached,
   }).spawn();
 }
 
@@ -180,7 +182,7 @@ async function askToEnd(
   let ended = false;
   child.status.then(() => ended = true);
   const giveUp = clock.monotonic() + GRACE_MS;
-  signalProcess(-child.pid, "SIGTERM");
+  signalSession(child, "SIGTERM");
   // Not whether the group is there: it is, until all that were in it are collected.
   while (clock.monotonic() < giveUp && !(ended && (await markedProcesses(mark)).length === 0)) {
     await sleep(clock, LOOK_MS);

@@ -64,7 +64,8 @@ export async function startApart(
   return code;
 }
 
-function isExecutable(file: string): boolean {
+/** Whether it is a file that may be run. */
+export function isExecutable(file: string): boolean {
   try {
     const { isFile, mode } = Deno.statSync(file);
     return isFile && (mode === null || (mode & 0o111) !== 0);
