@@ -73,6 +73,8 @@ const LOCK_LOOK_MS = 50;
 const LOCKED = /index\.lock.*File exists/s;
 /** Hooks may run a project's whole test suite. */
 const COMMIT_MS = 600_000;
+/** pre-commit and lint-staged put back what they hid of a person's work on Ctrl-C, and on no other signal. */
+const INTERRUPT_MS = 5_000;
 /** Of what a hook says, in UTF-16 units: its end has the verdict. */
 const SAID_MAX = 1_500;
 
@@ -162,17 +164,33 @@ async function unlocked(
 type Committed = { commit: string } | { unchanged: true } | { why: string };
 
 /**
- * Commits these files as they are now, and nothing else, whatever is staged. `why` says why git or a
- * hook refused, in words; then none of them is staged.
+ * Commits these files as they are now, and nothing else, whatever is staged: once more where a hook refuses
+ * them and has mended them meanwhile, as many formatters do. `why` says why git or a hook refused, in words;
+ * then none of them is staged.
  */
 export async function commitFiles(
   root: string,
   { files, message }: CommitOrder,
   place: Place,
 ): Promise<Committed> {
-  const committed = await stageAndCommit(root, { files, message }, place);
+  let committed = await stageAndCommit(root, { files, message }, place);
+  if ("why" in committed && await differFromIndex(root, files, place)) {
+    committed = await stageAndCommit(root, { files, message }, place);
+  }
   if ("why" in committed) await unstage(root, files, place);
   return committed;
+}
+
+/** False when it is not known, as after a stop. */
+async function differFromIndex(
+  root: string,
+  files: readonly string[],
+  place: Place,
+): Promise<boolean> {
+  const args = ["diff", "--name-only", "--no-renames", "--no-ext-diff", "-z"];
+  const answer = await changeBy(root, args, { ...place, timeoutMs: WORK_TREE_MS });
+  const wanted = new Set(files);
+  return answer.kind === "printed" && answer.text.split("\0").some((file) => wanted.has(file));
 }
 
 async function stageAndCommit(
@@ -180,7 +198,7 @@ async function stageAndCommit(
   { files, message }: CommitOrder,
   place: Place,
 ): Promise<Committed> {
-  const options = { ...place, timeoutMs: COMMIT_MS };
+  const options = { ...place, timeoutMs: COMMIT_MS, interruptMs: INTERRUPT_MS };
   const git = (args: string[], given?: string) =>
     unlocked(
       () => changeBy(root, ["--literal-pathspecs", ...args], { ...options, input: given }),

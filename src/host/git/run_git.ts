@@ -35,6 +35,8 @@ interface GitOptions {
   within?: readonly string[];
   /** Names of further variables that it gets, for hooks; `AWS_*` stands for all that begin so. */
   handOn?: readonly string[];
+  /** How long its hooks have to put things back when it is ended: see `askExactly`. Default: not at all. */
+  interruptMs?: number;
 }
 
 /** Of the caller's settings in variables. */
@@ -66,8 +68,7 @@ const KEPT =
 export async function runGit(
   root: string,
   args: readonly string[],
-  { clock, timeoutMs = GIT_MS, signal, input, changes = false, config, within = [], handOn }:
-    GitOptions,
+  { timeoutMs = GIT_MS, changes = false, config, within = [], handOn, ...options }: GitOptions,
 ): Promise<GitAnswer> {
   const locks = changes ? [] : ["--no-optional-locks"];
   const git = ["git", ...locks, "-c", "core.fsmonitor=false", "-C", root, ...args];
@@ -77,10 +78,8 @@ export async function runGit(
       ...!changes && { GIT_ALLOW_PROTOCOL: "none" },
     };
     const answer = await askExactly([...within, ...git], {
-      clock,
+      ...options,
       timeoutMs,
-      signal,
-      input,
       env,
       clearEnv: true,
     });

@@ -30,6 +30,8 @@ interface ExactOptions extends AskOptions {
   input?: string;
   /** It gets nothing but `env`. */
   clearEnv?: boolean;
+  /** To end it, it gets SIGINT first, as by Ctrl-C, and so much time to put things back; default: none. */
+  interruptMs?: number;
 }
 
 /** From SIGTERM, at which a program can still remove its lock files, to SIGKILL. */
@@ -54,7 +56,7 @@ export async function ask(command: readonly string[], options: AskOptions): Prom
  */
 export async function askExactly(
   command: readonly string[],
-  { clock, timeoutMs, signal, input, env, clearEnv }: ExactOptions,
+  { clock, timeoutMs, signal, input, env, clearEnv, interruptMs }: ExactOptions,
 ): Promise<Answer | { kind: "aborted" }> {
   if (signal?.aborted) return { kind: "aborted" };
   let child: Deno.ChildProcess;
@@ -79,7 +81,7 @@ export async function askExactly(
   try {
     const ended = await unlessAborted(output, limit.signal);
     if (!ended) {
-      await end(child, { output, clock });
+      await end(child, { output, clock, interruptMs });
       return { kind: signal?.aborted ? "aborted" : "late" };
     }
     if (ended.signal) return { kind: "killed", signal: ended.signal };
@@ -134,14 +136,23 @@ function feed(stdin: WritableStream<Uint8Array>, input: string): { giveUp: () =>
  */
 async function end(
   child: Deno.ChildProcess,
-  { output, clock }: { output: Promise<unknown>; clock: Clock },
+  { output, clock, interruptMs = 0 }: {
+    output: Promise<unknown>;
+    clock: Clock;
+    interruptMs?: number;
+  },
 ): Promise<void> {
   const over = new AbortController();
   const gone = output.finally(() => over.abort());
   gone.catch(() => {});
+  if (interruptMs > 0) {
+    signalSession(child, "SIGINT");
+    await sleep(clock, interruptMs, over.signal);
+  }
+  // Also where the program has ended: a shell's background commands ignore SIGINT.
   signalSession(child, "SIGTERM");
   await sleep(clock, GRACE_MS, over.signal);
-  if (over.signal.aborted) return;
+  if (over.signal.aborted && interruptMs === 0) return;
   signalSession(child, "SIGKILL");
   // Or this process would live for as long as what holds them.
   unref(child);

@@ -127,6 +127,47 @@ Deno.test("a hook that refuses is heard, and one that formats is let", async () 
   assert.equal(await project.git("status", "--porcelain"), "A  mine.txt");
 });
 
+Deno.test("what a hook mends and refuses is committed as it is mended, once", async () => {
+  await using project = await makeProject({ files: { "a.txt": "a\n", "b.txt": "b\n" } });
+  const hook = `${project.root}/.git/hooks/pre-commit`;
+  const mends = "grep -q ' $' a.txt || exit 0; sed -i 's/ *$//' a.txt; echo mended; exit 1";
+  await Deno.writeTextFile(hook, `#!/bin/sh\n${mends}\n`, { mode: 0o755 });
+  await project.write("a.txt", "one  \n");
+  assert("commit" in await commit(project, "a.txt"));
+  assert.equal(await project.git("show", "HEAD:a.txt"), "one");
+  assert.equal(await project.git("status", "--porcelain"), "");
+  // the same while something of a person's is staged
+  await project.write("b.txt", "mine\n");
+  await project.git("add", "b.txt");
+  await project.write("a.txt", "two  \n");
+  assert("commit" in await commit(project, "a.txt"));
+  assert.equal(await project.git("show", "HEAD:a.txt"), "two");
+  assert.equal(await project.git("status", "--porcelain"), "M  b.txt");
+  // one that is never content is asked twice
+  await Deno.writeTextFile(hook, "#!/bin/sh\necho x >> a.txt; echo again >> .git/asked; exit 1\n");
+  await project.write("a.txt", "three\n");
+  assert.deepEqual(await commit(project, "a.txt"), { why: "git refuses: it says nothing" });
+  assert.equal(await project.read(".git/asked"), "again\nagain\n");
+});
+
+Deno.test("a commit that is stopped lets its hook put back what it has hidden", async () => {
+  await using project = await makeProject({ files: { "a.txt": "a", "mine.txt": "" } });
+  const hook = `${project.root}/.git/hooks/pre-commit`;
+  const hides = `trap 'kill $!; sleep 1; mv .git/kept mine.txt; exit 1' INT
+mv mine.txt .git/kept
+sleep 600 & echo hidden > .git/hung; wait`;
+  await Deno.writeTextFile(hook, `#!/bin/sh\n${hides}\n`, { mode: 0o755 });
+  await project.write("mine.txt", "not committed");
+  await project.write("a.txt", "b");
+  const stop = new AbortController();
+  const place = { clock, signal: stop.signal };
+  const committed = commitFiles(project.root, { files: ["a.txt"], message: "it" }, place);
+  await until(() => project.read(".git/hung").catch(() => ""), { what: "the hook" });
+  stop.abort();
+  assert.deepEqual(await committed, { why: "it was stopped" });
+  assert.equal(await project.read("mine.txt"), "not committed");
+});
+
 Deno.test("a commit that is stopped leaves nothing staged, and its hook does not work on", async () => {
   await using project = await makeProject({ files: { "a.txt": "a" } });
   const hook = `${project.root}/.git/hooks/pre-commit`;
