@@ -22,7 +22,7 @@ interface Options {
   signal?: AbortSignal;
 }
 
-/** Folders of one checkout that take longer are linked: 100,000 files take 3 s (measured). */
+/** Folders of one checkout that take longer are linked: 100,000 files take 1.1 s of CPU (measured). */
 const COPY_MS = 60_000;
 /**
  * Links, and the small files by which Python finds others by their whole path: of packages that are installed
