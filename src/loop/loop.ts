@@ -7,7 +7,7 @@ import { linkedController } from "../abort_signal.ts";
 import { GitError, RalphError } from "../error.ts";
 import { OpenCodeError } from "../opencode/error.ts";
 import { StoreError } from "../store/database.ts";
-import type { Lease, Outcome, Reason, SessionEnd } from "../store/model.ts";
+import type { FinalRun, Lease, Outcome, Reason, SessionEnd } from "../store/model.ts";
 import { LostSession } from "../store/store.ts";
 import type { Agenda } from "../task/agenda.ts";
 import type { Task } from "../task/task_files.ts";
@@ -322,15 +322,17 @@ class Rounds {
     });
     this.#proof = run?.proof;
     if (!run) return;
-    await recorder.write((store) => store.recordFinalRun(lease, { ...run, iteration }));
+    const last = this.#past.at(-1);
+    const detail = run.takenBack.length > 0 ? fallenDetail(run) : undefined;
+    await recorder.write((store) => store.recordFinalRun(lease, { ...run, iteration, detail }));
     const claims = run.takenBack.map((one) => ({ ...one, held: false }));
     tellVerdict({ gates: run.gates, notes: run.notes, claims }, emit);
     if (run.failure === undefined) return;
     this.#failure = run.failure;
-    const last = this.#past.pop();
     if (last) {
       const { failureKey, undelivered } = run;
-      this.#past.push({ ...last, failureKey, undelivered, ...trouble.found });
+      const known = { failureKey, undelivered, ...detail !== undefined && { detail } };
+      this.#past.splice(-1, 1, { ...last, ...known, ...trouble.found });
     }
   }
 
@@ -443,4 +445,12 @@ function endOf(error: unknown): SessionEnd {
     return { status: "failed", reason: reasonOf(error), detail: error.message };
   }
   throw error;
+}
+
+/** What the last iteration came to, once the run at the end has taken this back. */
+function fallenDetail({ takenBack }: Pick<FinalRun, "takenBack">): string {
+  const byWhy = Map.groupBy(takenBack, ({ why }) => why);
+  return [...byWhy].map(([why, stories]) =>
+    `${stories.map(({ storyId }) => storyId).join(", ")} taken back: ${why}`
+  ).join("; ");
 }

@@ -52,9 +52,15 @@ export function findingWrites(writing: Writing) {
         insertFindings(writing, at, { ...run, final: true });
         if (run.failure !== undefined) {
           change(
-            `UPDATE iterations SET failure = @failure, failure_key = @failureKey
+            `UPDATE iterations SET failure = @failure, failure_key = @failureKey,
+                detail = coalesce(@detail, detail)
               WHERE session_id = @sessionId AND number = @iteration`,
-            { ...at, failure: run.failure, failureKey: run.failureKey ?? null },
+            {
+              ...at,
+              failure: run.failure,
+              failureKey: run.failureKey ?? null,
+              detail: run.detail ?? null,
+            },
           );
         }
         for (const { storyId, why } of run.takenBack) {

@@ -358,6 +358,8 @@ export interface FinalRun {
   takenBack: readonly { storyId: string; why: string }[];
   failure?: string;
   failureKey?: string;
+  /** What the iteration came to, where this changes it. */
+  detail?: string;
 }
 
 export interface IterationEnd {

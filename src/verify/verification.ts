@@ -351,9 +351,14 @@ async function prove(
   return {
     ...recorded,
     ...await fallBack(memory, takenBack, { results, notes }),
-    undelivered: passInTree ? notes.map(({ text }) => text).join("; ") : undefined,
+    undelivered: passInTree ? failsWhenClean(notes) : undefined,
   };
 }
+
+/** Why what passes in the work tree is not delivered. Where gates run is a person's to choose, no agent's. */
+const failsWhenClean = (notes: readonly Note[]): string =>
+  `${notes.map(({ text }) => text).join("; ")} ` +
+  '(`"finish": "tree"` in ralph.json runs them in the work tree alone)';
 
 /** Those that a reviewer refuses, of all: an earlier session may have left some to this one. */
 async function reviewAll(

@@ -6,13 +6,8 @@ import * as path from "node:path";
 import type { Clock } from "../../clock.ts";
 import { fileExists } from "../files/read_file.ts";
 import { requireGit, WORK_TREE_MS } from "./run_git.ts";
-import {
-  IGNORED_COPY_BYTES_MAX,
-  LEFT_OUT,
-  lendRepository,
-  type RepositorySetup,
-  setupOf,
-} from "./scratch_tree.ts";
+import { lendIgnored } from "./lend_ignored.ts";
+import { LEFT_OUT, lendRepository, type RepositorySetup, setupOf } from "./scratch_tree.ts";
 import { allOf, listWorkTree } from "./work_tree.ts";
 
 /**
@@ -57,7 +52,7 @@ export async function cleanStart(root: string, options: Options): Promise<CleanS
 
 /**
  * Makes `target`: the commit that is checked out at `root`, its submodules at the commits that it names,
- * and what was ignored before, linked as far as it is in folders, and copied. Each repository is set up
+ * and what was ignored before. Each repository is set up
  * as it was then, and one that came since as git does it: a filter that came since would make files
  * that no clone has. Throws `RalphError`
  * (`failed`) when git cannot do that, and `signal.reason` when aborted; what is made by then stays.
@@ -69,14 +64,15 @@ export async function checkOutHead(
   Deno.mkdirSync(target, { recursive: true, mode: 0o700 });
   const { ignored, setups } = start;
   await checkOut("", { root, target, commit: "HEAD", setups, ...options });
+  const lent: string[] = [];
   for (const [name, inside] of ignored) {
     if (LEFT_OUT.test(name)) continue;
     const folder = name.replace(/\/$/, "");
     const names = name === folder ? null : namesIn(path.join(root, folder));
     const isSame = inside === null || names === null || names.join("\0") === inside.join("\0");
-    const paths = isSame ? [folder] : inside.map((one) => path.join(folder, one));
-    for (const one of paths) lend(one, { root, target });
+    lent.push(...isSame ? [folder] : inside.map((one) => path.join(folder, one)));
   }
+  await lendIgnored(lent, { root, target }, options);
 }
 
 async function checkOut(
@@ -102,16 +98,6 @@ async function checkOut(
     if (inner === undefined || !fileExists(path.join(from, name, ".git"))) continue;
     await checkOut(path.posix.join(folder, name), { commit: inner, ...order });
   }
-}
-
-/** What is committed by now, and what is gone, is let be. */
-function lend(name: string, { root, target }: { root: string; target: string }): void {
-  const [from, to] = [path.join(root, name), path.join(target, name)];
-  if (fileExists(to) || !fileExists(from)) return;
-  Deno.mkdirSync(path.dirname(to), { recursive: true });
-  const { isFile, size } = Deno.lstatSync(from);
-  if (!isFile || size > IGNORED_COPY_BYTES_MAX) Deno.symlinkSync(from, to);
-  else Deno.copyFileSync(from, to);
 }
 
 function namesIn(folder: string): readonly string[] | null {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import * as path from "node:path";
 import { checkOutHead, cleanStart } from "../../../../src/host/git/clean_checkout.ts";
 import { systemClock as clock } from "../../../../src/host/system/clock.ts";
 import { temporaryFolder } from "../../../support/folder.ts";
@@ -112,4 +113,70 @@ Deno.test("what was set up since in a submodule changes nothing there", async ()
   for (const name of ["old", "new"]) {
     assert.equal(Deno.readTextFileSync(`${target}/${name}/lib.js`), "broken", name);
   }
+});
+
+Deno.test("what was ignored leads to what is committed, not to the work tree", async () => {
+  await using project = await makeProject({
+    files: { ".gitignore": "node_modules/\n.venv/\n", "packages/core/index.js": "committed" },
+  });
+  using beside = temporaryFolder();
+  Deno.writeTextFileSync(`${beside.path}/shared.js`, "shared");
+  const { root } = project;
+  const modules = `${root}/node_modules`;
+  for (
+    const [file, text] of [
+      ["node_modules/left/index.js", "left"],
+      [".venv/lib/site-packages/acme.pth", `${root}/packages\n${root}-other\n`],
+      [".venv/bin/pytest", `#!${root}/.venv/bin/python\nimport pytest\n`],
+      [".venv/bin/tool", "#!/bin/sh\n"],
+    ]
+  ) await project.write(file, text);
+  await Deno.chmod(`${root}/.venv/bin/pytest`, 0o755);
+  Deno.mkdirSync(`${modules}/@acme`);
+  Deno.symlinkSync("../../packages/core", `${modules}/@acme/core`);
+  Deno.symlinkSync(`${root}/packages/core`, `${modules}/absolute`);
+  Deno.symlinkSync(path.relative(modules, beside.path), `${modules}/beside`);
+  Deno.symlinkSync("nowhere", `${modules}/broken`);
+  const start = await cleanStart(root, { clock });
+  await project.write("packages/core/index.js", "not committed");
+
+  using folder = temporaryFolder();
+  const target = `${folder.path}/deeper/project`;
+  await checkOutHead(root, { target, start, clock });
+  const read = (file: string) => Deno.readTextFileSync(`${target}/${file}`);
+  for (const name of ["@acme/core", "absolute"]) {
+    assert.equal(read(`node_modules/${name}/index.js`), "committed", name);
+  }
+  assert.equal(read("node_modules/beside/shared.js"), "shared");
+  assert.equal(Deno.readLinkSync(`${target}/node_modules/broken`), "nowhere");
+  assert.equal(Deno.realPathSync(`${target}/node_modules/left`), `${target}/node_modules/left`);
+  assert.equal(read(".venv/lib/site-packages/acme.pth"), `${target}/packages\n${root}-other\n`);
+  assert.equal(read(".venv/bin/pytest"), `#!${target}/.venv/bin/python\nimport pytest\n`);
+  assert.equal((Deno.statSync(`${target}/.venv/bin/pytest`).mode ?? 0) & 0o777, 0o755);
+  assert.equal(
+    await project.read(".venv/bin/pytest"),
+    `#!${root}/.venv/bin/python\nimport pytest\n`,
+  );
+});
+
+Deno.test("on another disk a folder that was ignored is linked", async (t) => {
+  const other = "/dev/shm";
+  await using project = await makeProject({ files: { ".gitignore": "deps/\n" } });
+  const isOther = await Deno.stat(other).then(
+    ({ dev }) => dev !== Deno.statSync(project.root).dev,
+    () => false,
+  );
+  await t.step({
+    name: "in memory",
+    ignore: !isOther,
+    async fn() {
+      await project.write("deps/x/index.js", "before");
+      const start = await cleanStart(project.root, { clock });
+      using folder = temporaryFolder("ralph-test-", other);
+      const target = `${folder.path}/project`;
+      await checkOutHead(project.root, { target, start, clock });
+      assert.equal(Deno.readLinkSync(`${target}/deps`), `${project.root}/deps`);
+      assert.equal(Deno.readTextFileSync(`${target}/deps/x/index.js`), "before");
+    },
+  });
 });
