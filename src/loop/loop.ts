@@ -301,6 +301,8 @@ class Rounds {
     const { lease, verification } = this.#order;
     const iteration = this.#past.length;
     const notDelivered = await this.#deliver(agenda);
+    // What a stop cuts off is no verdict.
+    if (this.#signal.aborted) return;
     if (notDelivered !== undefined) {
       const why = `the work is not on the task's branch: ${notDelivered}`;
       this.#proof = { kind: "not_delivered", why };

@@ -242,7 +242,7 @@ async function judgeTurn(
   const reviewed = await reviewedClaims(byGates, { claimed, results, review });
   // That takes its time, in which others may have written.
   if (reviewed !== byGates) memory.gates.treeChanged();
-  const judged = await delivered(reviewed, { claimed, deliver, signal });
+  const judged = await delivered(reviewed, { claimed, deliver });
   const takenBack = judged.filter(({ held }) => held === false);
   const stands = judged.filter(({ held }) => held !== false);
   const notWritten = await takeBack(options, takenBack.map(({ storyId }) => storyId));
@@ -290,20 +290,19 @@ async function reviewedClaims(
   });
 }
 
-/** What holds is brought to where it belongs; what cannot be does not hold. */
+/**
+ * What holds is brought to where it belongs; what cannot be does not hold, also after a stop: nobody would
+ * commit it later.
+ */
 async function delivered(
   claims: readonly Claim[],
-  { claimed, deliver, signal }: Pick<JudgedTurn, "deliver"> & {
-    claimed: readonly Story[];
-    signal: AbortSignal;
-  },
+  { claimed, deliver }: Pick<JudgedTurn, "deliver"> & { claimed: readonly Story[] },
 ): Promise<readonly Claim[]> {
   const held = new Set(claims.filter(({ held }) => held).map(({ storyId }) => storyId));
   if (held.size === 0 || !deliver) return claims;
   const why = await deliver(claimed.filter(({ id }) => held.has(id)));
   if (why === undefined) return claims;
-  const fate = signal.aborted ? null : false;
-  return claims.map((claim) => claim.held ? { ...claim, held: fate, why } : claim);
+  return claims.map((claim) => claim.held ? { ...claim, held: false, why } : claim);
 }
 
 async function prove(
