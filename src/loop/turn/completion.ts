@@ -103,6 +103,11 @@ export function isFinished(message: Message): boolean {
     (message.completedAt !== undefined || message.error !== undefined);
 }
 
+/** Whether another message is to follow, since tools were called. */
+export function goesOn({ finish, error }: Message): boolean {
+  return finish === "tool-calls" && error === undefined;
+}
+
 /** What a snapshot means. `now` is wall time, since the server's retry times are. */
 export function assess(
   snapshot: Snapshot,
@@ -113,16 +118,19 @@ export function assess(
   if (busy !== undefined && !(busy.type === "job" && jobIsLate)) {
     return assessWork(busy, { progress, limits, now });
   }
-  if (last && isFinished(last)) {
-    const mayWake = !busy && progress.childQuietMs < WAKE_MS;
-    return mayWake ? { kind: "finishing" } : { kind: "finished", last };
-  }
-
   const gone = progress.serverWasGone
     ? "the server went away"
     : progress.streamBroke
     ? "the server was restarted, as the end of its event stream shows,"
     : undefined;
+  // A server that dies between two messages leaves the first one as if all were well.
+  const isCutOff = last && goesOn(last) &&
+    (record ? record.outcome !== "succeeded" : gone !== undefined);
+  if (last && isFinished(last) && !isCutOff) {
+    const mayWake = !busy && progress.childQuietMs < WAKE_MS;
+    return mayWake ? { kind: "finishing" } : { kind: "finished", last };
+  }
+
   if (record?.outcome === "failed" && last?.role !== "assistant") {
     return loss(record.error ?? progress.error);
   }
@@ -134,7 +142,9 @@ export function assess(
     if (progress.stillMs < limits.finishMs) return { kind: "finishing" };
     const why = gone
       ? `${gone} while the agent worked`
-      : "the agent stopped in the middle of a message";
+      : `the agent stopped ${
+        goesOn(last) ? "after a call of tools" : "in the middle of a message"
+      }`;
     return { kind: "interrupted", why };
   }
   const ended = progress.sawIdle || progress.error !== undefined;

@@ -74,6 +74,28 @@ Deno.test("a message that stays half-written was interrupted", () => {
   });
 });
 
+Deno.test("a call of tools, after which another message follows, is an end as far as nothing says otherwise", () => {
+  const calls = message({ completedAt: 5, finish: "tool-calls" });
+  const over = { stillMs: limits.finishMs };
+  assert.equal(kind({ last: calls }), "finished");
+  assert.equal(kind({ last: calls, record: { outcome: "succeeded" } }), "finished");
+  assert.equal(
+    kind({ last: { ...calls, error: { name: "APIError", message: "no" } } }),
+    "finished",
+  );
+  for (const [record, gone] of [[undefined, true], [{}, true], [{}, false]] as const) {
+    const progress = { serverWasGone: gone };
+    assert.equal(kind({ last: calls, record }, progress), "finishing");
+    assert.deepEqual(verdict({ last: calls, record }, { ...over, ...progress }), {
+      kind: "interrupted",
+      why: gone
+        ? "the server went away while the agent worked"
+        : "the agent stopped after a call of tools",
+    });
+  }
+  assert.equal(kind({ last: calls, record: { outcome: "interrupted" } }), "interrupted");
+});
+
 Deno.test("a finished message is no end while a sub-agent works, nor right after it", () => {
   assert.equal(kind({ busy, last: done }, { stillMs: 60_000 }), "running");
   assert.equal(kind({ last: done }, { childQuietMs: 4_999 }), "finishing");
