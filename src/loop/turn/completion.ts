@@ -103,6 +103,8 @@ export function isFinished(message: Message): boolean {
     (message.completedAt !== undefined || message.error !== undefined);
 }
 
+const ABORTED = "MessageAbortedError";
+
 /** Whether another message is to follow, since tools were called. */
 export function goesOn({ finish, error }: Message): boolean {
   return finish === "tool-calls" && error === undefined;
@@ -123,7 +125,11 @@ export function assess(
     : progress.streamBroke
     ? "the server was restarted, as the end of its event stream shows,"
     : undefined;
-  // A server that dies between two messages leaves the first one as if all were well.
+  // A server that is told to end aborts its turns (OpenCode 2, measured).
+  if (gone && last?.error?.name === ABORTED) {
+    return { kind: "interrupted", why: `${gone} while the agent worked` };
+  }
+  // One that dies between two messages leaves the first one as if all were well.
   const isCutOff = last && goesOn(last) &&
     (record ? record.outcome !== "succeeded" : gone !== undefined);
   if (last && isFinished(last) && !isCutOff) {

@@ -74,6 +74,15 @@ Deno.test("a message that stays half-written was interrupted", () => {
   });
 });
 
+Deno.test("a turn that its server aborted when it ended was interrupted, one that a person did is over", () => {
+  const aborted = message({ completedAt: 5, error: { name: "MessageAbortedError", message: "" } });
+  assert.equal(kind({ last: aborted }), "finished");
+  assert.deepEqual(verdict({ last: aborted }, { serverWasGone: true }), {
+    kind: "interrupted",
+    why: "the server went away while the agent worked",
+  });
+});
+
 Deno.test("a call of tools, after which another message follows, is an end as far as nothing says otherwise", () => {
   const calls = message({ completedAt: 5, finish: "tool-calls" });
   const over = { stillMs: limits.finishMs };
