@@ -37,6 +37,8 @@ export interface TurnProgress {
   readonly sawIdle: boolean;
   /** The first error that the server announced. Some are followed by a good end. */
   readonly error?: AgentError;
+  /** An earlier worker began it: nobody saw whether the server was gone since. */
+  readonly wasUnseen: boolean;
   /** The server was gone for a while. */
   readonly serverWasGone: boolean;
   /** The event stream broke, as it does at a restart that is too short to be seen otherwise. */
@@ -103,7 +105,10 @@ export function isFinished(message: Message): boolean {
     (message.completedAt !== undefined || message.error !== undefined);
 }
 
-const ABORTED = "MessageAbortedError";
+/** By a person in OpenCode's own terminal, or by a server that was told to end (OpenCode 2, measured). */
+export function wasAborted({ error }: Message): boolean {
+  return error?.name === "MessageAbortedError";
+}
 
 /** Whether another message is to follow, since tools were called. */
 export function goesOn({ finish, error }: Message): boolean {
@@ -125,13 +130,14 @@ export function assess(
     : progress.streamBroke
     ? "the server was restarted, as the end of its event stream shows,"
     : undefined;
-  // A server that is told to end aborts its turns (OpenCode 2, measured).
-  if (gone && last?.error?.name === ABORTED) {
-    return { kind: "interrupted", why: `${gone} while the agent worked` };
-  }
-  // One that dies between two messages leaves the first one as if all were well.
-  const isCutOff = last && goesOn(last) &&
-    (record ? record.outcome !== "succeeded" : gone !== undefined);
+  const mayHaveGone = gone !== undefined || progress.wasUnseen;
+  const interrupted = {
+    kind: "interrupted",
+    why: gone ? `${gone} while the agent worked` : "the agent was interrupted",
+  } as const;
+  if (last && wasAborted(last) && mayHaveGone) return interrupted;
+  // A server that dies between two messages leaves the first one as if all were well.
+  const isCutOff = last && goesOn(last) && (record ? record.outcome !== "succeeded" : mayHaveGone);
   if (last && isFinished(last) && !isCutOff) {
     const mayWake = !busy && progress.childQuietMs < WAKE_MS;
     return mayWake ? { kind: "finishing" } : { kind: "finished", last };
@@ -140,10 +146,7 @@ export function assess(
   if (record?.outcome === "failed" && last?.role !== "assistant") {
     return loss(record.error ?? progress.error);
   }
-  if (record?.outcome === "interrupted") {
-    const why = gone ? `${gone} while the agent worked` : "the agent was interrupted";
-    return { kind: "interrupted", why };
-  }
+  if (record?.outcome === "interrupted") return interrupted;
   if (last?.role === "assistant") {
     if (progress.stillMs < limits.finishMs) return { kind: "finishing" };
     const why = gone

@@ -23,6 +23,7 @@ const fresh: TurnProgress = {
   jobMs: 0,
   childQuietMs: Infinity,
   sawIdle: false,
+  wasUnseen: false,
   serverWasGone: false,
   streamBroke: false,
   modelCalls: 0,
@@ -81,6 +82,10 @@ Deno.test("a turn that its server aborted when it ended was interrupted, one tha
     kind: "interrupted",
     why: "the server went away while the agent worked",
   });
+  assert.deepEqual(verdict({ last: aborted }, { wasUnseen: true }), {
+    kind: "interrupted",
+    why: "the agent was interrupted",
+  });
 });
 
 Deno.test("a call of tools, after which another message follows, is an end as far as nothing says otherwise", () => {
@@ -103,6 +108,7 @@ Deno.test("a call of tools, after which another message follows, is an end as fa
     });
   }
   assert.equal(kind({ last: calls, record: { outcome: "interrupted" } }), "interrupted");
+  assert.equal(kind({ last: calls }, { wasUnseen: true }), "finishing");
 });
 
 Deno.test("a finished message is no end while a sub-agent works, nor right after it", () => {
