@@ -99,15 +99,19 @@ export const ON_EACH_VERSION: readonly string[] = [
 ];
 
 /**
- * Files whose worlds (`reliability/world.ts`) say nothing of the fake server's version, and ask nothing
- * that only the first generation has: `test:all` runs them on the second too. The crash points have
- * files of their own for it.
+ * Files whose worlds (`reliability/world.ts`) say nothing of the fake server's version: `test:all` runs
+ * them on the second generation too. Requests that a test meets are in `reliability/fake_requests.ts`.
  */
 export const ON_BOTH_FAKES: readonly string[] = [
+  "reliability/before_the_first_turn_test.ts",
+  "reliability/crash_recovery_test.ts",
   "reliability/database_gone_test.ts",
   "reliability/kept_files_test.ts",
+  "reliability/nothing_lost_test.ts",
   "reliability/person_edits_test.ts",
   "reliability/prd_gone_test.ts",
+  "reliability/recovery_test.ts",
+  "reliability/server_prompt_test.ts",
   "reliability/time_test.ts",
 ];
 

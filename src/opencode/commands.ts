@@ -13,7 +13,14 @@ export function attachArguments(
     : ["--server", url, "--session", sessionId];
 }
 
-/** The same as a command that can be pasted. */
+/**
+ * What its program may be called, the surest first: the packages of OpenCode 2 bring it under both names,
+ * and an OpenCode 1 may be there beside it.
+ */
+export const programNames = (generation: Generation): readonly string[] =>
+  generation === 1 ? ["opencode"] : ["opencode2", "opencode"];
+
+/** `attachArguments` as a command that can be pasted. */
 export function attachCommand(
   generation: Generation,
   session: Parameters<typeof attachArguments>[1],

@@ -28,6 +28,9 @@ const commandTexts = z.record(
   z.string(),
   z.object({ template: z.string().catch("") }).catch({ template: "" }),
 ).catch({});
+/** The package that a provider is loaded from. In its models' settings: of that one alone. */
+const byNpm = z.object({ npm: z.string().optional().catch(undefined) });
+const byPackage = z.object({ package: z.string().optional().catch(undefined) });
 const settings = z.object({
   plugin: z.array(z.union([z.string(), z.tuple([z.string()]).rest(z.unknown())]).catch("?"))
     .catch([]),
@@ -38,7 +41,12 @@ const settings = z.object({
   command: commandTexts,
   provider: z.record(
     z.string(),
-    z.object({ npm: z.string() }).transform(({ npm }) => npm).optional().catch(undefined),
+    byNpm.extend({
+      models: z.record(z.string(), z.object({ provider: byNpm }).catch({ provider: {} })).catch({}),
+    }).transform(({ npm, models }) => [
+      npm,
+      ...Object.values(models).map(({ provider }) => provider.npm),
+    ]).catch([]),
   ).catch({}),
   // Before 1.18: commands after an edit, and at the end of a session.
   experimental: z.object({ hook: z.unknown() }).catch({ hook: undefined }),
@@ -55,8 +63,10 @@ const settings2 = z.object({
   commands: commandTexts,
   providers: z.record(
     z.string(),
-    z.object({ package: z.string() }).transform((provider) => provider.package).optional()
-      .catch(undefined),
+    byPackage.extend({ models: z.record(z.string(), byPackage.catch({})).catch({}) })
+      .transform(({ models, ...provider }) =>
+        [provider, ...Object.values(models)].map((one) => one.package)
+      ).catch([]),
   ).catch({}),
 });
 
@@ -113,9 +123,11 @@ function ofSettings(value: unknown): readonly string[] {
     Object.entries(of).flatMap(([name, { command }]) =>
       command === undefined ? [] : [`${what} ${name}: ${command}`]
     );
-  const load = (providers: Readonly<Record<string, string | undefined>>) =>
-    Object.entries(providers).flatMap(([name, module]) =>
-      module === undefined || BUNDLED.test(module) ? [] : [`provider ${name}: ${module}`]
+  const load = (providers: Readonly<Record<string, readonly (string | undefined)[]>>) =>
+    Object.entries(providers).flatMap(([name, modules]) =>
+      [...new Set(modules)].flatMap((module) =>
+        module === undefined || BUNDLED.test(module) ? [] : [`provider ${name}: ${module}`]
+      )
     );
   return [
     ...one.plugin.map((plugin) => `plugin ${typeof plugin === "string" ? plugin : plugin[0]}`),

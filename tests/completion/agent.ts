@@ -80,9 +80,9 @@ export function makePlayer(
   };
 }
 
-/** By a child in the background that has ended: it belongs to the turn (1.18.33, measured). */
+/** By a child in the background that has ended: it belongs to the turn (1.18.33 and 2, measured). */
 function isWakeUp({ prompt }: ModelRequest): boolean {
-  return prompt.startsWith('<task id="');
+  return /^<(task|subagent) id="/.test(prompt);
 }
 
 /** Tokens and US dollars of as many calls of the model. */

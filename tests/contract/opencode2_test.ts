@@ -254,16 +254,20 @@ onOpenCode2("opencode 2: the end", async (t, world) => {
     assert.deepEqual([...await client.busy()], []);
   });
 
-  await t.step("a server that dies in a turn has lost it", async () => {
-    model.setScript(() => hang());
-    let acting: Promise<void> | undefined;
-    const { end } = await world.turn({
-      limits: { finishMs: 2_000 },
-      onEvent(event) {
-        if (event.type === "text") acting ??= world.server.kill().then(() => world.server.start());
-      },
+  for (const signal of ["SIGKILL", "SIGTERM"] as const) {
+    await t.step(`a server that ends by ${signal} in a turn has lost it`, async () => {
+      model.setScript(() => hang());
+      let acting: Promise<void> | undefined;
+      const { end } = await world.turn({
+        limits: { finishMs: 2_000 },
+        onEvent(event) {
+          if (event.type === "text") {
+            acting ??= world.server.kill(signal).then(() => world.server.start());
+          }
+        },
+      });
+      await acting;
+      assert.equal(end.kind, "interrupted");
     });
-    await acting;
-    assert.equal(end.kind, "interrupted");
-  });
+  }
 });

@@ -28,7 +28,8 @@ export interface World extends AsyncDisposable {
   readonly model: { setScript(script: Script): void };
   readonly server: {
     readonly url: string;
-    kill(): Promise<void>;
+    /** A fake one loses its turns by either. */
+    kill(signal?: "SIGKILL" | "SIGTERM"): Promise<void>;
     start(): Promise<void>;
   };
   readonly project: Project;
@@ -88,7 +89,7 @@ export const startFake: Start = async (stack, options) => {
   const model = createFakeOpenCode({ ...options, clock: systemClock, tools: hostTools, timings });
   const { url, kill, start } = stack.use(await serveFake(model));
   const startSlowly = () => sleep(systemClock, BOOT_MS).then(() => start());
-  return { model, server: { url, kill, start: startSlowly } };
+  return { model, server: { url, kill: () => kill(), start: startSlowly } };
 };
 
 /** Runs `body` on a real server of each version that is tested, and on the fake of each. */

@@ -1,6 +1,6 @@
 /** ralph on OpenCode 2, as a user types it: on the fake, and on a real one where there is one. */
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { systemClock } from "../../src/host/system/clock.ts";
 import { onOpenCode2, tickingAgent } from "../support/agent.ts";
 import { createFakeOpenCode } from "../support/fake_opencode.ts";
@@ -65,8 +65,12 @@ async function runAll(start: Start): Promise<void> {
   const status = JSON.parse(await type(["status", "two", "--json"]));
   assert.match(
     await type(["attach", "two"]),
-    new RegExp(`opencode --server ${server.url} --session ses_\\w+\n$`),
+    new RegExp(`opencode2? --server ${server.url} --session ses_\\w+\n$`),
   );
+  const own = join(ralph.home, ".local", "bin", "opencode2");
+  await Deno.mkdir(dirname(own), { recursive: true });
+  await Deno.writeTextFile(own, "#!/bin/sh\n", { mode: 0o755 });
+  assert.equal(JSON.parse(await type(["attach", "two", "--json"])).command[0], own);
   assert.equal(status.status ?? status.session?.status, "running");
   assert.match(await type(["stop", "two"]), /stopped `two` \(session 1\)/);
 

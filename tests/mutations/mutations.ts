@@ -79,7 +79,7 @@ export const MUTATIONS: readonly Mutation[] = [
     name: "an absent status counts as the end of a turn",
     file: "src/loop/turn/completion.ts",
     edits: [{
-      old: `if (last && isFinished(last)) {`,
+      old: `if (last && isFinished(last) && !isCutOff) {`,
       new: `if (last) {`,
     }],
     tests: ["tests/unit/loop/turn/completion_test.ts"],

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { answer, type FaultHandle } from "../support/fake_faults.ts";
+import { REQUESTS } from "./fake_requests.ts";
 import { MINUTE, night } from "./night.ts";
 
 Deno.test("all gates run once before the first turn, and are on record", async () => {
@@ -43,7 +44,7 @@ Deno.test("settings that the server cannot use are waited for, with the file and
       },
       (scene) => {
         broken = scene.fault({
-          on: "GET /session/status",
+          on: REQUESTS.busy,
           times: Infinity,
           act: answer(status, body),
         });

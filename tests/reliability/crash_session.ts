@@ -20,7 +20,7 @@ import { createWorld, honestAgent, tickStory, type World } from "./world.ts";
  * What has to be got through: work with a commit, a story that is claimed without being done, and a
  * sub-agent that asks for permission. What an agent does next is told by the work tree alone.
  */
-const agentOn = (version = "1.18.34"): FakeScript => (request) => {
+const agentOn = (version: string): FakeScript => (request) => {
   const { prompt, step, directory, isSubagent } = request;
   if (isSubagent) return step === 0 ? call(write(prompt, "outside")) : say("written");
   const { story } = assignment(prompt);
@@ -79,7 +79,7 @@ export async function survive(
     timings: { callMs: 3_000 },
     script(request) {
       onStep(`model call ${request.step} of ${request.isSubagent ? "a sub-agent" : "an agent"}`);
-      return agentOn(version)(request);
+      return agentOn(world.fake.version)(request);
     },
   });
 

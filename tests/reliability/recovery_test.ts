@@ -1,6 +1,7 @@
 /** What the next worker records of an iteration whose worker was killed. */
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
+import { createClient } from "../../src/opencode/connect.ts";
 import { assignment, edit, tick } from "../support/agent.ts";
 import { call, say } from "../support/scripted_model.ts";
 import { createWorld, honestAgent } from "./world.ts";
@@ -25,8 +26,13 @@ Deno.test("an OpenCode session that is gone: what it used is unknown, and what i
   worker.kill();
   const created = world.fake.ledger.find((entry) => entry.type === "session_created");
   assert(created);
-  const path = `/session/${created.sessionId}?directory=${world.task.projectRoot}`;
-  await world.fake.fetch(new URL(path, world.fake.url), { method: "DELETE" });
+  const client = createClient({
+    url: world.fake.url,
+    directory: world.task.projectRoot,
+    clock: world.clock,
+    transport: world.fake.fetch,
+  });
+  await world.clock.run(client.deleteSession(created.sessionId));
 
   const end = await world.clock.run(world.work().end);
   assert.equal(end?.status, "completed");

@@ -73,9 +73,11 @@ export async function recordOfFake(fake: FakeOpenCode, directory: string): Promi
   if (active.headers.get("content-type") === "application/json") {
     seen.push(...await sessionsOf2(ask, directory));
     // What it had before it was updated.
+    const { version } = fake;
     fake.start({ version: "1.18.33" });
-  }
-  seen.push(...await sessionsOf(ask, directory));
+    seen.push(...await sessionsOf(ask, directory));
+    fake.start({ version });
+  } else seen.push(...await sessionsOf(ask, directory));
   const sessions = seen.map((session) => {
     const own = ledger.filter((entry) => "sessionId" in entry && entry.sessionId === session.id);
     const prompts = own.filter(({ type }) => type === "prompt");

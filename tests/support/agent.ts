@@ -82,11 +82,20 @@ interface WireCall {
   readonly function: { readonly name: string; readonly arguments: string };
 }
 
+const TOOLS_OF_2: Readonly<Record<string, string>> = { bash: "shell", task: "subagent" };
+const INPUTS_OF_2: Readonly<Record<string, string>> = { filePath: "path", subagent_type: "agent" };
+
 function renamedCall(call: WireCall): WireCall {
-  const { filePath, ...input } = JSON.parse(call.function.arguments);
-  const name = call.function.name === "bash" ? "shell" : call.function.name;
-  const own = filePath === undefined ? input : { ...input, path: filePath };
-  return { ...call, function: { name, arguments: JSON.stringify(own) } };
+  const { name, arguments: text } = call.function;
+  const input = Object.entries(JSON.parse(text))
+    .map(([key, value]) => [INPUTS_OF_2[key] ?? key, value]);
+  return {
+    ...call,
+    function: {
+      name: TOOLS_OF_2[name] ?? name,
+      arguments: JSON.stringify(Object.fromEntries(input)),
+    },
+  };
 }
 
 /**

@@ -37,6 +37,7 @@ export interface FakeOptions {
 export interface FakeOpenCode {
   /** For a client whose transport is `fetch`; nothing listens there. */
   readonly url: string;
+  readonly version: string;
   /** As `fetch`, its failures included. */
   readonly fetch: (url: URL, init?: RequestInit) => Promise<Response>;
   /** May be changed at any time. */
@@ -176,6 +177,9 @@ export function createFakeOpenCode(options: FakeOptions): FakeOpenCode {
 
   return {
     url: "http://fake.test",
+    get version() {
+      return version;
+    },
     fetch: transport,
     timings,
     ledger,

@@ -143,7 +143,8 @@ export function createFakeV2(host: FakeHost): FakeGeneration {
     "GET /api/model": () => json({ data: Object.keys(MODELS).map(modelOf) }),
     "GET /api/model/default": () => json({ data: modelOf("ok") }),
     "GET /api/provider": () => json({ data: [{ id: "fake", name: "Fake", settings: {} }] }),
-    "GET /api/config": () => json({ default_agent: defaultAgent }),
+    "GET /api/config": () =>
+      moves().config ? json({ default_agent: defaultAgent }) : new Response(null, { status: 404 }),
   };
 
   function ofSession(

@@ -17,6 +17,8 @@ export interface Moves {
   /** So do its messages; and forms are listed at another path. */
   readonly idleMessages: boolean;
   readonly forms: string;
+  /** It tells its settings. */
+  readonly config: boolean;
 }
 
 export function movesOf(version: string): Moves {
@@ -37,6 +39,7 @@ export function movesOf(version: string): Moves {
     outcome: since(11, true, false),
     idleMessages: since(22, true, false),
     forms: since(22, "/api/form", "/api/form/request"),
+    config: since(18, true, false),
   };
 }
 

@@ -170,7 +170,7 @@ async function workOff(turn: TurnContext): Promise<void> {
   await turn.pause(host.timings.promptMs);
   emit("session.execution.started", { sessionID: session.id });
   host.note({ type: "turn_began", sessionId: session.id });
-  const agent = session.agent ?? "build";
+  const agent = session.agent ?? host.defaultAgent ?? "build";
   if (!V2_AGENTS.some(({ id }) => id === agent)) {
     throw new Failure({ type: "unknown", message: `Agent not found: "${agent}"` });
   }
@@ -282,7 +282,7 @@ function beginMessage(turn: TurnContext): Assistant {
   const message: Assistant = {
     id: host.id("msg"),
     type: "assistant",
-    agent: session.agent ?? "build",
+    agent: session.agent ?? host.defaultAgent ?? "build",
     model: session.model ?? { providerID: "fake", id: "ok" },
     content: [],
     time: { created: host.clock.now() },

@@ -9,7 +9,7 @@ import { handTerminalTo } from "../../host/process/programs.ts";
 import { serverEnv } from "../../host/system/server_env.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
 import type { Health } from "../../opencode/client.ts";
-import { attachArguments } from "../../opencode/commands.ts";
+import { attachArguments, programNames } from "../../opencode/commands.ts";
 import { OpenCodeError } from "../../opencode/error.ts";
 import type { Session } from "../../store/model.ts";
 import type { ReadOnlyStore } from "../../store/store.ts";
@@ -86,7 +86,8 @@ async function attach(context: CommandContext, options: AttachOptions): Promise<
     const found = await client.session(openCodeSessionId);
     if (!found) throw unknownOnServer(store, target);
 
-    const program = programOf(context, "opencode");
+    const program = programNames(health.generation).map((name) => programOf(context, name))
+      .find((found) => found !== undefined);
     const args = attachArguments(health.generation, {
       url,
       directory: found.directory,

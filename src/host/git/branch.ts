@@ -7,6 +7,7 @@ import { type Clock, sleep } from "../../clock.ts";
 import { type Hint, RalphError } from "../../error.ts";
 import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
+import { withoutLocalFilters } from "./local_filters.ts";
 import { readRepository, type Repository } from "./repository.ts";
 import { inGitsWords, noAnswer, runGit } from "./run_git.ts";
 
@@ -180,7 +181,7 @@ async function refuseChanges(
     "--untracked-files=no",
     "--no-renames",
     "-z",
-  ]);
+  ], { config: await withoutLocalFilters(place.root, place) });
   const files = text.split("\0").map((record) => record.slice(3))
     .filter((file) =>
       file !== "" && !own.some((place) => file === place || file.startsWith(`${place}/`))
@@ -274,7 +275,7 @@ const inRoot = (root: string, rest: string) => `git -C ${shellWord(root)} ${rest
 async function git(
   { root, clock, signal }: Place,
   args: readonly string[],
-  options?: { timeoutMs: number; changes: true },
+  options?: Pick<Parameters<typeof runGit>[2], "timeoutMs" | "changes" | "config">,
 ): Promise<{ ok: boolean; text?: string; error: string }> {
   const answer = await runGit(root, args, { clock, signal, ...options });
   switch (answer.kind) {

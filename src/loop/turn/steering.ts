@@ -7,7 +7,7 @@ import type { Clock } from "../../clock.ts";
 import type { OpenCode } from "../../opencode/client.ts";
 import { ignoreServerFailure, OpenCodeError } from "../../opencode/error.ts";
 import type { Message } from "../../opencode/model.ts";
-import { isFinished } from "./completion.ts";
+import { goesOn, isFinished } from "./completion.ts";
 import type { FoundEnd } from "./turn_end.ts";
 
 /** Words for the turn, as the agent gets them. */
@@ -81,7 +81,7 @@ export function createSteering(
       // Should the server come to them yet, the agent would work beside the next turn: it is aborted.
       if (ending.kind === "finished") return isLate ? { ending, leavesJobs: true } : undefined;
       const last = messages.findLast(({ role }) => role === "assistant");
-      const hadFinished = last && isFinished(last) && last.finish !== "tool-calls";
+      const hadFinished = last && isFinished(last) && !goesOn(last);
       return hadFinished ? { ending: { kind: "finished", last }, leavesJobs: true } : found;
     },
 

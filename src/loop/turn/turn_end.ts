@@ -5,7 +5,7 @@ import { ignoreServerFailure } from "../../opencode/error.ts";
 import type { AgentError, Message } from "../../opencode/model.ts";
 import { abortTurn } from "./abort.ts";
 import type { Answer } from "./auto_reply.ts";
-import { type Ending, type ExceededLimit, isFinished } from "./completion.ts";
+import { type Ending, type ExceededLimit, goesOn, isFinished } from "./completion.ts";
 import { NO_USAGE, type Prices, readUsage, type Usage, type UsageReading } from "./usage.ts";
 
 export type TurnEnd =
@@ -112,7 +112,7 @@ async function finished(
   reading: UsageReading | undefined,
 ): Promise<Told> {
   // After tool calls comes another message, which the two replies of a look may have missed.
-  const isLast = reading?.usage.complete && ending.last.finish !== "tool-calls";
+  const isLast = reading?.usage.complete && !goesOn(ending.last);
   const { usage, toolRuns, last } = isLast ? reading : await readAllUsage(turn);
   return { end: finishedBy(last && isFinished(last) ? last : ending.last), usage, toolRuns };
 }

@@ -175,7 +175,10 @@ async function createSession(
   clock: Clock,
   order: Parameters<OpenCode["createSession"]>[0],
 ): Promise<OpenCodeSession> {
-  if (!order.onlyReads) return await newSession(asking, order, UNATTENDED_RULES);
+  if (!order.onlyReads) {
+    const agent = order.agent ?? await untoldAgent(asking, clock);
+    return await newSession(asking, { ...order, agent }, UNATTENDED_RULES);
+  }
   const agents = await agentsOf(asking, clock);
   const name = order.agent ?? await defaultAgent(asking) ?? DEFAULT_AGENT;
   const own = agents.find((agent) => agent.name === name)?.rules ?? [];
@@ -441,7 +444,7 @@ function formAnswer(
   }));
 }
 
-/** Undefined also where the server does not tell: the build of July 2026 has no such route. */
+/** Undefined also where the server does not tell, which has no such route before 2.0.18. */
 async function defaultAgent({ read, scope }: Asking): Promise<string | undefined> {
   const settings = await read(replies.settings, "/api/config", {
     what: "ask for the default agent",
@@ -451,6 +454,16 @@ async function defaultAgent({ read, scope }: Asking): Promise<string | undefined
     if (!isMissing(error)) throw error;
   });
   return settings?.default_agent ?? undefined;
+}
+
+/**
+ * The agent that works where no setting names one. To a server that names none by itself it is named: one
+ * from before 2.0.18 does not say what its settings name, and that may be one that only plans (measured).
+ */
+async function untoldAgent(asking: Asking, clock: Clock): Promise<string | undefined> {
+  if (await defaultAgent(asking) !== undefined) return undefined;
+  const agents = (await agentsOf(asking, clock)).filter(takesPrompts);
+  return agents.find(({ name }) => name === DEFAULT_AGENT)?.name;
 }
 
 /** As with models, none is known in the first moments of a directory (measured). */

@@ -68,6 +68,19 @@ Deno.test("what a project has OpenCode run, of each kind", () => {
       "opencode.json: command c (shell commands)",
       "opencode.json: provider p: file:///y.js",
     ]],
+    ["packages of single models", {
+      "opencode.json": `{
+        "provider": { "p": { "models": { "a": { "provider": { "npm": "one" } }, "b": {}, "c": 1 } } },
+        "providers": {
+          "q": { "package": "aisdk:two", "models": { "a": { "package": "aisdk:two" }, "b": { "package": "aisdk:three" } } },
+          "r": { "models": 7 }
+        }
+      }`,
+    }, [
+      "opencode.json: provider p: one",
+      "opencode.json: provider q: aisdk:two",
+      "opencode.json: provider q: aisdk:three",
+    ]],
     ["settings in the folder", { ".opencode/opencode.json": '{"plugin": ["a"]}' }, [
       ".opencode/opencode.json: plugin a",
     ]],

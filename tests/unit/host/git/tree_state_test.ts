@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { systemClock as clock } from "../../../../src/host/system/clock.ts";
+import { changesSince } from "../../../../src/host/git/changes_since.ts";
 import { withoutLocalFilters } from "../../../../src/host/git/local_filters.ts";
 import { treeChange, treeState } from "../../../../src/host/git/tree_state.ts";
+import { uncommittedIn } from "../../../../src/host/git/worktrees.ts";
 import { parseTree, serializeTree } from "../../../../src/loop/session/tree_snapshot.ts";
 import { temporaryFolder } from "../../../support/folder.ts";
 import { ownPlaces } from "../../../../src/task/task_files.ts";
@@ -231,6 +233,54 @@ Deno.test("looking runs no filter of the repository's own, but those of the user
   ]);
   await git("config", "filter.e=1.clean", "git-lfs clean -- %f");
   assert.deepEqual(await withoutLocalFilters(dir.path, { clock }), []);
+});
+
+Deno.test("looking runs nothing that the configuration of a submodule names, nor of one in it", async () => {
+  using dir = temporaryFolder();
+  const ran = `${dir.path}/ran`;
+  write("program.sh", `#!/bin/sh\necho "$1" >> '${ran}'\ncat\n`);
+  await Deno.chmod(`${dir.path}/program.sh`, 0o755);
+  const made = async (name: string, inner?: string) => {
+    await Deno.mkdir(`${dir.path}/${name}`);
+    const { git } = await repository(`${dir.path}/${name}`);
+    write(`${name}/a.txt`, "a\n");
+    write(`${name}/.gitattributes`, "*.txt filter=f\n");
+    const add = ["-c", "protocol.file.allow=always", "submodule", "--quiet", "add"];
+    if (inner) await git(...add, `${dir.path}/${inner}`, "inner");
+    await git("add", ".");
+    await git("commit", "-qm", "a");
+    return git;
+  };
+  await made("deepest");
+  await made("middle", "deepest");
+  const git = await made("project", "middle");
+  await git(
+    ...["-c", "protocol.file.allow=always", "submodule", "--quiet", "update", "--init"],
+    "--recursive",
+  );
+  const root = `${dir.path}/project`;
+  for (const folder of ["inner", "inner/inner"]) {
+    await git("-C", folder, "config", "filter.f.clean", `${dir.path}/program.sh clean`);
+    await git("-C", folder, "config", "core.fsmonitor", `${dir.path}/program.sh`);
+    write(`project/${folder}/a.txt`, "b\n");
+  }
+  const head = await git("rev-parse", "HEAD");
+
+  const state = await treeState(root, { clock });
+  assert.equal(state?.changed.get("inner")?.submodule?.dirty, true);
+  const patches = await changesSince(root, { clock, since: head, ignore: [] });
+  assert.deepEqual(patches?.map(({ path }) => path), ["inner"]);
+  assert.deepEqual(await uncommittedIn(root, { clock }), ["inner"]);
+  assert.equal(await Deno.stat(ran).catch(() => undefined), undefined);
+
+  // What stands there instead of it, and leads back into the tree, is none.
+  await Deno.rename(`${root}/inner`, `${dir.path}/was`);
+  await Deno.symlink(".", `${root}/inner`);
+  assert.deepEqual(await withoutLocalFilters(root, { clock }), []);
+
+  function write(name: string, text: string): void {
+    Deno.writeTextFileSync(`${dir.path}/${name}`, text);
+  }
 });
 
 Deno.test("a filter of the repository's own is seen wherever its settings are", async () => {

@@ -74,6 +74,23 @@ for (const version of ["1.18.33", "2.0.26"]) {
   });
 }
 
+for (const version of ["local", "2.0.12"]) {
+  Deno.test(`a server that does not tell its default agent, which plans, gets build with each session, ${version}`, async () => {
+    const clock = createVirtualClock();
+    const fake = createFakeOpenCode({ clock, version, defaultAgent: "plan" });
+    const client = createClient({ url: fake.url, directory: "/p", clock, transport: fake.fetch });
+    const agents = await clock.run((async () => {
+      const made = [await client.createSession({ title: "t" })];
+      made.push(await client.createSession({ title: "u", agent: "plan" }));
+      return await Promise.all(made.map(async ({ id }) => {
+        const reply = await fake.fetch(new URL(`${fake.url}/api/session/${id}`));
+        return (await reply.json()).data.agent;
+      }));
+    })());
+    assert.deepEqual(agents, ["build", "plan"]);
+  });
+}
+
 Deno.test("a server that does not say leaves the choice to itself, and is asked again", async () => {
   let asked = 0;
   const agentChoice = () => {

@@ -13,6 +13,8 @@ const LONG_AGO = "2026-01-02T03:00:00Z";
 const JUST_NOW = "2026-01-02T03:09:59Z";
 
 const finished = message({ completedAt: 1, finish: "stop" });
+const calls = message({ completedAt: 1, finish: "tool-calls" });
+const aborted = message({ completedAt: 1, error: { name: "MessageAbortedError", message: "" } });
 const failed = message({ error: { name: "APIError", message: "no" } });
 const halfWritten = message({});
 const asked = message({ role: "user" });
@@ -33,6 +35,8 @@ const TABLE: readonly [string, Row, Found, string, RegExp][] = [
   ["the turn still goes on", {}, there({ busy: true, last: halfWritten }), "follow", /still goes/],
   ["it goes on, and nothing is written yet", {}, there({ busy: true }), "follow", /still goes on/],
   ["the turn finished", {}, there({ last: finished }), "follow", /finished on the server while no/],
+  ["the server died after a call of tools", {}, there({ last: calls }), "follow", /broke off/],
+  ["the turn was aborted", {}, there({ last: aborted }), "follow", /broke off/],
   ["the turn failed", {}, there({ last: failed }), "follow", /finished on the server/],
   ["the turn broke off", {}, there({ last: halfWritten }), "follow", /broke off/],
   ["the prompt may be about to begin", { prompted: JUST_NOW }, there(), "follow", /was to begin/],

@@ -23,6 +23,7 @@ const fresh: TurnProgress = {
   jobMs: 0,
   childQuietMs: Infinity,
   sawIdle: false,
+  wasUnseen: false,
   serverWasGone: false,
   streamBroke: false,
   modelCalls: 0,
@@ -72,6 +73,42 @@ Deno.test("a message that stays half-written was interrupted", () => {
     kind: "interrupted",
     why: "the server was restarted, as the end of its event stream shows, while the agent worked",
   });
+});
+
+Deno.test("a turn that its server aborted when it ended was interrupted, one that a person did is over", () => {
+  const aborted = message({ completedAt: 5, error: { name: "MessageAbortedError", message: "" } });
+  assert.equal(kind({ last: aborted }), "finished");
+  assert.deepEqual(verdict({ last: aborted }, { serverWasGone: true }), {
+    kind: "interrupted",
+    why: "the server went away while the agent worked",
+  });
+  assert.deepEqual(verdict({ last: aborted }, { wasUnseen: true }), {
+    kind: "interrupted",
+    why: "the agent was interrupted",
+  });
+});
+
+Deno.test("a call of tools, after which another message follows, is an end as far as nothing says otherwise", () => {
+  const calls = message({ completedAt: 5, finish: "tool-calls" });
+  const over = { stillMs: limits.finishMs };
+  assert.equal(kind({ last: calls }), "finished");
+  assert.equal(kind({ last: calls, record: { outcome: "succeeded" } }), "finished");
+  assert.equal(
+    kind({ last: { ...calls, error: { name: "APIError", message: "no" } } }),
+    "finished",
+  );
+  for (const [record, gone] of [[undefined, true], [{}, true], [{}, false]] as const) {
+    const progress = { serverWasGone: gone };
+    assert.equal(kind({ last: calls, record }, progress), "finishing");
+    assert.deepEqual(verdict({ last: calls, record }, { ...over, ...progress }), {
+      kind: "interrupted",
+      why: gone
+        ? "the server went away while the agent worked"
+        : "the agent stopped after a call of tools",
+    });
+  }
+  assert.equal(kind({ last: calls, record: { outcome: "interrupted" } }), "interrupted");
+  assert.equal(kind({ last: calls }, { wasUnseen: true }), "finishing");
 });
 
 Deno.test("a finished message is no end while a sub-agent works, nor right after it", () => {
