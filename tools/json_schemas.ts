@@ -241,7 +241,10 @@ const iteration = z.strictObject({
   abortConfirmed: or(yes("Whether the turn was seen to end"), "no abort was needed"),
   startedAt: time("When it began"),
   promptedAt: or(time("When the prompt was sent"), "it was not"),
-  durationMs: or(ms("How long it took, in milliseconds"), "not recorded"),
+  durationMs: or(
+    ms("How long its workers, and its turn between them, were at it, in milliseconds"),
+    "not recorded",
+  ),
   endedAt: or(time("When it ended"), "it has not"),
 }).meta({ id: "iteration" });
 

@@ -5,6 +5,11 @@ import { type Columns, insertInto, type Writing } from "./leased_writes.ts";
 import { wordWrites } from "./word_writes.ts";
 import type { AnswerRecord, IterationEnd, Lease, NewIteration, Usage } from "./model.ts";
 
+/** How long its worker has been at it up to the last write, in milliseconds. */
+export const SINCE_TAKEN_UP = `max(0, coalesce(round((julianday((SELECT worker_seen_at
+  FROM sessions AS s WHERE s.id = session_id)) - julianday(coalesce(taken_up_at, started_at)))
+  * 86400000), 0))`;
+
 function insertPrompt(
   { change }: Writing,
   { lease, number, prompt }: { lease: Lease; number: number; prompt: string },
@@ -17,6 +22,16 @@ function insertPrompt(
 export function iterationWrites(writing: Writing) {
   const { change, atomically, times, updateSession, updateIteration } = writing;
   const { releaseWords } = wordWrites(writing);
+
+  /** Of one that ends in mid-turn: up to this write. */
+  function endUnmeasured({ sessionId }: Lease, number: number): void {
+    change(
+      `UPDATE iterations SET duration_ms = worked_before_ms + ${SINCE_TAKEN_UP}
+        WHERE session_id = @sessionId AND number = @number AND outcome IS NULL`,
+      { sessionId, number },
+    );
+  }
+
   return {
     beginIteration(lease: Lease, iteration: NewIteration): void {
       atomically(() => {
@@ -31,6 +46,7 @@ export function iterationWrites(writing: Writing) {
           opencode_title: iteration.openCodeTitle,
           head_before: iteration.headBefore ?? null,
           started_at: now,
+          taken_up_at: times.seen(),
         };
         change(insertInto("iterations", columns), columns);
       });
@@ -73,6 +89,7 @@ export function iterationWrites(writing: Writing) {
       atomically(() => {
         const now = times.now();
         updateSession(lease, { activity: "between iterations", activity_since: now });
+        if (end.durationMs === undefined) endUnmeasured(lease, end.number);
         updateIteration(lease, end.number, { ...endColumns(end), ended_at: now });
         const { gates = [], claims = [], notes = [] } = end;
         const at = { sessionId: lease.sessionId, iteration: end.number };
@@ -97,7 +114,7 @@ function endColumns(end: IterationEnd): Columns {
     blocked: end.blocked ?? null,
     failure: end.failure ?? null,
     failure_key: end.failureKey ?? null,
-    duration_ms: end.durationMs === undefined ? null : Math.round(end.durationMs),
+    ...end.durationMs !== undefined && { duration_ms: Math.round(end.durationMs) },
     retry_at: end.refusal ? new Date(end.refusal.until).toISOString() : null,
     counts: end.refusal?.free ? 0 : 1,
     abort_confirmed: end.abortConfirmed === undefined ? null : Number(end.abortConfirmed),

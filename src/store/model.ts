@@ -151,7 +151,7 @@ export interface Iteration {
   abortConfirmed: boolean | null;
   startedAt: string;
   promptedAt: string | null;
-  /** By a clock that nobody sets, in milliseconds; null when that was not recorded. */
+  /** All its parts, by a clock that nobody sets, in milliseconds; null when that was not recorded. */
   durationMs: number | null;
   endedAt: string | null;
 }
@@ -187,6 +187,8 @@ export interface WorkerSettings {
   onlyStory?: string;
   /** A person goes on with a session that was stopped or has failed. */
   resumes?: boolean;
+  /** How long a turn that an earlier worker left worked on without one, in milliseconds. */
+  aloneMs?: number;
 }
 
 /** What a session begins with: JSON texts that the loop writes and reads. */

@@ -141,6 +141,20 @@ export function startReaders({ one }: Pick<Statements, "one">) {
       return Number(row?.ran_before_ms ?? 0);
     },
 
+    workerSeenAt(sessionId: number): string | undefined {
+      const row = one("SELECT worker_seen_at FROM sessions WHERE id = @sessionId", { sessionId });
+      return row && (text(row.worker_seen_at) ?? undefined);
+    },
+
+    iterationBeforeMs(sessionId: number, number: number): number {
+      const row = one(
+        `SELECT worked_before_ms FROM iterations
+          WHERE session_id = @sessionId AND number = @number`,
+        { sessionId, number },
+      );
+      return Number(row?.worked_before_ms ?? 0);
+    },
+
     workedMs(sessionId: number): number | undefined {
       const row = one(
         `SELECT ran_before_ms + max(0, round((julianday(worker_seen_at)
