@@ -20,6 +20,8 @@ import { shellWord } from "../terminal/shell_word.ts";
 import { allGates } from "../verify/claims.ts";
 import { readSessions } from "./liveness.ts";
 import { treeTaken } from "./tree_taken.ts";
+import { plural } from "../terminal/plural.ts";
+import { storiesAreOpen } from "../task/stories_open.ts";
 
 /** Throws `RalphError` (`usage`) when there is no finished work that could be accepted. */
 export function requireSomethingToAccept(
@@ -30,7 +32,7 @@ export function requireSomethingToAccept(
   if (open > 0) {
     throw new RalphError(
       "usage",
-      `cannot accept \`${task.name}\`: ${open} of ${agenda.stories.length} stories are open`,
+      `cannot accept \`${task.name}\`: ${storiesAreOpen(open, agenda.stories.length)}`,
       [{ text: "go on with it", command: `ralph run ${shellWord(task.name)}` }],
     );
   }
@@ -70,7 +72,7 @@ export function requireResumable(
   const made = maxIterations ?? iterations;
   if (reason === "max_iterations" && (limits.iterations ?? 0) <= made) {
     const more = shellWord(String(made + 10));
-    throw refusal(`its limit of ${made} iterations is reached`, {
+    throw refusal(`its limit of ${plural(made, "iteration")} is reached`, {
       text: "allow more, those that were made included",
       command: `ralph resume ${shellWord(task.name)} --max-iterations ${more}`,
     });
@@ -149,7 +151,9 @@ export function nothingToDo(
   });
   const owed = ["unproven", "review_fails"];
   if (last && (owed.includes(last.reason ?? "") || whyResumable(last))) return undefined;
-  const all = stories.length === 1 ? "its story passes" : `all ${stories.length} stories pass`;
+  const all = stories.length === 1
+    ? "its story passes"
+    : `all ${plural(stories.length, "story")} pass`;
   return `${all} already, and there are no gates to run: no session was started`;
 }
 

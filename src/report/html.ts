@@ -164,7 +164,7 @@ const CHARTS = [
     name: "token-chart",
     title: "Tokens of each iteration",
     value: ({ tokens }: Round) => tokens,
-    words: (value: number) => `${count(value)} tokens`,
+    words: (value: number) => plural(value, "token"),
     unit: (max: number) => {
       const [size, name] = max >= 2e6 ? [1e6, " M"] : max >= 2e3 ? [1e3, " k"] : [1, ""];
       return { size, words: (value: number) => `${value}${name}` };

@@ -1,14 +1,10 @@
 /** What is written of an iteration. Documented where the store is: `store.ts`. */
 import { editWrites } from "./edit_writes.ts";
+import { iterationParts } from "./iteration_parts.ts";
 import { insertClaims, insertFindings } from "./finding_writes.ts";
 import { type Columns, insertInto, type Writing } from "./leased_writes.ts";
 import { wordWrites } from "./word_writes.ts";
 import type { AnswerRecord, IterationEnd, Lease, NewIteration, Usage } from "./model.ts";
-
-/** How long its worker has been at it up to the last write, in milliseconds. */
-export const SINCE_TAKEN_UP = `max(0, coalesce(round((julianday((SELECT worker_seen_at
-  FROM sessions AS s WHERE s.id = session_id)) - julianday(coalesce(taken_up_at, started_at)))
-  * 86400000), 0))`;
 
 function insertPrompt(
   { change }: Writing,
@@ -23,31 +19,13 @@ export function iterationWrites(writing: Writing) {
   const { change, atomically, times, updateSession, updateIteration } = writing;
   const { releaseWords } = wordWrites(writing);
 
-  /** Of one that ends in mid-turn: up to this write. */
-  function endUnmeasured({ sessionId }: Lease, number: number): void {
-    change(
-      `UPDATE iterations SET duration_ms = worked_before_ms + ${SINCE_TAKEN_UP}
-        WHERE session_id = @sessionId AND number = @number AND outcome IS NULL`,
-      { sessionId, number },
-    );
-  }
-
   return {
     beginIteration(lease: Lease, iteration: NewIteration): void {
       atomically(() => {
         const now = times.now();
         const current_story = iteration.storyId;
         updateSession(lease, { current_story, activity: "prompting", activity_since: now });
-        const columns = {
-          session_id: lease.sessionId,
-          number: iteration.number,
-          story_id: iteration.storyId,
-          story_title: iteration.storyTitle,
-          opencode_title: iteration.openCodeTitle,
-          head_before: iteration.headBefore ?? null,
-          started_at: now,
-          taken_up_at: times.seen(),
-        };
+        const columns = beginColumns(lease, iteration, times);
         change(insertInto("iterations", columns), columns);
       });
     },
@@ -89,8 +67,7 @@ export function iterationWrites(writing: Writing) {
       atomically(() => {
         const now = times.now();
         updateSession(lease, { activity: "between iterations", activity_since: now });
-        if (end.durationMs === undefined) endUnmeasured(lease, end.number);
-        updateIteration(lease, end.number, { ...endColumns(end), ended_at: now });
+        endRow(writing, lease, { ...end, now });
         const { gates = [], claims = [], notes = [] } = end;
         const at = { sessionId: lease.sessionId, iteration: end.number };
         insertFindings(writing, at, { gates, notes, final: false });
@@ -100,6 +77,32 @@ export function iterationWrites(writing: Writing) {
       });
     },
   };
+}
+
+function beginColumns(
+  { sessionId }: Lease,
+  { number, storyId, storyTitle, openCodeTitle, headBefore }: NewIteration,
+  times: Writing["times"],
+): Columns {
+  return {
+    session_id: sessionId,
+    number,
+    story_id: storyId,
+    story_title: storyTitle,
+    opencode_title: openCodeTitle,
+    head_before: headBefore ?? null,
+    started_at: times.now(),
+    taken_up_at: times.seen(),
+  };
+}
+
+function endRow(
+  writing: Writing,
+  lease: Lease,
+  { now, ...end }: IterationEnd & { now: string },
+): void {
+  if (end.durationMs === undefined) iterationParts(writing).measure(lease, end.number);
+  writing.updateIteration(lease, end.number, { ...endColumns(end), ended_at: now });
 }
 
 function endColumns(end: IterationEnd): Columns {

@@ -1,6 +1,6 @@
 /** How a session's start and continuation are written. Documented where the store is: `store.ts`. */
 import { RalphError } from "../error.ts";
-import { SINCE_TAKEN_UP } from "./iteration_writes.ts";
+import { iterationParts } from "./iteration_parts.ts";
 import { assignments, type Columns, insertInto, type Writing } from "./leased_writes.ts";
 import type { Lease, NewSession, SessionStart, WorkerSettings } from "./model.ts";
 
@@ -14,19 +14,6 @@ export function startWrites({ one, change, atomically, times, updateSession }: W
   }
 
   const { isOverNow, beginAnew } = resuming({ one, change });
-
-  /** The part of an earlier worker ends, and the next one's begins. */
-  function leaveIterations(
-    sessionId: number,
-    { aloneMs, now }: { aloneMs: number; now: string },
-  ): void {
-    change(
-      `UPDATE iterations SET taken_up_at = @now,
-        worked_before_ms = worked_before_ms + @aloneMs + ${SINCE_TAKEN_UP}
-        WHERE session_id = @sessionId AND outcome IS NULL`,
-      { sessionId, aloneMs, now },
-    );
-  }
 
   return {
     startSession(task: NewSession, worker: WorkerSettings, start: SessionStart): Lease {
@@ -47,7 +34,7 @@ export function startWrites({ one, change, atomically, times, updateSession }: W
       return atomically(() => {
         const { said, accepted, only_story, ...columns } = workerColumns(worker, times.now());
         const aloneMs = Math.round(worker.aloneMs ?? 0);
-        leaveIterations(sessionId, { aloneMs, now: times.seen() });
+        iterationParts({ change }).takeUp(sessionId, { aloneMs, now: times.seen() });
         const isOver = worker.resumes && isOverNow(sessionId);
         const row = one(
           `UPDATE sessions SET status = 'running', reason = NULL, detail = NULL, ended_at = NULL,

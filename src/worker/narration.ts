@@ -2,7 +2,7 @@
 import type { LoopEvent } from "../loop/event.ts";
 import { type Outcome, tokensOf, type Usage } from "../store/model.ts";
 import { storiesOpen } from "../task/stories_open.ts";
-import { count, duration, plural } from "../terminal/format.ts";
+import { duration, plural } from "../terminal/format.ts";
 import { plain } from "../terminal/plain.ts";
 import { costWords } from "../terminal/cost.ts";
 import { commandAfter } from "../control/next_command.ts";
@@ -235,7 +235,7 @@ function used(usage: Usage | null): string[] {
   if (!usage) return ["tokens unknown", "cost unknown"];
   return [
     plural(usage.modelCalls, "model call"),
-    `${count(tokensOf(usage))} tokens`,
+    plural(tokensOf(usage), "token"),
     costWords(usage),
   ];
 }

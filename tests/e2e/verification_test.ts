@@ -162,7 +162,7 @@ Deno.test("a claim without anything to show is unproven, until a person accepts 
   await using here = await world({ [PRD]: prd({ verify: [["true"]] }) }, turns([CLAIM]));
   const refused = await here.loop("--accept");
   assert.equal(refused.code, 2);
-  assert.match(refused.stderr, /cannot accept `t`: 1 of 1 stories are open/);
+  assert.match(refused.stderr, /cannot accept `t`: the story is open/);
 
   const first = await here.loop();
   assert.equal(first.code, 1, first.stdout);

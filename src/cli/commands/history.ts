@@ -11,6 +11,7 @@ import { chooseAmong, nothingRecorded } from "../select/sessions.ts";
 import { workedUntil } from "../select/worked.ts";
 import { statusFields } from "./status.ts";
 import { taskArgument } from "../arguments.ts";
+import { plural } from "../../terminal/plural.ts";
 
 export function command(context: CommandContext, done: Done) {
   return new Command("history")
@@ -76,7 +77,7 @@ function history(
     if (i > 0) out.line();
     for (const line of sessionLines(one, screen)) out.line(line);
   });
-  const all = `in all ${shown.length} sessions: ${totalWords(shown)}`;
+  const all = `in all ${plural(shown.length, "session")}: ${totalWords(shown)}`;
   if (shown.length > 1) { for (const line of ["", ...wrap(all, columns)]) out.line(line); }
   if (shown.length < found.length) err.line("… older sessions: ralph history --json");
   return EXIT.done;

@@ -26,6 +26,7 @@ import { taskArgument } from "../arguments.ts";
 import type { CommandContext, Done } from "../command_context.ts";
 import { EXIT, exitCodeOfSignal } from "../exit_codes.ts";
 import { requireWorktree } from "../select/worktree.ts";
+import { storiesAreOpen } from "../../task/stories_open.ts";
 
 export function command(context: CommandContext, done: Done) {
   return new Command("land")
@@ -62,7 +63,7 @@ async function land(
   });
   const stories = storyCount(prdOf({ taskDir: tree.taskDir, projectRoot: tree.root }));
   if (stories && stories.passing < stories.total) {
-    context.warn(`${stories.total - stories.passing} of ${stories.total} stories are open`);
+    context.warn(storiesAreOpen(stories.total - stories.passing, stories.total));
   }
   const enter = enterSandbox(portOf(settings.server), clock);
   using ending = untilEnded();

@@ -8,7 +8,7 @@ import { readSessions } from "../../control/liveness.ts";
 import { type WorkDone, workDone } from "../../host/git/work_done.ts";
 import { type Findings, type Iteration, type Session, tokensOf } from "../../store/model.ts";
 import { costWords } from "../../terminal/cost.ts";
-import { count, duration, plural, usd } from "../../terminal/format.ts";
+import { duration, plural, usd } from "../../terminal/format.ts";
 import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import { wrap } from "../../terminal/table.ts";
@@ -57,7 +57,7 @@ export async function tellEnding(
   const spent = [
     (used.complete ? costWords(used.usage) : "cost unknown") +
     (maxCostUsd === undefined ? "" : ` (limit ${usd(maxCostUsd)})`),
-    ...used.complete ? [`${count(tokensOf(used.usage))} tokens`] : [],
+    ...used.complete ? [plural(tokensOf(used.usage), "token")] : [],
     plural(iterations.length, "iteration"),
     workedMs === undefined ? "time unknown" : `${duration(workedMs)} in all`,
   ];

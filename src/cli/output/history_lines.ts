@@ -92,7 +92,7 @@ export function totalWords(sessions: readonly Told[]): string {
     workedMs,
     (known ? costWords(cost) : "cost unknown") +
     (limit === undefined ? "" : ` (limit ${usd(limit)})`),
-    known ? `${count(usages.reduce((all, usage) => all + tokensOf(usage), 0))} tokens` : undefined,
+    known ? plural(usages.reduce((all, usage) => all + tokensOf(usage), 0), "token") : undefined,
     plural(commits, "commit"),
     reviewed === undefined ? undefined : `of the cost ${reviewed}`,
   ].filter((one) => one !== undefined).join(", ");
@@ -112,8 +112,9 @@ function titleLines(session: Session, { columns, colors }: Screen): string[] {
 
 function startWords(session: Session, { now }: Screen): string {
   const at = Date.parse(session.startedAt);
+  const max = session.maxIterations;
   return `started ${localMoment(at)} (${ago(at, now)}), ` +
-    `${session.iterations} of ${session.maxIterations ?? "unknown"} iterations`;
+    `${session.iterations} of ${max === null ? "unknown iterations" : plural(max, "iteration")}`;
 }
 
 const WHAT_MIN = 8;

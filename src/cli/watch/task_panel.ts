@@ -3,7 +3,7 @@ import { withoutDate } from "../output/log_entry.ts";
 import { tookWords } from "../../report/took.ts";
 import { tokensOf } from "../../store/model.ts";
 import { costWords } from "../../terminal/cost.ts";
-import { ago, count, plural } from "../../terminal/format.ts";
+import { ago, plural } from "../../terminal/format.ts";
 import { plain } from "../../terminal/plain.ts";
 import { table, width } from "../../terminal/table.ts";
 import { VERSION } from "../../version.ts";
@@ -135,7 +135,7 @@ function iterationLines(
     plain(one.storyId ?? "-", 20),
     one.standing.word,
     one.endedAt === null ? ago(Date.parse(one.startedAt), now) : tookWords(one),
-    one.usage ? `${count(tokensOf(one.usage))} tokens` : "tokens unknown",
+    one.usage ? plural(tokensOf(one.usage), "token") : "tokens unknown",
     one.usage ? costWords(one.usage) : "cost unknown",
     one.commits === null ? "-" : plural(one.commits, "commit"),
     plain(one.detail ?? "", 300),

@@ -39,6 +39,7 @@ import { bringTask, copyNamed } from "./fill.ts";
 import { recordedWorktrees, taskIn, worktreeOf } from "./find.ts";
 import { movedTo } from "./names.ts";
 import { planWorktree } from "./plan.ts";
+import { plural } from "../../terminal/plural.ts";
 
 interface Preparing {
   /** Of the project at home. */
@@ -156,7 +157,7 @@ async function make(context: Context, making: Making): Promise<void> {
   await prepareSubmodules(home, trees);
   const copied = await copyNamed(settings.copy, trees);
   if (copied > 0) {
-    tell(`copied ${copied} ${copied === 1 ? "file" : "files"} that git does not have`);
+    tell(`copied ${plural(copied, "file")} that git does not have`);
   }
   const file = movedTo(root, { dir: taskFile(task), projectRoot: task.projectRoot });
   const isNew = !fileExists(file);

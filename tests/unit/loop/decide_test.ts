@@ -58,7 +58,7 @@ Deno.test("where one story is wanted, that one is worked on, and its end is not 
   assert.equal(shown(end), "stopped story_passes");
   assert.equal(
     detailOf(end),
-    "c passes; 1 of 2 stories are open, so that the task is not completed",
+    "c passes; 1 of 2 stories is open, so that the task is not completed",
   );
   const fails = { kind: "gates_fail", why: "c passes, but `x` fails" } as const;
   assert.equal(shown(decide({ ...passes, proof: fails })), "stopped gates_fail");
@@ -137,7 +137,7 @@ Deno.test("cost, tokens and time each end the session when they are used up", ()
     [{}, undefined],
     [{ costUsd: 5 }, /\$5/],
     [{ costUsd: 5.01 }, undefined],
-    [{ tokens: 1_000 }, /1000 tokens/],
+    [{ tokens: 1_000 }, /1,000 tokens/],
     [{ tokens: 1_001 }, undefined],
     [{ durationMs: 7_200_000 }, /120 min/],
     [{ durationMs: 7_200_001 }, undefined],

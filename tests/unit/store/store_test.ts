@@ -593,7 +593,7 @@ Deno.test("what a person said is told once, and waits again where the turn broke
   assert.deepEqual(waiting(), ["c"]);
   assert.throws(
     () => store.addWord({ taskDir, text: "x".repeat(12_000), forPrompt: false }),
-    refusal("conflict", /1 characters wait for the next prompt, and it has room for 12000/),
+    refusal("conflict", /those that wait for the next prompt have 1 character, and it has room for 12000/),
   );
   store.endSession(lease, { status: "stopped", reason: "user_stop", detail: "" });
   assert(store.forget(lease.sessionId));

@@ -42,6 +42,10 @@ Deno.test("numbers", () => {
   assert.equal(count(999), "999");
   assert.equal(plural(1, "commit"), "1 commit");
   assert.equal(plural(2000, "commit"), "2,000 commits");
+  assert.equal(plural(0, "model call"), "0 model calls");
+  assert.equal(plural(1, "story"), "1 story");
+  assert.equal(plural(2, "story"), "2 stories");
+  assert.equal(plural(2, "day"), "2 days");
   assert.equal(usd(0.00321), "$0.0032");
   assert.equal(usd(12.345), "$12.35");
   assert.equal(usd(null), "cost unknown");
