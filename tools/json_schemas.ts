@@ -50,6 +50,7 @@ const usage = z.strictObject({
   derivedCostUsd: usd("US dollars, reckoned from prices where the server quoted nothing"),
   modelCalls: whole("Model calls"),
   unpricedCalls: whole("Model calls whose cost nobody knows"),
+  uncountedCalls: whole("Model calls whose tokens nobody knows, as of one that broke off"),
 }).meta({ id: "usage", description: "What was used" });
 
 const used = or(usage, "unknown");
@@ -200,7 +201,8 @@ const saidWords = z.array(z.strictObject({
 })).meta({ description: "What a person said to the loop" });
 
 const sums = {
-  usage: used,
+  usage: or(usage, "of some iteration nothing is known"),
+  usageComplete: yes("Whether that is all: what is under way, or broke off, is not in it"),
   maxCostUsd: or(usd("Limit on the cost, in US dollars"), "none"),
   workedMs: or(ms("How long its workers have worked, in milliseconds"), "unknown"),
 };

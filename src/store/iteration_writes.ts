@@ -136,5 +136,6 @@ export function usageColumns(usage: Usage | undefined): Columns {
     model_calls: usage?.modelCalls ?? null,
     derived_cost_usd: usage?.derivedCostUsd ?? null,
     unpriced_calls: usage?.unpricedCalls ?? null,
+    uncounted_calls: usage?.uncountedCalls ?? null,
   };
 }

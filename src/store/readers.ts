@@ -8,7 +8,7 @@ import type {
   Queue,
   Session,
   SessionStart,
-  Usage,
+  SessionUsage,
   Word,
 } from "./model.ts";
 import {
@@ -43,11 +43,13 @@ const COLUMNS = [
   "derived_cost_usd",
   "model_calls",
   "unpriced_calls",
+  "uncounted_calls",
 ];
 const USED_COLUMNS = COLUMNS.join(", ");
 const USED = COLUMNS.map((column) => `total(${column}) AS ${column}`).join(", ");
 
-const ALL_USED = `SELECT ${USED}, count(outcome) - count(model_calls) AS unknown FROM (
+const ALL_USED = `SELECT ${USED}, count(outcome) - count(model_calls) AS unknown,
+  count(*) - count(outcome) AS open FROM (
   SELECT outcome, ${USED_COLUMNS} FROM iterations WHERE session_id = @sessionId
   UNION ALL SELECT outcome, ${USED_COLUMNS} FROM reviews WHERE session_id = @sessionId)`;
 
@@ -188,9 +190,10 @@ export function startReaders({ one }: Pick<Statements, "one">) {
 /** What belongs to a session. */
 export function iterationReaders({ one, many }: Pick<Statements, "one" | "many">) {
   return {
-    usage(sessionId: number): { usage: Usage; complete: boolean } {
+    usage(sessionId: number): SessionUsage & { complete: boolean } {
       const row = one(ALL_USED, { sessionId }) ?? {};
-      return { usage: usageOf(row), complete: Number(row.unknown) === 0 };
+      const [unknown, open] = [Number(row.unknown), Number(row.open)];
+      return { usage: usageOf(row), unknown, open, complete: unknown === 0 };
     },
 
     findings(sessionId: number): Findings {

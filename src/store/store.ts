@@ -38,8 +38,8 @@ import type {
   Session,
   SessionEnd,
   SessionStart,
+  SessionUsage,
   Told,
-  Usage,
   Word,
   WorkerSettings,
   Worktree,
@@ -120,8 +120,8 @@ export interface ReadOnlyStore {
    * nothing of stories that none was begun for.
    */
   lastReviews(taskDir: string): ReadonlyMap<string, boolean>;
-  /** What a session's ended iterations and reviews have used, as far as it is known. */
-  usage(sessionId: number): { usage: Usage; complete: boolean };
+  /** What a session has used. `complete`: something is known of all that has ended. */
+  usage(sessionId: number): SessionUsage & { complete: boolean };
   /** A person's edits of the PRD in an iteration that is under way. */
   prdEdits(sessionId: number, iteration: number): readonly PrdEdit[];
   /** What a session began with; undefined for one that an earlier version started. */

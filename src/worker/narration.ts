@@ -4,7 +4,7 @@ import { type Outcome, tokensOf, type Usage } from "../store/model.ts";
 import { storiesOpen } from "../task/stories_open.ts";
 import { duration, plural } from "../terminal/format.ts";
 import { plain } from "../terminal/plain.ts";
-import { costWords } from "../terminal/cost.ts";
+import { costWords, tokenWords } from "../terminal/cost.ts";
 import { commandAfter } from "../control/next_command.ts";
 import { findingWords } from "../terminal/finding_words.ts";
 import { protectionLines } from "../verify/protected/protection_words.ts";
@@ -235,7 +235,7 @@ function used(usage: Usage | null): string[] {
   if (!usage) return ["tokens unknown", "cost unknown"];
   return [
     plural(usage.modelCalls, "model call"),
-    plural(tokensOf(usage), "token"),
+    tokenWords(tokensOf(usage), usage),
     costWords(usage),
   ];
 }

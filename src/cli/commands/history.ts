@@ -9,7 +9,7 @@ import { commandJson } from "../../terminal/json_text.ts";
 import { wrap } from "../../terminal/table.ts";
 import { chooseAmong, nothingRecorded } from "../select/sessions.ts";
 import { workedUntil } from "../select/worked.ts";
-import { statusFields } from "./status.ts";
+import { statusFields, usageFields } from "./status.ts";
 import { taskArgument } from "../arguments.ts";
 import { plural } from "../../terminal/plural.ts";
 
@@ -40,14 +40,13 @@ function history(
       const { taskDir } = chooseAmong(context, store, task);
       return store.sessionsOf(taskDir, { limit: limit + 1 })
         .map((session) => {
-          const { usage, complete } = store.usage(session.id);
           return {
             session,
             iterations: store.iterations(session.id),
             findings: store.findings(session.id),
             words: store.wordsTold(session.id),
             reviews: store.reviews(session.id),
-            usage: complete ? usage : undefined,
+            used: store.usage(session.id),
             maxCostUsd: store.maxCostUsd(session.id),
             workedMs: workedUntil(now, { session, store }),
           };
@@ -60,7 +59,7 @@ function history(
   if (json) {
     const objects = shown.map(({ session, iterations, findings, words, reviews, ...more }) => ({
       ...statusFields(session),
-      usage: more.usage ?? null,
+      ...usageFields(more.used),
       maxCostUsd: more.maxCostUsd ?? null,
       workedMs: more.workedMs ?? null,
       iterations,

@@ -4,7 +4,7 @@ import { RalphError } from "../../error.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
 import { findProjectRoot, listTasks } from "../../task/find.ts";
 import { callName } from "../../task/task_files.ts";
-import type { Session, Worktree } from "../../store/model.ts";
+import { type Session, type SessionUsage, spentOf, type Worktree } from "../../store/model.ts";
 import type { ReadOnlyStore } from "../../store/store.ts";
 import { remarksOf } from "../../task/prd.ts";
 import { ago, duration, localMoment, localTime } from "../../terminal/format.ts";
@@ -182,7 +182,7 @@ function factsOf(
     argument: string;
   },
 ): TaskRow {
-  const { usage, complete } = store.usage(session.id);
+  const used = store.usage(session.id);
   const isInTurn = isRunning(session) && store.iterations(session.id).at(-1)?.outcome === null;
   const before = isInTurn ? prdBeforeTurn(context, session) : undefined;
   const stories = storyCount(prdOf(session), before);
@@ -193,7 +193,7 @@ function factsOf(
     label,
     stories,
     workedMs: workedUntil(context.clock.now(), { session, store }),
-    usage: complete ? usage : undefined,
+    used,
     maxCostUsd: store.maxCostUsd(session.id),
     worktree,
     next: reopened ? `ralph run ${shellWord(argument)}` : nextStep(session, argument, worktree),
@@ -201,7 +201,7 @@ function factsOf(
 }
 
 /** What `--json` tells of a task: its latest session, and how far it is. */
-function taskFields({ session, stories, workedMs, usage, maxCostUsd, worktree, next }: TaskRow) {
+function taskFields({ session, stories, workedMs, used, maxCostUsd, worktree, next }: TaskRow) {
   const { root, branch, base } = worktree ?? {};
   return {
     ...statusFields(session),
@@ -209,19 +209,19 @@ function taskFields({ session, stories, workedMs, usage, maxCostUsd, worktree, n
     worktree: worktree ? { root, branch, base } : null,
     workedMs: workedMs ?? null,
     maxCostUsd: maxCostUsd ?? null,
-    usage: usage ?? null,
+    ...usageFields(used),
     next,
   };
 }
 
 /** Tab-separated, nothing cut: what `--sessions` has, then stories, time, cost and the next command. */
 function taskFieldsForPipe(row: TaskRow): string[] {
-  const { session, workedMs, usage, maxCostUsd, next } = row;
+  const { session, workedMs, used, maxCostUsd, next } = row;
   return [
     ...statusFieldsForPipe(session),
     storyWords(row),
     workedMs === undefined ? "-" : duration(workedMs),
-    shortCost(usage, maxCostUsd),
+    shortCost(spentOf(used), maxCostUsd),
     plain(next),
   ];
 }
@@ -299,6 +299,14 @@ export function statusFields(session: Session) {
     updatedAt: session.updatedAt,
     endedAt: session.endedAt,
     earlier: session.earlier === null ? null : jsonOrText(session.earlier),
+  };
+}
+
+/** What `--json` tells of what a session used. */
+export function usageFields({ usage, unknown, open }: SessionUsage) {
+  return {
+    usage: unknown === 0 ? usage : null,
+    usageComplete: unknown + open + usage.uncountedCalls === 0,
   };
 }
 
