@@ -467,6 +467,8 @@ interface Printed {
   readonly alone?: readonly z.ZodObject[];
 }
 
+const awaited = object({ session: or(session, "none has begun"), task, status, reason, detail });
+
 /** By command; `version` is `ralph --version`, and `error` what stands on standard error. */
 export const PRINTED: Readonly<Record<string, Printed>> = {
   run: {
@@ -669,11 +671,10 @@ export const PRINTED: Readonly<Record<string, Printed>> = {
     as: "object",
   },
   wait: {
-    what: "How the session ended, or that it has not.",
-    forms: [
-      object({ session: or(session, "none has begun"), task, status, reason, detail }),
-    ],
-    as: "object",
+    what: "How the session ended, or that it has not. Of several tasks, or with `--all`, a list.",
+    forms: [awaited],
+    as: "list",
+    alone: [awaited],
   },
   stop: {
     what: "What was confirmed.",

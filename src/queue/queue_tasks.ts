@@ -8,9 +8,10 @@ import { workerLives } from "../host/lock/lock.ts";
 import { whyResumable } from "../loop/session/resumable.ts";
 import { StoreError } from "../store/database.ts";
 import type { Queue, QueuedTask, Session } from "../store/model.ts";
-import type { ReadOnlyStore, Store } from "../store/store.ts";
+import type { Store } from "../store/store.ts";
 import { plain } from "../terminal/plain.ts";
 import { type QueueStart, startOf } from "./begin.ts";
+import { queuedSession } from "./queued_session.ts";
 
 /** How often a session whose worker died goes on unasked: what killed it may do so again. */
 const REVIVALS_MAX = 2;
@@ -109,7 +110,7 @@ async function begin(hands: Hands, queue: Queue, queued: QueuedTask): Promise<Lo
     if (error.kind === "conflict" && isTaken(context, queue, queued)) return "waits";
     seen(queued).atWork = true;
     // One that has begun all the same is looked at like any other.
-    const session = sessionOf(store, { ...queued, before });
+    const session = queuedSession(store, { ...queued, before });
     if (session?.status !== "running") return end(hands, queued, "failed", error.message);
   }
   return "changed";
@@ -124,7 +125,7 @@ const isTaken = (context: Context, { projectRoot }: Queue, queued: QueuedTask) =
 /** Of a task that was begun. */
 async function settle(hands: Hands, queue: Queue, queued: QueuedTask): Promise<Look> {
   const { context, store, seen } = hands;
-  let session = sessionOf(store, queued);
+  let session = queuedSession(store, queued);
   if (!session) {
     return workerLives(lockOf(context, queued)) ? "waits" : await begin(hands, queue, queued);
   }
@@ -153,17 +154,4 @@ async function settleEnded(
   }
   const state = session.status === "completed" ? "completed" : "failed";
   return end(hands, queued, state, session.detail ?? session.status);
-}
-
-/** The session of a task that was begun; undefined where none is on record yet. */
-function sessionOf(
-  store: ReadOnlyStore,
-  { taskDir, before, sessionId }: QueuedTask,
-): Session | undefined {
-  if (sessionId !== null) return store.session(sessionId);
-  const last = store.lastSession(taskDir);
-  if (!last) return undefined;
-  const isLater = last.id > before.session ||
-    last.id === before.session && last.epoch > before.epoch;
-  return isLater ? last : undefined;
 }

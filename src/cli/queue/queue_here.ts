@@ -92,7 +92,7 @@ function tellEnd(
     return;
   }
   out.line("");
-  for (const line of table(queueRows(queue, queue.tasks, out.colors), columnsOf(out))) {
+  for (const line of table(queueRows(queue, queue.tasks, out), columnsOf(out))) {
     out.line(line);
   }
 }
