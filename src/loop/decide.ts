@@ -167,13 +167,24 @@ function notDelivered(last: Past | undefined, detail: string): Action | undefine
 function spentUp({ past, spent, limits }: Snapshot): Action | undefined {
   const { costUsd = Infinity, tokens = Infinity, durationMs = Infinity } = limits;
   const outOf = past.at(-1)?.outOf;
-  if (outOf !== undefined) return end("stopped", "budget", outOf);
-  const limit = (spent.costUsd >= costUsd ? `$${costUsd}` : undefined) ??
-    (spent.tokens >= tokens ? plural(tokens, "token") : undefined) ??
-    (spent.durationMs >= durationMs ? inWords(durationMs) : undefined);
-  if (limit === undefined) return undefined;
-  return end("stopped", "budget", `the session's limit of ${limit} was reached`);
+  // In one unit, so that they can be compared.
+  const unit = durationMs < 120_000 ? { ms: 1_000, name: "s" } : { ms: 60_000, name: "min" };
+  const inUnit = (ms: number) => `${Math.round(ms / unit.ms)} ${unit.name}`;
+  const all = [
+    { on: "cost", limit: costUsd, used: spent.costUsd, words: dollars },
+    { on: "tokens", limit: tokens, used: spent.tokens, words: (n: number) => plural(n, "token") },
+    { on: "time", limit: durationMs, used: spent.durationMs, words: inUnit },
+  ].filter(({ limit }) => limit < Infinity);
+  const reached = all.find(({ limit, used }) => used >= limit) ??
+    all.find(({ on }) => outOf?.includes(`limit on ${on} `));
+  if (!reached) return outOf === undefined ? undefined : end("stopped", "budget", outOf);
+  const { limit, used, words } = reached;
+  // Of a turn that was ended in its middle not all may be known.
+  const known = used >= limit ? ` (${words(used)} used)` : "";
+  return end("stopped", "budget", `the session's limit of ${words(limit)} was reached${known}`);
 }
+
+const dollars = (usd: number) => `$${Number(usd.toFixed(4))}`;
 
 function usedUp({ stories, past, limits }: Snapshot): Action | undefined {
   if (past.length - freeIterations(past) < limits.iterations) return undefined;

@@ -247,7 +247,7 @@ Deno.test("a limit of the session that is reached in mid-turn aborts the turn; w
   await using here = await world({ [PRD]: prd() }, () => call(bash("date +%N >> work.txt")));
   const { code, stdout } = await here.loop("--max-tokens", "5000");
   assert.equal(code, 1, stdout);
-  assert.match(stdout, /stopped: the session's limit on tokens was reached/);
+  assert.match(stdout, /stopped: the session's limit of 5,000 tokens was reached \(/);
   const { reason, usage, iteration } = await here.status();
   assert.deepEqual([reason, iteration], ["budget", 1]);
   assert(usage.inputTokens + usage.cacheReadTokens + usage.outputTokens >= 4_000, stdout);

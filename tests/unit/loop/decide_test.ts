@@ -154,6 +154,41 @@ Deno.test("a turn that such a limit ended ends the session, whatever was read of
   assert.deepEqual([shown(action), detailOf(action)], ["stopped budget", "the limit on cost"]);
 });
 
+Deno.test("what ended a session, and what it had used of it, is said in numbers", () => {
+  const used = { costUsd: 0, tokens: 0, durationMs: 0 };
+  const last = (outOf: string): Past => ({ outcome: "timeout", detail: "", outOf });
+  const cases: [Partial<typeof limits>, Partial<typeof used>, string | undefined, string][] = [
+    [{ costUsd: 5 }, { costUsd: 5.31234 }, undefined, "$5 was reached ($5.3123 used)"],
+    [
+      { tokens: 1_000 },
+      { tokens: 2_100 },
+      undefined,
+      "1,000 tokens was reached (2,100 tokens used)",
+    ],
+    [{ durationMs: 60_000 }, { durationMs: 61_400 }, undefined, "60 s was reached (61 s used)"],
+    [
+      { tokens: 1_000 },
+      {},
+      "the session's limit on tokens was reached",
+      "1,000 tokens was reached",
+    ],
+    [
+      { tokens: 1_000, durationMs: 9e6 },
+      { tokens: 900 },
+      "the session's limit on time was reached",
+      "150 min was reached",
+    ],
+  ];
+  for (const [more, spent, outOf, words] of cases) {
+    const action = decide({
+      spent: { ...used, ...spent },
+      limits: { ...limits, ...more },
+      past: outOf === undefined ? past("worked") : [last(outOf)],
+    });
+    assert.equal(detailOf(action), `the session's limit of ${words}`);
+  }
+});
+
 Deno.test("errors and fruitless iterations end the session only when they are in a row", () => {
   const cases: [Outcome[], string][] = [
     [["error", "error"], "iterate"],
