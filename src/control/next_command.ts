@@ -1,6 +1,7 @@
 /** What a person can do about a session, as words with commands to paste. */
 import { whyResumable } from "../loop/session/resumable.ts";
 import type { Session, Worktree } from "../store/model.ts";
+import { isToldSuspended } from "./suspended.ts";
 import { shellWord } from "../terminal/shell_word.ts";
 
 /** Whether the work of a session waits in its worktree to be brought home. */
@@ -16,6 +17,10 @@ export function nextCommand(session: Session, tree?: Worktree): string {
   const name = shellWord(session.taskName);
   if (waitsToLand(session, tree)) {
     return `bring it home with \`ralph land ${name}\`, see its iterations with \`ralph history ${name}\``;
+  }
+  if (isToldSuspended(session)) {
+    return `let it go on with \`kill -CONT ${session.workerPid}\`, or end it with \`ralph stop ` +
+      `${name} --force\``;
   }
   if (session.status === "running") {
     return `follow it with \`ralph logs ${name} --follow\`, stop it with \`ralph stop ${name}\``;
@@ -34,6 +39,7 @@ export function nextStep(session: Session, called: string, tree?: Worktree): str
   const { status, reason } = session;
   const more = moreOf(session);
   if (more !== undefined) return `ralph resume ${name} ${more.map(shellWord).join(" ")}`;
+  if (isToldSuspended(session)) return `kill -CONT ${session.workerPid}`;
   if (status === "running") return `ralph logs ${name} --follow`;
   if (status !== "completed" && whyResumable(session)) return run;
   switch (reason) {

@@ -20,6 +20,7 @@ import { nextCommand, nextStep } from "../../control/next_command.ts";
 import { columnsOf } from "../output/streams.ts";
 import { isAlive, readSessions } from "../../control/liveness.ts";
 import { logOf } from "../../control/session_log.ts";
+import { suspensions, type ToldAsItIs } from "../../control/suspended.ts";
 import { prdBeforeTurn, prdOf, storyCount } from "../../control/session_prd.ts";
 import { type Starting, startingWorkers } from "../../control/starting.ts";
 import { worktreeIn } from "../../control/worktree/find.ts";
@@ -61,7 +62,7 @@ Examples:
     )
     .action(async (task, options) => {
       const { sessions = false, all = false, json = false } = options;
-      if (!options.watch) return done(status(context, { task, sessions, all, json }));
+      if (!options.watch) return done(await status(context, { task, sessions, all, json }));
       const { watchTask } = await import("./watch.ts");
       done(await watchTask(context, task));
     });
@@ -80,16 +81,20 @@ interface Wanted {
   json: boolean;
 }
 
-function status(context: CommandContext, { task, sessions, all, json }: Wanted): number {
-  if (task !== undefined && !sessions) return detail(context, { task, json });
+async function status(
+  context: CommandContext,
+  { task, sessions, all, json }: Wanted,
+): Promise<number> {
+  const asItIs = await suspensions(context);
+  if (task !== undefined && !sessions) return detail(context, { task, json, asItIs });
   const { out, err } = context.output;
   for (const { task, doing, pid } of startingWorkers(context)) {
     err.line(`\`${plain(task, 80)}\` has not begun yet: ${plain(doing, 200)} (process ${pid})`);
   }
   const limit = all ? ALL : json || !out.isTerminal ? SHOWN_MAX_PIPE : SHOWN_MAX;
   return sessions
-    ? sessionOverview(context, { task, limit, json })
-    : taskOverview(context, { limit, json });
+    ? sessionOverview(context, { task, limit, json, asItIs })
+    : taskOverview(context, { limit, json, asItIs });
 }
 
 /** A worker that cannot record what it does cannot tell of that either. */
@@ -111,12 +116,12 @@ interface Overview {
 /** Each task by its latest session, those that run first. */
 function taskOverview(
   context: CommandContext,
-  { limit, json }: { limit: number; json: boolean },
+  { limit, json, asItIs }: { limit: number; json: boolean; asItIs: ToldAsItIs },
 ): number {
   const { out, err } = context.output;
   const { rows, more, begun } = readSessions<Overview>(context, {
     read(store) {
-      const all = store.lastSessions().toSorted((a, b) =>
+      const all = store.lastSessions().map(asItIs).toSorted((a, b) =>
         Number(isRunning(b)) - Number(isRunning(a))
       );
       const shown = all.slice(0, Math.max(limit, all.findLastIndex(isRunning) + 1));
@@ -234,7 +239,12 @@ function sayNothingYet({ cwd, output: { err } }: CommandContext): void {
 /** Each session, or each of a task, those that run first. */
 function sessionOverview(
   context: CommandContext,
-  { task, limit, json }: { task?: string; limit: number; json: boolean },
+  { task, limit, json, asItIs }: {
+    task?: string;
+    limit: number;
+    json: boolean;
+    asItIs: ToldAsItIs;
+  },
 ): number {
   const { out, err } = context.output;
   const found = readSessions(context, {
@@ -245,7 +255,7 @@ function sessionOverview(
     whenEmpty: undefined,
   });
   if (!found && task !== undefined) throw nothingRecorded(context, task);
-  const sessions = found ?? [];
+  const sessions = (found ?? []).map(asItIs);
   const shown = sessions.slice(0, Math.max(limit, sessions.findLastIndex(isRunning) + 1));
   warnIfNotRecorded(context, shown);
   if (json) {
@@ -334,7 +344,10 @@ function statusFieldsForPipe(session: Session): string[] {
   ].map((field) => plain(field));
 }
 
-function detail(context: CommandContext, { task, json }: { task: string; json: boolean }): number {
+function detail(
+  context: CommandContext,
+  { task, json, asItIs }: { task: string; json: boolean; asItIs: ToldAsItIs },
+): number {
   const { out } = context.output;
   const starting = chooseStarting(context, task);
   if (starting) return tellStarting(context, starting, { json });
@@ -345,7 +358,7 @@ function detail(context: CommandContext, { task, json }: { task: string; json: b
   }
   const found = readSessions(context, {
     read(store) {
-      const session = chooseAmong(context, store, task);
+      const session = asItIs(chooseAmong(context, store, task));
       const trees = store.worktrees();
       const called = callNames(context, { sessions: store.lastSessions(), trees })(session);
       const facts = factsOf(context, { store, session, trees, ...called });

@@ -1,7 +1,8 @@
 /** `ralph wait [task...]`: until the sessions end; the exit code says how. */
 import { Command } from "@commander-js/extra-typings";
 import { nextCommand } from "../../control/next_command.ts";
-import { awaitEnd } from "../../control/liveness.ts";
+import { awaitEnd, stored } from "../../control/liveness.ts";
+import { isToldSuspended, suspensions } from "../../control/suspended.ts";
 import { RalphError } from "../../error.ts";
 import { commandJson } from "../../terminal/json_text.ts";
 import { plain } from "../../terminal/plain.ts";
@@ -57,11 +58,34 @@ async function endOf(
 ): Promise<End> {
   const { clock } = context;
   const begun = clock.monotonic();
-  const queued = task === undefined ? undefined : await awaitQueued(context, { task, timeoutMs });
+  const whileAlive = suspensionTeller(context);
+  const queued = task === undefined
+    ? undefined
+    : await awaitQueued(context, { task, timeoutMs, whileAlive });
   if (queued && queued.session === undefined) return { notBegun: queued };
   const leftMs = timeoutMs - (clock.monotonic() - begun);
   const chosen = queued?.session ?? chooseSession(context, task);
-  return { session: await awaitEnd(context, chosen, { timeoutMs: leftMs }) };
+  const session = await awaitEnd(context, chosen, { timeoutMs: leftMs, whileAlive });
+  return {
+    session: session.status === "running" ? (await suspensions(context))(session) : session,
+  };
+}
+
+const SUSPENSION_LOOK_MS = 5_000;
+
+/** Tells once of a worker that is suspended: who waits would wait for ever. */
+function suspensionTeller(context: CommandContext): (session: Session) => Promise<void> {
+  const { clock, warn } = context;
+  const told = new Set<number>();
+  let lookAt = clock.monotonic();
+  return async (session) => {
+    if (told.has(session.id) || clock.monotonic() < lookAt) return;
+    lookAt = clock.monotonic() + SUSPENSION_LOOK_MS;
+    const seen = (await suspensions(context))(stored(context, session));
+    if (!isToldSuspended(seen)) return;
+    told.add(session.id);
+    warn(`\`${plain(seen.taskName, 80)}\` is ${seen.activity}; ${nextCommand(seen)}`);
+  };
 }
 
 const codeOf = (end: End) =>
@@ -123,7 +147,9 @@ function tell({ output: { out } }: CommandContext, text: string): void {
 export function endLines(session: Session): readonly string[] {
   const { taskName, status, detail, iterations } = session;
   const name = plain(taskName, 80);
-  const how = status === "running"
+  const how = isToldSuspended(session)
+    ? `\`${name}\` is ${session.activity}`
+    : status === "running"
     ? `\`${name}\` is still running, at iteration ${iterations}`
     : `${name}: ${status}${detail ? `, ${plain(detail, 300)}` : ""}`;
   return [how, nextCommand(session)];

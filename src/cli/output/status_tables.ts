@@ -1,6 +1,7 @@
 /** `ralph status` in a terminal: a line for each task, or for each session. Values in, lines out. */
 import * as path from "node:path";
 import type { StoryCount } from "../../control/session_prd.ts";
+import { isToldSuspended } from "../../control/suspended.ts";
 import { isWaiting } from "../../loop/activity.ts";
 import { type Session, type SessionUsage, spentOf, type Worktree } from "../../store/model.ts";
 import { bar } from "../../terminal/bar.ts";
@@ -149,7 +150,9 @@ export function sessionTable(
 }
 
 /** Its status; of one that runs, also that it waits. */
-export function stateWords({ status, activity }: Session): string {
+export function stateWords(session: Session): string {
+  const { status, activity } = session;
+  if (isToldSuspended(session)) return `${status}, suspended`;
   const waits = status === "running" && isWaiting(activity ?? "");
   return `${plain(status, 20)}${waits ? ", waits" : ""}`;
 }

@@ -29,7 +29,12 @@ const LOOK_MS = 250;
  */
 export async function awaitQueued(
   context: CommandContext,
-  { task, timeoutMs = Infinity }: { task: string; timeoutMs?: number },
+  { task, timeoutMs, whileAlive }: {
+    task: string;
+    timeoutMs: number;
+    /** Called at each look at a session that has begun. */
+    whileAlive: (session: Session) => Promise<void>;
+  },
 ): Promise<QueuedEnd | undefined> {
   const { clock } = context;
   const end = clock.monotonic() + timeoutMs;
@@ -49,6 +54,7 @@ export async function awaitQueued(
     });
     const isLeft = !isWorked && !(found?.session && isAlive(context, found.session));
     if (!found || !isOpen(found.queued) || isLeft || clock.monotonic() >= end) return found;
+    if (found.session) await whileAlive(found.session);
     await sleep(clock, LOOK_MS);
   }
   return undefined;

@@ -7,6 +7,7 @@ import { readAsIs } from "../../control/liveness.ts";
 import { queuedWords } from "../queue/words.ts";
 import { RalphError } from "../../error.ts";
 import { readFileIfAny } from "../../host/files/read_file.ts";
+import { suspensions, type ToldAsItIs } from "../../control/suspended.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
 import type { Session } from "../../store/model.ts";
 import { findTask, listTasks } from "../../task/find.ts";
@@ -59,6 +60,9 @@ export function taskReader(
   let starting: readonly Starting[] = [];
   let startingReadAt = -Infinity;
   let queued: ReadonlyMap<string, Queued> = new Map();
+  let asItIs: ToldAsItIs = (session) => session;
+  // What cannot be told now is asked again at the next look.
+  const lookAtWorkers = () => void suspensions(context).then((told) => asItIs = told, () => {});
 
   return () => {
     const soon = () => clock.monotonic() + LOOK_MS;
@@ -81,6 +85,7 @@ export function taskReader(
       startingReadAt = clock.monotonic();
       starting = startingWorkers(context);
       queued = queuedTasks(context);
+      lookAtWorkers();
     }
     for (const one of queued.values()) keep(one);
     for (const { task: name, taskDir, projectRoot } of starting) {
@@ -99,7 +104,7 @@ export function taskReader(
           if (isRunning) readLastAction(context, one, fact.session);
         }
       }
-      return taskView(one, fact, {
+      return taskView(one, fact && { ...fact, session: asItIs(fact.session) }, {
         starting: starting.find(({ taskDir }) => taskDir === one.taskDir),
         queued: queued.get(one.taskDir)?.words,
       });

@@ -26,10 +26,12 @@ const CASES: readonly [Status, Reason | null, string][] = [
   ["failed", "worker_ended", "ralph run 'two words'"],
 ];
 
+const REST = { activity: null, earlier: null };
+
 Deno.test("the next step is the first command of the advice, with a name for the shell", () => {
   for (const [status, reason, expected] of CASES) {
     const taskName = "two words";
-    const session = { taskName, status, reason, iterations: 10, earlier: null } as Session;
+    const session = { taskName, status, reason, iterations: 10, ...REST } as unknown as Session;
     assert.equal(nextStep(session, taskName), expected);
     const [, first] = nextCommand(session).match(/`([^`]*)`/) ?? [];
     assert.equal(first, expected, `${status} ${reason}`);
