@@ -767,6 +767,7 @@ export const PRINTED: Readonly<Record<string, Printed>> = {
         base: text("The branch that it went to"),
         commit: text("What that is at now"),
         worktree: text("Root of the worktree"),
+        storiesOpen: or(whole("Stories of the task that are open"), "the PRD cannot be read"),
       }),
     ],
     as: "object",
