@@ -25,6 +25,10 @@ export function nextCommand(session: Session, tree?: Worktree): string {
   if (session.status === "running") {
     return `follow it with \`ralph logs ${name} --follow\`, stop it with \`ralph stop ${name}\``;
   }
+  if (session.reason === "worker_died" && whyResumable(session)) {
+    return `go on with \`ralph run ${name}\`, which takes up its turn, or end what its agent may ` +
+      `still do with \`ralph stop ${name}\``;
+  }
   if (session.status !== "completed" && whyResumable(session)) {
     return `go on with \`ralph run ${name}\``;
   }

@@ -226,7 +226,9 @@ function gateFacts(
 ): string[] {
   const passed = gates.filter((gate) => gate.passed).length;
   return [
-    ...gates.length > 0 ? [`${passed} of ${plural(gates.length, "gate")} pass`] : [],
+    ...gates.length > 0
+      ? [`${passed} of ${plural(gates.length, "gate")} ${passed === 1 ? "passes" : "pass"}`]
+      : [],
     ...claimsTakenBack > 0 ? [`${plural(claimsTakenBack, "claim")} taken back`] : [],
   ];
 }

@@ -92,7 +92,7 @@ Deno.test("a claim whose gate fails is taken back, told to the agent, and shown"
     /US-001 was claimed and taken back: the gate `sh check\.sh` fails: exit code 1/,
   );
   assert.match(stdout, /completed: the story passes/);
-  assert.match(stdout, /1 of 1 gate pass · 1 claim taken back/);
+  assert.match(stdout, /1 of 1 gate passes · 1 claim taken back/);
   const [, second] = [...new Set(here.model.requests.map(({ prompt }) => prompt))];
   assert.match(second, /# The round before this one\n[^]*exit code 1[^]*\n {4}41\n/);
 

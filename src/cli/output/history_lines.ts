@@ -144,13 +144,13 @@ function iterationTable(rows: readonly Row[], { columns, colors }: Screen): stri
   const time: Column<Row> = { title: "TIME", cell: ({ iteration }) => tookWords(iteration) };
   const tokens: Column<Row> = {
     title: "TOKENS",
-    cell: ({ iteration: { usage, outcome } }) =>
-      usage ? shortTokens(tokensOf(usage), usage) : outcome === null ? "-" : "unknown",
+    cell: ({ iteration: { usage }, standing: { sign } }) =>
+      usage ? shortTokens(tokensOf(usage), usage) : sign === "…" ? "-" : "unknown",
   };
   const cost: Column<Row> = {
     title: "COST",
-    cell: ({ iteration: { usage, outcome } }) =>
-      usage === null && outcome === null ? "-" : shortCost(usage ?? undefined),
+    cell: ({ iteration: { usage }, standing: { sign } }) =>
+      usage === null && sign === "…" ? "-" : shortCost(usage ?? undefined),
   };
   const commits: Column<Row> = {
     title: "COMMITS",
