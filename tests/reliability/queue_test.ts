@@ -114,6 +114,11 @@ Deno.test("stop takes a queued task out, and with --all everything; the queue en
     assert.equal(code, 0);
     assert.match(stdout, /^taken out of the queue: `c`\nstopped `a` \(session 1\)/);
     assert.deepEqual(await queued(), ["a stopped"]);
+    const removed = await run("wait", "c");
+    assert.deepEqual([removed.code, removed.stdout.split("\n")[0]], [
+      1,
+      "c: taken out by a person",
+    ]);
     const again = await run("stop", "--all");
     assert.match(again.stdout, /`a` is not running/);
   });

@@ -23,6 +23,7 @@ import { logOf } from "../../control/session_log.ts";
 import { suspensions, type ToldAsItIs } from "../../control/suspended.ts";
 import { prdBeforeTurn, prdOf, storyCount } from "../../control/session_prd.ts";
 import { type Starting, startingWorkers } from "../../control/starting.ts";
+import { isOpen } from "../../queue/decide.ts";
 import { worktreeIn } from "../../control/worktree/find.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import { queuedRowForPipe, queuedRows, tellQueued, tellQueues } from "../queue/status_queue.ts";
@@ -109,7 +110,7 @@ function warnIfNotRecorded(context: CommandContext, sessions: readonly Session[]
 interface Overview {
   rows: readonly TaskRow[];
   more: boolean;
-  /** Folders of the tasks that have sessions. */
+  /** Folders of the tasks that have sessions, or wait in a queue. */
   begun: ReadonlySet<string>;
 }
 
@@ -136,6 +137,8 @@ function taskOverview(
         begun: new Set([
           ...all.map(({ taskDir }) => taskDir),
           ...trees.map(({ homeDir }) => homeDir),
+          ...store.lastQueues().flatMap(({ tasks }) => tasks.filter(isOpen))
+            .map(({ taskDir }) => taskDir),
         ]),
       };
     },

@@ -6,7 +6,7 @@ import { isToldSuspended, suspensions } from "../../control/suspended.ts";
 import { RalphError } from "../../error.ts";
 import { commandJson } from "../../terminal/json_text.ts";
 import { plain } from "../../terminal/plain.ts";
-import { wrap } from "../../terminal/table.ts";
+import { hanging } from "../../terminal/table.ts";
 import { integer, taskArgument } from "../arguments.ts";
 import type { CommandContext, Done } from "../command_context.ts";
 import { exitCodeOfSession, worstOf } from "../exit_codes.ts";
@@ -133,14 +133,14 @@ async function waitForAll(
     if (json) continue;
     const [how, next] = linesOf(end);
     tell(context, how);
-    if (codeOf(end) !== 0) tell(context, `  ${next}`);
+    if (codeOf(end) !== 0) tell(context, next, "  ");
   }
   if (json) context.output.out.line(commandJson(ends.map(fieldsOf), 2));
   return worstOf(ends.map(codeOf));
 }
 
-function tell({ output: { out } }: CommandContext, text: string): void {
-  for (const line of wrap(text, columnsOf(out))) out.line(line);
+function tell({ output: { out } }: CommandContext, text: string, head = ""): void {
+  for (const line of hanging(head, text, columnsOf(out))) out.line(line);
 }
 
 /** How it ended, or that it has not, and what can be done now. */

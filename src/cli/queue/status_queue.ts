@@ -34,7 +34,7 @@ function shownQueues(context: CommandContext): readonly Shown[] {
       sessionOf: sessionsOf(store, queue),
       tasks: queue.endedAt === null
         ? queue.tasks.filter(({ state }) => state !== "removed")
-        : queue.tasks.filter((task) => wasNotRun(store, task)),
+        : queue.tasks.filter((task) => task.state !== "removed" && wasNotRun(store, task)),
     })));
   return (found ?? []).filter(({ queue, tasks }) =>
     tasks.length > 0 && (queue.endedAt === null || queue.projectRoot === root)

@@ -43,7 +43,7 @@ export function chooseNotRun(context: CommandContext, argument: string): Queued 
 
 /** Whether a task that was queued came to no session, then or since. */
 export function wasNotRun(store: ReadOnlyStore, { state, taskDir, queuedAt }: QueuedTask): boolean {
-  if (state !== "failed" && state !== "skipped") return false;
+  if (state !== "failed" && state !== "skipped" && state !== "removed") return false;
   const last = store.lastSession(taskDir);
   return !last || last.startedAt < queuedAt;
 }
