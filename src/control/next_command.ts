@@ -112,7 +112,7 @@ const MORE_ITERATIONS = 10;
  * The option that gives more of what a session has used up, so that it can be resumed; undefined where
  * that is not what ended it. By the words of `spentUp` in `loop/decide.ts`.
  */
-function moreOf(
+export function moreOf(
   { reason, detail, iterations, earlier = null }: End,
 ): readonly string[] | undefined {
   if (earlier !== null) return undefined;

@@ -19,6 +19,7 @@ import { plain } from "../terminal/plain.ts";
 import { shellWord } from "../terminal/shell_word.ts";
 import { allGates } from "../verify/claims.ts";
 import { readSessions } from "./liveness.ts";
+import { moreOf } from "./next_command.ts";
 import { treeTaken } from "./tree_taken.ts";
 import { plural } from "../terminal/plural.ts";
 import { storiesAreOpen } from "../task/stories_open.ts";
@@ -79,10 +80,19 @@ export function requireResumable(
   }
   const { costUsd, tokens, durationMs } = limits;
   if (reason === "budget" && costUsd === undefined && !tokens && !durationMs) {
-    throw refusal(plain(last.detail ?? "its budget is spent", 200), {
-      text:
-        "allow more with `--max-cost`, `--max-tokens` or `--max-duration`: what was used counts",
-    });
+    const more = moreOf(last);
+    throw refusal(
+      plain(last.detail ?? "its budget is spent", 200),
+      more === undefined
+        ? {
+          text:
+            "allow more with `--max-cost`, `--max-tokens` or `--max-duration`: what was used counts",
+        }
+        : {
+          text: "allow more, what was used included",
+          command: `ralph resume ${shellWord(task.name)} ${more.map(shellWord).join(" ")}`,
+        },
+    );
   }
 }
 
