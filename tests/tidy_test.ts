@@ -20,6 +20,7 @@ const BASE = [
   "src/once.ts",
   "src/stored_json.ts",
   "src/terminal/plain.ts",
+  "src/terminal/plural.ts",
   "src/terminal/shell_word.ts",
 ];
 
@@ -107,6 +108,13 @@ const BANNED: readonly { call: RegExp; allowed: RegExp; instead: string }[] = [
       /\b(Date\.now|performance\.now|setTimeout|setInterval|AbortSignal\.timeout)\b|new Date\(\)/,
     allowed: /^src\/host\/system\/clock\.ts$/,
     instead: "the Clock that is passed in",
+  },
+  {
+    // A constant is no 1, as a rule.
+    call:
+      /\$\{(?![A-Z_]+\})[^{}]*\} (iterations|stories|tokens|tasks|sessions|commits|files|times|lines|characters|calls|turns|faults|tests)\b/,
+    allowed: /^src\/doctor\/project\.ts$/,
+    instead: "plural() of terminal/plural.ts",
   },
   {
     call: /\bfetch\(/,

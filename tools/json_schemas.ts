@@ -50,6 +50,7 @@ const usage = z.strictObject({
   derivedCostUsd: usd("US dollars, reckoned from prices where the server quoted nothing"),
   modelCalls: whole("Model calls"),
   unpricedCalls: whole("Model calls whose cost nobody knows"),
+  uncountedCalls: whole("Model calls whose tokens nobody knows, as of one that broke off"),
 }).meta({ id: "usage", description: "What was used" });
 
 const used = or(usage, "unknown");
@@ -200,7 +201,8 @@ const saidWords = z.array(z.strictObject({
 })).meta({ description: "What a person said to the loop" });
 
 const sums = {
-  usage: used,
+  usage: or(usage, "of some iteration nothing is known"),
+  usageComplete: yes("Whether that is all: what is under way, or broke off, is not in it"),
   maxCostUsd: or(usd("Limit on the cost, in US dollars"), "none"),
   workedMs: or(ms("How long its workers have worked, in milliseconds"), "unknown"),
 };
@@ -241,7 +243,10 @@ const iteration = z.strictObject({
   abortConfirmed: or(yes("Whether the turn was seen to end"), "no abort was needed"),
   startedAt: time("When it began"),
   promptedAt: or(time("When the prompt was sent"), "it was not"),
-  durationMs: or(ms("How long it took, in milliseconds"), "not recorded"),
+  durationMs: or(
+    ms("How long its workers, and its turn between them, were at it, in milliseconds"),
+    "not recorded",
+  ),
   endedAt: or(time("When it ended"), "it has not"),
 }).meta({ id: "iteration" });
 
@@ -466,6 +471,8 @@ interface Printed {
   readonly alone?: readonly z.ZodObject[];
 }
 
+const awaited = object({ session: or(session, "none has begun"), task, status, reason, detail });
+
 /** By command; `version` is `ralph --version`, and `error` what stands on standard error. */
 export const PRINTED: Readonly<Record<string, Printed>> = {
   run: {
@@ -669,11 +676,10 @@ export const PRINTED: Readonly<Record<string, Printed>> = {
     as: "object",
   },
   wait: {
-    what: "How the session ended, or that it has not.",
-    forms: [
-      object({ session: or(session, "none has begun"), task, status, reason, detail }),
-    ],
-    as: "object",
+    what: "How the session ended, or that it has not. Of several tasks, or with `--all`, a list.",
+    forms: [awaited],
+    as: "list",
+    alone: [awaited],
   },
   stop: {
     what: "What was confirmed; with --all one line for each session that was at work.",
@@ -766,6 +772,7 @@ export const PRINTED: Readonly<Record<string, Printed>> = {
         base: text("The branch that it went to"),
         commit: text("What that is at now"),
         worktree: text("Root of the worktree"),
+        storiesOpen: or(whole("Stories of the task that are open"), "the PRD cannot be read"),
       }),
     ],
     as: "object",

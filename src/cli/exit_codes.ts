@@ -77,6 +77,12 @@ export function exitCodeOfSession(end: { status: Status; reason: string | null }
   }
 }
 
+/** Of several sessions: what failed counts before what is not finished. */
+export function worstOf(codes: readonly ExitCode[]): ExitCode {
+  const order = [EXIT.unavailable, EXIT.failed, EXIT.unfinished];
+  return order.find((code) => codes.includes(code)) ?? EXIT.done;
+}
+
 /** The exit code of a command that a signal has ended, once all was put away. */
 export function exitCodeOfSignal(name: EndingSignal): ExitCode {
   return name === "SIGINT" ? EXIT.interrupted : EXIT.terminated;

@@ -6,7 +6,7 @@ import { environment, keepLoopbackOffProxies } from "../host/system/environment.
 import { AmbiguousTask } from "../task/ambiguous_task.ts";
 import { type CommandContext, commandContext } from "./command_context.ts";
 import { EXIT } from "./exit_codes.ts";
-import { systemOutput } from "./output/streams.ts";
+import { systemOutput, withoutReader } from "./output/streams.ts";
 import { COMMANDS, program } from "./program.ts";
 import { meant } from "./synonyms.ts";
 
@@ -26,9 +26,10 @@ export function main(args: readonly string[], mainUrl: string): Promise<number> 
 }
 
 /** The same with everything outside given. */
-export async function execute(typed: readonly string[], context: CommandContext): Promise<number> {
-  const { output } = context;
+export async function execute(typed: readonly string[], given: CommandContext): Promise<number> {
   const args = meant(typed);
+  const context = FOLLOW.includes(args[0]) ? given : goingOn(given);
+  const { output } = context;
   let code: number = EXIT.done;
   try {
     const make = () => program(context, (result) => code = result, args);
@@ -47,6 +48,18 @@ export async function execute(typed: readonly string[], context: CommandContext)
     output.err.write(text);
     return exitCode;
   }
+}
+
+/** Commands that may print without end, and end with who reads that. */
+const FOLLOW: readonly unknown[] = ["logs", "status", "watch"];
+
+/** `ralph run my-feature | head -1` starts a worker all the same. */
+function goingOn({ output, ...context }: CommandContext): CommandContext {
+  const { out, err } = output;
+  return commandContext({
+    ...context,
+    output: { ...output, out: withoutReader(out), err: withoutReader(err) },
+  });
 }
 
 /** Runs the command; a task that can mean several is asked for, where somebody can be. */

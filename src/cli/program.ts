@@ -52,7 +52,7 @@ export const COMMANDS: Readonly<Record<string, Listing>> = {
     load: async () => (await import("./commands/attach.ts")).command,
   },
   wait: {
-    summary: "wait until the session ends; the exit code says how",
+    summary: "wait until sessions end; the exit code says how",
     load: async () => (await import("./commands/wait.ts")).command,
   },
   say: {

@@ -117,15 +117,19 @@ export function isReplaced(context: Context, session: Session): boolean {
     (last.id !== session.id || last.epoch !== session.epoch);
 }
 
-/** The session once its worker has ended, or as it is after `timeoutMs`. */
+/** The session once its worker has ended, or as it is after `timeoutMs`. `whileAlive`: at each look. */
 export async function awaitEnd(
   context: Context,
   session: Session,
-  { timeoutMs = Infinity }: { timeoutMs?: number },
+  { timeoutMs = Infinity, whileAlive = () => {} }: {
+    timeoutMs?: number;
+    whileAlive?: (session: Session) => void | Promise<void>;
+  },
 ): Promise<Session> {
   const { clock } = context;
   const end = clock.monotonic() + timeoutMs;
   while (isAlive(context, session) && clock.monotonic() < end) {
+    await whileAlive(session);
     await sleep(clock, WAIT_POLL_MS);
   }
   return reread(context, session);

@@ -19,7 +19,10 @@ import { plain } from "../terminal/plain.ts";
 import { shellWord } from "../terminal/shell_word.ts";
 import { allGates } from "../verify/claims.ts";
 import { readSessions } from "./liveness.ts";
+import { moreOf } from "./next_command.ts";
 import { treeTaken } from "./tree_taken.ts";
+import { plural } from "../terminal/plural.ts";
+import { storiesAreOpen } from "../task/stories_open.ts";
 
 /** Throws `RalphError` (`usage`) when there is no finished work that could be accepted. */
 export function requireSomethingToAccept(
@@ -30,7 +33,7 @@ export function requireSomethingToAccept(
   if (open > 0) {
     throw new RalphError(
       "usage",
-      `cannot accept \`${task.name}\`: ${open} of ${agenda.stories.length} stories are open`,
+      `cannot accept \`${task.name}\`: ${storiesAreOpen(open, agenda.stories.length)}`,
       [{ text: "go on with it", command: `ralph run ${shellWord(task.name)}` }],
     );
   }
@@ -70,17 +73,26 @@ export function requireResumable(
   const made = maxIterations ?? iterations;
   if (reason === "max_iterations" && (limits.iterations ?? 0) <= made) {
     const more = shellWord(String(made + 10));
-    throw refusal(`its limit of ${made} iterations is reached`, {
+    throw refusal(`its limit of ${plural(made, "iteration")} is reached`, {
       text: "allow more, those that were made included",
       command: `ralph resume ${shellWord(task.name)} --max-iterations ${more}`,
     });
   }
   const { costUsd, tokens, durationMs } = limits;
   if (reason === "budget" && costUsd === undefined && !tokens && !durationMs) {
-    throw refusal(plain(last.detail ?? "its budget is spent", 200), {
-      text:
-        "allow more with `--max-cost`, `--max-tokens` or `--max-duration`: what was used counts",
-    });
+    const more = moreOf(last);
+    throw refusal(
+      plain(last.detail ?? "its budget is spent", 200),
+      more === undefined
+        ? {
+          text:
+            "allow more with `--max-cost`, `--max-tokens` or `--max-duration`: what was used counts",
+        }
+        : {
+          text: "allow more, what was used included",
+          command: `ralph resume ${shellWord(task.name)} ${more.map(shellWord).join(" ")}`,
+        },
+    );
   }
 }
 
@@ -149,7 +161,9 @@ export function nothingToDo(
   });
   const owed = ["unproven", "review_fails"];
   if (last && (owed.includes(last.reason ?? "") || whyResumable(last))) return undefined;
-  const all = stories.length === 1 ? "its story passes" : `all ${stories.length} stories pass`;
+  const all = stories.length === 1
+    ? "its story passes"
+    : `all ${plural(stories.length, "story")} pass`;
   return `${all} already, and there are no gates to run: no session was started`;
 }
 

@@ -73,7 +73,7 @@ export function waitingForGit(what: string): Activity {
 
 /** Whether an activity, by its text, waits for something: of a session that is on record. */
 export function isWaiting(text: string): boolean {
-  return /^(rate limited until|provider fails,|nothing heard of|waiting for (server|git|its turn):)/
+  return /^(suspended:|rate limited until|provider fails,|nothing heard of|waiting for (server|git|its turn):)/
     .test(text);
 }
 

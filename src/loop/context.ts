@@ -25,7 +25,7 @@ export interface LoopTools {
   /** Among the turns at work on the server. */
   place: TurnPlace;
   recorder: Recorder;
-  /** For reading: what is written goes through `recorder`. */
+  /** For reading, but that the worker is there: what is written goes through `recorder`. */
   store: Pick<
     Store,
     | "session"
@@ -36,6 +36,8 @@ export interface LoopTools {
     | "findings"
     | "sessionOfOpenCode"
     | "requireLease"
+    | "noteThere"
+    | "iterationBeforeMs"
     | "waitingWords"
     | "wordsTold"
     | "prdEdits"

@@ -1,12 +1,13 @@
 /** What to do next, decided from what is known now. Pure: the loop's whole policy is here. */
 import type { Outcome, Reason, SessionEnd } from "../store/model.ts";
 import { nextStory, type Story } from "../task/prd.ts";
-import { storiesOpen } from "../task/stories_open.ts";
+import { storiesAreOpen, storiesOpen } from "../task/stories_open.ts";
 import type { Limits } from "../settings/settings.ts";
 import { type LeftOut, leftOutWords } from "../task/left_out.ts";
 import { inWords, type Spent } from "./limits.ts";
 import type { Proof } from "../verify/verification.ts";
 import { freeIterations, type Refusal, refusalsInRow, refusedMs } from "./provider/backoff.ts";
+import { plural } from "../terminal/plural.ts";
 
 export interface Snapshot {
   /** What a person asked for since the last look; `shutdown`: the worker has to go. */
@@ -84,11 +85,13 @@ export function nextAction(snapshot: Snapshot): Action {
     if (proof.kind !== "proved") return end("stopped", proof.kind, proof.why);
     const open = stories.filter((story) => !story.passes).length;
     if (open > 0) {
-      const others = `${open} of ${stories.length} stories are open`;
+      const others = storiesAreOpen(open, stories.length);
       const detail = `${snapshot.only} passes; ${others}, so that the task is not completed`;
       return end("stopped", "story_passes", detail);
     }
-    const all = stories.length === 1 ? "the story passes" : `all ${stories.length} stories pass`;
+    const all = stories.length === 1
+      ? "the story passes"
+      : `all ${plural(stories.length, "story")} pass`;
     const others = leftOutWords(snapshot.leftOut ?? []);
     return end("completed", "all_stories_pass", others === undefined ? all : `${all}; ${others}`);
   }
@@ -131,19 +134,19 @@ function fruitless(all: readonly Past[], limits: Limits): Action | undefined {
     (one) => one.outcome === "error" || one.outcome === "timeout" || isLost(one),
   );
   if (last && errors >= limits.errors) {
-    const what = `${errors} iterations in a row ended in an error, the last with`;
+    const what = `${rowOf(errors)} ended in an error, the last with`;
     const reason = isLost(last) ? "server_unreachable" : "provider_error";
     return end("failed", reason, `${what}: ${last.detail}`);
   }
   const key = last?.failureKey;
   const same = key === undefined ? 0 : inRow(past, ({ failureKey }) => failureKey === key);
   if (same >= limits.noProgress) {
-    const what = `${same} iterations in a row ended with the same failure`;
+    const what = `${rowOf(same)} ended with the same failure`;
     return fruitlessEnd(last, `${what}: ${last?.detail}`);
   }
   const nothing = inRow(past, ({ outcome }) => outcome === "nothing");
   if (nothing >= limits.noProgress) {
-    const detail = `${nothing} iterations in a row passed no story and showed no change of a file`;
+    const detail = `${rowOf(nothing)} passed no story and showed no change of a file`;
     return fruitlessEnd(last, detail);
   }
   return undefined;
@@ -164,18 +167,29 @@ function notDelivered(last: Past | undefined, detail: string): Action | undefine
 function spentUp({ past, spent, limits }: Snapshot): Action | undefined {
   const { costUsd = Infinity, tokens = Infinity, durationMs = Infinity } = limits;
   const outOf = past.at(-1)?.outOf;
-  if (outOf !== undefined) return end("stopped", "budget", outOf);
-  const limit = (spent.costUsd >= costUsd ? `$${costUsd}` : undefined) ??
-    (spent.tokens >= tokens ? `${tokens} tokens` : undefined) ??
-    (spent.durationMs >= durationMs ? inWords(durationMs) : undefined);
-  if (limit === undefined) return undefined;
-  return end("stopped", "budget", `the session's limit of ${limit} was reached`);
+  // In one unit, so that they can be compared.
+  const unit = durationMs < 120_000 ? { ms: 1_000, name: "s" } : { ms: 60_000, name: "min" };
+  const inUnit = (ms: number) => `${Math.round(ms / unit.ms)} ${unit.name}`;
+  const all = [
+    { on: "cost", limit: costUsd, used: spent.costUsd, words: dollars },
+    { on: "tokens", limit: tokens, used: spent.tokens, words: (n: number) => plural(n, "token") },
+    { on: "time", limit: durationMs, used: spent.durationMs, words: inUnit },
+  ].filter(({ limit }) => limit < Infinity);
+  const reached = all.find(({ limit, used }) => used >= limit) ??
+    all.find(({ on }) => outOf?.includes(`limit on ${on} `));
+  if (!reached) return outOf === undefined ? undefined : end("stopped", "budget", outOf);
+  const { limit, used, words } = reached;
+  // Of a turn that was ended in its middle not all may be known.
+  const known = used >= limit ? ` (${words(used)} used)` : "";
+  return end("stopped", "budget", `the session's limit of ${words(limit)} was reached${known}`);
 }
+
+const dollars = (usd: number) => `$${Number(usd.toFixed(4))}`;
 
 function usedUp({ stories, past, limits }: Snapshot): Action | undefined {
   if (past.length - freeIterations(past) < limits.iterations) return undefined;
   const open = stories.filter((story) => !story.passes).length;
-  const detail = `the limit of ${limits.iterations} iterations is reached with ` +
+  const detail = `the limit of ${plural(limits.iterations, "iteration")} is reached with ` +
     storiesOpen(open, stories.length);
   return notDelivered(past.at(-1), detail) ?? end("stopped", "max_iterations", detail);
 }
@@ -198,6 +212,9 @@ function iterate(snapshot: Snapshot): Action {
 function end(status: SessionEnd["status"], reason: Reason, detail: string): Action {
   return { kind: "end", status, reason, detail };
 }
+
+const rowOf = (count: number) =>
+  count === 1 ? "1 iteration" : `${plural(count, "iteration")} in a row`;
 
 function inRow(past: readonly Past[], wanted: (one: Past) => boolean): number {
   return past.length - 1 - past.findLastIndex((one) => !wanted(one));

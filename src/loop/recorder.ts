@@ -63,26 +63,35 @@ export function createRecorder(
 }
 
 const LOOK_MS = 5_000;
+/** A worker that is killed has worked for up to so long more than is on record. */
+const NOTE_MS = 10_000;
+/** A write to a locked database waits for it, and nothing else is done meanwhile. */
+const REFUSED_NOTE_MS = 60_000;
 
 /**
- * Looks every 5 s whether the session is still this worker's, and its database still in its place.
+ * Writes every 10 s that its worker is there, and looks every 5 s whether the session is still this worker's, and its database still in its place.
  * Calls `onLost` once when it is not, with why: `LostSession` or `StoreError`, or what nobody expected.
  * Returns a function that ends it.
  */
 export function watchLease(
   { store, lease, clock, onLost }: {
-    store: Pick<Store, "requireLease">;
+    store: Pick<Store, "requireLease" | "noteThere">;
     lease: Lease;
     clock: Clock;
     onLost: (error: unknown) => void;
   },
 ): () => void {
   let cancel = clock.after(LOOK_MS, look);
+  let noteAt = clock.monotonic() + NOTE_MS;
   function look() {
+    const notes = clock.monotonic() >= noteAt;
     try {
-      store.requireLease(lease);
+      if (notes) store.noteThere(lease);
+      else store.requireLease(lease);
+      if (notes) noteAt = clock.monotonic() + NOTE_MS;
     } catch (error) {
       if (!mayPass(error)) return onLost(error);
+      noteAt = clock.monotonic() + REFUSED_NOTE_MS;
     }
     cancel = clock.after(LOOK_MS, look);
   }

@@ -1,6 +1,7 @@
 /** What is wrong with the stories of a PRD though it can be read: by rules, which know only words. */
 import { dependenciesIn } from "../task/dependencies.ts";
 import type { Draft } from "./draft.ts";
+import { plural } from "../terminal/plural.ts";
 
 export interface Checked {
   id: string;
@@ -76,7 +77,7 @@ function large({ title, description, criteria }: Checked): readonly string[] {
     ...criteria.length > CRITERIA_MAX
       ? [`it has ${criteria.length} criteria: split it, an agent works on it in one sitting`]
       : [],
-    ...length > TEXT_MAX ? [`it is ${length} characters long: split it`] : [],
+    ...length > TEXT_MAX ? [`it is ${plural(length, "character")} long: split it`] : [],
     ...whole === undefined ? [] : [`its title says "${whole}": say which, or split it`],
   ];
 }

@@ -1,6 +1,7 @@
 /** What a queue does next, decided from its rows. Pure: the whole policy is here. */
 import type { Queue, QueuedTask } from "../store/model.ts";
 import { plain } from "../terminal/plain.ts";
+import { plural } from "../terminal/plural.ts";
 
 export interface QueueFacts {
   queue: Pick<Queue, "tasks" | "failFast" | "maxCostUsd" | "maxTokens" | "parallel">;
@@ -113,7 +114,7 @@ function endOfAll(
     return `the queue's limit of $${maxCostUsd} was reached`;
   }
   if (maxTokens !== null && tokens >= maxTokens) {
-    return `the queue's limit of ${maxTokens} tokens was reached`;
+    return `the queue's limit of ${plural(maxTokens, "token")} was reached`;
   }
   return undefined;
 }

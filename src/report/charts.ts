@@ -6,6 +6,7 @@ import { area, curveStepAfter, line } from "d3-shape";
 import type { BurnDown } from "./burn_down.ts";
 import { type Html, markup } from "./markup.ts";
 import type { Round } from "./model.ts";
+import { plural } from "../terminal/plural.ts";
 
 /** In units of the drawing; half of a page's width shows one for one. */
 const WIDTH = 480;
@@ -71,7 +72,7 @@ export function burnDownChart({ points, spans, total }: BurnDown): Html {
     {
       name: "burn-down",
       title: "Stories that are open, over time",
-      words: `From ${points[0].open} to ${last} of ${total} stories.`,
+      words: `From ${points[0].open} to ${last} of ${plural(total, "story")}.`,
     },
     markup`${ran.map(({ from, to }) => span(x(from), x(to)))}${
       leftAxis(y, { ticks: whole, words: String })
@@ -177,7 +178,7 @@ export function barChart(rounds: readonly Round[], chart: BarChart): Html {
       title: chart.title,
       words: known.length === 0
         ? "Not known of any iteration."
-        : `${rounds.length} iterations, ${chart.words(max)} at most.`,
+        : `${plural(rounds.length, "iteration")}, ${chart.words(max)} at most.`,
     },
     markup`${leftAxis(y, { ticks: y.ticks(4), words })}${
       rounds.map((round, i) => {

@@ -119,6 +119,7 @@ function usedIn(rounds: readonly Round[]): Report["used"] {
       derivedCostUsd: all("derivedCostUsd"),
       modelCalls: all("modelCalls"),
       unpricedCalls: all("unpricedCalls"),
+      uncountedCalls: all("uncountedCalls"),
     },
     unknown: rounds.filter(({ iteration }) => iteration.endedAt !== null && !iteration.usage)
       .length,

@@ -3,7 +3,7 @@
  * policy that would let none in, whatever slipped through. Pure.
  */
 import { createHash } from "node:crypto";
-import { costWords } from "../terminal/cost.ts";
+import { costWords, shortTokens } from "../terminal/cost.ts";
 import { count, duration, plural } from "../terminal/format.ts";
 import { VERSION } from "../version.ts";
 import { barChart, burnDownChart } from "./charts.ts";
@@ -103,7 +103,9 @@ function summary(report: Report): Fact[] {
     ["time of iterations", duration(worked.ms), unknown(worked.unknown)],
     [
       "tokens",
-      anyKnown ? count(tokensOf(used.usage)) : "unknown",
+      anyKnown
+        ? shortTokens(tokensOf(used.usage), { ...used.usage, unknownParts: used.unknown })
+        : "unknown",
       unknown(used.unknown) ?? plural(used.usage.modelCalls, "model call"),
     ],
     costOf(used, anyKnown),
@@ -164,7 +166,7 @@ const CHARTS = [
     name: "token-chart",
     title: "Tokens of each iteration",
     value: ({ tokens }: Round) => tokens,
-    words: (value: number) => `${count(value)} tokens`,
+    words: (value: number) => plural(value, "token"),
     unit: (max: number) => {
       const [size, name] = max >= 2e6 ? [1e6, " M"] : max >= 2e3 ? [1e3, " k"] : [1, ""];
       return { size, words: (value: number) => `${value}${name}` };

@@ -1,7 +1,7 @@
 /** One iteration in a report. Pure. */
-import { costWords } from "../terminal/cost.ts";
+import { costWords, tokenWords } from "../terminal/cost.ts";
 import { findingWords, withoutFindings } from "../terminal/finding_words.ts";
-import { count, duration, plural } from "../terminal/format.ts";
+import { duration, plural } from "../terminal/format.ts";
 import { type Html, markup } from "./markup.ts";
 import type { Round } from "./model.ts";
 import { reviewWords } from "./reviews.ts";
@@ -50,7 +50,7 @@ function factsOf({ iteration, tokens, gates }: Round): string[] {
   const failed = gates.filter(({ passed }) => !passed).length;
   return [
     tookWords(iteration),
-    tokens === undefined ? "tokens unknown" : `${count(tokens)} tokens`,
+    tokens === undefined || !usage ? "tokens unknown" : tokenWords(tokens, usage),
     usage ? costWords(usage) : "cost unknown",
     ...gates.length === 0
       ? []

@@ -1,5 +1,5 @@
 /** The tables of a report. Pure. */
-import { count, duration } from "../terminal/format.ts";
+import { count, duration, plural } from "../terminal/format.ts";
 import type { Report } from "./data.ts";
 import { type Html, markup } from "./markup.ts";
 import type { Round } from "./model.ts";
@@ -46,7 +46,7 @@ export function troublesTable({ troubles, sessions }: Report): Html | null {
     ["What", "Where", "Mended"],
     troubles.map(({ what, why, round, sessionId, times, mended }) => [
       markup`<strong>${what}</strong><br>${why}`,
-      markup`${place(round, sessionId)}${times > 1 ? `, ${count(times)} times` : null}`,
+      markup`${place(round, sessionId)}${times > 1 ? `, ${plural(times, "time")}` : null}`,
       mended
         ? markup`${good(mended.words)}, ${place(mended.round, mended.sessionId)}${
           commitsOf(mended.round)

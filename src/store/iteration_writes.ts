@@ -1,5 +1,6 @@
 /** What is written of an iteration. Documented where the store is: `store.ts`. */
 import { editWrites } from "./edit_writes.ts";
+import { iterationParts } from "./iteration_parts.ts";
 import { insertClaims, insertFindings } from "./finding_writes.ts";
 import { type Columns, insertInto, type Writing } from "./leased_writes.ts";
 import { wordWrites } from "./word_writes.ts";
@@ -17,21 +18,14 @@ function insertPrompt(
 export function iterationWrites(writing: Writing) {
   const { change, atomically, times, updateSession, updateIteration } = writing;
   const { releaseWords } = wordWrites(writing);
+
   return {
     beginIteration(lease: Lease, iteration: NewIteration): void {
       atomically(() => {
         const now = times.now();
         const current_story = iteration.storyId;
         updateSession(lease, { current_story, activity: "prompting", activity_since: now });
-        const columns = {
-          session_id: lease.sessionId,
-          number: iteration.number,
-          story_id: iteration.storyId,
-          story_title: iteration.storyTitle,
-          opencode_title: iteration.openCodeTitle,
-          head_before: iteration.headBefore ?? null,
-          started_at: now,
-        };
+        const columns = beginColumns(lease, iteration, times);
         change(insertInto("iterations", columns), columns);
       });
     },
@@ -73,7 +67,7 @@ export function iterationWrites(writing: Writing) {
       atomically(() => {
         const now = times.now();
         updateSession(lease, { activity: "between iterations", activity_since: now });
-        updateIteration(lease, end.number, { ...endColumns(end), ended_at: now });
+        endRow(writing, lease, { ...end, now });
         const { gates = [], claims = [], notes = [] } = end;
         const at = { sessionId: lease.sessionId, iteration: end.number };
         insertFindings(writing, at, { gates, notes, final: false });
@@ -83,6 +77,32 @@ export function iterationWrites(writing: Writing) {
       });
     },
   };
+}
+
+function beginColumns(
+  { sessionId }: Lease,
+  { number, storyId, storyTitle, openCodeTitle, headBefore }: NewIteration,
+  times: Writing["times"],
+): Columns {
+  return {
+    session_id: sessionId,
+    number,
+    story_id: storyId,
+    story_title: storyTitle,
+    opencode_title: openCodeTitle,
+    head_before: headBefore ?? null,
+    started_at: times.now(),
+    taken_up_at: times.seen(),
+  };
+}
+
+function endRow(
+  writing: Writing,
+  lease: Lease,
+  { now, ...end }: IterationEnd & { now: string },
+): void {
+  if (end.durationMs === undefined) iterationParts(writing).measure(lease, end.number);
+  writing.updateIteration(lease, end.number, { ...endColumns(end), ended_at: now });
 }
 
 function endColumns(end: IterationEnd): Columns {
@@ -97,7 +117,7 @@ function endColumns(end: IterationEnd): Columns {
     blocked: end.blocked ?? null,
     failure: end.failure ?? null,
     failure_key: end.failureKey ?? null,
-    duration_ms: end.durationMs === undefined ? null : Math.round(end.durationMs),
+    ...end.durationMs !== undefined && { duration_ms: Math.round(end.durationMs) },
     retry_at: end.refusal ? new Date(end.refusal.until).toISOString() : null,
     counts: end.refusal?.free ? 0 : 1,
     abort_confirmed: end.abortConfirmed === undefined ? null : Number(end.abortConfirmed),
@@ -116,5 +136,6 @@ export function usageColumns(usage: Usage | undefined): Columns {
     model_calls: usage?.modelCalls ?? null,
     derived_cost_usd: usage?.derivedCostUsd ?? null,
     unpriced_calls: usage?.unpricedCalls ?? null,
+    uncounted_calls: usage?.uncountedCalls ?? null,
   };
 }

@@ -113,6 +113,26 @@ export interface Usage extends TokenCounts {
   modelCalls: number;
   /** Model calls whose cost nobody knows. */
   unpricedCalls: number;
+  /** Those whose tokens nobody knows. */
+  uncountedCalls: number;
+}
+
+/** What a session has used, as far as that is on record. */
+export interface SessionUsage {
+  /** Of its iterations and reviews that have ended. */
+  usage: Usage;
+  /** How many of them nothing is known of. */
+  unknown: number;
+  /** How many have not ended, and are not in it. */
+  open: number;
+}
+
+/** What was used for people: with how many parts of it are not known. */
+export type Spent = Usage & { unknownParts: number };
+
+/** Of what a session used; of one that is under way only with `open`. */
+export function spentOf({ usage, unknown, open }: SessionUsage): Spent {
+  return { ...usage, unknownParts: unknown + open };
 }
 
 /** All tokens of every kind. */
@@ -151,7 +171,7 @@ export interface Iteration {
   abortConfirmed: boolean | null;
   startedAt: string;
   promptedAt: string | null;
-  /** By a clock that nobody sets, in milliseconds; null when that was not recorded. */
+  /** All its parts, by a clock that nobody sets, in milliseconds; null when that was not recorded. */
   durationMs: number | null;
   endedAt: string | null;
 }
@@ -187,6 +207,8 @@ export interface WorkerSettings {
   onlyStory?: string;
   /** A person goes on with a session that was stopped or has failed. */
   resumes?: boolean;
+  /** How long a turn that an earlier worker left worked on without one, in milliseconds. */
+  aloneMs?: number;
 }
 
 /** What a session begins with: JSON texts that the loop writes and reads. */

@@ -8,7 +8,7 @@ import type {
   Queue,
   Session,
   SessionStart,
-  Usage,
+  SessionUsage,
   Word,
 } from "./model.ts";
 import {
@@ -43,11 +43,13 @@ const COLUMNS = [
   "derived_cost_usd",
   "model_calls",
   "unpriced_calls",
+  "uncounted_calls",
 ];
 const USED_COLUMNS = COLUMNS.join(", ");
 const USED = COLUMNS.map((column) => `total(${column}) AS ${column}`).join(", ");
 
-const ALL_USED = `SELECT ${USED}, count(outcome) - count(model_calls) AS unknown FROM (
+const ALL_USED = `SELECT ${USED}, count(outcome) - count(model_calls) AS unknown,
+  count(*) - count(outcome) AS open FROM (
   SELECT outcome, ${USED_COLUMNS} FROM iterations WHERE session_id = @sessionId
   UNION ALL SELECT outcome, ${USED_COLUMNS} FROM reviews WHERE session_id = @sessionId)`;
 
@@ -141,6 +143,20 @@ export function startReaders({ one }: Pick<Statements, "one">) {
       return Number(row?.ran_before_ms ?? 0);
     },
 
+    workerSeenAt(sessionId: number): string | undefined {
+      const row = one("SELECT worker_seen_at FROM sessions WHERE id = @sessionId", { sessionId });
+      return row && (text(row.worker_seen_at) ?? undefined);
+    },
+
+    iterationBeforeMs(sessionId: number, number: number): number {
+      const row = one(
+        `SELECT worked_before_ms FROM iterations
+          WHERE session_id = @sessionId AND number = @number`,
+        { sessionId, number },
+      );
+      return Number(row?.worked_before_ms ?? 0);
+    },
+
     workedMs(sessionId: number): number | undefined {
       const row = one(
         `SELECT ran_before_ms + max(0, round((julianday(worker_seen_at)
@@ -174,9 +190,10 @@ export function startReaders({ one }: Pick<Statements, "one">) {
 /** What belongs to a session. */
 export function iterationReaders({ one, many }: Pick<Statements, "one" | "many">) {
   return {
-    usage(sessionId: number): { usage: Usage; complete: boolean } {
+    usage(sessionId: number): SessionUsage & { complete: boolean } {
       const row = one(ALL_USED, { sessionId }) ?? {};
-      return { usage: usageOf(row), complete: Number(row.unknown) === 0 };
+      const [unknown, open] = [Number(row.unknown), Number(row.open)];
+      return { usage: usageOf(row), unknown, open, complete: unknown === 0 };
     },
 
     findings(sessionId: number): Findings {

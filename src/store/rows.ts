@@ -123,6 +123,7 @@ export function usageOf(row: Row): Usage {
     derivedCostUsd: whole(row.derived_cost_usd ?? null),
     modelCalls: whole(row.model_calls),
     unpricedCalls: whole(row.unpriced_calls ?? null),
+    uncountedCalls: whole(row.uncounted_calls ?? null),
   };
 }
 

@@ -17,6 +17,11 @@ export function sessionWrites(
       if (!row) throw new LostSession(lease);
     },
 
+    noteThere(lease: Lease): void {
+      requireSame();
+      updateSession(lease, {});
+    },
+
     setLogPath: (lease: Lease, logPath: string) => updateSession(lease, { log_path: logPath }),
 
     setActivity: (lease: Lease, activity: string) =>

@@ -1,5 +1,6 @@
 /** How a session's start and continuation are written. Documented where the store is: `store.ts`. */
 import { RalphError } from "../error.ts";
+import { iterationParts } from "./iteration_parts.ts";
 import { assignments, type Columns, insertInto, type Writing } from "./leased_writes.ts";
 import type { Lease, NewSession, SessionStart, WorkerSettings } from "./model.ts";
 
@@ -32,12 +33,14 @@ export function startWrites({ one, change, atomically, times, updateSession }: W
     continueSession(sessionId: number, worker: WorkerSettings, start: SessionStart): Lease {
       return atomically(() => {
         const { said, accepted, only_story, ...columns } = workerColumns(worker, times.now());
+        const aloneMs = Math.round(worker.aloneMs ?? 0);
+        iterationParts({ change }).takeUp(sessionId, { aloneMs, now: times.seen() });
         const isOver = worker.resumes && isOverNow(sessionId);
         const row = one(
           `UPDATE sessions SET status = 'running', reason = NULL, detail = NULL, ended_at = NULL,
             epoch = epoch + 1, said = coalesce(@said, said), accepted = max(accepted, @accepted),
             only_story = coalesce(@only_story, only_story),
-            ran_before_ms = ran_before_ms + max(0, coalesce(round((julianday(worker_seen_at)
+            ran_before_ms = ran_before_ms + @aloneMs + max(0, coalesce(round((julianday(worker_seen_at)
               - julianday(worker_started_at)) * 86400000), 0)),
             ${assignments(columns)}
           WHERE id = @sessionId AND earlier IS NULL
@@ -45,7 +48,7 @@ export function startWrites({ one, change, atomically, times, updateSession }: W
               AND reason IN ('worker_died', 'worker_ended'))
               OR @isOver = 1 AND status IN ('stopped', 'failed'))
           RETURNING id, epoch`,
-          { ...columns, said, accepted, only_story, sessionId, isOver: isOver ? 1 : 0 },
+          { ...columns, said, accepted, only_story, sessionId, aloneMs, isOver: isOver ? 1 : 0 },
         );
         if (!row) throw new RalphError("conflict", `session ${sessionId} cannot be continued`);
         insertStart(sessionId, start);

@@ -38,8 +38,8 @@ import type {
   Session,
   SessionEnd,
   SessionStart,
+  SessionUsage,
   Told,
-  Usage,
   Word,
   WorkerSettings,
   Worktree,
@@ -120,14 +120,18 @@ export interface ReadOnlyStore {
    * nothing of stories that none was begun for.
    */
   lastReviews(taskDir: string): ReadonlyMap<string, boolean>;
-  /** What a session's ended iterations and reviews have used, as far as it is known. */
-  usage(sessionId: number): { usage: Usage; complete: boolean };
+  /** What a session has used. `complete`: something is known of all that has ended. */
+  usage(sessionId: number): SessionUsage & { complete: boolean };
   /** A person's edits of the PRD in an iteration that is under way. */
   prdEdits(sessionId: number, iteration: number): readonly PrdEdit[];
   /** What a session began with; undefined for one that an earlier version started. */
   sessionStart(sessionId: number): SessionStart | undefined;
+  /** When a session's worker was last there, if that is known. */
+  workerSeenAt(sessionId: number): string | undefined;
   /** How long the earlier workers of a session worked, in milliseconds. */
   ranBeforeMs(sessionId: number): number;
+  /** What its earlier workers were at an iteration, and its turn between them, in milliseconds. */
+  iterationBeforeMs(sessionId: number, number: number): number;
   /**
    * How long all workers of a session have worked up to the last write, in milliseconds; undefined for
    * one of an earlier version.
@@ -158,6 +162,8 @@ export interface Store extends ReadOnlyStore {
   requireSame(): void;
   /** Throws `LostSession`, and as `requireSame` does. Writes nothing. */
   requireLease(lease: Lease): void;
+  /** The same, and writes that the worker is there: how long it worked is known if it dies. */
+  noteThere(lease: Lease): void;
   /** Copies the database beside it, once a day. Throws `StoreError` when that cannot be done. */
   keepDailyCopy(): void;
 

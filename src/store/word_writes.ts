@@ -3,6 +3,7 @@ import { RalphError } from "../error.ts";
 import { insertInto, type Writing } from "./leased_writes.ts";
 import type { Lease, Outcome, Told, Word } from "./model.ts";
 import { wordReaders } from "./readers.ts";
+import { plural } from "../terminal/plural.ts";
 
 /** Of all words of a task that wait, in UTF-16 units: they go into one prompt. */
 const WAITING_MAX = 12_000;
@@ -23,8 +24,8 @@ export function wordWrites({ one, many, change, atomically, times, updateSession
         if (waiting + text.length > WAITING_MAX) {
           throw new RalphError(
             "conflict",
-            `cannot take more words: ${waiting} characters wait for the next prompt, and it has ` +
-              `room for ${WAITING_MAX}`,
+            "cannot take more words: those that wait for the next prompt have " +
+              `${plural(waiting, "character")}, and it has ` + `room for ${WAITING_MAX}`,
           );
         }
         const columns = {

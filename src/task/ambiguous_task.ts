@@ -1,5 +1,6 @@
 import { RalphError } from "../error.ts";
 import { plain } from "../terminal/plain.ts";
+import { plural } from "../terminal/plural.ts";
 
 /** A task that may be meant. */
 interface Candidate {
@@ -22,7 +23,7 @@ export class AmbiguousTask extends RalphError {
   ) {
     super(
       "usage",
-      `${what} can mean ${candidates.length} tasks; name one by its path`,
+      `${what} can mean ${plural(candidates.length, "task")}; name one by its path`,
       candidates.slice(0, LISTED_MAX).map(({ path, about }) => ({
         text: `${plain(path, SHOWN_MAX)}${about === undefined ? "" : ` (${about})`}`,
       })),

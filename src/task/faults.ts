@@ -2,6 +2,7 @@
 import { type Hint, RalphError } from "../error.ts";
 import { plain } from "../terminal/plain.ts";
 import { lineAt, type Source, textAt } from "./source.ts";
+import { plural } from "../terminal/plural.ts";
 
 export interface Fault {
   /** A byte of the file. */
@@ -58,7 +59,7 @@ function messageOf(source: Source, [{ offset, reason }, ...others]: readonly Fau
   return `cannot read ${source.what} at ${plain(source.path)}:${
     placeOf(source, offset)
   }: ${reason}` +
-    (more === 0 ? "" : ` (and ${more} more ${more === 1 ? "fault" : "faults"})`);
+    (more === 0 ? "" : ` (and ${plural(more, "more fault")})`);
 }
 
 /** Line and column, which counts characters, from 1. */
@@ -77,7 +78,7 @@ function hintsOf(source: Source, [first, ...others]: readonly Fault[]): readonly
     ...first.hints ?? [],
     ...shown,
     ...more > 0
-      ? [{ text: `${more} more ${more === 1 ? "fault is" : "faults are"} not shown` }]
+      ? [{ text: `${plural(more, "more fault")} ${more === 1 ? "is" : "are"} not shown` }]
       : [],
   ];
 }

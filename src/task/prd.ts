@@ -9,6 +9,7 @@ import { kindOf, rangesAmong } from "./dependencies.ts";
 import { type Fault, prdError, refuse } from "./faults.ts";
 import { openSource } from "./open_source.ts";
 import { applyEdits, type Edit, type PrdFile, type Source } from "./source.ts";
+import { plural } from "../terminal/plural.ts";
 
 export type { Prd, PrdDocument, Story } from "./prd_document.ts";
 
@@ -56,7 +57,9 @@ export function remarksOf({ leftOut, remarks, stories }: Prd): readonly string[]
     ...both.slice(0, TOLD_MAX).map(({ id, disagree }) =>
       `${plain(id, 60)} counts as open: it is ${disagree}`
     ),
-    more > 0 ? `${more} more stories count as open for such reasons` : undefined,
+    more > 0
+      ? `${plural(more, "more story")} ${more === 1 ? "counts" : "count"} as open for such reasons`
+      : undefined,
     ...remarks,
   ].filter((line) => line !== undefined);
 }

@@ -1,4 +1,5 @@
 /** Numbers and times as people read them. */
+export { count, plural } from "./plural.ts";
 
 /** A duration: `0.8s`, `42s`, `3m 5s`, `2h 11m`. */
 export function duration(ms: number): string {
@@ -32,16 +33,6 @@ export function ago(then: number, now: number): string {
   const text = age(then, now);
   if (/^\d+[smhd]$/.test(text)) return `${text} ago`;
   return /^\d/.test(text) ? `on ${text}` : text;
-}
-
-/** A whole number with its thousands apart: `12,345`. */
-export function count(value: number): string {
-  return String(Math.round(value)).replaceAll(/\B(?=(\d{3})+$)/g, ",");
-}
-
-/** `1 commit`, `2 commits`. */
-export function plural(value: number, noun: string): string {
-  return `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
 }
 
 /** An amount of money as the server quoted it; unknown is unknown, not nothing. */

@@ -22,7 +22,8 @@ export function commandJson(value: object | readonly object[], indent?: number):
   return safe(JSON.stringify(whole, rounded, indent));
 }
 
-function rounded(name: string, value: unknown): unknown {
+/** A field as `--json` and hooks have it: money to a millionth of a dollar, durations in whole ms. */
+export function rounded(name: string, value: unknown): unknown {
   if (typeof value !== "number") return value;
   if (name.endsWith("Usd")) return Math.round(value * 1e6) / 1e6;
   return name.endsWith("Ms") ? Math.round(value) : value;

@@ -2,6 +2,7 @@
 import type { LoopEvent } from "../loop/event.ts";
 import type { HOOK_VARIABLES } from "../settings/variables.ts";
 import type { Settings } from "../settings/settings.ts";
+import { rounded } from "../terminal/json_text.ts";
 import { plain } from "../terminal/plain.ts";
 
 type Told = Extract<LoopEvent, { type: "iteration_ended" | "session_ended" }>;
@@ -81,7 +82,9 @@ function bounded(value: unknown): unknown {
   if (typeof value === "string") return plain(value, TEXT_MAX);
   if (Array.isArray(value)) return value.slice(0, LIST_MAX).map(bounded);
   if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, of]) => [key, bounded(of)]));
+  return Object.fromEntries(
+    Object.entries(value).map(([key, of]) => [key, bounded(rounded(key, of))]),
+  );
 }
 
 /** The system's own program for that; what it shows is data, and never read as an option or a script. */

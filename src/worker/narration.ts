@@ -2,9 +2,9 @@
 import type { LoopEvent } from "../loop/event.ts";
 import { type Outcome, tokensOf, type Usage } from "../store/model.ts";
 import { storiesOpen } from "../task/stories_open.ts";
-import { count, duration, plural } from "../terminal/format.ts";
+import { duration, plural } from "../terminal/format.ts";
 import { plain } from "../terminal/plain.ts";
-import { costWords } from "../terminal/cost.ts";
+import { costWords, tokenWords } from "../terminal/cost.ts";
 import { commandAfter } from "../control/next_command.ts";
 import { findingWords, isTold, withoutFindings } from "../terminal/finding_words.ts";
 import { protectionLines } from "../verify/protected/protection_words.ts";
@@ -232,7 +232,9 @@ function gateFacts(
 ): string[] {
   const passed = gates.filter((gate) => gate.passed).length;
   return [
-    ...gates.length > 0 ? [`${passed} of ${plural(gates.length, "gate")} pass`] : [],
+    ...gates.length > 0
+      ? [`${passed} of ${plural(gates.length, "gate")} ${passed === 1 ? "passes" : "pass"}`]
+      : [],
     ...claimsTakenBack > 0 ? [`${plural(claimsTakenBack, "claim")} taken back`] : [],
   ];
 }
@@ -241,7 +243,7 @@ function used(usage: Usage | null): string[] {
   if (!usage) return ["tokens unknown", "cost unknown"];
   return [
     plural(usage.modelCalls, "model call"),
-    `${count(tokensOf(usage))} tokens`,
+    tokenWords(tokensOf(usage), usage),
     costWords(usage),
   ];
 }

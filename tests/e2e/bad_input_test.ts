@@ -165,6 +165,6 @@ Deno.test("signals that are not for this session mean nothing", async () => {
     const { stdout } = await ralph(["run", "one", "-f", "-n", "1", "--server", server.url], {
       cwd: project.root,
     });
-    assert.match(stdout, /the limit of 1 iterations is reached/, text);
+    assert.match(stdout, /the limit of 1 iteration is reached/, text);
   }
 });

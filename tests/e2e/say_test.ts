@@ -174,7 +174,10 @@ Deno.test("what cannot be said", async () => {
     /^2 error: what is said has 4001 characters, and may/,
   );
   for (let i = 0; i < 3; i++) assert.match(await refused("x".repeat(4_000)), /^0/);
-  assert.match(await refused("x"), /^5 error: cannot take more words: 12000 characters wait/);
+  assert.match(
+    await refused("x"),
+    /^5 error: cannot take more words: those that wait for the next prompt have 12,000 characters/,
+  );
 });
 
 Deno.test("words for a turn that a dead worker has left promise no more than is known", async () => {

@@ -92,7 +92,7 @@ Deno.test("a claim whose gate fails is taken back, told to the agent, and shown"
     /US-001 was claimed and taken back: the gate `sh check\.sh` fails: exit code 1/,
   );
   assert.match(stdout, /completed: the story passes/);
-  assert.match(stdout, /1 of 1 gate pass · 1 claim taken back/);
+  assert.match(stdout, /1 of 1 gate passes · 1 claim taken back/);
   const [, second] = [...new Set(here.model.requests.map(({ prompt }) => prompt))];
   assert.match(second, /# The round before this one\n[^]*exit code 1[^]*\n {4}41\n/);
 
@@ -162,7 +162,7 @@ Deno.test("a claim without anything to show is unproven, until a person accepts 
   await using here = await world({ [PRD]: prd({ verify: [["true"]] }) }, turns([CLAIM]));
   const refused = await here.loop("--accept");
   assert.equal(refused.code, 2);
-  assert.match(refused.stderr, /cannot accept `t`: 1 of 1 stories are open/);
+  assert.match(refused.stderr, /cannot accept `t`: the story is open/);
 
   const first = await here.loop();
   assert.equal(first.code, 1, first.stdout);
@@ -247,7 +247,7 @@ Deno.test("a limit of the session that is reached in mid-turn aborts the turn; w
   await using here = await world({ [PRD]: prd() }, () => call(bash("date +%N >> work.txt")));
   const { code, stdout } = await here.loop("--max-tokens", "5000");
   assert.equal(code, 1, stdout);
-  assert.match(stdout, /stopped: the session's limit on tokens was reached/);
+  assert.match(stdout, /stopped: the session's limit of 5,000 tokens was reached \(/);
   const { reason, usage, iteration } = await here.status();
   assert.deepEqual([reason, iteration], ["budget", 1]);
   assert(usage.inputTokens + usage.cacheReadTokens + usage.outputTokens >= 4_000, stdout);

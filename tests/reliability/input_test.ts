@@ -66,7 +66,7 @@ Deno.test("strange names are stored exactly and found again, also two that look 
   for (const name of ALLOWED) {
     const run = await cli("run", name, "-f", "-n", "1", "--server", url);
     assert.equal(run.code, 1, run.stderr);
-    assert.match(run.stdout, /^stopped: the limit of 1 iterations/m);
+    assert.match(run.stdout, /^stopped: the limit of 1 iteration/m);
     const { stdout } = await cli("status", name, "--json");
     const { task, taskDir } = JSON.parse(stdout);
     assert.deepEqual([task, taskDir], [name, `${project.root}/tasks/${name}`]);

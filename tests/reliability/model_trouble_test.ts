@@ -291,7 +291,7 @@ onEachVersion(
           row.shown,
         );
         const said = row.detail.replace(
-          /^(1 iterations in a row ended in an error, the last with|waiting for the provider takes longer than 1 s): /,
+          /^(1 iteration ended in an error, the last with|waiting for the provider takes longer than 1 s): /,
           "",
         );
         assert.match(said, detail);

@@ -2,7 +2,22 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { until } from "../support/wait.ts";
+import { RALPH } from "../support/ralph.ts";
+import { openPty } from "../support/pty.ts";
 import { withTasks } from "./queued_tasks.ts";
+
+const CACHE = join(
+  Deno.env.get("XDG_CACHE_HOME") ?? join(Deno.env.get("HOME") ?? "", ".cache"),
+  "deno",
+);
+
+/** What a command prints in a terminal. */
+async function inTerminal(home: string, args: readonly string[], cwd: string): Promise<string> {
+  const env = { HOME: home, NO_COLOR: "1", DENO_DIR: Deno.env.get("DENO_DIR") ?? CACHE };
+  await using pty = await openPty([...RALPH, ...args].join(" "), { cwd, env });
+  await pty.status;
+  return pty.text();
+}
 
 Deno.test("a task that fails: what depends on it is not run and says why, the others are", async () => {
   await withTasks({ dependsOn: { b: ["a"] } }, async ({ run, ralph, go, queued }) => {
@@ -17,7 +32,17 @@ Deno.test("a task that fails: what depends on it is not run and says why, the ot
       "c stopped",
     ]);
     const { code: waited, stdout: told } = await run("wait", "b");
-    assert.equal(waited, 4, told);
+    assert.equal(waited, 1, told);
+    assert.match(
+      told,
+      /^b: not run: depends on `a`, which did not complete\nrun it with `ralph run b`/,
+    );
+    const both = await run("wait", "b", "c", "--json");
+    assert.equal(both.code, 1);
+    assert.deepEqual(
+      JSON.parse(both.stdout).map(({ task, status }: Record<string, string>) => [task, status]),
+      [["b", "skipped"], ["c", "stopped"]],
+    );
     const alone = await run("run", "b");
     assert.equal(alone.code, 5);
     assert.match(alone.stderr, /it depends on `a`, which is not completed[^]*ralph run a b/);
@@ -41,10 +66,18 @@ Deno.test("stop takes a queued task out, and with --all everything; the queue en
     assert.match((await run("status", "c")).stdout, /c - queued\n +now: +after `a`/);
     await until(async () => (await queued()).includes("a running"), { what: "its session" });
     assert.deepEqual(await queued(), ["a running", "c queued"]);
+    const pause = await run("checkpoint", "c");
+    assert.equal(pause.code, 5);
+    assert.match(pause.stderr, /^error: `c` waits in the queue, and has not begun\n/);
     const { code, stdout } = await run("stop", "--all");
     assert.equal(code, 0);
     assert.match(stdout, /^taken out of the queue: `c`\nstopped `a` \(session 1\)/);
     assert.deepEqual(await queued(), ["a stopped"]);
+    const removed = await run("wait", "c");
+    assert.deepEqual([removed.code, removed.stdout.split("\n")[0]], [
+      1,
+      "c: taken out by a person",
+    ]);
     const again = await run("stop", "--all");
     assert.match(again.stdout, /`a` is not running/);
   });
@@ -88,6 +121,43 @@ Deno.test("a terminal that goes away leaves the queue for the next run", async (
     assert.deepEqual(await queued(), ["a completed", "b completed"]);
     const sessions = JSON.parse((await run("status", "--sessions", "--json")).stdout);
     assert.equal(sessions.length, 2, "each task has one session");
+  });
+});
+
+Deno.test("the queue's process is killed: what it had begun ends by itself, and is told as it is", async () => {
+  await withTasks({}, async ({ run, ralph, project, go, queued }) => {
+    await run("run", "a", "b");
+    await until(async () => (await queued()).includes("a running"), { what: "its session" });
+    const locks = join(ralph.home, ".local/share/ralph/locks");
+    const [{ name }] = [...Deno.readDirSync(locks)].filter((one) =>
+      /\.queue\.lock$/.test(one.name)
+    );
+    Deno.kill(JSON.parse(await Deno.readTextFile(join(locks, name))).pid, "SIGKILL");
+    await go();
+    const { code, stdout } = await run("wait", "a", "b");
+    assert.equal(code, 8, "b is open");
+    assert.match(stdout, /^a: completed, [^]*\nb: after `a`\n +nobody works through the queue: /);
+    const screen = await inTerminal(ralph.home, ["status"], project.root);
+    assert.match(screen, /nobody works through it[^]*\n +a +completed, session 1\n/);
+    // The session that ended before is no end of what goes on now.
+    await run("run");
+    assert.equal((await run("wait", "--all")).code, 0);
+    assert.deepEqual(await queued(), ["a completed", "b completed"]);
+  });
+});
+
+Deno.test("wait right after a paused queue goes on waits for what goes on", async () => {
+  await withTasks({}, async ({ run, go, queued }) => {
+    await run("run", "a", "b");
+    await until(async () => (await queued()).includes("a running"), { what: "its session" });
+    const [{ workerPid }] = JSON.parse((await run("status", "--json")).stdout);
+    Deno.kill(workerPid, "SIGTERM");
+    const isLeft = async () => /nobody works/.test((await run("status", "b")).stdout);
+    await until(isLeft, { what: "the end of the queue's process" });
+    await go();
+    await run("run");
+    const { code, stdout } = await run("wait", "a");
+    assert.deepEqual([code, stdout.split("\n")[0]], [0, "a: completed, the story passes"]);
   });
 });
 

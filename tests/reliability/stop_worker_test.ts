@@ -109,6 +109,18 @@ Deno.test("a suspended worker is told of with how to go on, and honours the stop
   await world.atWork();
   const { workerPid } = await world.row("one");
   await suspend(workerPid);
+  const shown = await world.cli("status", "one");
+  assert.match(
+    shown.stdout,
+    /status: +running, suspended since [^]*now: +suspended: process \d+ does/,
+  );
+  assert(shown.stdout.includes(`let it go on with \`kill -CONT ${workerPid}\`, or end it `));
+  const [row] = JSON.parse((await world.cli("status", "--json")).stdout);
+  assert.deepEqual([row.status, row.next], ["running", `kill -CONT ${workerPid}`]);
+  const waited = await world.cli("wait", "one", "--timeout", "1");
+  assert.equal(waited.code, 8);
+  assert.match(waited.stderr, /^warning: `one` is suspended: process \d+ does nothing/);
+  assert.match(waited.stdout, /^`one` is suspended: /);
   const began = performance.now();
   const { code, stderr } = await world.cli("stop", "one");
   assert(performance.now() - began < GENEROUS_MS);

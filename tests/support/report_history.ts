@@ -24,6 +24,7 @@ function usage(times: number): Usage {
     derivedCostUsd: 0,
     modelCalls: Math.round(9 * times),
     unpricedCalls: 0,
+    uncountedCalls: 0,
   };
 }
 
@@ -137,7 +138,7 @@ export async function writeHistory(home: Home): Promise<void> {
   await iteration(second, [3, 6, 3], {
     outcome: "worked",
     detail: "US-6 does not pass yet",
-    usage: { ...usage(1), unpricedCalls: 3 },
+    usage: { ...usage(1), unpricedCalls: 3, uncountedCalls: 0 },
   });
   store.recordFinalRun(second, {
     iteration: 3,

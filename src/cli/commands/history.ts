@@ -9,8 +9,9 @@ import { commandJson } from "../../terminal/json_text.ts";
 import { wrap } from "../../terminal/table.ts";
 import { chooseAmong, nothingRecorded } from "../select/sessions.ts";
 import { workedUntil } from "../select/worked.ts";
-import { statusFields } from "./status.ts";
+import { statusFields, usageFields } from "./status.ts";
 import { taskArgument } from "../arguments.ts";
+import { plural } from "../../terminal/plural.ts";
 
 export function command(context: CommandContext, done: Done) {
   return new Command("history")
@@ -39,14 +40,13 @@ function history(
       const { taskDir } = chooseAmong(context, store, task);
       return store.sessionsOf(taskDir, { limit: limit + 1 })
         .map((session) => {
-          const { usage, complete } = store.usage(session.id);
           return {
             session,
             iterations: store.iterations(session.id),
             findings: store.findings(session.id),
             words: store.wordsTold(session.id),
             reviews: store.reviews(session.id),
-            usage: complete ? usage : undefined,
+            used: store.usage(session.id),
             maxCostUsd: store.maxCostUsd(session.id),
             workedMs: workedUntil(now, { session, store }),
           };
@@ -59,7 +59,7 @@ function history(
   if (json) {
     const objects = shown.map(({ session, iterations, findings, words, reviews, ...more }) => ({
       ...statusFields(session),
-      usage: more.usage ?? null,
+      ...usageFields(more.used),
       maxCostUsd: more.maxCostUsd ?? null,
       workedMs: more.workedMs ?? null,
       iterations,
@@ -76,7 +76,7 @@ function history(
     if (i > 0) out.line();
     for (const line of sessionLines(one, screen)) out.line(line);
   });
-  const all = `in all ${shown.length} sessions: ${totalWords(shown)}`;
+  const all = `in all ${plural(shown.length, "session")}: ${totalWords(shown)}`;
   if (shown.length > 1) { for (const line of ["", ...wrap(all, columns)]) out.line(line); }
   if (shown.length < found.length) err.line("… older sessions: ralph history --json");
   return EXIT.done;

@@ -5,6 +5,7 @@ import { openUserStore } from "../../app/store.ts";
 import { taskIn } from "../../control/worktree/find.ts";
 import { prdOf, storyCount } from "../../control/session_prd.ts";
 import { type Landed, landWorktree } from "../../control/worktree/land.ts";
+import { nameDependencies, setUp } from "../../control/worktree/set_up.ts";
 import { RalphError } from "../../error.ts";
 import { readWhole } from "../../host/files/read_file.ts";
 import {
@@ -26,6 +27,7 @@ import { taskArgument } from "../arguments.ts";
 import type { CommandContext, Done } from "../command_context.ts";
 import { EXIT, exitCodeOfSignal } from "../exit_codes.ts";
 import { requireWorktree } from "../select/worktree.ts";
+import { storiesAreOpen } from "../../task/stories_open.ts";
 
 export function command(context: CommandContext, done: Done) {
   return new Command("land")
@@ -61,8 +63,10 @@ async function land(
     flags: {},
   });
   const stories = storyCount(prdOf({ taskDir: tree.taskDir, projectRoot: tree.root }));
-  if (stories && stories.passing < stories.total) {
-    context.warn(`${stories.total - stories.passing} of ${stories.total} stories are open`);
+  const storiesOpen = stories ? stories.total - stories.passing : null;
+  if (stories && storiesOpen) {
+    const open = storiesAreOpen(storiesOpen, stories.total);
+    context.warn(`of \`${plain(tree.taskName, 80)}\` ${open}; what is done is landed all the same`);
   }
   const enter = enterSandbox(portOf(settings.server), clock);
   using ending = untilEnded();
@@ -72,10 +76,16 @@ async function land(
       way: rebase ? "rebase" : "merge",
       place: { clock, signal, handOn: settings.gateEnv, enter },
       onStat: (lines) => json || lines.forEach((line) => out.line(plain(line))),
-      runGates: () => gatesIn(context, tree, { settings, enter, signal, json }),
+      async runGates(brought) {
+        if (nameDependencies(brought)) {
+          const tell = (text: string) => json || out.line(text);
+          await setUp(context, { settings, signal, root: tree.root, tell, why: "land" });
+        }
+        return await gatesIn(context, tree, { settings, enter, signal, json });
+      },
     });
     recordLanded(context, tree);
-    tell(context, tree, landed, json);
+    tell(context, tree, { ...landed, storiesOpen }, json);
     return EXIT.done;
   } catch (error) {
     if (ending.name === undefined || error instanceof RalphError && error.kind !== "failed") {
@@ -142,11 +152,13 @@ const HOW: Readonly<Record<Landed["how"], string>> = {
 function tell(
   { output: { out } }: CommandContext,
   { taskName, branch, base, root }: Worktree,
-  { how, commit }: Landed,
+  { how, commit, storiesOpen }: Landed & { storiesOpen: number | null },
   json: boolean,
 ): void {
   if (json) {
-    return out.line(commandJson({ task: taskName, how, branch, base, commit, worktree: root }));
+    return out.line(
+      commandJson({ task: taskName, how, branch, base, commit, worktree: root, storiesOpen }),
+    );
   }
   const [from, to] = [branch, base].map((name) => `\`${plain(name, 80)}\``);
   out.line(`${from} ${HOW[how]} ${to}, which is at ${commit.slice(0, 12)}`);

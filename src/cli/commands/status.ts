@@ -4,7 +4,7 @@ import { RalphError } from "../../error.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
 import { findProjectRoot, listTasks } from "../../task/find.ts";
 import { callName } from "../../task/task_files.ts";
-import type { Session, Worktree } from "../../store/model.ts";
+import { type Session, type SessionUsage, spentOf, type Worktree } from "../../store/model.ts";
 import type { ReadOnlyStore } from "../../store/store.ts";
 import { remarksOf } from "../../task/prd.ts";
 import { ago, duration, localMoment, localTime } from "../../terminal/format.ts";
@@ -20,8 +20,10 @@ import { nextCommand, nextStep } from "../../control/next_command.ts";
 import { columnsOf } from "../output/streams.ts";
 import { isAlive, readSessions } from "../../control/liveness.ts";
 import { logOf } from "../../control/session_log.ts";
+import { suspensions, type ToldAsItIs } from "../../control/suspended.ts";
 import { prdBeforeTurn, prdOf, storyCount } from "../../control/session_prd.ts";
 import { type Starting, startingWorkers } from "../../control/starting.ts";
+import { isOpen } from "../../queue/decide.ts";
 import { worktreeIn } from "../../control/worktree/find.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import { queuedRowForPipe, queuedRows, tellQueued, tellQueues } from "../queue/status_queue.ts";
@@ -61,7 +63,7 @@ Examples:
     )
     .action(async (task, options) => {
       const { sessions = false, all = false, json = false } = options;
-      if (!options.watch) return done(status(context, { task, sessions, all, json }));
+      if (!options.watch) return done(await status(context, { task, sessions, all, json }));
       const { watchTask } = await import("./watch.ts");
       done(await watchTask(context, task));
     });
@@ -80,16 +82,20 @@ interface Wanted {
   json: boolean;
 }
 
-function status(context: CommandContext, { task, sessions, all, json }: Wanted): number {
-  if (task !== undefined && !sessions) return detail(context, { task, json });
+async function status(
+  context: CommandContext,
+  { task, sessions, all, json }: Wanted,
+): Promise<number> {
+  const asItIs = await suspensions(context);
+  if (task !== undefined && !sessions) return detail(context, { task, json, asItIs });
   const { out, err } = context.output;
   for (const { task, doing, pid } of startingWorkers(context)) {
     err.line(`\`${plain(task, 80)}\` has not begun yet: ${plain(doing, 200)} (process ${pid})`);
   }
   const limit = all ? ALL : json || !out.isTerminal ? SHOWN_MAX_PIPE : SHOWN_MAX;
   return sessions
-    ? sessionOverview(context, { task, limit, json })
-    : taskOverview(context, { limit, json });
+    ? sessionOverview(context, { task, limit, json, asItIs })
+    : taskOverview(context, { limit, json, asItIs });
 }
 
 /** A worker that cannot record what it does cannot tell of that either. */
@@ -104,19 +110,19 @@ function warnIfNotRecorded(context: CommandContext, sessions: readonly Session[]
 interface Overview {
   rows: readonly TaskRow[];
   more: boolean;
-  /** Folders of the tasks that have sessions. */
+  /** Folders of the tasks that have sessions, or wait in a queue. */
   begun: ReadonlySet<string>;
 }
 
 /** Each task by its latest session, those that run first. */
 function taskOverview(
   context: CommandContext,
-  { limit, json }: { limit: number; json: boolean },
+  { limit, json, asItIs }: { limit: number; json: boolean; asItIs: ToldAsItIs },
 ): number {
   const { out, err } = context.output;
   const { rows, more, begun } = readSessions<Overview>(context, {
     read(store) {
-      const all = store.lastSessions().toSorted((a, b) =>
+      const all = store.lastSessions().map(asItIs).toSorted((a, b) =>
         Number(isRunning(b)) - Number(isRunning(a))
       );
       const shown = all.slice(0, Math.max(limit, all.findLastIndex(isRunning) + 1));
@@ -131,6 +137,8 @@ function taskOverview(
         begun: new Set([
           ...all.map(({ taskDir }) => taskDir),
           ...trees.map(({ homeDir }) => homeDir),
+          ...store.lastQueues().flatMap(({ tasks }) => tasks.filter(isOpen))
+            .map(({ taskDir }) => taskDir),
         ]),
       };
     },
@@ -182,7 +190,7 @@ function factsOf(
     argument: string;
   },
 ): TaskRow {
-  const { usage, complete } = store.usage(session.id);
+  const used = store.usage(session.id);
   const isInTurn = isRunning(session) && store.iterations(session.id).at(-1)?.outcome === null;
   const before = isInTurn ? prdBeforeTurn(context, session) : undefined;
   const stories = storyCount(prdOf(session), before);
@@ -193,7 +201,7 @@ function factsOf(
     label,
     stories,
     workedMs: workedUntil(context.clock.now(), { session, store }),
-    usage: complete ? usage : undefined,
+    used,
     maxCostUsd: store.maxCostUsd(session.id),
     worktree,
     next: reopened ? `ralph run ${shellWord(argument)}` : nextStep(session, argument, worktree),
@@ -201,7 +209,7 @@ function factsOf(
 }
 
 /** What `--json` tells of a task: its latest session, and how far it is. */
-function taskFields({ session, stories, workedMs, usage, maxCostUsd, worktree, next }: TaskRow) {
+function taskFields({ session, stories, workedMs, used, maxCostUsd, worktree, next }: TaskRow) {
   const { root, branch, base } = worktree ?? {};
   return {
     ...statusFields(session),
@@ -209,19 +217,19 @@ function taskFields({ session, stories, workedMs, usage, maxCostUsd, worktree, n
     worktree: worktree ? { root, branch, base } : null,
     workedMs: workedMs ?? null,
     maxCostUsd: maxCostUsd ?? null,
-    usage: usage ?? null,
+    ...usageFields(used),
     next,
   };
 }
 
 /** Tab-separated, nothing cut: what `--sessions` has, then stories, time, cost and the next command. */
 function taskFieldsForPipe(row: TaskRow): string[] {
-  const { session, workedMs, usage, maxCostUsd, next } = row;
+  const { session, workedMs, used, maxCostUsd, next } = row;
   return [
     ...statusFieldsForPipe(session),
     storyWords(row),
     workedMs === undefined ? "-" : duration(workedMs),
-    shortCost(usage, maxCostUsd),
+    shortCost(spentOf(used), maxCostUsd),
     plain(next),
   ];
 }
@@ -234,7 +242,12 @@ function sayNothingYet({ cwd, output: { err } }: CommandContext): void {
 /** Each session, or each of a task, those that run first. */
 function sessionOverview(
   context: CommandContext,
-  { task, limit, json }: { task?: string; limit: number; json: boolean },
+  { task, limit, json, asItIs }: {
+    task?: string;
+    limit: number;
+    json: boolean;
+    asItIs: ToldAsItIs;
+  },
 ): number {
   const { out, err } = context.output;
   const found = readSessions(context, {
@@ -245,7 +258,7 @@ function sessionOverview(
     whenEmpty: undefined,
   });
   if (!found && task !== undefined) throw nothingRecorded(context, task);
-  const sessions = found ?? [];
+  const sessions = (found ?? []).map(asItIs);
   const shown = sessions.slice(0, Math.max(limit, sessions.findLastIndex(isRunning) + 1));
   warnIfNotRecorded(context, shown);
   if (json) {
@@ -302,6 +315,14 @@ export function statusFields(session: Session) {
   };
 }
 
+/** What `--json` tells of what a session used. */
+export function usageFields({ usage, unknown, open }: SessionUsage) {
+  return {
+    usage: unknown === 0 ? usage : null,
+    usageComplete: unknown + open + usage.uncountedCalls === 0,
+  };
+}
+
 function jsonOrText(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -326,7 +347,10 @@ function statusFieldsForPipe(session: Session): string[] {
   ].map((field) => plain(field));
 }
 
-function detail(context: CommandContext, { task, json }: { task: string; json: boolean }): number {
+function detail(
+  context: CommandContext,
+  { task, json, asItIs }: { task: string; json: boolean; asItIs: ToldAsItIs },
+): number {
   const { out } = context.output;
   const starting = chooseStarting(context, task);
   if (starting) return tellStarting(context, starting, { json });
@@ -337,7 +361,7 @@ function detail(context: CommandContext, { task, json }: { task: string; json: b
   }
   const found = readSessions(context, {
     read(store) {
-      const session = chooseAmong(context, store, task);
+      const session = asItIs(chooseAmong(context, store, task));
       const trees = store.worktrees();
       const called = callNames(context, { sessions: store.lastSessions(), trees })(session);
       const facts = factsOf(context, { store, session, trees, ...called });

@@ -6,9 +6,15 @@ import { worktreeIn } from "../../control/worktree/find.ts";
 import { prdOf, storyCount } from "../../control/session_prd.ts";
 import { readSessions } from "../../control/liveness.ts";
 import { type WorkDone, workDone } from "../../host/git/work_done.ts";
-import { type Findings, type Iteration, type Session, tokensOf } from "../../store/model.ts";
-import { costWords } from "../../terminal/cost.ts";
-import { count, duration, plural, usd } from "../../terminal/format.ts";
+import {
+  type Findings,
+  type Iteration,
+  type Session,
+  spentOf,
+  tokensOf,
+} from "../../store/model.ts";
+import { costWords, tokenWords } from "../../terminal/cost.ts";
+import { duration, plural, usd } from "../../terminal/format.ts";
 import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import { wrap } from "../../terminal/table.ts";
@@ -54,10 +60,11 @@ export async function tellEnding(
     wished: tree?.base ?? baseBranch,
     clock: context.clock,
   });
-  const spent = [
-    (used.complete ? costWords(used.usage) : "cost unknown") +
+  const spent = spentOf(used);
+  const took = [
+    costWords(spent) +
     (maxCostUsd === undefined ? "" : ` (limit ${usd(maxCostUsd)})`),
-    ...used.complete ? [`${count(tokensOf(used.usage))} tokens`] : [],
+    tokenWords(tokensOf(spent), spent),
     plural(iterations.length, "iteration"),
     workedMs === undefined ? "time unknown" : `${duration(workedMs)} in all`,
   ];
@@ -71,7 +78,7 @@ export async function tellEnding(
   const rows: [string, readonly string[]][] = [
     [isClaim(session) ? "claimed" : "done", [storyWords(session, iterations, findings)]],
     ["branch", branchWords(done)],
-    ["took", isTold ? [] : [spent.join(", ")]],
+    ["took", isTold ? [] : [took.join(", ")]],
     ["push", done.unpushed.map(unpushedWords)],
     ["claims", reopenedWords(session, findings)],
     ["left", isTold ? [] : [gitWords(session, findings)].filter((one) => one !== null)],

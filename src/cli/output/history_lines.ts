@@ -6,17 +6,20 @@ import {
   type Iteration,
   type Review,
   type Session,
+  type SessionUsage,
+  type Spent,
+  spentOf,
   tokensOf,
-  type Usage,
   type Word,
 } from "../../store/model.ts";
 import type { Colors } from "../../terminal/colors.ts";
-import { costWords, shortCost } from "../../terminal/cost.ts";
-import { ago, count, duration, localMoment, plural, usd } from "../../terminal/format.ts";
+import { costWords, shortCost, shortTokens, tokenWords } from "../../terminal/cost.ts";
+import { ago, duration, localMoment, plural, usd } from "../../terminal/format.ts";
 import { findingWords, isTold, withoutFindings } from "../../terminal/finding_words.ts";
 import { plain } from "../../terminal/plain.ts";
 import { type Column, fittedTable, width } from "../../terminal/table.ts";
 import { wrap } from "../../terminal/table.ts";
+import { WITHOUT_OPEN } from "./status_tables.ts";
 import { toneColor } from "./iteration_view.ts";
 import { type Standing, standingOf } from "../../report/standing.ts";
 import { reviewCost, reviewWords } from "../../report/reviews.ts";
@@ -29,8 +32,7 @@ export interface Told {
   /** What a person said. */
   words: readonly Word[];
   reviews: readonly Review[];
-  /** Of the iterations that have ended; undefined when it is not known of all. */
-  usage?: Usage;
+  used: SessionUsage;
   maxCostUsd?: number;
   /** How long the session has worked. */
   workedMs?: number;
@@ -76,26 +78,34 @@ export function totalWords(sessions: readonly Told[]): string {
   const workedMs = times.every((ms) => ms !== undefined)
     ? duration(times.reduce((sum, ms) => sum + ms, 0))
     : "time unknown";
-  const usages = sessions.map(({ usage }) => usage);
-  const known = usages.every((usage) => usage !== undefined);
-  const sum = (of: keyof Usage) => usages.reduce((all, usage) => all + (usage?.[of] ?? 0), 0);
-  const cost = {
-    costUsd: sum("costUsd"),
-    derivedCostUsd: sum("derivedCostUsd"),
-    unpricedCalls: sum("unpricedCalls"),
-  };
+  const spent = sumOf(sessions);
+  const isOpen = sessions.some(isUnderWay);
   const [limit] = sessions.length === 1 ? sessions.map(({ maxCostUsd }) => maxCostUsd) : [];
   const reviewed = reviewCost(sessions.flatMap(({ reviews }) => reviews));
   const commits = iterations.reduce((all, one) => all + (one.commits ?? 0), 0);
   return [
     plural(iterations.length, "iteration"),
     workedMs,
-    (known ? costWords(cost) : "cost unknown") +
+    costWords(spent) +
     (limit === undefined ? "" : ` (limit ${usd(limit)})`),
-    known ? `${count(usages.reduce((all, usage) => all + tokensOf(usage), 0))} tokens` : undefined,
+    tokenWords(tokensOf(spent), spent),
     plural(commits, "commit"),
     reviewed === undefined ? undefined : `of the cost ${reviewed}`,
+    isOpen ? WITHOUT_OPEN : undefined,
   ].filter((one) => one !== undefined).join(", ");
+}
+
+const isUnderWay = ({ session, used }: Told) => session.status === "running" && used.open > 0;
+
+/** What one left that died is unknown; what one under way uses is told by itself. */
+function sumOf(sessions: readonly Told[]): Spent {
+  const all = sessions.map((one) =>
+    spentOf({ ...one.used, open: isUnderWay(one) ? 0 : one.used.open })
+  );
+  return all.reduce((sum, one) => {
+    const keys = Object.keys(one) as (keyof Spent)[];
+    return Object.fromEntries(keys.map((key) => [key, sum[key] + one[key]])) as unknown as Spent;
+  });
 }
 
 function titleLines(session: Session, { columns, colors }: Screen): string[] {
@@ -112,8 +122,9 @@ function titleLines(session: Session, { columns, colors }: Screen): string[] {
 
 function startWords(session: Session, { now }: Screen): string {
   const at = Date.parse(session.startedAt);
+  const max = session.maxIterations;
   return `started ${localMoment(at)} (${ago(at, now)}), ` +
-    `${session.iterations} of ${session.maxIterations ?? "unknown"} iterations`;
+    `${session.iterations} of ${max === null ? "unknown iterations" : plural(max, "iteration")}`;
 }
 
 const WHAT_MIN = 8;
@@ -133,12 +144,13 @@ function iterationTable(rows: readonly Row[], { columns, colors }: Screen): stri
   const time: Column<Row> = { title: "TIME", cell: ({ iteration }) => tookWords(iteration) };
   const tokens: Column<Row> = {
     title: "TOKENS",
-    cell: ({ iteration: { usage } }) => usage ? count(tokensOf(usage)) : "unknown",
+    cell: ({ iteration: { usage }, standing: { sign } }) =>
+      usage ? shortTokens(tokensOf(usage), usage) : sign === "…" ? "-" : "unknown",
   };
   const cost: Column<Row> = {
     title: "COST",
-    cell: ({ iteration: { usage, outcome } }) =>
-      usage === null && outcome === null ? "-" : shortCost(usage ?? undefined),
+    cell: ({ iteration: { usage }, standing: { sign } }) =>
+      usage === null && sign === "…" ? "-" : shortCost(usage ?? undefined),
   };
   const commits: Column<Row> = {
     title: "COMMITS",

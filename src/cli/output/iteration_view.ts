@@ -13,7 +13,7 @@ import {
   type Usage,
 } from "../../store/model.ts";
 import type { Colors } from "../../terminal/colors.ts";
-import { costWords } from "../../terminal/cost.ts";
+import { costWords, shortCost, shortTokens } from "../../terminal/cost.ts";
 import { ago, count, duration, plural } from "../../terminal/format.ts";
 import { findingWords, withoutFindings } from "../../terminal/finding_words.ts";
 import { plain } from "../../terminal/plain.ts";
@@ -85,14 +85,15 @@ function headLines(
   const standing = standingOf(iteration, { claims, isOpen });
   const { sign, word } = standing;
   const { usage } = iteration;
+  const unknown = isOpen && iteration.endedAt === null ? "not known before it ends" : "unknown";
   const rows: [string, string | null][] = [
     ["story", [iteration.storyId, iteration.storyTitle].filter(Boolean).join(" ") || null],
     ["outcome", outcomeWords(iteration, word)],
     ["needs", iteration.blocked],
     ["began", `${iteration.startedAt} (${ago(Date.parse(iteration.startedAt), now)})`],
     ["time", iteration.endedAt === null ? null : tookWords(iteration)],
-    ["tokens", usage ? tokenWords(usage) : "unknown"],
-    ["cost", usage ? costWords(usage) : "unknown"],
+    ["tokens", usage ? tokenWords(usage) : unknown],
+    ["cost", usage && shortCost(usage) !== "unknown" ? costWords(usage) : unknown],
     ["counts", iteration.counts ? null : "no: the provider refused it, which costs no iteration"],
     ["changed", changeWords(iteration)],
     ["OpenCode", iteration.openCodeSessionId],
@@ -107,6 +108,11 @@ function headLines(
 }
 
 function tokenWords(usage: Usage): string {
+  const [sum, calls] = [
+    shortTokens(tokensOf(usage), usage),
+    plural(usage.modelCalls, "model call"),
+  ];
+  if (sum === "unknown") return `unknown, ${calls}`;
   const kinds = [
     `${count(usage.inputTokens)} in`,
     `${count(usage.outputTokens)} out`,
@@ -114,9 +120,7 @@ function tokenWords(usage: Usage): string {
     `${count(usage.cacheReadTokens)} read from the cache`,
     `${count(usage.cacheWriteTokens)} written to it`,
   ];
-  return `${count(tokensOf(usage))} (${kinds.join(", ")}), ${
-    plural(usage.modelCalls, "model call")
-  }`;
+  return `${sum} (${kinds.join(", ")}), ${calls}`;
 }
 
 function changeWords({ filesChanged, headBefore, headAfter }: Iteration): string | null {

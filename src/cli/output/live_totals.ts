@@ -3,7 +3,7 @@ import type { LoopEvent } from "../../loop/event.ts";
 import type { Usage } from "../../store/model.ts";
 import { bar } from "../../terminal/bar.ts";
 import { shortCost } from "../../terminal/cost.ts";
-import { count, duration, plural, usd } from "../../terminal/format.ts";
+import { duration, plural, usd } from "../../terminal/format.ts";
 
 type Of<Type extends LoopEvent["type"]> = Extract<LoopEvent, { type: Type }>;
 
@@ -56,7 +56,7 @@ export function liveTotals(): LiveTotals {
       const used = now &&
         [
           plural(now.modelCalls, "model call"),
-          `${count(now.tokens)} tokens`,
+          plural(now.tokens, "token"),
           usd(now.costUsd > 0 ? now.costUsd : undefined),
         ];
       return [`iteration ${number}`, duration(ms), ...used ?? []].join(" · ");
@@ -65,7 +65,11 @@ export function liveTotals(): LiveTotals {
     session(ms) {
       return [
         ...stories
-          ? [`${bar(stories.passing, stories.total)} ${stories.passing}/${stories.total} stories`]
+          ? [
+            `${bar(stories.passing, stories.total)} ${stories.passing}/${
+              plural(stories.total, "story")
+            }`,
+          ]
           : [],
         `${duration(workedBeforeMs + ms)} in all`,
         shortCost(costSoFar(ended, now?.costUsd ?? 0), maxCostUsd),

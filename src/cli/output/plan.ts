@@ -23,7 +23,7 @@ import { nextStory } from "../../task/prd.ts";
 import type { Gate } from "../../task/gate.ts";
 import type { Task } from "../../task/task_files.ts";
 import { storiesOpen } from "../../task/stories_open.ts";
-import { count, duration, plural } from "../../terminal/format.ts";
+import { duration, plural } from "../../terminal/format.ts";
 import { plain } from "../../terminal/plain.ts";
 import { table } from "../../terminal/table.ts";
 import { allGates, gatesOfTask } from "../../verify/claims.ts";
@@ -201,7 +201,7 @@ function limitsWords(
   return [
     `${plural(iterations, "iteration")}${used}`,
     costUsd === undefined ? "no limit on cost" : `$${costUsd}`,
-    ...tokens === undefined ? [] : [`${count(tokens)} tokens`],
+    ...tokens === undefined ? [] : [plural(tokens, "token")],
     ...durationMs === undefined ? [] : [duration(durationMs)],
   ].join("; ");
 }

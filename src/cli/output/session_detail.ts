@@ -6,16 +6,18 @@ import type { SessionLog } from "../../control/session_log.ts";
 import {
   type Findings,
   type Session,
+  type Spent,
+  spentOf,
   tokensOf,
   type Word,
   type Worktree,
 } from "../../store/model.ts";
-import { costWords } from "../../terminal/cost.ts";
-import { ago, count, localMoment, plural, usd } from "../../terminal/format.ts";
+import { costWords, shortCost, shortTokens } from "../../terminal/cost.ts";
+import { ago, localMoment, plural, usd } from "../../terminal/format.ts";
 import { plain } from "../../terminal/plain.ts";
 import { width, wrap } from "../../terminal/table.ts";
 import { VERSION } from "../../version.ts";
-import { barWords, stateWords, type TaskRow, timeWords } from "./status_tables.ts";
+import { barWords, stateWords, type TaskRow, timeWords, WITHOUT_OPEN } from "./status_tables.ts";
 
 interface Detail extends TaskRow {
   now: number;
@@ -91,16 +93,27 @@ export function rowLines(rows: readonly Row[], columns: number): string[] {
 }
 
 /** What was spent, and of how much. */
-function costRow({ usage, maxCostUsd, session }: Detail): string {
-  const spent = usage ? costWords(usage) : "unknown";
+function costRow(facts: Detail): string {
+  const { maxCostUsd } = facts;
+  const { spent, more } = spentBy(facts);
   const limit = maxCostUsd === undefined ? "" : ` (limit ${usd(maxCostUsd)})`;
-  const more = session.status === "running" ? ", without the iteration under way" : "";
-  return `${spent}${limit}${more}`;
+  const words = shortCost(spent) === "unknown" ? "unknown" : costWords(spent);
+  return `${words}${limit}${more}`;
 }
 
-function tokenRow({ usage }: Detail): string {
-  if (!usage) return "unknown";
-  return `${count(tokensOf(usage))}, ${plural(usage.modelCalls, "model call")}`;
+function tokenRow(facts: Detail): string {
+  const { spent, more } = spentBy(facts);
+  const calls = spent.modelCalls > 0 ? `, ${plural(spent.modelCalls, "model call")}` : "";
+  return `${shortTokens(tokensOf(spent), spent)}${calls}${more}`;
+}
+
+/** What is known, and that there is more: what an iteration uses that is under way is told at its end. */
+function spentBy({ session, used }: TaskRow): { spent: Spent; more: string } {
+  const isUnderWay = session.status === "running" && used.open > 0;
+  return {
+    spent: spentOf(isUnderWay ? { ...used, open: 0 } : used),
+    more: isUnderWay ? `, ${WITHOUT_OPEN}` : "",
+  };
 }
 
 function placeWords({ taskDir, projectRoot }: Session): string {

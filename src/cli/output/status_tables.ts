@@ -1,8 +1,9 @@
 /** `ralph status` in a terminal: a line for each task, or for each session. Values in, lines out. */
 import * as path from "node:path";
 import type { StoryCount } from "../../control/session_prd.ts";
+import { isToldSuspended } from "../../control/suspended.ts";
 import { isWaiting } from "../../loop/activity.ts";
-import type { Session, Usage, Worktree } from "../../store/model.ts";
+import { type Session, type SessionUsage, spentOf, type Worktree } from "../../store/model.ts";
 import { bar } from "../../terminal/bar.ts";
 import type { Colors } from "../../terminal/colors.ts";
 import { shortCost } from "../../terminal/cost.ts";
@@ -16,13 +17,16 @@ export interface TaskRow {
   label: string;
   stories?: StoryCount;
   workedMs?: number;
-  usage?: Usage;
+  used: SessionUsage;
   maxCostUsd?: number;
   /** The one that the session is in. */
   worktree?: Worktree;
   /** A command. */
   next: string;
 }
+
+/** Of what a session used while it runs. */
+export const WITHOUT_OPEN = "without the iteration under way";
 
 interface Screen {
   columns: number;
@@ -54,7 +58,7 @@ export function taskTable(rows: readonly TaskRow[], { columns, colors }: Screen)
   const time: Column<TaskRow> = { title: "TIME", cell: (row) => timeWords(row) };
   const cost: Column<TaskRow> = {
     title: "COST",
-    cell: ({ usage, maxCostUsd }) => shortCost(usage, maxCostUsd),
+    cell: ({ used, maxCostUsd }) => shortCost(spentOf(used), maxCostUsd),
   };
   const what: Column<TaskRow> = {
     title: "WHAT",
@@ -146,7 +150,9 @@ export function sessionTable(
 }
 
 /** Its status; of one that runs, also that it waits. */
-export function stateWords({ status, activity }: Session): string {
+export function stateWords(session: Session): string {
+  const { status, activity } = session;
+  if (isToldSuspended(session)) return `${status}, suspended`;
   const waits = status === "running" && isWaiting(activity ?? "");
   return `${plain(status, 20)}${waits ? ", waits" : ""}`;
 }

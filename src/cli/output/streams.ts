@@ -69,6 +69,18 @@ export function unread(stream: Stream): Stream {
   return { ...stream, write, line: (text = "") => write(text + "\n"), width };
 }
 
+/** The same stream for a command that does its work also when its reader is gone, as `head -1` is soon. */
+export function withoutReader(stream: Stream): Stream {
+  const write = (text: string) => {
+    try {
+      stream.write(text);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+    }
+  };
+  return { ...stream, write, line: (text = "") => write(text + "\n") };
+}
+
 /**
  * The text with line ends, tabs and colours as they are, and all else that is not to be seen escaped:
  * whatever an error quotes, the terminal gets nothing that it would act on.

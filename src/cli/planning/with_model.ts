@@ -9,7 +9,7 @@ import { knownUsage, type Usage } from "../../loop/turn/usage.ts";
 import type { Settings } from "../../settings/settings.ts";
 import { tokensOf } from "../../store/model.ts";
 import { costWords } from "../../terminal/cost.ts";
-import { count, plural } from "../../terminal/format.ts";
+import { plural } from "../../terminal/format.ts";
 import { plain } from "../../terminal/plain.ts";
 import { eventLines } from "../../worker/narration.ts";
 import type { CommandContext } from "../command_context.ts";
@@ -99,7 +99,7 @@ function tellCost({ output: { err } }: CommandContext, used: Usage): void {
   err.line(
     known
       ? `cost: ${costWords(known)}, ${plural(known.modelCalls, "model call")}, ` +
-        `${count(tokensOf(known))} tokens`
+        plural(tokensOf(known), "token")
       : "cost: unknown, since the server did not say all of it",
   );
 }

@@ -100,7 +100,7 @@ function tellEnd(
     return;
   }
   out.line("");
-  for (const line of table(queueRows(queue, queue.tasks, out.colors), columnsOf(out))) {
+  for (const line of table(queueRows(queue, queue.tasks, out), columnsOf(out))) {
     out.line(line);
   }
   const waiting = toLand(context, queue);

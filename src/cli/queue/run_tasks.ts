@@ -115,11 +115,11 @@ export function tellQueue(context: CommandContext, queue: Queue, json: boolean):
   const where = open.every(({ worktree }) => worktree) ? ", each in a worktree of its own" : "";
   out.line(`${plural(open.length, "task")} queued, ${how}${where}:`);
   out.line("");
-  for (const line of table(queueRows(queue, open, out.colors), columnsOf(out))) out.line(line);
+  for (const line of table(queueRows(queue, open, out), columnsOf(out))) out.line(line);
   out.line("");
   const last = shellWord(open.at(-1)?.taskName ?? "");
   out.line("  look     ralph status");
   out.line("  watch    ralph watch");
-  out.line(`  wait     ralph wait ${last}`);
+  out.line("  wait     ralph wait --all");
   out.line(`  stop     ralph stop --all; one of them: ralph stop ${last}`);
 }

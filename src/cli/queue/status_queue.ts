@@ -2,7 +2,8 @@
 import { readAsIs } from "../../control/liveness.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
 import { isOpen } from "../../queue/decide.ts";
-import { sessionDirOf } from "../../queue/place.ts";
+import { sessionOf } from "../../queue/place.ts";
+import { wasNotRun } from "../select/queued.ts";
 import { queueIsWorked } from "../../queue/start_queue.ts";
 import type { Queue, QueuedTask } from "../../store/model.ts";
 import type { ReadOnlyStore } from "../../store/store.ts";
@@ -15,12 +16,13 @@ import { table } from "../../terminal/table.ts";
 import type { CommandContext } from "../command_context.ts";
 import { rowLines } from "../output/session_detail.ts";
 import { columnsOf } from "../output/streams.ts";
-import { queuedFields, queuedWords, queueRows } from "./words.ts";
+import { queuedFields, queuedWords, queueRows, type SessionOf } from "./words.ts";
 
 interface Shown {
   queue: Queue;
   /** All while the queue is open; after it those that did not come to a session. */
   tasks: readonly QueuedTask[];
+  sessionOf: SessionOf;
 }
 
 /** Open queues, and this project's last one as long as something of it was not run and not since. */
@@ -29,27 +31,27 @@ function shownQueues(context: CommandContext): readonly Shown[] {
   const found = readAsIs(context, (store) =>
     store.lastQueues().map((queue) => ({
       queue,
+      sessionOf: sessionsOf(store, queue),
       tasks: queue.endedAt === null
         ? queue.tasks.filter(({ state }) => state !== "removed")
-        : queue.tasks.filter((task) => wasNotRun(store, queue, task)),
+        : queue.tasks.filter((task) => task.state !== "removed" && wasNotRun(store, queue, task)),
     })));
   return (found ?? []).filter(({ queue, tasks }) =>
     tasks.length > 0 && (queue.endedAt === null || queue.projectRoot === root)
   );
 }
 
-function wasNotRun(store: ReadOnlyStore, queue: Queue, queued: QueuedTask): boolean {
-  const { state, queuedAt } = queued;
-  if (state !== "failed" && state !== "skipped") return false;
-  const dir = sessionDirOf(queue, queued, store.worktrees());
-  const last = dir === undefined ? undefined : store.lastSession(dir);
-  return !last || last.startedAt < queuedAt;
+/** As they are now: the store is closed when they are told. */
+function sessionsOf(store: ReadOnlyStore, queue: Queue): SessionOf {
+  const begun = queue.tasks.filter(({ state }) => state === "running");
+  const sessions = new Map(begun.map((task) => [task.id, sessionOf(store, queue, task)]));
+  return ({ id }) => sessions.get(id);
 }
 
 /** Lines for people. */
 export function tellQueues(context: CommandContext): void {
   const { out } = context.output;
-  for (const { queue, tasks } of shownQueues(context)) {
+  for (const { queue, tasks, sessionOf } of shownQueues(context)) {
     const isOpenQueue = queue.endedAt === null;
     const root = plain(queue.projectRoot, 200);
     const nobody = isOpenQueue && !queueIsWorked(context, queue.projectRoot)
@@ -57,7 +59,8 @@ export function tellQueues(context: CommandContext): void {
       : "";
     out.line("");
     out.line(isOpenQueue ? `queue of ${root}${nobody}` : `not run, of the last queue of ${root}`);
-    for (const line of table(queueRows(queue, tasks, out.colors), columnsOf(out))) out.line(line);
+    const rows = queueRows(queue, tasks, { colors: out.colors, sessionOf });
+    for (const line of table(rows, columnsOf(out))) out.line(line);
   }
 }
 

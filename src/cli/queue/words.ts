@@ -1,18 +1,25 @@
 /** A queue in words and in JSON. Pure. */
 import { waitsFor } from "../../queue/decide.ts";
-import type { Queue, QueuedTask } from "../../store/model.ts";
+import type { Queue, QueuedTask, Session } from "../../store/model.ts";
 import type { Colors } from "../../terminal/colors.ts";
 import { plain } from "../../terminal/plain.ts";
 
 const SHOWN_MAX = 5;
 
+/** The session of a task of a queue, where it is known. */
+export type SessionOf = (task: QueuedTask) => Session | undefined;
+
 /** How a task of a queue is: what it waits for, or how it ended. Safe to show. */
-export function queuedWords(queue: Pick<Queue, "tasks" | "parallel">, task: QueuedTask): string {
+export function queuedWords(
+  queue: Pick<Queue, "tasks" | "parallel">,
+  task: QueuedTask,
+  session?: Session,
+): string {
   switch (task.state) {
     case "waiting":
       return waitWords(queue, task);
     case "running":
-      return task.sessionId === null ? "starts" : `runs, session ${task.sessionId}`;
+      return begunWords(task, session);
     case "completed":
       return "completed";
     case "skipped":
@@ -22,6 +29,15 @@ export function queuedWords(queue: Pick<Queue, "tasks" | "parallel">, task: Queu
     default:
       return `${plain(task.state, 20)}: ${plain(task.why ?? "unknown", 300)}`;
   }
+}
+
+/** Whether it has ended is told by its session: the queue may have nobody who writes that down. */
+function begunWords({ sessionId }: QueuedTask, session: Session | undefined): string {
+  const id = session?.id ?? sessionId;
+  if (id === null) return "starts";
+  if (!session || session.status === "running") return `runs, session ${id}`;
+  const why = session.status === "completed" ? "" : `: ${plain(session.detail ?? "unknown", 300)}`;
+  return `${plain(session.status, 20)}, session ${id}${why}`;
 }
 
 function waitWords(queue: Pick<Queue, "tasks" | "parallel">, task: QueuedTask): string {
@@ -53,14 +69,16 @@ export function queuedFields(queue: Pick<Queue, "tasks" | "parallel">, task: Que
 export function queueRows(
   queue: Pick<Queue, "tasks" | "parallel">,
   tasks: readonly QueuedTask[],
-  colors: Colors,
+  { colors, sessionOf = () => undefined }: { colors: Colors; sessionOf?: SessionOf },
 ): readonly (readonly string[])[] {
   return tasks.map((task) => {
-    const paint = task.state === "failed" || task.state === "skipped"
+    const session = sessionOf(task);
+    const state = task.state === "running" ? session?.status ?? task.state : task.state;
+    const paint = state === "failed" || state === "skipped"
       ? colors.red
-      : task.state === "completed"
+      : state === "completed"
       ? colors.green
       : String;
-    return [`  ${plain(task.taskName, 60)}`, paint(queuedWords(queue, task))];
+    return [`  ${plain(task.taskName, 60)}`, paint(queuedWords(queue, task, session))];
   });
 }

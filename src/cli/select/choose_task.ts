@@ -13,6 +13,7 @@ import { shellWord } from "../../terminal/shell_word.ts";
 import type { CommandContext } from "../command_context.ts";
 import { answered } from "../output/answered.ts";
 import { projectRootHere } from "./project_root.ts";
+import { plural } from "../../terminal/plural.ts";
 
 interface OpenTask {
   task: Task;
@@ -48,12 +49,16 @@ export async function chooseTask(context: CommandContext): Promise<Task> {
   if (candidates.length === 1) return candidates[0].task;
   const { out, inputIsTerminal } = context.output;
   if (out.isTerminal && inputIsTerminal) return await ask(candidates);
-  throw new RalphError("usage", `${candidates.length} tasks have something to do; say which`, [
-    ...candidates.slice(0, LISTED_MAX).map(({ called, left }) => ({
-      text: left,
-      command: `ralph run ${shellWord(called)}`,
-    })),
-  ]);
+  throw new RalphError(
+    "usage",
+    `${plural(candidates.length, "task")} have something to do; say which`,
+    [
+      ...candidates.slice(0, LISTED_MAX).map(({ called, left }) => ({
+        text: left,
+        command: `ralph run ${shellWord(called)}`,
+      })),
+    ],
+  );
 }
 
 /** A task whose PRD cannot be read is not offered: `ralph tasks` says what is wrong with it. */

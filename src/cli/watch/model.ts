@@ -1,7 +1,7 @@
 /** What `ralph watch` knows of the tasks, as plain data. */
 import * as path from "node:path";
 import type { Standing } from "../../report/standing.ts";
-import type { Iteration, Session, Usage } from "../../store/model.ts";
+import type { Iteration, Session, Spent } from "../../store/model.ts";
 import type { Prd } from "../../task/prd.ts";
 
 export type StoryState = "done" | "in hand" | "open" | "waits" | "left out";
@@ -41,7 +41,7 @@ export interface TaskView {
   /** Why its PRD cannot be read. */
   problem?: string;
   /** What its ended iterations used; absent where that is not known. */
-  usage?: Usage;
+  usage?: Spent;
   /** US dollars that its session may cost. */
   budgetUsd?: number;
   /** How long its session had worked when it was last written down, without what it was paused. */

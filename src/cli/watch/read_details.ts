@@ -12,6 +12,7 @@ import type { ReadOnlyStore } from "../../store/store.ts";
 import { lastLines } from "../output/log_tail.ts";
 import type { Round } from "./model.ts";
 import { stampOf } from "./stamp.ts";
+import { plural } from "../../terminal/plural.ts";
 
 /** Of a log's end: more is for `ralph logs`. */
 const OUTPUT_LINES = 2_000;
@@ -92,7 +93,7 @@ export async function diffOf(
     return [
       `iteration ${number}: ${what}`,
       ...lines.slice(0, DIFF_LINES),
-      ...left > 0 ? [`… ${left} more lines: git diff ${range.join(" ")}`] : [],
+      ...left > 0 ? [`… ${plural(left, "more line")}: git diff ${range.join(" ")}`] : [],
     ];
   }
   const why = answer.kind === "failed" ? answer.said.trim() : answer.kind;

@@ -8,6 +8,7 @@ import { treeOf } from "../../queue/place.ts";
 import { queuedWords } from "../queue/words.ts";
 import { RalphError } from "../../error.ts";
 import { readFileIfAny } from "../../host/files/read_file.ts";
+import { suspensions, type ToldAsItIs } from "../../control/suspended.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
 import type { Session } from "../../store/model.ts";
 import { findTask, listTasks } from "../../task/find.ts";
@@ -60,6 +61,9 @@ export function taskReader(
   let starting: readonly Starting[] = [];
   let startingReadAt = -Infinity;
   let queued: ReadonlyMap<string, Queued> = new Map();
+  let asItIs: ToldAsItIs = (session) => session;
+  // What cannot be told now is asked again at the next look.
+  const lookAtWorkers = () => void suspensions(context).then((told) => asItIs = told, () => {});
 
   return () => {
     const soon = () => clock.monotonic() + LOOK_MS;
@@ -82,6 +86,7 @@ export function taskReader(
       startingReadAt = clock.monotonic();
       starting = startingWorkers(context);
       queued = queuedTasks(context);
+      lookAtWorkers();
     }
     for (const one of queued.values()) keep(one);
     for (const { task: name, taskDir, projectRoot } of starting) {
@@ -100,7 +105,7 @@ export function taskReader(
           if (isRunning) readLastAction(context, one, fact.session);
         }
       }
-      return taskView(one, fact, {
+      return taskView(one, fact && { ...fact, session: asItIs(fact.session) }, {
         starting: starting.find(({ taskDir }) => taskDir === one.taskDir),
         queued: queued.get(one.taskDir)?.words,
       });

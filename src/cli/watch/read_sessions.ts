@@ -3,7 +3,7 @@ import type { Context } from "../../app/context.ts";
 import { pathsOf } from "../../app/store.ts";
 import { isAlive, readSessions } from "../../control/liveness.ts";
 import { RalphError } from "../../error.ts";
-import type { Session, Usage } from "../../store/model.ts";
+import { type Session, type SessionUsage, type Spent, spentOf } from "../../store/model.ts";
 import type { ReadOnlyStore } from "../../store/store.ts";
 import { stampOf } from "./stamp.ts";
 
@@ -12,7 +12,7 @@ export interface SessionFacts {
   /** Whether its worker is at work. */
   live: boolean;
   /** What its ended iterations used; absent where that is not known. */
-  usage?: Usage;
+  usage?: Spent;
   budgetUsd?: number;
   /** As of its last record; absent for one of an earlier version. */
   workedMs?: number;
@@ -125,11 +125,16 @@ const sumsKey = ({ id, epoch, iterations, status, updatedAt }: Session) =>
 
 function readSums(store: ReadOnlyStore, one: SessionFacts): void {
   const { session } = one;
-  const { usage, complete } = store.usage(session.id);
-  one.usage = complete ? usage : undefined;
+  one.usage = spentSoFar(session, store.usage(session.id));
   one.budgetUsd = store.maxCostUsd(session.id);
   one.workedMs = store.workedMs(session.id);
   one.sumsOf = sumsKey(session);
+}
+
+/** Of a session that runs that of the iterations that have ended; undefined while there is none. */
+function spentSoFar({ status }: Session, used: SessionUsage): Spent | undefined {
+  if (status !== "running" || used.open === 0) return spentOf(used);
+  return used.usage.modelCalls === 0 ? undefined : spentOf({ ...used, open: 0 });
 }
 
 function unlessRefused<T>(read: () => T): T | undefined {

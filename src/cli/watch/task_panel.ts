@@ -2,8 +2,8 @@
 import { withoutDate } from "../output/log_entry.ts";
 import { tookWords } from "../../report/took.ts";
 import { tokensOf } from "../../store/model.ts";
-import { costWords } from "../../terminal/cost.ts";
-import { ago, count, plural } from "../../terminal/format.ts";
+import { costWords, tokenWords } from "../../terminal/cost.ts";
+import { ago, plural } from "../../terminal/format.ts";
 import { plain } from "../../terminal/plain.ts";
 import { table, width } from "../../terminal/table.ts";
 import { VERSION } from "../../version.ts";
@@ -135,8 +135,8 @@ function iterationLines(
     plain(one.storyId ?? "-", 20),
     one.standing.word,
     one.endedAt === null ? ago(Date.parse(one.startedAt), now) : tookWords(one),
-    one.usage ? `${count(tokensOf(one.usage))} tokens` : "tokens unknown",
-    one.usage ? costWords(one.usage) : "cost unknown",
+    one.usage ? tokenWords(tokensOf(one.usage), one.usage) : unknownOf(one, "tokens"),
+    one.usage ? costWords(one.usage) : unknownOf(one, "cost"),
     one.commits === null ? "-" : plural(one.commits, "commit"),
     plain(one.detail ?? "", 300),
   ]);
@@ -145,6 +145,9 @@ function iterationLines(
     style: iterations[i] === chosen ? "bold" : undefined,
   }]);
 }
+
+/** Of one that is under way nothing is known yet. */
+const unknownOf = ({ endedAt }: Round, what: string) => endedAt === null ? "-" : `${what} unknown`;
 
 function diffLine(text: string): Line {
   const style = /^(\+\+\+|---|diff |index |@@)/.test(text)

@@ -1,6 +1,6 @@
 /** The list of tasks: one line for each, with as many columns as there is room for. */
 import { age, ago, duration, usd } from "../../terminal/format.ts";
-import { costWords } from "../../terminal/cost.ts";
+import { costWords, shortCost } from "../../terminal/cost.ts";
 import { plain } from "../../terminal/plain.ts";
 import { width } from "../../terminal/table.ts";
 import type { Glyphs } from "./glyphs.ts";
@@ -210,6 +210,6 @@ function inSteps(then: number, now: number): string {
 /** What its ended iterations cost, and what it may cost. */
 export function costOf({ session, usage, budgetUsd }: TaskView, of: string): string {
   if (!session) return "-";
-  const spent = usage ? costWords(usage) : "unknown";
+  const spent = usage && shortCost(usage) !== "unknown" ? costWords(usage) : "unknown";
   return budgetUsd === undefined ? spent : `${spent}${of}${usd(budgetUsd)}`;
 }

@@ -12,6 +12,7 @@ import { uncommittedIn } from "../../host/git/worktrees.ts";
 import { globMatcher } from "../../settings/glob.ts";
 import { ownPlaces, type Task } from "../../task/task_files.ts";
 import { plain } from "../../terminal/plain.ts";
+import { plural } from "../../terminal/plural.ts";
 
 interface Trees {
   home: string;
@@ -42,7 +43,9 @@ export async function copyNamed(globs: readonly string[], trees: Trees): Promise
   if (found.length > COPIES_MAX) {
     throw new RalphError(
       "usage",
-      `cannot copy what \`copy\` names: ${found.length} files, and at most ${COPIES_MAX} are copied`,
+      `cannot copy what \`copy\` names: ${
+        plural(found.length, "file")
+      }, and at most ${COPIES_MAX} are copied`,
       [{ text: "have a command of `setup` make them" }],
     );
   }

@@ -37,8 +37,11 @@ interface LandOptions {
   place: Place;
   /** What the branch changes, before anything is done: `git diff --stat`, not safe to print. */
   onStat: (lines: readonly string[]) => void;
-  /** Runs the gates in the worktree as it is then. Returns the names of those that fail. */
-  runGates: () => Promise<readonly string[]>;
+  /**
+   * Runs the gates in the worktree as it is then. `brought`: the files that the base has brought into
+   * it. Returns the names of those that fail.
+   */
+  runGates: (brought: readonly string[]) => Promise<readonly string[]>;
 }
 
 export interface Landed {
@@ -95,7 +98,8 @@ async function land(tree: Worktree, goal: Goal, options: LandOptions): Promise<L
   const conflicts = isOnTop ? undefined : await bringIn(root, { base: at, way }, place);
   if (conflicts) throw inConflict(tree, { conflicts, way });
   try {
-    await requirePassing(tree, options);
+    const brought = isOnTop ? [] : await changedSince(root, { base: head, head: at }, place);
+    await requirePassing(tree, { ...options, brought });
     const now = await commitOf(root, "HEAD", place) ?? head;
     const message = `Merge branch '${tree.branch}'`;
     const merges = !isOnTop && way === "merge";
@@ -244,9 +248,9 @@ async function inTheWay(
 
 async function requirePassing(
   tree: Worktree,
-  { runGates, place: { signal } }: LandOptions,
+  { runGates, brought, place: { signal } }: LandOptions & { brought: readonly string[] },
 ): Promise<void> {
-  const failing = await runGates();
+  const failing = await runGates(brought);
   signal?.throwIfAborted();
   if (failing.length === 0) return;
   const which = failing.map((name) => `\`${name}\``).join(", ");

@@ -4,7 +4,6 @@
  */
 import * as path from "node:path";
 import type { Context } from "../../app/context.ts";
-import { gateEnvironmentOf } from "../../app/gates.ts";
 import { lockPath, openUserStore } from "../../app/store.ts";
 import { RalphError } from "../../error.ts";
 import { taskKey } from "../../host/files/paths.ts";
@@ -21,16 +20,12 @@ import {
   uncommittedIn,
 } from "../../host/git/worktrees.ts";
 import { type Lock, takeLock } from "../../host/lock/lock.ts";
-import { enterSandbox, runInSandbox } from "../../host/process/server_sandbox.ts";
-import { portOf } from "../../host/system/port.ts";
 import type { Settings } from "../../settings/settings.ts";
 import type { NewWorktree, Worktree } from "../../store/model.ts";
 import type { Store } from "../../store/store.ts";
 import { type Task, taskFile } from "../../task/task_files.ts";
 import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
-import { usefulEnd } from "../../verify/gates/gate_output.ts";
-import { runGates } from "../../verify/gates/gates.ts";
 import { listed } from "../../verify/undelivered.ts";
 import { alreadyRunning } from "../already_running.ts";
 import { runningSession } from "../liveness.ts";
@@ -40,7 +35,9 @@ import { requireDependedOn, worktreesOf } from "./depended_on.ts";
 import { bringTask, copyNamed } from "./fill.ts";
 import { isWhole, recordedWorktrees, taskIn, worktreeOf } from "./find.ts";
 import { movedTo } from "./names.ts";
+import { setUp } from "./set_up.ts";
 import { planWorktree } from "./plan.ts";
+import { plural } from "../../terminal/plural.ts";
 
 interface Preparing {
   /** Of the project at home. */
@@ -169,13 +166,13 @@ async function make(context: Context, making: Making): Promise<void> {
   await prepareSubmodules(home, trees);
   const copied = await copyNamed(settings.copy, trees);
   if (copied > 0) {
-    tell(`copied ${copied} ${copied === 1 ? "file" : "files"} that git does not have`);
+    tell(`copied ${plural(copied, "file")} that git does not have`);
   }
   const file = movedTo(root, { dir: taskFile(task), projectRoot: task.projectRoot });
   const isNew = !fileExists(file);
   const isBrought = isNew || tree.branchMade && tree.brought === null;
   const brought = isBrought ? await bringTask(task, { ...trees, isWhole: isNew }) : [];
-  await setUp(context, { settings, signal, root, tell });
+  await setUp(context, { settings, signal, root, tell, why: "prepare" });
   await commitBrought(brought, { tree, store, clock, signal });
   const strays = await uncommittedIn(root, { clock, signal });
   if (strays.length > 0) {
@@ -215,39 +212,6 @@ async function isHalfMade(
   const lock = await gitText(root, ["rev-parse", "--git-path", "locked"], options);
   // A person's lock has another reason (git-worktree(1), lock), or none.
   return lock === undefined || textOf(path.resolve(root, lock.trim()))?.trim() === "initializing";
-}
-
-async function setUp(
-  context: Context,
-  { settings, signal, root, tell }: Omit<Preparing, "dependsOn"> & { root: string },
-): Promise<void> {
-  const { clock } = context;
-  if (settings.setup.length === 0) return;
-  const run = runInSandbox(enterSandbox(portOf(settings.server), clock));
-  for (const command of settings.setup) {
-    tell(`setup: ${command.name}`);
-    const results = await runGates([command], {
-      cwd: root,
-      env: gateEnvironmentOf(context, settings.gateEnv).variables,
-      run,
-      clock,
-      signal,
-      defaultTimeoutMs: settings.limits.gateMs,
-    });
-    signal.throwIfAborted();
-    const [result] = results ?? [];
-    if (result?.passed) continue;
-    for (const line of usefulEnd(result?.output ?? "").split("\n")) if (line) tell(`  ${line}`);
-    throw new RalphError(
-      "failed",
-      `cannot prepare the worktree ${plain(root, 200)}: \`${command.name}\` of \`setup\` failed: ` +
-        (result?.why ?? "it did not run"),
-      [
-        { text: "see it there", command: `cd ${shellWord(root)}` },
-        { text: "once that is mended, run the task again: it goes on there" },
-      ],
-    );
-  }
 }
 
 async function commitBrought(

@@ -4,6 +4,7 @@ import * as path from "node:path";
 import { freeBytes } from "./file_system.ts";
 import { makeTaskFolder, requireTaskFolder } from "./paths.ts";
 import { requireOwnFile } from "./read_file.ts";
+import { plural } from "../../terminal/plural.ts";
 
 /** Two files of this size at most: the current one and the one before. */
 const BYTES_MAX = 8 * 1024 * 1024;
@@ -51,7 +52,7 @@ export function openLogFile(logPath: string): LogFile {
     path: logPath,
     write(line) {
       const before = (endsInLine ? "" : "\n") +
-        (lost > 0 ? `${lost} lines could not be written here\n` : "");
+        (lost > 0 ? `${plural(lost, "line")} could not be written here\n` : "");
       try {
         append(encoder.encode(`${before}${line}\n`));
         lost = 0;

@@ -12,6 +12,7 @@ import { freeBytes } from "../files/file_system.ts";
 import { fileExists, textOf } from "../files/read_file.ts";
 import { requireGit } from "./run_git.ts";
 import { allOf, listWorkTree } from "./work_tree.ts";
+import { plural } from "../../terminal/plural.ts";
 
 /** What a copy may take, and what it must leave free on the disk for everybody else. */
 const LIMITS = { files: 100_000, bytes: 8 * 1024 ** 3, spareBytes: 512 * 1024 ** 2 };
@@ -134,7 +135,7 @@ function checkRoom(
   const bytes = entries.reduce((sum, { info }) => sum + (info.isFile ? info.size : 0), 0);
   const free = freeBytes(target) ?? Infinity;
   const tooMuch = entries.length > limits.files
-    ? `it has ${entries.length} files, and at most ${limits.files} are copied`
+    ? `it has ${plural(entries.length, "file")}, and at most ${limits.files} are copied`
     : bytes > limits.bytes
     ? `its files have ${gib(bytes)} GiB, and at most ${gib(limits.bytes)} GiB are copied`
     : bytes + limits.spareBytes > free

@@ -19,7 +19,21 @@ export async function readProc(
 
 /** Whether a process is suspended, as by SIGSTOP or Ctrl-Z: it does nothing then. */
 export async function isSuspended(pid: number, clock: Clock): Promise<boolean> {
-  return ["T", "t"].includes(await stateOf(pid, clock) ?? "");
+  return (await suspendedOf([pid], clock)).has(pid);
+}
+
+/** The same for several: those that are. */
+export async function suspendedOf(
+  pids: readonly number[],
+  clock: Clock,
+): Promise<ReadonlySet<number>> {
+  const stats = await readProc(pids.map((pid) => `/proc/${pid}/stat`), clock) ?? "";
+  // The state follows the program's name, which may hold anything, a line end too.
+  const found = stats.split(/\n(?=\d+ \()/).map((stat) => ({
+    pid: Number.parseInt(stat),
+    state: stat.charAt(stat.lastIndexOf(")") + 2),
+  }));
+  return new Set(found.filter(({ state }) => /^[Tt]$/.test(state)).map(({ pid }) => pid));
 }
 
 /**

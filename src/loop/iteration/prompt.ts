@@ -5,6 +5,7 @@ import type { Gate } from "../../task/gate.ts";
 import type { Story } from "../../task/prd.ts";
 import { progressView } from "../../task/progress.ts";
 import { fillTemplate, type Placeholder, places } from "./prompt_template.ts";
+import { storiesAreOpen } from "../../task/stories_open.ts";
 
 /** How much of progress.txt goes into the prompt, in UTF-16 units: some 3,000 tokens. */
 const PROGRESS_MAX = 12_000;
@@ -145,7 +146,9 @@ When you cannot go on without a person (credentials that are missing, a decision
 
 ${
     format
-      ? `${open} of ${total} stories are open. Only when all stories of the PRD pass, end your answer with this line by itself:`
+      ? `${
+        total === 1 ? "Its story is open" : storiesAreOpen(open, total)
+      }. Only when all stories of the PRD pass, end your answer with this line by itself:`
       : "Only when all of it is done and the checks pass, end your answer with this line by itself:"
   }
 <promise>COMPLETE</promise>`;

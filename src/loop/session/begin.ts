@@ -21,7 +21,7 @@ import type { Past } from "../decide.ts";
 import { finishNow } from "./finish_now.ts";
 import { findTurn, unanswered } from "./find_turn.ts";
 import { type KeptSettings, storedSettings, storeSettings } from "./kept_settings.ts";
-import { recoveryOf } from "./recovery_policy.ts";
+import { aloneMs, recoveryOf } from "./recovery_policy.ts";
 import {
   type Choices,
   flatBefore,
@@ -162,9 +162,17 @@ async function goOn(
     review: flags.review ?? kept.review,
   };
   const { startTree, warnings } = await startTreeOf(tools, { previous, start, isOver });
+  const left = store.iterations(previous.id).find(({ outcome }) => outcome === null);
+  const found = left && await findTurn(client, left).catch(unanswered);
+  const seenAt = store.workerSeenAt(previous.id);
+  const maxMs = settings.limits.turnMs;
   const lease = store.continueSession(
     previous.id,
-    { ...worker, maxIterations: settings.limits.iterations },
+    {
+      ...worker,
+      maxIterations: settings.limits.iterations,
+      aloneMs: found && aloneMs(found, { seenAt, now: clock.now(), maxMs }),
+    },
     {
       settings: storeSettings({ ...settings, owesEvidence }),
       tree: startTree ? serializeTree(startTree) : null,
@@ -183,9 +191,9 @@ async function goOn(
     past: ended.map((one) => pastOf(one, { answered: worker.said !== undefined })),
     failure: ended.at(-1)?.failure ?? undefined,
     underWay,
-    continues: underWay
+    continues: underWay && found
       ? `continues session ${previous.id} with iteration ${underWay.number}: ` +
-        recoveryOf(underWay, await findTurn(client, underWay).catch(unanswered), clock.now()).words
+        recoveryOf(underWay, found, clock.now()).words
       : why,
     startTree,
     resumedAfter: session?.resumedAfter ?? 0,

@@ -28,7 +28,8 @@ export async function recoverIteration(
   const { clock } = tools;
   const { iteration, signal } = order;
   const { number, storyId } = iteration;
-  const elapsedMs = workedBeforeMs(iteration, clock.now());
+  const beforeMs = tools.store.iterationBeforeMs(session.lease.sessionId, number);
+  const startedAt = clock.monotonic() - beforeMs;
   const report = await reportOf(tools, session, order);
   tools.place.release();
   const agenda = session.backlog.recall();
@@ -39,7 +40,7 @@ export async function recoverIteration(
     agenda,
     report,
     before: session.treeBefore.kept(),
-    startedAt: clock.monotonic() - elapsedMs,
+    startedAt,
     signal,
   });
 }

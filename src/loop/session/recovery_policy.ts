@@ -56,6 +56,22 @@ export function recoveryOf(
     : record("its worker died, and the agent never began");
 }
 
+/**
+ * How long a turn worked on after its worker was last seen, at `seenAt`, in milliseconds: as long as it
+ * is at work, or until it finished. Of the machine's clock, which may have been set meanwhile, no more
+ * than `maxMs` is believed.
+ */
+export function aloneMs(
+  found: Found,
+  { seenAt, now, maxMs }: { seenAt: string | undefined; now: number; maxMs: number },
+): number {
+  if (found.kind !== "there" || seenAt === undefined) return 0;
+  const { busy, last } = found;
+  const until = busy ? now : last && isFinished(last) ? last.completedAt : undefined;
+  const ms = Math.min(until ?? NaN, now) - Date.parse(seenAt);
+  return Math.min(Math.max(0, ms || 0), maxMs);
+}
+
 /** How long the turn has worked without a worker, at most: from the recorded start, by the clock. */
 export function workedBeforeMs(
   { startedAt, promptedAt }: Pick<Iteration, "startedAt" | "promptedAt">,

@@ -36,7 +36,8 @@ const GONE_MS = 2_000;
 const SILENT_MS = 3_000;
 /**
  * How long all must be idle once sub-agents were ended that worked on in the background: whoever waits
- * for them, such as a plugin, may wake the agent up. 1.18.33 itself does not (measured).
+ * for them, such as a plugin, may wake the agent up. 1.18.33 itself does not (measured). The same after
+ * words that were handed over and that the agent has not come to.
  */
 const WAKE_MS = 1_000;
 /**
@@ -97,7 +98,8 @@ class Abort {
   readonly #abortedAt = new Map<string, number>();
   /** Sub-agents that are at work though the agent is idle, or does not end them with itself. */
   #subagents: readonly string[] = [];
-  #endedInBackground = false;
+  /** Something may begin the agent's next step after the abort. */
+  #mayWake = false;
   /** When the server last told how things are. */
   #heardAt: number;
   /** For how long the turn, its sub-agents included, was seen not to be busy. */
@@ -165,7 +167,7 @@ class Abort {
       this.#heardAt = clock.monotonic();
       this.#goneSince = undefined;
       this.#seeSubagents(ours);
-      if (ours.length === 0) return await this.#seeIdle(messages.at(-1), quietMs);
+      if (ours.length === 0) return await this.#seeIdle(await this.#lastOf(messages), quietMs);
       this.#stillMs = 0;
       return undefined;
     } catch (error) {
@@ -178,7 +180,7 @@ class Abort {
     const busy = await this.#options.client.busy();
     const { ours } = await this.#sessionTree.sort(busy.keys());
     // Its end is told to the agent, which may begin a turn with it (OpenCode 2, measured).
-    this.#endedInBackground ||= ours.some((id) => busy.get(id)?.type === "job");
+    this.#mayWake ||= ours.some((id) => busy.get(id)?.type === "job");
     return ours;
   }
 
@@ -188,14 +190,25 @@ class Abort {
     const isLate = clock.monotonic() - this.#begunAt >= ABORT_EVERY_MS;
     if (busy.includes(sessionId) && !isLate) return;
     this.#subagents = busy.filter((id) => id !== sessionId);
-    this.#endedInBackground ||= this.#subagents.length > 0;
+    this.#mayWake ||= this.#subagents.length > 0;
+  }
+
+  /** Of a turn that has begun the agent's last message: words that were said to it may come after. */
+  async #lastOf(messages: readonly Message[]): Promise<Message | undefined> {
+    const last = messages.at(-1);
+    if (last?.role !== "user") return last;
+    const all = await this.#options.client.messages(this.#options.sessionId);
+    const ofAgent = all.findLast(({ role }) => role === "assistant");
+    // They may be on their way to it yet: what was ended is looked at for a while.
+    this.#mayWake ||= ofAgent !== undefined;
+    return ofAgent ?? last;
   }
 
   async #seeIdle(last: Message | undefined, quietMs: number): Promise<boolean | undefined> {
     const { client, clock, sessionId } = this.#options;
     this.#stillMs += quietMs;
     if (last && isFinished(last)) {
-      return !this.#endedInBackground || this.#stillMs >= WAKE_MS ? true : undefined;
+      return !this.#mayWake || this.#stillMs >= WAKE_MS ? true : undefined;
     }
     // Of a server that keeps book: what is not at work now was not begun, or is over.
     if (await client.turnRecord(sessionId)) return this.#stillMs >= WAKE_MS ? true : undefined;

@@ -8,6 +8,7 @@ import { plain } from "../../terminal/plain.ts";
 import { timeWords } from "../activity.ts";
 import { inWords, type Spent, type TurnLimits } from "../limits.ts";
 import { isOutOfCredit } from "../provider/error_class.ts";
+import { plural } from "../../terminal/plural.ts";
 
 /** The server's state, read at one moment. */
 export interface Snapshot {
@@ -204,14 +205,20 @@ function assessWork(
 export function runsAway(progress: TurnProgress, limits: TurnLimits): Exceeded | undefined {
   const { unknownFinishes, modelCalls, compactions } = progress;
   if (unknownFinishes >= limits.unknownFinishes) {
-    return exceeded("unknown_finishes", `the model broke off ${unknownFinishes} times in a row`);
+    return exceeded(
+      "unknown_finishes",
+      `the model broke off ${plural(unknownFinishes, "time")} in a row`,
+    );
   }
   if (compactions > limits.compactions) {
-    const why = `the conversation was shortened more than ${limits.compactions} times`;
+    const why = `the conversation was shortened more than ${plural(limits.compactions, "time")}`;
     return exceeded("compactions", why);
   }
   if (modelCalls > limits.modelCalls) {
-    return exceeded("model_calls", `the turn made more than ${limits.modelCalls} model calls`);
+    return exceeded(
+      "model_calls",
+      `the turn made more than ${plural(limits.modelCalls, "model call")}`,
+    );
   }
   const spentUp = sessionLimitReached(progress.spent, limits.left);
   return spentUp === undefined ? undefined : exceeded("session", spentUp);

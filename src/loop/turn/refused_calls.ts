@@ -2,6 +2,7 @@
 import type { ToolRun } from "../../opencode/model.ts";
 import { plain } from "../../terminal/plain.ts";
 import { toolTitle } from "./narrator.ts";
+import { plural } from "../../terminal/plural.ts";
 
 const LISTED_MAX = 10;
 
@@ -15,7 +16,7 @@ export function refusedWords(toolRuns: readonly ToolRun[], projectRoot: string):
     times.set(call, (times.get(call) ?? 0) + 1);
   }
   const calls = [...times].toSorted(([, a], [, b]) => b - a)
-    .map(([call, count]) => count === 1 ? call : `${call} (${count} times)`);
+    .map(([call, count]) => count === 1 ? call : `${call} (${plural(count, "time")})`);
   const more = calls.length > LISTED_MAX ? [`${calls.length - LISTED_MAX} more`] : [];
   if (calls.length === 0) return "";
   return `refused by the user's own rules: ${[...calls.slice(0, LISTED_MAX), ...more].join(", ")}`;

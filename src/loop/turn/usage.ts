@@ -20,6 +20,7 @@ const NOTHING = {
   derivedCostUsd: 0,
   modelCalls: 0,
   unpricedCalls: 0,
+  uncountedCalls: 0,
 };
 
 /** Of a turn that was never begun. */
@@ -96,6 +97,7 @@ function sum(messages: readonly Message[], prices: Prices): StoredUsage {
     used.derivedCostUsd += cost.derivedUsd;
     used.modelCalls++;
     if (cost.unknown) used.unpricedCalls++;
+    if (cost.unknown && tokensOf(message.tokens) === 0) used.uncountedCalls++;
   }
   return used;
 }

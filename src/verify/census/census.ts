@@ -9,6 +9,7 @@ import type { ProjectFiles } from "../../host/files/project_files.ts";
 import { plain } from "../../terminal/plain.ts";
 import { testLanguage } from "./file_names.ts";
 import { readScript, readTests } from "./readers.ts";
+import { plural } from "../../terminal/plural.ts";
 
 interface CountedTest {
   readonly name: string;
@@ -255,7 +256,7 @@ function inWords(tests: readonly Placed[], how: string): string {
   if (tests.length === 0) return "";
   const more = tests.length > SHOWN_MAX ? `, and ${tests.length - SHOWN_MAX} more` : "";
   const names = tests.slice(0, SHOWN_MAX).map(shown).join(", ");
-  return `${tests.length} ${tests.length === 1 ? "test" : "tests"} ${how}: ${names}${more}`;
+  return `${plural(tests.length, "test")} ${how}: ${names}${more}`;
 }
 
 const shown = ({ file, name }: Placed) => plain(`${file}: ${name}`, NAME_MAX);

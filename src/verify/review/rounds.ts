@@ -2,6 +2,7 @@
 import type { Review } from "../../store/model.ts";
 import { plain } from "../../terminal/plain.ts";
 import { refusedIn } from "./verdict.ts";
+import { plural } from "../../terminal/plural.ts";
 
 /** Of each side, in UTF-16 units. */
 const SIDE_MAX = 700;
@@ -25,7 +26,7 @@ export function refusedTooOften(
     const last = verdicts.at(-1);
     if (inRow < rounds || !last?.refused) continue;
     const agent = last.agentSaid?.trim();
-    return `${plain(storyId, 60)} was refused by its reviewer ${inRow} times in a row. ` +
+    return `${plain(storyId, 60)} was refused by its reviewer ${plural(inRow, "time")} in a row. ` +
       `The reviewer: ${plain(last.refused.why, SIDE_MAX)}. ` +
       `The agent: ${agent ? plain(agent, SIDE_MAX) : "said nothing"}`;
   }

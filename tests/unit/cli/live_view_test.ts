@@ -17,6 +17,7 @@ const USAGE: Usage = {
   derivedCostUsd: 0,
   modelCalls: 2,
   unpricedCalls: 0,
+  uncountedCalls: 0,
 };
 const STARTED: LoopEvent = {
   type: "session_started",

@@ -340,6 +340,14 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, Look | Elsewhere>
     },
   },
   wait: {
+    async "--all"(home) {
+      const nothing = await home.ralph("wait", "--all");
+      assert.deepEqual([nothing.code, /nothing runs here/.test(nothing.stderr)], [4, true]);
+      await using _running = await running(home);
+      const all = await home.ralph("wait", "--all", "--timeout", "0");
+      assert.equal(all.code, 8);
+      assert.match(all.stdout, /^`one` is still running/);
+    },
     async "--timeout"(home) {
       await using _running = await running(home);
       assert.equal((await home.ralph("wait", "one", "--timeout", "0")).code, 8);

@@ -33,6 +33,7 @@ const usage: Usage = {
   derivedCostUsd: 0,
   modelCalls: 10,
   unpricedCalls: 0,
+  uncountedCalls: 0,
 };
 
 /** What the loop found in the two iterations of the task `done`. */
@@ -52,7 +53,7 @@ const findings = [
       { gate: "deno lint", passed: true, why: "exit code 0", output: "", durationMs: 90 },
     ],
     claims: [{ storyId: "US-002", held: true, why: null }],
-    usage: { ...usage, derivedCostUsd: 0.5, unpricedCalls: 2 },
+    usage: { ...usage, derivedCostUsd: 0.5, unpricedCalls: 2, uncountedCalls: 1 },
   },
 ];
 

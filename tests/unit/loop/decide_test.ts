@@ -58,7 +58,7 @@ Deno.test("where one story is wanted, that one is worked on, and its end is not 
   assert.equal(shown(end), "stopped story_passes");
   assert.equal(
     detailOf(end),
-    "c passes; 1 of 2 stories are open, so that the task is not completed",
+    "c passes; 1 of 2 stories is open, so that the task is not completed",
   );
   const fails = { kind: "gates_fail", why: "c passes, but `x` fails" } as const;
   assert.equal(shown(decide({ ...passes, proof: fails })), "stopped gates_fail");
@@ -137,7 +137,7 @@ Deno.test("cost, tokens and time each end the session when they are used up", ()
     [{}, undefined],
     [{ costUsd: 5 }, /\$5/],
     [{ costUsd: 5.01 }, undefined],
-    [{ tokens: 1_000 }, /1000 tokens/],
+    [{ tokens: 1_000 }, /1,000 tokens/],
     [{ tokens: 1_001 }, undefined],
     [{ durationMs: 7_200_000 }, /120 min/],
     [{ durationMs: 7_200_001 }, undefined],
@@ -152,6 +152,41 @@ Deno.test("cost, tokens and time each end the session when they are used up", ()
 Deno.test("a turn that such a limit ended ends the session, whatever was read of its use", () => {
   const action = decide({ past: [{ outcome: "timeout", detail: "", outOf: "the limit on cost" }] });
   assert.deepEqual([shown(action), detailOf(action)], ["stopped budget", "the limit on cost"]);
+});
+
+Deno.test("what ended a session, and what it had used of it, is said in numbers", () => {
+  const used = { costUsd: 0, tokens: 0, durationMs: 0 };
+  const last = (outOf: string): Past => ({ outcome: "timeout", detail: "", outOf });
+  const cases: [Partial<typeof limits>, Partial<typeof used>, string | undefined, string][] = [
+    [{ costUsd: 5 }, { costUsd: 5.31234 }, undefined, "$5 was reached ($5.3123 used)"],
+    [
+      { tokens: 1_000 },
+      { tokens: 2_100 },
+      undefined,
+      "1,000 tokens was reached (2,100 tokens used)",
+    ],
+    [{ durationMs: 60_000 }, { durationMs: 61_400 }, undefined, "60 s was reached (61 s used)"],
+    [
+      { tokens: 1_000 },
+      {},
+      "the session's limit on tokens was reached",
+      "1,000 tokens was reached",
+    ],
+    [
+      { tokens: 1_000, durationMs: 9e6 },
+      { tokens: 900 },
+      "the session's limit on time was reached",
+      "150 min was reached",
+    ],
+  ];
+  for (const [more, spent, outOf, words] of cases) {
+    const action = decide({
+      spent: { ...used, ...spent },
+      limits: { ...limits, ...more },
+      past: outOf === undefined ? past("worked") : [last(outOf)],
+    });
+    assert.equal(detailOf(action), `the session's limit of ${words}`);
+  }
 });
 
 Deno.test("errors and fruitless iterations end the session only when they are in a row", () => {

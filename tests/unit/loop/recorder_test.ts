@@ -1,5 +1,6 @@
 /** Writing while the disk is full or the database locked, on a virtual clock. */
 import assert from "node:assert/strict";
+import { sleep } from "../../../src/clock.ts";
 import { createRecorder, watchLease } from "../../../src/loop/recorder.ts";
 import { StoreError } from "../../../src/store/database.ts";
 import { LostSession, type Store } from "../../../src/store/store.ts";
@@ -100,6 +101,7 @@ Deno.test("what nobody expected of a look at the session is handed on, not throw
       requireLease() {
         throw bug;
       },
+      noteThere() {},
     },
     lease,
     clock,
@@ -113,14 +115,13 @@ Deno.test("a worker notices within five seconds that its session was taken over,
   const lost = new LostSession(lease);
   const seen = Promise.withResolvers<unknown>();
   let looks = 0;
+  const look = () => {
+    looks++;
+    if (looks === 2) throw full;
+    if (looks === 3) throw lost;
+  };
   const end = watchLease({
-    store: {
-      requireLease() {
-        looks++;
-        if (looks === 2) throw full;
-        if (looks === 3) throw lost;
-      },
-    },
+    store: { requireLease: look, noteThere: look },
     lease,
     clock,
     onLost: seen.resolve,
@@ -128,4 +129,26 @@ Deno.test("a worker notices within five seconds that its session was taken over,
   assert.equal(await clock.run(seen.promise), lost);
   assert.deepEqual([looks, clock.monotonic()], [3, 15_000]);
   end();
+});
+
+Deno.test("that a worker is there is written every ten seconds, and a minute after that was refused", async () => {
+  const { clock } = world();
+  const notes: number[] = [];
+  const end = watchLease({
+    store: {
+      requireLease() {},
+      noteThere() {
+        notes.push(clock.monotonic() / 1_000);
+        if (notes.length === 2) throw full;
+      },
+    },
+    lease,
+    clock,
+    onLost(error) {
+      throw error;
+    },
+  });
+  await clock.run(sleep(clock, 95_000));
+  end();
+  assert.deepEqual(notes, [10, 20, 80, 90]);
 });

@@ -16,6 +16,7 @@ const USED = {
   derivedCostUsd: 0.5,
   modelCalls: 1,
   unpricedCalls: 0,
+  uncountedCalls: 0,
 };
 
 Deno.test("a session may use what the others of its queue have left, and what the project allows", async () => {

@@ -111,7 +111,7 @@ Deno.test("the queue: limits count for all of it together", () => {
     next("a completed, b waiting", { spent: { costUsd, tokens } }, limits);
   assert.equal(at(4.99, 999), "start b");
   assert.equal(at(5, 0), "skip b: the queue's limit of $5 was reached");
-  assert.equal(at(0, 1_000), "skip b: the queue's limit of 1000 tokens was reached");
+  assert.equal(at(0, 1_000), "skip b: the queue's limit of 1,000 tokens was reached");
 });
 
 Deno.test("the queue: what a task waits for", () => {

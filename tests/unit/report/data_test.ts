@@ -59,6 +59,7 @@ function record(
       derivedCostUsd: 0,
       modelCalls: 1,
       unpricedCalls: 0,
+      uncountedCalls: 0,
     },
   } as unknown as Iteration));
   return {

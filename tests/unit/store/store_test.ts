@@ -34,6 +34,7 @@ const usage = {
   derivedCostUsd: 0.0001,
   modelCalls: 2,
   unpricedCalls: 1,
+  uncountedCalls: 0,
 };
 
 function refusal(kind: string, message: RegExp) {
@@ -593,7 +594,10 @@ Deno.test("what a person said is told once, and waits again where the turn broke
   assert.deepEqual(waiting(), ["c"]);
   assert.throws(
     () => store.addWord({ taskDir, text: "x".repeat(12_000), forPrompt: false }),
-    refusal("conflict", /1 characters wait for the next prompt, and it has room for 12000/),
+    refusal(
+      "conflict",
+      /those that wait for the next prompt have 1 character, and it has room for 12000/,
+    ),
   );
   store.endSession(lease, { status: "stopped", reason: "user_stop", detail: "" });
   assert(store.forget(lease.sessionId));

@@ -14,6 +14,7 @@ const USAGE = {
   derivedCostUsd: 0.25,
   modelCalls: 2,
   unpricedCalls: 0,
+  uncountedCalls: 0,
 };
 const SECRET = "/home/me/secret";
 const ABOUT = {

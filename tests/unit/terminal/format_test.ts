@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { age, count, duration, plural, usd } from "../../../src/terminal/format.ts";
 import { bar } from "../../../src/terminal/bar.ts";
-import { shortCost } from "../../../src/terminal/cost.ts";
+import { costWords, shortCost, shortTokens, tokenWords } from "../../../src/terminal/cost.ts";
 import { wrap } from "../../../src/terminal/table.ts";
 import { redraw } from "../../../src/terminal/live.ts";
 import { fit, fittedTable, table, width } from "../../../src/terminal/table.ts";
@@ -42,6 +42,10 @@ Deno.test("numbers", () => {
   assert.equal(count(999), "999");
   assert.equal(plural(1, "commit"), "1 commit");
   assert.equal(plural(2000, "commit"), "2,000 commits");
+  assert.equal(plural(0, "model call"), "0 model calls");
+  assert.equal(plural(1, "story"), "1 story");
+  assert.equal(plural(2, "story"), "2 stories");
+  assert.equal(plural(2, "day"), "2 days");
   assert.equal(usd(0.00321), "$0.0032");
   assert.equal(usd(12.345), "$12.35");
   assert.equal(usd(null), "cost unknown");
@@ -96,6 +100,27 @@ Deno.test("a cost in little room says what of it is derived or unknown", () => {
   assert.equal(shortCost(spent(1.25, 0.25, 1)), "≥$1.50");
   assert.equal(shortCost(spent(0, 0, 1), 2), "unknown of $2.00");
   assert.equal(shortCost(undefined), "unknown");
+  assert.equal(shortCost({ ...spent(1.25), unknownParts: 1 }), "≥$1.25");
+});
+
+Deno.test("what is spent: a part that is unknown is said, and never makes a sum of nothing", () => {
+  const cases: [Parameters<typeof tokenWords>, string, string][] = [
+    [[0, { uncountedCalls: 0 }], "0", "0 tokens"],
+    [[1, { uncountedCalls: 0 }], "1", "1 token"],
+    [[4_200, { uncountedCalls: 0, unknownParts: 0 }], "4,200", "4,200 tokens"],
+    [[4_200, { uncountedCalls: 1 }], "≥4,200", "≥4,200 tokens"],
+    [[4_200, { uncountedCalls: 0, unknownParts: 1 }], "≥4,200", "≥4,200 tokens"],
+    [[0, { uncountedCalls: 1 }], "unknown", "tokens unknown"],
+    [[0, { uncountedCalls: 0, unknownParts: 2 }], "unknown", "tokens unknown"],
+  ];
+  for (const [used, short, words] of cases) {
+    assert.deepEqual([shortTokens(...used), tokenWords(...used)], [short, words]);
+  }
+  const cost = (costUsd: number, unpricedCalls: number, unknownParts: number) =>
+    costWords({ costUsd, derivedCostUsd: 0, unpricedCalls, unknownParts });
+  assert.equal(cost(2, 0, 1), "$2.00 + 1 iteration of unknown cost");
+  assert.equal(cost(2, 1, 2), "$2.00 + 1 call and 2 iterations of unknown cost");
+  assert.equal(cost(0, 0, 1), "cost unknown");
 });
 
 Deno.test("text is broken at blanks, by the columns that it takes, and what can be pasted stays whole", () => {

@@ -63,6 +63,17 @@ Deno.test("what a command gets", () => {
   );
 });
 
+Deno.test("durations and money are as in JSON elsewhere: whole milliseconds, millionths of a dollar", () => {
+  const usage = {
+    ...{ inputTokens: 1, outputTokens: 1, reasoningTokens: 0, cacheReadTokens: 0 },
+    ...{ cacheWriteTokens: 0, costUsd: 0.1 + 0.2, derivedCostUsd: 0, modelCalls: 1 },
+    ...{ unpricedCalls: 0, uncountedCalls: 0 },
+  };
+  const [{ input }] = calls({ ...ENDED, usage, durationMs: 1234.567, workedMs: 99.5 });
+  const told = JSON.parse(input);
+  assert.deepEqual([told.durationMs, told.workedMs, told.usage.costUsd], [1235, 100, 0.3]);
+});
+
 Deno.test("what an agent said is bounded, and one line that nothing acts on", () => {
   const detail = `needs \x1b[31ma\0b\n${"\u202e".repeat(100_000)}`;
   const left = Array.from({ length: 1_000 }, () => detail);

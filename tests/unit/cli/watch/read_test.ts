@@ -91,7 +91,15 @@ Deno.test("a look sees what workers write, what a PRD says now, and a worker tha
     ...{ number: 1, outcome: "advanced", storiesPassed: ["US-1"] },
     usage: {
       ...{ inputTokens: 1, outputTokens: 1, reasoningTokens: 0, cacheReadTokens: 0 },
-      ...{ cacheWriteTokens: 0, costUsd: 0.5, derivedCostUsd: 0, modelCalls: 1, unpricedCalls: 0 },
+      ...{
+        cacheWriteTokens: 0,
+        costUsd: 0.5,
+        derivedCostUsd: 0,
+        modelCalls: 1,
+        unpricedCalls: 0,
+        uncountedCalls: 0,
+        unknownParts: 0,
+      },
     },
   });
   store.beginIteration(lease, {

@@ -64,7 +64,15 @@ const prd = parsePrd({ path: "/shop/prd.md", bytes: new TextEncoder().encode(PRD
 
 const USAGE = {
   ...{ inputTokens: 8_000, outputTokens: 400, reasoningTokens: 0, cacheReadTokens: 0 },
-  ...{ cacheWriteTokens: 0, costUsd: 1.25, derivedCostUsd: 0, modelCalls: 9, unpricedCalls: 0 },
+  ...{
+    cacheWriteTokens: 0,
+    costUsd: 1.25,
+    derivedCostUsd: 0,
+    modelCalls: 9,
+    unpricedCalls: 0,
+    uncountedCalls: 0,
+    unknownParts: 0,
+  },
 };
 
 const RUNNING: TaskView = {

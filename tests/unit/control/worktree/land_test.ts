@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { treeLockPath } from "../../../../src/app/store.ts";
+import { nameDependencies } from "../../../../src/control/worktree/set_up.ts";
 import { takeLock } from "../../../../src/host/lock/lock.ts";
 import { systemClock } from "../../../../src/host/system/clock.ts";
 import { type Home, makeHome, type Result } from "../../../reliability/home.ts";
@@ -84,6 +85,70 @@ Deno.test("where it has, the base gets a merge of its own, with what the gates h
   assert.equal(await project.git("status", "--porcelain"), "");
   assert.equal(await project.git("-C", root, "status", "--porcelain"), "");
   assert.equal(await project.git("rev-parse", "ralph/one"), landed.commit);
+});
+
+Deno.test("where the base brings other dependencies, setup runs before the gates, and once in all", async () => {
+  await using home = await makeHome();
+  const { project } = home;
+  const root = await withWork(home, { "new.txt": "new\n" });
+  const count = join(project.root, "../count");
+  const later = async (files: Readonly<Record<string, string>>) => {
+    for (const [name, text] of Object.entries(files)) await project.write(name, text);
+    await project.git("add", "--all");
+    await project.git("commit", "--quiet", "-m", "later");
+  };
+  const setup = {
+    setup: [{ shell: `echo ran >> ${count}; ! test -e ${count}.down`, name: "install" }],
+  };
+  await later({ "ralph.json": JSON.stringify({ ...GATE, ...setup }), "later.txt": "later\n" });
+  assert.doesNotMatch(await ok(home.ralph("land", "one")), /setup:/);
+
+  await later({ "web/package-lock.json": "{}\n" });
+  await Deno.writeTextFile(join(root, "more.txt"), "more\n");
+  await commitIn(home, root, "feat: more");
+  await Deno.writeTextFile(`${count}.down`, "");
+  const before = await state(home, root);
+  await refused(
+    home.ralph("land", "one"),
+    1,
+    /cannot land .*`install` of `setup` failed: exit code 1/,
+  );
+  assert.deepEqual(await state(home, root), before);
+  await Deno.remove(`${count}.down`);
+  assert.match(await ok(home.ralph("land", "one")), /setup: install\n[^]*gate whole/);
+  assert.equal(await Deno.readTextFile(count), "ran\nran\n");
+});
+
+Deno.test("stories that are open are told of before anything is done, and in JSON", async () => {
+  await using home = await makeHome();
+  const root = await withWork(home, { "new.txt": "new\n" });
+  const prd = join(root, "tasks/one/prd.md");
+  await Deno.writeTextFile(prd, "# PRD\n\n### US-001: A\n\n- [x] a\n\n### US-002: B\n\n- [ ] b\n");
+  await commitIn(home, root, "chore: another story");
+  const { stdout, stderr } = await home.ralph("land", "one", "--json");
+  assert.match(stderr, /^warning: of `one` 1 of 2 stories is open; what is done is landed all the/);
+  assert.equal(JSON.parse(stdout).storiesOpen, 1);
+});
+
+Deno.test("package files of many languages say that other dependencies may be needed", () => {
+  const named = (file: string) => nameDependencies(["src/a.ts", file]);
+  for (
+    const file of [
+      ...[
+        "package.json",
+        "a/package-lock.json",
+        "pnpm-lock.yaml",
+        "yarn.lock",
+        "bun.lockb",
+        "bun.lock",
+      ],
+      ...["deno.lock", "Cargo.lock", "go.sum", "poetry.lock", "uv.lock", "requirements-dev.txt"],
+      ...["Gemfile.lock", "composer.lock", "mix.lock", "Package.resolved.lock"],
+    ]
+  ) assert(named(file), file);
+  for (const file of ["lock.ts", "src/locked.md", "padlock.txt", "blocks/clock.json"]) {
+    assert(!named(file), file);
+  }
 });
 
 Deno.test("--rebase puts the work on top of the base", async () => {

@@ -1,6 +1,7 @@
 /** What becomes of an iteration whose worker died: the whole table. */
 import assert from "node:assert/strict";
 import {
+  aloneMs,
   type Found,
   recoveryOf,
   workedBeforeMs,
@@ -102,3 +103,25 @@ Deno.test("a turn without its worker has worked since its prompt, and never a ne
   assert.equal(at(LONG_AGO, null), 600_000);
   assert.equal(at("2026-01-02T04:00:00Z", null), 0);
 });
+
+const SEEN = "2026-01-02T03:05:00Z";
+const at = (time: string) => message({ completedAt: Date.parse(time), finish: "stop" });
+const ALONE: readonly [string, Found, string | undefined, number][] = [
+  ["the turn is at work", there({ busy: true }), SEEN, 300_000],
+  ["it finished meanwhile", there({ last: at("2026-01-02T03:06:00Z") }), SEEN, 60_000],
+  ["it had finished before", there({ last: at("2026-01-02T03:04:00Z") }), SEEN, 0],
+  ["it broke off", there({ last: halfWritten }), SEEN, 0],
+  ["it failed, nobody knows when", there({ last: failed }), SEEN, 0],
+  ["it is gone", { kind: "missing" }, SEEN, 0],
+  ["the server is away", { kind: "unknown", why: "away" }, SEEN, 0],
+  ["of an earlier version", there({ busy: true }), undefined, 0],
+  ["the clock went back", there({ busy: true }), "2026-01-02T04:00:00Z", 0],
+  ["the clock went forward", there({ busy: true }), "2016-01-02T04:00:00Z", 400_000],
+  ["what is stored is no time", there({ busy: true }), "soon", 0],
+];
+
+for (const [name, found, seenAt, ms] of ALONE) {
+  Deno.test(`how long a turn worked alone: ${name}`, () => {
+    assert.equal(aloneMs(found, { seenAt, now: NOW, maxMs: 400_000 }), ms);
+  });
+}

@@ -77,6 +77,16 @@ Deno.test("what goes wrong in an abort and is no failure of the server is thrown
     await assert.rejects(abortTurn({ client: broken, clock, sessionId }), bug);
   }));
 
+Deno.test("a turn that a person has said something to, and that has not come to it, is ended as soon", () =>
+  atWork(async ({ client, clock, sessionId, abort }) => {
+    await client.prompt(sessionId, { text: "a person says, while you work" });
+    await pause(clock, 100);
+    assert.equal((await client.messages(sessionId)).at(-1)?.role, "user");
+    const { confirmed, tookMs } = await abort();
+    assert.equal(confirmed, true);
+    assert(tookMs < 2_500, `${tookMs} ms`);
+  }));
+
 Deno.test("an abort that the server loses is sent again every second", () =>
   atWork(async ({ fake, abort }) => {
     fake.fault({ on: ABORT, times: 2, act: answer(200, "true") });
