@@ -13,8 +13,14 @@ import { gitTroubles, listed, NO_ANSWER, uncommitted } from "../../verify/undeli
 export interface DeliveryGit {
   /** Undefined when git does not answer. */
   state(root: string): Promise<{ state: RepositoryState; lockLeft: boolean } | undefined>;
-  /** Why the branch cannot be moved forward to what is checked out; undefined when it was. */
-  bring(root: string, branch: string): Promise<string | undefined>;
+  /**
+   * Why the branch cannot be moved forward to what is checked out; undefined when it was. It takes none of
+   * what was there at the start.
+   */
+  bring(
+    root: string,
+    to: { branch: string; start: TreeState | undefined },
+  ): Promise<string | undefined>;
   commit(
     root: string,
     order: { files: readonly string[]; message: string },
@@ -69,7 +75,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     if (!seen) return [NO_ANSWER];
     const { state } = seen;
     const isElsewhere = branch !== undefined && state.branch !== branch && !state.underWay;
-    const notBrought = isElsewhere ? await git.bring(root, branch) : undefined;
+    const notBrought = isElsewhere ? await git.bring(root, { branch, start }) : undefined;
     const isBrought = isElsewhere && notBrought === undefined;
     if (isBrought) {
       done = [

@@ -252,11 +252,22 @@ function gitNotes(
     return [{ about: "git", text: NO_ANSWER }];
   }
   if (!change) return [{ about: "git", text: HISTORY_GONE }];
+  const takenIn = change.takenIn === undefined ? [] : [takenInWords(change.takenIn)];
+  return [...takenIn, ...wentElsewhere(before, after)].map((text) => ({ about: "git", text }));
+}
+
+function takenInWords(count: number): string {
+  const which = count === 1 ? "1 commit that was" : `${count} commits that were`;
+  return `${which} there before this turn came in: no work of it`;
+}
+
+/** By whom it was switched git does not say. */
+function wentElsewhere(before: TreeState, after: TreeState): readonly string[] {
   if (before.branch === after.branch) return [];
   const [from, to] = [before, after].map(({ branch }) =>
     branch === undefined ? "no branch" : `the branch \`${plain(branch, 80)}\``
   );
-  return [{ about: "git", text: `the agent went from ${from} to ${to}` }];
+  return [`what is checked out went from ${from} to ${to}`];
 }
 
 /** A turn that nobody stopped: its worker had to go. */
