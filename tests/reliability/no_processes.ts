@@ -39,6 +39,7 @@ export function filesChange(
 export const withoutGit: DeliveryGit = {
   state: () => Promise.resolve({ state: { branch: "main", hasCommits: true }, lockLeft: false }),
   bring: () => Promise.resolve("there is no repository"),
+  strayLinks: () => Promise.resolve([]),
   commit: () => Promise.resolve({ unchanged: true }),
 };
 

@@ -101,6 +101,17 @@ const CASES: Case[] = [
     tree: ["sub/new.txt"],
   },
   {
+    name: "a new repository inside of the tree is committed as one commit's id: not delivered",
+    command: `mkdir sub; cd sub; git init -q; echo new > new.txt; ${COMMIT}; cd ..; ${TICK}; ` +
+      `echo own > own.txt; ${COMMIT}`,
+    code: 1,
+    says: [
+      /`sub` is a git repository of its own, .* no `.gitmodules` names it: .*`git -C \S+ rm -qf --cached/,
+      /US-001 was claimed and taken back/,
+    ],
+    tree: ["sub/new.txt"],
+  },
+  {
     name: "a lock of the index is left behind: nothing can be committed, and the lock stays",
     command: `touch .git/index.lock; echo new > new.txt; ${TICK}`,
     code: 1,

@@ -310,6 +310,7 @@ function withProcesses({ during }: VirtualClock, clock: Clock): Outside {
       return {
         state: (root) => during(git.state(root)),
         bring: (...of) => during(git.bring(...of)),
+        strayLinks: (...of) => during(git.strayLinks(...of)),
         commit: (...of) => during(git.commit(...of)),
       };
     },
@@ -478,6 +479,7 @@ function mortalGit(git: DeliveryGit, life: Life): DeliveryGit {
   }
   return {
     state: git.state,
+    strayLinks: git.strayLinks,
     bring: (...of) => mortal("bringing the branch", () => git.bring(...of)),
     commit: (...of) => mortal("a commit", () => git.commit(...of)),
   };

@@ -13,6 +13,7 @@ import { isLockLeft } from "./left_lock.ts";
 import { headOf } from "./git_folder.ts";
 import { type RepositoryState, repositoryState, stateAt } from "./repository.ts";
 import { type KnownThen, madeBefore, without } from "./made_before.ts";
+import { strayLinks } from "./stray_links.ts";
 import { gitQuestions, gitText, inGitsWords, runGit } from "./run_git.ts";
 
 /**
@@ -36,6 +37,8 @@ export function deliveryGit(
       return { state, lockLeft };
     },
     bring: (root: string, to: Target) => bringToBranch(root, to, place),
+    strayLinks: (root: string, trees: Parameters<typeof strayLinks>[1]) =>
+      strayLinks(root, trees, { clock, signal }),
     commit: (root: string, order: CommitOrder) => commitFiles(root, order, place),
   };
 }

@@ -38,24 +38,32 @@ export async function prepareSubmodules(
   }
 }
 
-/** Those that the index has: what `.gitmodules` names beside may be any path. */
+/** Those that the index has. */
 async function submodulesOf(
   root: string,
   options: Options,
 ): Promise<readonly { name: string; folder: string }[]> {
-  const args = ["config", "--file", ".gitmodules", "--null", "--get-regexp", String.raw`\.path$`];
   const [named, staged] = await allOf([
-    gitText(root, args, options),
+    namedSubmodules(root, options),
     requireGit(root, ["ls-files", "--stage", "-z"], { ...options, timeoutMs: WORK_TREE_MS }),
   ]);
   const links = new Set(
     staged.split("\0").filter((entry) => entry.startsWith(SUBMODULE))
       .map((entry) => entry.slice(entry.indexOf("\t") + 1)),
   );
-  return (named ?? "").split("\0").filter(Boolean).map((entry) => {
+  return named.filter(({ folder }) => links.has(folder));
+}
+
+/** As `.gitmodules` has them, which may name any path; none without that file. */
+export async function namedSubmodules(
+  root: string,
+  options: Options,
+): Promise<readonly { name: string; folder: string }[]> {
+  const args = ["config", "--file", ".gitmodules", "--null", "--get-regexp", String.raw`\.path$`];
+  return (await gitText(root, args, options) ?? "").split("\0").filter(Boolean).map((entry) => {
     const [key, ...value] = entry.split("\n");
     return { name: key.slice("submodule.".length, -".path".length), folder: value.join("\n") };
-  }).filter(({ folder }) => links.has(folder));
+  });
 }
 
 /** Where the one at home gets its commits from; without one there it has none here. */

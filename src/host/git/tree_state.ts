@@ -60,7 +60,7 @@ interface Between {
 const HASHED_BYTES_MAX = 64 * 1024 * 1024;
 const GONE = "gone";
 /** The mode of one in a commit. */
-const SUBMODULE = "160000";
+export const SUBMODULE = "160000";
 /** The mark of what is no file: it has to be looked at each time. */
 const FOLDER = "folder";
 
@@ -231,7 +231,9 @@ async function ownCommits(
   const range = [after.head, ...without(known)];
   const head = known.filter((commit) => commit === before.head);
   const [all, commits, workCommits] = await Promise.all([
-    known.length > head.length ? countOf(root, [after.head, ...without(head)], options) : "same" as const,
+    known.length > head.length
+      ? countOf(root, [after.head, ...without(head)], options)
+      : "same" as const,
     countOf(root, range, options),
     places.length > 0 ? countOf(root, range, options, ["--", ".", ...places]) : "same" as const,
   ]);
@@ -382,7 +384,7 @@ interface Committed {
 }
 
 /** What differs between two commits, as mode and blob; an undefined one is the empty tree. */
-async function committedBetween(
+export async function committedBetween(
   root: string,
   { from, to, clock, signal }: {
     from?: string;

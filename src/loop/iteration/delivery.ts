@@ -7,7 +7,13 @@ import type { TreeState } from "../../host/git/tree_state.ts";
 import type { Story } from "../../task/prd.ts";
 import { plain } from "../../terminal/plain.ts";
 import { type Ownership, ownershipAfter, withoutMade } from "./ownership.ts";
-import { gitTroubles, listed, NO_ANSWER, uncommitted } from "../../verify/undelivered.ts";
+import {
+  gitTroubles,
+  listed,
+  NO_ANSWER,
+  strayLinkWords,
+  uncommitted,
+} from "../../verify/undelivered.ts";
 
 /** What git can be asked and told for it. Nothing of it throws, but when it is stopped. */
 export interface DeliveryGit {
@@ -21,6 +27,11 @@ export interface DeliveryGit {
     root: string,
     to: { branch: string; start: TreeState | undefined },
   ): Promise<string | undefined>;
+  /** Folders that are in commits since then, and whose files are not; undefined when git cannot say. */
+  strayLinks(
+    root: string,
+    trees: { start: TreeState; now: TreeState },
+  ): Promise<readonly string[] | undefined>;
   commit(
     root: string,
     order: { files: readonly string[]; message: string },
@@ -69,8 +80,24 @@ export interface DeliveryOptions {
 export function createDelivery(options: DeliveryOptions): Delivery {
   const { git, root, isOfTask, branch, commits, start, ownership } = options;
   let done: readonly string[] = [];
+  /** A commit that was looked at for links, and has none. */
+  let linkless = start?.head;
 
-  async function troublesNow(): Promise<readonly string[]> {
+  async function troublesNow(tree: TreeState | undefined): Promise<readonly string[]> {
+    const troubles = await troublesOfState();
+    const links = tree ? await linksIn(tree) : [];
+    return [...troubles, ...links.map((folder) => strayLinkWords(folder, root))];
+  }
+
+  async function linksIn(tree: TreeState): Promise<readonly string[]> {
+    const isStaged = [...tree.changed.values()].some((one) => one.submodule && !one.committed);
+    if (!start || tree.head === linkless && !isStaged) return [];
+    const links = await git.strayLinks(root, { start, now: tree });
+    if (links?.length === 0) linkless = tree.head;
+    return links ?? [];
+  }
+
+  async function troublesOfState(): Promise<readonly string[]> {
     const seen = await git.state(root);
     if (!seen) return [NO_ANSWER];
     const { state } = seen;
@@ -89,7 +116,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
 
   return {
     async look(tree) {
-      const troubles = await troublesNow();
+      const troubles = await troublesNow(tree);
       const now = ownership.read();
       const looked = {
         troubles,
@@ -107,7 +134,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     },
 
     async deliver(stories, tree) {
-      const troubles = await troublesNow();
+      const troubles = await troublesNow(tree);
       if (troubles.length > 0) return troubles.join("; ");
       if (!tree) return NO_ANSWER;
       const { made } = ownership.read();

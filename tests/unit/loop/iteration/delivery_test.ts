@@ -120,6 +120,33 @@ Deno.test("a branch of the agent's own is brought to the task's, one with anothe
   assert.equal(await delivery.deliver(STORY, await here.state()), wrong.troubles[0]);
 });
 
+Deno.test("a repository that is recorded as a commit alone is named with the command that takes it in", async () => {
+  for (const isCommitted of [true, false]) {
+    await using here = await world();
+    const { project, delivery } = here;
+    const { root, git } = project;
+    await here.turn(async () => {
+      await project.write("a web/page.js", "page");
+      const inner = ["-C", "a web", "-c", "user.name=t", "-c", "user.email=t@localhost"];
+      await git("init", "--quiet", "a web");
+      await git(...inner, "add", ".");
+      await git(...inner, "commit", "--quiet", "-m", "Initial commit");
+      await git("add", "--all");
+      if (isCommitted) await git("commit", "--quiet", "-m", "feat: US-001");
+    });
+    const why = await delivery.deliver(STORY, await here.state()) ?? "";
+    assert.match(why, /^`a web` is a git repository of its own, .* no `.gitmodules` names it/);
+    assert.deepEqual((await delivery.look(await here.state())).troubles, [why]);
+    const command = /take its files in with `([^`]+)`/.exec(why)?.[1] ?? "";
+    assert((await new Deno.Command("sh", { args: ["-c", command], cwd: "/" }).output()).success);
+    await git("commit", "--quiet", "-m", "fix: its files");
+    assert.deepEqual((await delivery.look(await here.state())).troubles, []);
+    await git("clone", "--quiet", ".", `${root}.clone`);
+    assert.equal(await Deno.readTextFile(`${root}.clone/a web/page.js`), "page");
+    await Deno.remove(`${root}.clone`, { recursive: true });
+  }
+});
+
 Deno.test("a merge that is under way, and a lock that was left, are named with the command", async () => {
   await using here = await world({ files: { "a.txt": "a" } });
   const { project, delivery } = here;
