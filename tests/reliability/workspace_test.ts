@@ -170,6 +170,18 @@ const CASES: Case[] = [
     tree: ["new.txt", "own.txt"],
   },
   {
+    name: "the agent commits what a person had not: that is told, and no push is proposed",
+    before: "git init -q --bare ../origin; git remote add origin ../origin; echo KEY=1 > .env",
+    command: `echo own > own.txt; ${TICK}; ${COMMIT}`,
+    code: 0,
+    says: [
+      /^ *warning: yours, and not committed before: `\.env`: it is now in the commit/m,
+      /^completed/m,
+      /^warning +yours, and not committed before: `\.env`: it is now in the commit/m,
+      /^next +git diff \S+ HEAD\n(?! +git push)/m,
+    ],
+  },
+  {
     name: "the agent raises the limit in ralph.json: that of the session's start counts",
     command: `echo '{"limits":{"iterations":99}}' > ralph.json`,
     code: 1,

@@ -8,6 +8,7 @@ import { readSessions } from "../../control/liveness.ts";
 import { type WorkDone, workDone } from "../../host/git/work_done.ts";
 import { type Findings, type Iteration, type Session, tokensOf } from "../../store/model.ts";
 import { costWords } from "../../terminal/cost.ts";
+import { isInCommit, isOfPerson } from "../../verify/persons_files.ts";
 import { count, duration, plural, usd } from "../../terminal/format.ts";
 import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
@@ -61,17 +62,25 @@ export async function tellEnding(
     plural(iterations.length, "iteration"),
     workedMs === undefined ? "time unknown" : `${duration(workedMs)} in all`,
   ];
+  const ofPerson = [...new Set(findings.notes.map(({ text }) => text).filter(isOfPerson))];
   const hasGh = programOf(context, "gh") !== undefined;
   const inside = `${cwd}/`.startsWith(`${session.projectRoot}/`);
   const isNextTold = session.status === "completed" ? !waitsToLand(session, tree) : isTold;
   const commands = [
     ...isNextTold ? [] : [nextStep(session, session.taskName, tree)],
-    ...nextOf(done, { since: iterations[0].headBefore, root: session.projectRoot, inside, hasGh }),
+    ...nextOf(done, {
+      since: iterations[0].headBefore,
+      root: session.projectRoot,
+      inside,
+      hasGh,
+      isPushable: !ofPerson.some(isInCommit),
+    }),
   ];
   const rows: [string, readonly string[]][] = [
     [isClaim(session) ? "claimed" : "done", [storyWords(session, iterations, findings)]],
     ["branch", branchWords(done)],
     ["took", isTold ? [] : [spent.join(", ")]],
+    ["warning", ofPerson],
     ["push", done.unpushed.map(unpushedWords)],
     ["claims", reopenedWords(session, findings)],
     ["left", isTold ? [] : [gitWords(session, findings)].filter((one) => one !== null)],
@@ -142,17 +151,20 @@ function branchWords({ branch, commits, changed }: WorkDone): readonly string[] 
 /** Commands to look at the work and to hand it on; none where there is nothing committed. */
 export function nextOf(
   { branch, base, commits, remote, unpushed }: WorkDone,
-  { since, root, inside, hasGh }: {
+  { since, root, inside, hasGh, isPushable = true }: {
     since: string | null;
     root: string;
     inside: boolean;
     hasGh: boolean;
+    /** Nothing is in the commits that a person may not have meant for others. */
+    isPushable?: boolean;
   },
 ): readonly string[] {
   if (!commits || branch === undefined) return [];
   const go = inside ? [] : [`cd ${shellWord(root)}`];
-  const onto = remote &&
-    (unpushed.length > 0 ? "--recurse-submodules=on-demand " : "") + shellWord(remote.name);
+  const onto = remote && isPushable
+    ? (unpushed.length > 0 ? "--recurse-submodules=on-demand " : "") + shellWord(remote.name)
+    : undefined;
   if (base === undefined || base === branch) {
     const look = `git diff ${shellWord(since?.slice(0, 12) ?? "")} HEAD`;
     return [...go, look, ...onto === undefined ? [] : [`git push ${onto} ${shellWord(branch)}`]];
@@ -165,6 +177,6 @@ export function nextOf(
     ...go,
     `git diff ${shellWord(`${base}...${branch}`)}`,
     ...onto === undefined ? [] : [`git push -u ${onto} ${shellWord(branch)}`],
-    ...remote?.isGitHub && hasGh ? [request] : [],
+    ...remote?.isGitHub && hasGh && isPushable ? [request] : [],
   ];
 }

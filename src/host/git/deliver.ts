@@ -14,6 +14,7 @@ import { headOf } from "./git_folder.ts";
 import { type RepositoryState, repositoryState, stateAt } from "./repository.ts";
 import { type KnownThen, madeBefore, without } from "./made_before.ts";
 import { strayLinks } from "./stray_links.ts";
+import { whereabouts } from "./whereabouts.ts";
 import { gitQuestions, gitText, inGitsWords, runGit } from "./run_git.ts";
 
 /**
@@ -39,6 +40,8 @@ export function deliveryGit(
     bring: (root: string, to: Target) => bringToBranch(root, to, place),
     strayLinks: (root: string, trees: Parameters<typeof strayLinks>[1]) =>
       strayLinks(root, trees, { clock, signal }),
+    whereabouts: (root: string, sought: Parameters<typeof whereabouts>[1]) =>
+      whereabouts(root, sought, { clock, signal }),
     commit: (root: string, order: CommitOrder) => commitFiles(root, order, place),
   };
 }

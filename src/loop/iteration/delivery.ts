@@ -4,9 +4,11 @@
  */
 import type { RepositoryState } from "../../host/git/repository.ts";
 import type { TreeState } from "../../host/git/tree_state.ts";
+import type { Whereabouts } from "../../host/git/whereabouts.ts";
 import type { Story } from "../../task/prd.ts";
 import { plain } from "../../terminal/plain.ts";
-import { type Ownership, ownershipAfter, withoutMade } from "./ownership.ts";
+import { type Ownership, ownershipAfter, personsChanged, withoutMade } from "./ownership.ts";
+import { fateWords } from "../../verify/persons_files.ts";
 import {
   gitTroubles,
   listed,
@@ -32,6 +34,11 @@ export interface DeliveryGit {
     root: string,
     trees: { start: TreeState; now: TreeState },
   ): Promise<readonly string[] | undefined>;
+  /** Where that is which stood in these files; undefined when git cannot say. */
+  whereabouts(
+    root: string,
+    sought: { files: readonly string[]; before: TreeState; after: TreeState },
+  ): Promise<ReadonlyMap<string, Whereabouts> | undefined>;
   commit(
     root: string,
     order: { files: readonly string[]; message: string },
@@ -53,8 +60,11 @@ export interface Delivered {
 export interface Delivery {
   /** Looks, and moves the task's branch forward where that changes no file. */
   look(tree: TreeState | undefined): Promise<Delivered>;
-  /** Remembers what a turn made: what was not committed before it is never ralph's to commit. */
-  turnEnded(trees: { before?: TreeState; after?: TreeState }): Promise<void>;
+  /**
+   * Remembers what a turn made: what was not committed before it is never ralph's to commit. Returns what
+   * became of what a person had not committed, in words.
+   */
+  turnEnded(trees: { before?: TreeState; after?: TreeState }): Promise<readonly string[]>;
   /**
    * Brings the work of these stories onto the branch. `tree`: as the last turn left it, or later.
    * Returns why that cannot be, in words.
@@ -129,8 +139,21 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     },
 
     async turnEnded({ before, after }) {
-      if (!before || !after) return;
-      await ownership.write(ownershipAfter(ownership.read(), { before, after }));
+      if (!before || !after) return [];
+      const now = ownership.read();
+      const changed = personsChanged(now, { before, after }).filter((file) => !isOfTask(file));
+      const all = changed.length === 0
+        ? undefined
+        : await git.whereabouts(root, { files: changed, before, after });
+      const isThere = (file: string) => after.changed.has(file);
+      // What is only changed is told at the end.
+      const fates = new Map(
+        [...all ?? []].filter(([file, { stash, commit }]) => !isThere(file) || stash || commit),
+      );
+      const away = [...fates].filter(([file, { commit }]) => !commit && !isThere(file));
+      const names = away.map(([file]) => file);
+      await ownership.write(ownershipAfter(now, { before, after }, names));
+      return fateWords(fates, root);
     },
 
     async deliver(stories, tree) {

@@ -15,6 +15,7 @@ import { judge, UNCONFIRMED } from "./outcome.ts";
 import { refusedWords } from "../turn/refused_calls.ts";
 import type { TurnReport } from "../turn/turn_end.ts";
 import { knownUsage } from "../turn/usage.ts";
+import { isOfPerson } from "../../verify/persons_files.ts";
 import { storiesTicked } from "../../verify/prd/story_changes.ts";
 import { NO_ANSWER } from "../../verify/undelivered.ts";
 import type { Verdict } from "../../verify/verification.ts";
@@ -158,7 +159,7 @@ async function findOut(
   // First: what is put right in the PRD is part of what there is to deliver.
   const reconciled = await reconcile(tools, session, turn);
   const left = await whatIsLeft(tools, session, turn);
-  await delivery.turnEnded({ before: turn.before, after: left.after });
+  const ofPerson = await delivery.turnEnded({ before: turn.before, after: left.after });
   const { prdKey, undelivered, trouble, ...verdict } = await verdictOn(tools, session, {
     turn,
     left,
@@ -170,7 +171,9 @@ async function findOut(
   const at = tools.clock.monotonic();
   const { troubles, left: uncommitted, done } = await delivery.look(after);
   const said = new Set(verdict.notes.map(({ text }) => text));
-  const texts = [...done, ...troubles, ...uncommitted].filter((text) => !said.has(text));
+  const texts = [...ofPerson, ...done, ...troubles, ...uncommitted].filter((text) =>
+    !said.has(text)
+  );
   const notes = [...verdict.notes, ...texts.map((text) => ({ about: "git", text }) as const)];
   // Without a second look gates may have written since; and a branch that was left was moved just now.
   const isLast = hasHeld && after?.branch === turn.before?.branch;
@@ -318,6 +321,9 @@ export function tellVerdict(
   for (const { gate, passed, why, durationMs } of gates) {
     emit({ type: "gate", name: gate, passed, why, durationMs });
   }
-  for (const note of notes) emit({ type: "note", ...note });
+  for (const note of notes) {
+    if (isOfPerson(note.text)) emit({ type: "warning", text: note.text });
+    else emit({ type: "note", ...note });
+  }
   for (const { storyId, held, why } of claims) emit({ type: "claim", story: storyId, held, why });
 }

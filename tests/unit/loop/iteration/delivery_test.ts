@@ -23,8 +23,8 @@ interface World extends AsyncDisposable {
   readonly project: Project;
   readonly delivery: Delivery;
   state(): Promise<TreeState | undefined>;
-  /** A turn in which `act` is done. */
-  turn(act: () => Promise<unknown>): Promise<void>;
+  /** A turn in which `act` is done; what it says became of a person's files. */
+  turn(act: () => Promise<unknown>): Promise<readonly string[]>;
 }
 
 async function world(
@@ -61,7 +61,7 @@ async function world(
     async turn(act) {
       const before = await state();
       await act();
-      await delivery.turnEnded({ before, after: await state() });
+      return await delivery.turnEnded({ before, after: await state() });
     },
     [Symbol.asyncDispose]: () => project[Symbol.asyncDispose](),
   };
@@ -92,6 +92,65 @@ Deno.test("what turns made is committed with the story's message, and never what
   assert.deepEqual(left, ["not committed: `mine.txt`, `person.txt`"]);
   assert.equal(await delivery.deliver(STORY, await here.state()), undefined, "done twice");
   assert.equal(await project.git("rev-list", "--count", "HEAD"), "2");
+});
+
+Deno.test("what becomes of what a person had not committed is said, with the command that has it back", async () => {
+  const dirty = {
+    "mine.txt": "half done",
+    "tasks/t/prd.md": "of the task",
+    "my notes.txt": "notes",
+  };
+  const both = "yours, and not committed before: `mine.txt`, `my notes.txt`: ";
+  const table: [string, (project: Project) => Promise<unknown>, RegExp[]][] = [
+    ["nothing", () => Promise.resolve(), []],
+    ["stash", ({ git }) => git("stash", "--quiet", "--include-untracked"), [
+      RegExp(`^${both}it was put away, and is in .stash@.0.`),
+    ]],
+    ["dropped stash", async ({ git }) => {
+      await git("stash", "--quiet", "--include-untracked");
+      await git("stash", "drop", "--quiet");
+    }, [RegExp(`^${both}it is gone, and git still has it`)]],
+    ["clean", async ({ git }) => {
+      await git("checkout", "--quiet", "--", ".");
+      await git("clean", "--force", "--quiet", "-d");
+    }, [RegExp(`^${both}it is gone, in no commit and in no stash$`)]],
+    ["commit", async ({ git }) => {
+      await git("add", "--all");
+      await git("commit", "--quiet", "-m", "feat: all");
+    }, [RegExp(`^${both}it is now in the commit [0-9a-f]{12}, where`)]],
+    ["changed and committed", async ({ git, write }) => {
+      await write("mine.txt", "finished");
+      await git("commit", "--quiet", "--all", "-m", "feat: mine");
+    }, [/^yours, and not committed before: `mine.txt`: it was changed, and is now in the commit/]],
+    ["only changed", ({ write }) => write("mine.txt", "finished"), []],
+  ];
+  for (const [what, act, expected] of table) {
+    await using here = await world({ files: { "mine.txt": "m", "tasks/t/prd.md": "p" }, dirty });
+    const { root, git } = here.project;
+    const said = await here.turn(() => act(here.project));
+    assert.equal(said.length, expected.length, `${what}: ${said}`);
+    said.forEach((text, i) => assert.match(text, expected[i], what));
+    for (const [, commands] of said.join().matchAll(/have it back with (.*)$/g)) {
+      for (const [, command] of commands.matchAll(/`([^`]+)`/g)) {
+        const { success } = await new Deno.Command("sh", { args: ["-c", command], cwd: "/" })
+          .output();
+        assert(success, command);
+      }
+      assert.equal(await Deno.readTextFile(`${root}/mine.txt`), "half done", what);
+      assert.equal(await Deno.readTextFile(`${root}/my notes.txt`), "notes", what);
+    }
+    if (what === "commit") assert.equal(await git("status", "--porcelain"), "");
+  }
+});
+
+Deno.test("what a turn has put away of a person's is not the work's when a later one has it back", async () => {
+  await using here = await world({ dirty: { "mine.txt": "half done" } });
+  const { project, delivery } = here;
+  await here.turn(() => project.git("stash", "--quiet", "--include-untracked"));
+  await here.turn(() => project.write("a.txt", "work"));
+  await here.turn(() => project.git("stash", "pop", "--quiet"));
+  assert.equal(await delivery.deliver(STORY, await here.state()), undefined);
+  assert.equal(await project.git("show", "--format=", "--name-only", "HEAD"), "a.txt");
 });
 
 Deno.test("committing is left to the agent where the settings say so", async () => {
