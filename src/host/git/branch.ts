@@ -7,6 +7,7 @@ import { type Clock, sleep } from "../../clock.ts";
 import { type Hint, RalphError } from "../../error.ts";
 import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
+import { branchesOfRemotes } from "./remote_branch.ts";
 import { readRepository, type Repository } from "./repository.ts";
 import { inGitsWords, noAnswer, runGit } from "./run_git.ts";
 
@@ -72,10 +73,27 @@ export async function prepareBranch(
     await switchTo(place, branch, ["--no-guess", branch]);
     return `switched to the branch \`${branch}\``;
   }
+  return await create(place, { wish, branch, current });
+}
+
+/** From the one remote's that has the branch, else from the base. Returns it in words. */
+async function create(
+  place: Place,
+  { wish, branch, current }: { wish: BranchWish; branch: string; current: string },
+): Promise<string> {
+  const [pushed, ...others] = await branchesOfRemotes(place.root, branch, place);
+  if (pushed !== undefined && others.length === 0) {
+    const commit = `refs/remotes/${pushed}`;
+    await refuseLostTask(place, { wish, commit });
+    await switchTo(place, branch, ["--track", "-c", branch, commit]);
+    return `created the branch \`${branch}\` from \`${plain(pushed, 80)}\`, which it tracks`;
+  }
   const from = wish.base === undefined ? "HEAD" : await commitOf(place, wish.base);
   await refuseLostTask(place, { wish, commit: from });
   await switchTo(place, branch, ["--no-track", "-c", branch, from]);
-  return `created the branch \`${branch}\` from \`${plain(wish.base ?? current, 80)}\``;
+  const created = `created the branch \`${branch}\` from \`${plain(wish.base ?? current, 80)}\``;
+  if (pushed === undefined) return created;
+  return `${created}: several remotes have one of that name, and none of them was taken`;
 }
 
 function refuseUnfinished(root: string, { underWay }: Repository): void {
