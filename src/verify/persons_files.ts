@@ -5,7 +5,7 @@ import { listed } from "./undelivered.ts";
 
 /** So begins each, and no other note does: by that it is found again. */
 const YOURS = "yours, and not committed before: ";
-const IN_COMMIT = " now in the commit ";
+const IN_COMMIT = "now in the commit ";
 /** More commands than that nobody pastes. */
 const COMMANDS_MAX = 5;
 
@@ -42,17 +42,18 @@ function fateOf(
 ): { key: string; ends: string; command?: string } {
   if (commit) {
     const { id, asItWas } = commit;
-    const ends = `${asItWas ? "it is" : "it was changed, and is"}${IN_COMMIT}${id.slice(0, 12)}, ` +
-      "where it would be pushed; look at it with ";
+    const ends =
+      `${asItWas ? "" : "changed, and "}${IN_COMMIT}${id.slice(0, 12)}, so that a push ` +
+      "takes it along; look at it with ";
     return { key: `${asItWas} ${id}`, ends, command: `${git} show --stat ${id.slice(0, 12)}` };
   }
   if (stash) {
-    const ends = `it was put away, and is in \`${stash.name}\`; have it back with `;
+    const ends = `put away in \`${stash.name}\`; have it back with `;
     return { key: stash.id, ends, command: `${git} stash apply ${stash.id.slice(0, 12)}` };
   }
   if (blob !== undefined) {
     const command = `${git} cat-file blob ${blob.slice(0, 12)} > ${shellWord(`${root}/${file}`)}`;
-    return { key: "blob", ends: "it is gone, and git still has it; have it back with ", command };
+    return { key: "blob", ends: "gone, and git still has it; have it back with ", command };
   }
-  return { key: "gone", ends: "it is gone, in no commit and in no stash" };
+  return { key: "gone", ends: "gone, in no commit and in no stash" };
 }

@@ -175,9 +175,9 @@ const CASES: Case[] = [
     command: `echo own > own.txt; ${TICK}; ${COMMIT}`,
     code: 0,
     says: [
-      /^ *warning: yours, and not committed before: `\.env`: it is now in the commit/m,
+      /^ *warning: yours, and not committed before: `\.env`: now in the commit/m,
       /^completed/m,
-      /^warning +yours, and not committed before: `\.env`: it is now in the commit/m,
+      /^warning +yours, and not committed before: `\.env`: now in the commit/m,
       /^next +git diff \S+ HEAD\n(?! +git push)/m,
     ],
   },

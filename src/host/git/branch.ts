@@ -9,7 +9,7 @@ import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import { branchesOfRemotes } from "./remote_branch.ts";
 import { readRepository, type Repository } from "./repository.ts";
-import { inGitsWords, noAnswer, runGit } from "./run_git.ts";
+import { noAnswer, runGit, whyRefused } from "./run_git.ts";
 
 /** Longer than any git command of an editor holds the lock. */
 const LOCK_WAIT_MS = 2_000;
@@ -150,8 +150,8 @@ async function unlockedState({ root, clock, signal }: Place): Promise<Repository
 
 /** What git says to the plainest of questions. */
 async function whyNoState(place: Place): Promise<RalphError> {
-  const { error } = await git(place, ["rev-parse", "--absolute-git-dir"]);
-  const { why, remedy } = inGitsWords(error);
+  const { why = "", remedy = [] } = await whyRefused(place.root, place) ?? {};
+  place.signal?.throwIfAborted();
   const words = why === "" ? "git does not answer" : `git refuses: ${why}`;
   return new RalphError("conflict", `cannot work in ${plain(place.root, 200)}: ${words}`, [
     ...remedy,

@@ -104,24 +104,24 @@ Deno.test("what becomes of what a person had not committed is said, with the com
   const table: [string, (project: Project) => Promise<unknown>, RegExp[]][] = [
     ["nothing", () => Promise.resolve(), []],
     ["stash", ({ git }) => git("stash", "--quiet", "--include-untracked"), [
-      RegExp(`^${both}it was put away, and is in .stash@.0.`),
+      RegExp(`^${both}put away in .stash@.0.`),
     ]],
     ["dropped stash", async ({ git }) => {
       await git("stash", "--quiet", "--include-untracked");
       await git("stash", "drop", "--quiet");
-    }, [RegExp(`^${both}it is gone, and git still has it`)]],
+    }, [RegExp(`^${both}gone, and git still has it`)]],
     ["clean", async ({ git }) => {
       await git("checkout", "--quiet", "--", ".");
       await git("clean", "--force", "--quiet", "-d");
-    }, [RegExp(`^${both}it is gone, in no commit and in no stash$`)]],
+    }, [RegExp(`^${both}gone, in no commit and in no stash$`)]],
     ["commit", async ({ git }) => {
       await git("add", "--all");
       await git("commit", "--quiet", "-m", "feat: all");
-    }, [RegExp(`^${both}it is now in the commit [0-9a-f]{12}, where`)]],
+    }, [RegExp(`^${both}now in the commit [0-9a-f]{12}, so`)]],
     ["changed and committed", async ({ git, write }) => {
       await write("mine.txt", "finished");
       await git("commit", "--quiet", "--all", "-m", "feat: mine");
-    }, [/^yours, and not committed before: `mine.txt`: it was changed, and is now in the commit/]],
+    }, [/^yours, and not committed before: `mine.txt`: changed, and now in the commit/]],
     ["only changed", ({ write }) => write("mine.txt", "finished"), []],
   ];
   for (const [what, act, expected] of table) {
