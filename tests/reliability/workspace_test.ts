@@ -182,6 +182,18 @@ const CASES: Case[] = [
     ],
   },
   {
+    name:
+      "no branch is checked out from the start: the end names the commit, and makes a branch of it",
+    before: "git switch -q --detach",
+    command: `echo own > own.txt; ${TICK}; ${COMMIT}`,
+    code: 0,
+    says: [
+      /^completed/m,
+      /^branch +none is checked out \(HEAD is detached\): 1 commit, .*, on no branch: [0-9a-f]{12}$/m,
+      /^next +git switch -c ralph\/one [0-9a-f]{12}$/m,
+    ],
+  },
+  {
     name: "the agent raises the limit in ralph.json: that of the session's start counts",
     command: `echo '{"limits":{"iterations":99}}' > ralph.json`,
     code: 1,

@@ -3,6 +3,7 @@ import * as path from "node:path";
 import { programOf } from "../../app/names.ts";
 import { nextStep, waitsToLand } from "../../control/next_command.ts";
 import { worktreeIn } from "../../control/worktree/find.ts";
+import { branchFor } from "../../control/worktree/names.ts";
 import { prdOf, storyCount } from "../../control/session_prd.ts";
 import { readSessions } from "../../control/liveness.ts";
 import { type WorkDone, workDone } from "../../host/git/work_done.ts";
@@ -73,6 +74,7 @@ export async function tellEnding(
       root: session.projectRoot,
       inside,
       hasGh,
+      newBranch: branchFor(session.taskName),
       isPushable: !ofPerson.some(isInCommit),
     }),
   ];
@@ -142,26 +144,36 @@ const unpushedWords = (submodule: string) =>
   `no remote of the submodule \`${submodule}\` is known to have its commit: without that nobody ` +
   "else can check it out";
 
-function branchWords({ branch, commits, changed }: WorkDone): readonly string[] {
+function branchWords({ branch, detachedAt, commits, changed }: WorkDone): readonly string[] {
   if (commits === undefined) return branch === undefined ? [] : [branch];
   const what = [plural(commits, "commit"), ...changed ? [changed] : []].join(", ");
-  return [`${branch ?? "none is checked out"}: ${what}`];
+  if (branch !== undefined || !commits) return [`${branch ?? "none is checked out"}: ${what}`];
+  return [
+    `none is checked out (HEAD is detached): ${what}, on no branch: ${detachedAt?.slice(0, 12)}`,
+  ];
 }
 
 /** Commands to look at the work and to hand it on; none where there is nothing committed. */
 export function nextOf(
-  { branch, base, commits, remote, unpushed }: WorkDone,
-  { since, root, inside, hasGh, isPushable = true }: {
+  { branch, detachedAt, base, commits, remote, unpushed }: WorkDone,
+  { since, root, inside, hasGh, newBranch, isPushable = true }: {
     since: string | null;
     root: string;
     inside: boolean;
     hasGh: boolean;
+    /** The name for one, where none is checked out. */
+    newBranch: string;
     /** Nothing is in the commits that a person may not have meant for others. */
     isPushable?: boolean;
   },
 ): readonly string[] {
-  if (!commits || branch === undefined) return [];
+  if (!commits) return [];
   const go = inside ? [] : [`cd ${shellWord(root)}`];
+  if (branch === undefined) {
+    if (detachedAt === undefined) return [];
+    // With the commit, so that it is found after a switch, too.
+    return [...go, `git switch -c ${shellWord(newBranch)} ${detachedAt.slice(0, 12)}`];
+  }
   const onto = remote && isPushable
     ? (unpushed.length > 0 ? "--recurse-submodules=on-demand " : "") + shellWord(remote.name)
     : undefined;
