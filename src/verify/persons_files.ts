@@ -40,7 +40,7 @@ function fateOf(
   git: string,
   root: string,
 ): { key: string; ends: string; command?: string } {
-  if (commit) {
+  if (commit && (commit.asItWas || !stash)) {
     const { id, asItWas } = commit;
     const ends =
       `${asItWas ? "" : "changed, and "}${IN_COMMIT}${id.slice(0, 12)}, so that a push ` +

@@ -88,41 +88,9 @@ export interface DeliveryOptions {
 }
 
 export function createDelivery(options: DeliveryOptions): Delivery {
-  const { git, root, isOfTask, branch, commits, start, ownership } = options;
+  const { git, root, isOfTask, commits, start, ownership } = options;
   let done: readonly string[] = [];
-  /** A commit that was looked at for links, and has none. */
-  let linkless = start?.head;
-
-  async function troublesNow(tree: TreeState | undefined): Promise<readonly string[]> {
-    const troubles = await troublesOfState();
-    const links = tree ? await linksIn(tree) : [];
-    return [...troubles, ...links.map((folder) => strayLinkWords(folder, root))];
-  }
-
-  async function linksIn(tree: TreeState): Promise<readonly string[]> {
-    const isStaged = [...tree.changed.values()].some((one) => one.submodule && !one.committed);
-    if (!start || tree.head === linkless && !isStaged) return [];
-    const links = await git.strayLinks(root, { start, now: tree });
-    if (links?.length === 0) linkless = tree.head;
-    return links ?? [];
-  }
-
-  async function troublesOfState(): Promise<readonly string[]> {
-    const seen = await git.state(root);
-    if (!seen) return [NO_ANSWER];
-    const { state } = seen;
-    const isElsewhere = branch !== undefined && state.branch !== branch && !state.underWay;
-    const notBrought = isElsewhere ? await git.bring(root, { branch, start }) : undefined;
-    const isBrought = isElsewhere && notBrought === undefined;
-    if (isBrought) {
-      done = [
-        ...done,
-        `the branch \`${plain(branch, 80)}\` was moved forward to that by ralph, and checked out`,
-      ];
-    }
-    const facts = { ...seen, state: isBrought ? { ...state, branch } : state, branch, notBrought };
-    return gitTroubles(facts, root);
-  }
+  const troublesNow = troublesOf(options, (what) => done = [...done, what]);
 
   return {
     async look(tree) {
@@ -141,16 +109,8 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     async turnEnded({ before, after }) {
       if (!before || !after) return [];
       const now = ownership.read();
-      const changed = personsChanged(now, { before, after }).filter((file) => !isOfTask(file));
-      const all = changed.length === 0
-        ? undefined
-        : await git.whereabouts(root, { files: changed, before, after });
-      const isThere = (file: string) => after.changed.has(file);
-      // What is only changed is told at the end.
-      const fates = new Map(
-        [...all ?? []].filter(([file, { stash, commit }]) => !isThere(file) || stash || commit),
-      );
-      const away = [...fates].filter(([file, { commit }]) => !commit && !isThere(file));
+      const fates = await fatesOf(options, now, { before, after });
+      const away = [...fates].filter(([file, { commit }]) => !commit && !after.changed.has(file));
       const names = away.map(([file]) => file);
       await ownership.write(ownershipAfter(now, { before, after }, names));
       return fateWords(fates, root);
@@ -178,6 +138,63 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       return undefined;
     },
   };
+}
+
+/** Looks at what is in the way, and moves the branch forward. `did` gets what was done. */
+function troublesOf(
+  { git, root, branch, start }: DeliveryOptions,
+  did: (what: string) => void,
+): (tree: TreeState | undefined) => Promise<readonly string[]> {
+  /** A commit that was looked at for links, and has none. */
+  let linkless = start?.head;
+
+  async function troublesNow(tree: TreeState | undefined): Promise<readonly string[]> {
+    const troubles = await troublesOfState();
+    const links = tree ? await linksIn(tree) : [];
+    return [...troubles, ...links.map((folder) => strayLinkWords(folder, root))];
+  }
+
+  async function linksIn(tree: TreeState): Promise<readonly string[]> {
+    const isStaged = [...tree.changed.values()].some((one) => one.submodule && !one.committed);
+    if (!start || tree.head === linkless && !isStaged) return [];
+    const links = await git.strayLinks(root, { start, now: tree });
+    if (links?.length === 0) linkless = tree.head;
+    return links ?? [];
+  }
+
+  async function troublesOfState(): Promise<readonly string[]> {
+    const seen = await git.state(root);
+    if (!seen) return [NO_ANSWER];
+    const { state } = seen;
+    const isElsewhere = branch !== undefined && state.branch !== branch && !state.underWay;
+    const notBrought = isElsewhere ? await git.bring(root, { branch, start }) : undefined;
+    const isBrought = isElsewhere && notBrought === undefined;
+    if (isBrought) {
+      did(
+        `the branch \`${plain(branch, 80)}\` was moved forward to that by ralph, and checked out`,
+      );
+    }
+    const facts = { ...seen, state: isBrought ? { ...state, branch } : state, branch, notBrought };
+    return gitTroubles(facts, root);
+  }
+
+  return troublesNow;
+}
+
+/** What became of what a person had not committed, and a turn has changed, by file. */
+async function fatesOf(
+  { git, root, isOfTask }: DeliveryOptions,
+  ownership: Ownership,
+  { before, after }: { before: TreeState; after: TreeState },
+): Promise<ReadonlyMap<string, Whereabouts>> {
+  const files = personsChanged(ownership, { before, after }).filter((file) => !isOfTask(file));
+  const all = files.length === 0 ? [] : await git.whereabouts(root, { files, before, after });
+  // What is only changed is told at the end.
+  return new Map(
+    [...all ?? []].filter(([file, { stash, commit }]) =>
+      !after.changed.has(file) || stash || commit
+    ),
+  );
 }
 
 /** What the session before has made and left is to be told too. */
