@@ -147,7 +147,7 @@ const CASES: Case[] = [
     says: [
       /`colleague` is checked out in place of `main`, and 1 commit of it was there before the work/,
       /US-001 was claimed and taken back/,
-      /^branch    colleague: /m,
+      /^branch +colleague: /m,
     ],
   },
   {
