@@ -11,7 +11,7 @@ import type { Health } from "../opencode/client.ts";
 import type { OpenCodeError } from "../opencode/error.ts";
 import type { PermissionRequest, QuestionRequest } from "../opencode/model.ts";
 import type { Inspection } from "../store/inspect.ts";
-import type { RalphError } from "../error.ts";
+import type { Hint, RalphError } from "../error.ts";
 import type { ProjectChoices } from "../opencode/project_choices.ts";
 import type { SettingsFile } from "../opencode/settings_files.ts";
 
@@ -127,6 +127,8 @@ export interface SessionFacts {
 interface ProjectProbes {
   readonly root: string;
   git(): Promise<Repository | undefined>;
+  /** Why git refuses to work here, in its words, and the command that it gives itself. */
+  gitRefusal(): Promise<{ why: string; remedy: readonly Hint[] } | undefined>;
   /**
    * Those of the settings and of all tasks. `needs`: the program that is looked for on PATH; a path
    * may be of what the work is to make. `withheld`: variables that it names and does not get.

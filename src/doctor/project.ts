@@ -7,6 +7,8 @@ import type { Names, Probes } from "./probes.ts";
 import { RESTART_COMMAND } from "./unit_facts.ts";
 import { type Check, fail, NO_PROJECT, ok, skip, type Verdict, warn } from "./check.ts";
 
+const NO_GIT_ANSWER = "git does not answer here";
+
 /** Faults of `protect`, and files that gates run. */
 const SHOWN_MAX = 3;
 
@@ -29,10 +31,12 @@ export const projectChecks: readonly Check[] = [
       const root = shellWord(project.root);
       const facts = await project.git();
       if (!facts) {
-        return fail("git does not answer here", "without it the loop cannot see what changed", {
-          text: "see why",
-          command: `git -C ${root} status`,
-        });
+        const refusal = await project.gitRefusal();
+        return fail(
+          refusal ? `git refuses: ${plain(refusal.why, 300)}` : NO_GIT_ANSWER,
+          "no session starts: without git the loop cannot see what changed",
+          refusal?.remedy[0] ?? { text: "see why", command: `git -C ${root} status` },
+        );
       }
       const { underWay, indexLock, hasCommits, branch } = facts;
       if (underWay !== undefined) {
@@ -64,7 +68,10 @@ export const projectChecks: readonly Check[] = [
     needs: ["project.root", "host.git"],
     async run({ project, names }) {
       if (!project) return skip(NO_PROJECT);
-      const identity = (await project.git())?.identity;
+      const facts = await project.git();
+      // What it would say of who commits is not known.
+      if (!facts) return skip(NO_GIT_ANSWER);
+      const { identity } = facts;
       if (identity !== undefined) return ok(plain(identity, 80));
       return fail(
         "git does not know who commits",

@@ -70,7 +70,8 @@ export function createEvidence(tree: EvidenceTree, taskPlace: string): Evidence 
           "repository replaced by another one, or it does not answer";
       }
       if (change.files.length > 0) return undefined;
-      const nothing = `nothing outside ${taskPlace} differs from when the session began`;
+      const nothing = `nothing outside ${taskPlace} differs from when the session began` +
+        (change.takenIn ? ", but for commits that were there before" : "");
       const known = new Set(start.repositories);
       const own = (now.repositories ?? []).filter((one) => !known.has(one));
       if (own.length === 0) return nothing;

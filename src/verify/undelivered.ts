@@ -50,6 +50,19 @@ export function gitTroubles(
   ];
 }
 
+/** Of a folder that is recorded as another repository's commit; it completes a sentence. */
+export function strayLinkWords(folder: string, root: string): string {
+  const git = `git -C ${shellWord(root)}`;
+  const inner = shellWord(folder);
+  const mend = `${git} rm -qf --cached ${inner} && rm -rf ${shellWord(`${root}/${folder}/.git`)} ` +
+    `&& ${git} add ${inner}`;
+  return `\`${
+    plain(folder, SHOWN_MAX)
+  }\` is a git repository of its own, of which only the id of a ` +
+    "commit is in this one, and no `.gitmodules` names it: whoever clones this gets an empty " +
+    `folder; take its files in with \`${mend}\`, or make a submodule of it`;
+}
+
 /** What is in no commit and was not so when the session began, in words. */
 export function uncommitted(
   tree: TreeState,

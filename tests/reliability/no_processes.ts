@@ -39,6 +39,8 @@ export function filesChange(
 export const withoutGit: DeliveryGit = {
   state: () => Promise.resolve({ state: { branch: "main", hasCommits: true }, lockLeft: false }),
   bring: () => Promise.resolve("there is no repository"),
+  strayLinks: () => Promise.resolve([]),
+  whereabouts: () => Promise.resolve(undefined),
   commit: () => Promise.resolve({ unchanged: true }),
 };
 

@@ -23,6 +23,8 @@ const COMMIT = "git add -A; git -c user.name=a -c user.email=a@b.c commit -qm wo
 
 interface Case {
   name: string;
+  /** A person's, before the run. */
+  before?: string;
   command: string;
   code: number;
   /** What `ralph run` printed. */
@@ -30,6 +32,9 @@ interface Case {
   /** What must be in the tree afterwards, or must not (with a `!`). */
   tree?: string[];
 }
+
+/** A branch with a commit that is on no other one. */
+const COLLEAGUE = `git switch -qc colleague; echo new > new.txt; ${COMMIT}; git switch -q main`;
 
 const CASES: Case[] = [
   {
@@ -96,6 +101,17 @@ const CASES: Case[] = [
     tree: ["sub/new.txt"],
   },
   {
+    name: "a new repository inside of the tree is committed as one commit's id: not delivered",
+    command: `mkdir sub; cd sub; git init -q; echo new > new.txt; ${COMMIT}; cd ..; ${TICK}; ` +
+      `echo own > own.txt; ${COMMIT}`,
+    code: 1,
+    says: [
+      /`sub` is a git repository of its own, .* no `.gitmodules` names it: .*`git -C \S+ rm -qf --cached/,
+      /US-001 was claimed and taken back/,
+    ],
+    tree: ["sub/new.txt"],
+  },
+  {
     name: "a lock of the index is left behind: nothing can be committed, and the lock stays",
     command: `touch .git/index.lock; echo new > new.txt; ${TICK}`,
     code: 1,
@@ -116,11 +132,66 @@ const CASES: Case[] = [
     command: `git switch -q --detach; echo new > new.txt; ${COMMIT}; ${TICK}`,
     code: 0,
     says: [
-      /the agent went from the branch `main` to no branch/,
+      /what is checked out went from the branch `main` to no branch/,
       /`main` was moved forward to that by ralph/,
       /^completed/m,
     ],
     tree: ["new.txt"],
+  },
+  {
+    name:
+      "the agent goes to a branch that was there before: the task's branch does not take it over",
+    before: COLLEAGUE,
+    command: `git switch -q colleague; ${TICK}; ${COMMIT}`,
+    code: 1,
+    says: [
+      /`colleague` is checked out in place of `main`, and 1 commit of it was there before the work/,
+      /US-001 was claimed and taken back/,
+      /^branch +colleague: /m,
+    ],
+  },
+  {
+    name: "the agent merges a branch that was there before, and does nothing: no evidence",
+    before: COLLEAGUE,
+    command: `git merge -q --no-ff --no-edit colleague; ${TICK}; ${COMMIT}`,
+    code: 1,
+    says: [
+      /1 commit that was there before this turn came in: no work of it/,
+      /^stopped: .* differs from when the session began, but for commits that were there before/m,
+    ],
+    tree: ["new.txt"],
+  },
+  {
+    name: "the agent merges a branch that was there before, and works: that counts",
+    before: COLLEAGUE,
+    command: `git merge -q --no-edit colleague; echo own > own.txt; ${TICK}; ${COMMIT}`,
+    code: 0,
+    says: [/1 commit that was there before this turn came in/, /^completed/m],
+    tree: ["new.txt", "own.txt"],
+  },
+  {
+    name: "the agent commits what a person had not: that is told, and no push is proposed",
+    before: "git init -q --bare ../origin; git remote add origin ../origin; echo KEY=1 > .env",
+    command: `echo own > own.txt; ${TICK}; ${COMMIT}`,
+    code: 0,
+    says: [
+      /^ *warning: yours, and not committed before: `\.env`: now in the commit/m,
+      /^completed/m,
+      /^warning +yours, and not committed before: `\.env`: now in the commit/m,
+      /^next +git diff \S+ HEAD\n(?! +git push)/m,
+    ],
+  },
+  {
+    name:
+      "no branch is checked out from the start: the end names the commit, and makes a branch of it",
+    before: "git switch -q --detach",
+    command: `echo own > own.txt; ${TICK}; ${COMMIT}`,
+    code: 0,
+    says: [
+      /^completed/m,
+      /^branch +none is checked out \(HEAD is detached\): 1 commit, .*, on no branch: [0-9a-f]{12}$/m,
+      /^next +git switch -c ralph\/one [0-9a-f]{12}$/m,
+    ],
   },
   {
     name: "the agent raises the limit in ralph.json: that of the session's start counts",
@@ -151,10 +222,11 @@ const CASES: Case[] = [
   },
 ];
 
-for (const { name, command, code, says, tree = [] } of CASES) {
+for (const { name, before, command, code, says, tree = [] } of CASES) {
   Deno.test(`in mid-run: ${name}`, async () => {
     await using world = await makeWorld({ "a.txt": "a" });
     const { project, url, cli } = world;
+    if (before !== undefined) await shell(project.root, before);
     agentDoes(world, command);
     const result = await cli("run", "one", "-f", "-n", "2", "--server", url);
     const said = result.stdout + result.stderr;

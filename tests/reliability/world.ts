@@ -312,6 +312,8 @@ function withProcesses({ during }: VirtualClock, clock: Clock): Outside {
       return {
         state: (root) => during(git.state(root)),
         bring: (...of) => during(git.bring(...of)),
+        strayLinks: (...of) => during(git.strayLinks(...of)),
+        whereabouts: (...of) => during(git.whereabouts(...of)),
         commit: (...of) => during(git.commit(...of)),
       };
     },
@@ -480,6 +482,8 @@ function mortalGit(git: DeliveryGit, life: Life): DeliveryGit {
   }
   return {
     state: git.state,
+    strayLinks: git.strayLinks,
+    whereabouts: git.whereabouts,
     bring: (...of) => mortal("bringing the branch", () => git.bring(...of)),
     commit: (...of) => mortal("a commit", () => git.commit(...of)),
   };

@@ -7,6 +7,7 @@ import { modeOf } from "../../host/files/mode.ts";
 import { fileExists, textOf } from "../../host/files/read_file.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
 import { readRepository } from "../../host/git/repository.ts";
+import { whyRefused } from "../../host/git/run_git.ts";
 import { isForeign, listenersOn } from "../../host/system/port.ts";
 import { serverEnv } from "../../host/system/server_env.ts";
 import { createSystemd } from "../../host/system/systemd.ts";
@@ -100,6 +101,7 @@ export function doctorProbes(context: Context, order: DoctorOrder): Probes {
     project: root === undefined ? undefined : {
       root,
       git: once(() => readRepository(root, clock)),
+      gitRefusal: () => whyRefused(root, { clock }),
       tasks: () => tasksOf(root),
       gates: () => gateFacts(context, root, order),
       protection: () => protectionFacts(context, root, order),

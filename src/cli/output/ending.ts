@@ -3,6 +3,7 @@ import * as path from "node:path";
 import { programOf } from "../../app/names.ts";
 import { nextStep, waitsToLand } from "../../control/next_command.ts";
 import { worktreeIn } from "../../control/worktree/find.ts";
+import { branchFor } from "../../control/worktree/names.ts";
 import { prdOf, storyCount } from "../../control/session_prd.ts";
 import { readSessions } from "../../control/liveness.ts";
 import { type WorkDone, workDone } from "../../host/git/work_done.ts";
@@ -15,6 +16,7 @@ import {
 } from "../../store/model.ts";
 import { costWords, tokenWords } from "../../terminal/cost.ts";
 import { duration, plural, usd } from "../../terminal/format.ts";
+import { isInCommit, isOfPerson } from "../../verify/persons_files.ts";
 import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import { wrap } from "../../terminal/table.ts";
@@ -68,17 +70,26 @@ export async function tellEnding(
     plural(iterations.length, "iteration"),
     workedMs === undefined ? "time unknown" : `${duration(workedMs)} in all`,
   ];
+  const ofPerson = [...new Set(findings.notes.map(({ text }) => text).filter(isOfPerson))];
   const hasGh = programOf(context, "gh") !== undefined;
   const inside = `${cwd}/`.startsWith(`${session.projectRoot}/`);
   const isNextTold = session.status === "completed" ? !waitsToLand(session, tree) : isTold;
   const commands = [
     ...isNextTold ? [] : [nextStep(session, session.taskName, tree)],
-    ...nextOf(done, { since: iterations[0].headBefore, root: session.projectRoot, inside, hasGh }),
+    ...nextOf(done, {
+      since: iterations[0].headBefore,
+      root: session.projectRoot,
+      inside,
+      hasGh,
+      newBranch: branchFor(session.taskName),
+      isPushable: !ofPerson.some(isInCommit),
+    }),
   ];
   const rows: [string, readonly string[]][] = [
     [isClaim(session) ? "claimed" : "done", [storyWords(session, iterations, findings)]],
     ["branch", branchWords(done)],
     ["took", isTold ? [] : [took.join(", ")]],
+    ["warning", ofPerson],
     ["push", done.unpushed.map(unpushedWords)],
     ["claims", reopenedWords(session, findings)],
     ["left", isTold ? [] : [gitWords(session, findings)].filter((one) => one !== null)],
@@ -140,26 +151,39 @@ const unpushedWords = (submodule: string) =>
   `no remote of the submodule \`${submodule}\` is known to have its commit: without that nobody ` +
   "else can check it out";
 
-function branchWords({ branch, commits, changed }: WorkDone): readonly string[] {
+function branchWords({ branch, detachedAt, commits, changed }: WorkDone): readonly string[] {
   if (commits === undefined) return branch === undefined ? [] : [branch];
   const what = [plural(commits, "commit"), ...changed ? [changed] : []].join(", ");
-  return [`${branch ?? "none is checked out"}: ${what}`];
+  if (branch !== undefined || !commits) return [`${branch ?? "none is checked out"}: ${what}`];
+  return [
+    `none is checked out (HEAD is detached): ${what}, on no branch: ${detachedAt?.slice(0, 12)}`,
+  ];
 }
 
 /** Commands to look at the work and to hand it on; none where there is nothing committed. */
 export function nextOf(
-  { branch, base, commits, remote, unpushed }: WorkDone,
-  { since, root, inside, hasGh }: {
+  { branch, detachedAt, base, commits, remote, unpushed }: WorkDone,
+  { since, root, inside, hasGh, newBranch, isPushable = true }: {
     since: string | null;
     root: string;
     inside: boolean;
     hasGh: boolean;
+    /** The name for one, where none is checked out. */
+    newBranch: string;
+    /** Nothing is in the commits that a person may not have meant for others. */
+    isPushable?: boolean;
   },
 ): readonly string[] {
-  if (!commits || branch === undefined) return [];
+  if (!commits) return [];
   const go = inside ? [] : [`cd ${shellWord(root)}`];
-  const onto = remote &&
-    (unpushed.length > 0 ? "--recurse-submodules=on-demand " : "") + shellWord(remote.name);
+  if (branch === undefined) {
+    if (detachedAt === undefined) return [];
+    // With the commit, so that it is found after a switch, too.
+    return [...go, `git switch -c ${shellWord(newBranch)} ${detachedAt.slice(0, 12)}`];
+  }
+  const onto = remote && isPushable
+    ? (unpushed.length > 0 ? "--recurse-submodules=on-demand " : "") + shellWord(remote.name)
+    : undefined;
   if (base === undefined || base === branch) {
     const look = `git diff ${shellWord(since?.slice(0, 12) ?? "")} HEAD`;
     return [...go, look, ...onto === undefined ? [] : [`git push ${onto} ${shellWord(branch)}`]];
@@ -172,6 +196,6 @@ export function nextOf(
     ...go,
     `git diff ${shellWord(`${base}...${branch}`)}`,
     ...onto === undefined ? [] : [`git push -u ${onto} ${shellWord(branch)}`],
-    ...remote?.isGitHub && hasGh ? [request] : [],
+    ...remote?.isGitHub && hasGh && isPushable ? [request] : [],
   ];
 }

@@ -6,6 +6,7 @@ import { type Hint, RalphError } from "../../error.ts";
 import { taskKey } from "../../host/files/paths.ts";
 import { fileExists, readFileIfAny } from "../../host/files/read_file.ts";
 import { readRepository } from "../../host/git/repository.ts";
+import { branchesOfRemotes } from "../../host/git/remote_branch.ts";
 import { runGit } from "../../host/git/run_git.ts";
 import { commitOf, isThere, listWorktrees } from "../../host/git/worktrees.ts";
 import type { Settings } from "../../settings/settings.ts";
@@ -55,7 +56,9 @@ export async function planWorktree(
     ]);
   }
   const begunAt = await beginningOf(task, { homeRoot, base, trees, dependsOn, options });
-  const isMade = await commitOf(homeRoot, `refs/heads/${branch}`, options) === undefined;
+  const isMade = await commitOf(homeRoot, `refs/heads/${branch}`, options) === undefined &&
+    // What somebody has pushed is only checked out.
+    (await branchesOfRemotes(homeRoot, branch, options)).length !== 1;
   return {
     taskDir: movedTo(root, home),
     taskName: task.name,

@@ -9,6 +9,7 @@ import { RalphError } from "../../error.ts";
 import { taskKey } from "../../host/files/paths.ts";
 import { fileExists, textOf } from "../../host/files/read_file.ts";
 import { commitFiles } from "../../host/git/deliver.ts";
+import { branchesOfRemotes } from "../../host/git/remote_branch.ts";
 import { gitText } from "../../host/git/run_git.ts";
 import { prepareSubmodules } from "../../host/git/submodules.ts";
 import {
@@ -199,9 +200,15 @@ async function checkOut(
   if (onRecord) await removeWorktree(home, { root, ...options });
   else if (fileExists(root)) await Deno.remove(root).catch(() => {}); // empty, or not ralph's
   const ref = `refs/heads/${branch}`;
-  const at = await commitOf(home, ref, options) === undefined ? begunAt ?? base : undefined;
-  await addWorktree(home, { root, branch: { name: branch, at }, ...options });
-  const how = at === undefined ? "" : `, made from \`${plain(at, 80)}\``;
+  const isHere = await commitOf(home, ref, options) !== undefined;
+  const pushed = isHere ? [] : await branchesOfRemotes(home, branch, options);
+  const tracks = pushed.length === 1;
+  const from = tracks ? pushed[0] : begunAt ?? base;
+  const at = isHere ? undefined : tracks ? `refs/remotes/${from}` : from;
+  await addWorktree(home, { root, branch: { name: branch, at, tracks }, ...options });
+  const how = isHere
+    ? ""
+    : `, made from \`${plain(from, 80)}\`${tracks ? ", which it tracks" : ""}`;
   tell(`worktree ${plain(root, 200)} on the branch \`${plain(branch, 80)}\`${how}`);
 }
 

@@ -8,8 +8,9 @@ import { type Hint, RalphError } from "../../error.ts";
 import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import { withoutLocalFilters } from "./local_filters.ts";
+import { branchesOfRemotes } from "./remote_branch.ts";
 import { readRepository, type Repository } from "./repository.ts";
-import { inGitsWords, noAnswer, runGit } from "./run_git.ts";
+import { noAnswer, runGit, whyRefused } from "./run_git.ts";
 
 /** Longer than any git command of an editor holds the lock. */
 const LOCK_WAIT_MS = 2_000;
@@ -73,10 +74,27 @@ export async function prepareBranch(
     await switchTo(place, branch, ["--no-guess", branch]);
     return `switched to the branch \`${branch}\``;
   }
+  return await create(place, { wish, branch, current });
+}
+
+/** From the one remote's that has the branch, else from the base. Returns it in words. */
+async function create(
+  place: Place,
+  { wish, branch, current }: { wish: BranchWish; branch: string; current: string },
+): Promise<string> {
+  const [pushed, ...others] = await branchesOfRemotes(place.root, branch, place);
+  if (pushed !== undefined && others.length === 0) {
+    const commit = `refs/remotes/${pushed}`;
+    await refuseLostTask(place, { wish, commit });
+    await switchTo(place, branch, ["--track", "-c", branch, commit]);
+    return `created the branch \`${branch}\` from \`${plain(pushed, 80)}\`, which it tracks`;
+  }
   const from = wish.base === undefined ? "HEAD" : await commitOf(place, wish.base);
   await refuseLostTask(place, { wish, commit: from });
   await switchTo(place, branch, ["--no-track", "-c", branch, from]);
-  return `created the branch \`${branch}\` from \`${plain(wish.base ?? current, 80)}\``;
+  const created = `created the branch \`${branch}\` from \`${plain(wish.base ?? current, 80)}\``;
+  if (pushed === undefined) return created;
+  return `${created}: several remotes have one of that name, and none of them was taken`;
 }
 
 function refuseUnfinished(root: string, { underWay }: Repository): void {
@@ -133,8 +151,8 @@ async function unlockedState({ root, clock, signal }: Place): Promise<Repository
 
 /** What git says to the plainest of questions. */
 async function whyNoState(place: Place): Promise<RalphError> {
-  const { error } = await git(place, ["rev-parse", "--absolute-git-dir"]);
-  const { why, remedy } = inGitsWords(error);
+  const { why = "", remedy = [] } = await whyRefused(place.root, place) ?? {};
+  place.signal?.throwIfAborted();
   const words = why === "" ? "git does not answer" : `git refuses: ${why}`;
   return new RalphError("conflict", `cannot work in ${plain(place.root, 200)}: ${words}`, [
     ...remedy,

@@ -7,11 +7,15 @@ import { type Clock, sleep, soonAfter } from "../../clock.ts";
 import { fileExists } from "../files/read_file.ts";
 import type { EnterSandbox } from "../process/server_sandbox.ts";
 import { plain } from "../../terminal/plain.ts";
+import { shellWord } from "../../terminal/shell_word.ts";
 import { treeWithBranch } from "./branch.ts";
 import { isLockLeft } from "./left_lock.ts";
 import { headOf } from "./git_folder.ts";
 import { type RepositoryState, repositoryState, stateAt } from "./repository.ts";
-import { gitQuestions, inGitsWords, runGit, WORK_TREE_MS } from "./run_git.ts";
+import { type KnownThen, madeBefore, without } from "./made_before.ts";
+import { strayLinks } from "./stray_links.ts";
+import { whereabouts } from "./whereabouts.ts";
+import { gitQuestions, gitText, inGitsWords, runGit, WORK_TREE_MS } from "./run_git.ts";
 
 /**
  * All of it, of one worker. `handOn`: variables that hooks get beside the usual ones; `enter`: where they
@@ -33,7 +37,11 @@ export function deliveryGit(
       const lockLeft = indexLock !== undefined && await isLockLeft(indexLock, { root, clock });
       return { state, lockLeft };
     },
-    bring: (root: string, branch: string) => bringToBranch(root, branch, place),
+    bring: (root: string, to: Target) => bringToBranch(root, to, place),
+    strayLinks: (root: string, trees: Parameters<typeof strayLinks>[1]) =>
+      strayLinks(root, trees, { clock, signal }),
+    whereabouts: (root: string, sought: Parameters<typeof whereabouts>[1]) =>
+      whereabouts(root, sought, { clock, signal }),
     commit: (root: string, order: CommitOrder) => commitFiles(root, order, place),
   };
 }
@@ -78,13 +86,19 @@ const INTERRUPT_MS = 5_000;
 /** Of what a hook says, in UTF-16 units: its end has the verdict. */
 const SAID_MAX = 1_500;
 
+interface Target {
+  branch: string;
+  /** What was there when the work began: it stays where it is, but for what a merge has taken in. */
+  start?: KnownThen;
+}
+
 /**
  * Moves the branch forward to what is checked out, and checks it out: where that has all its commits,
  * no file changes by it. Returns why that cannot be, in words; undefined when it is checked out now.
  */
 export async function bringToBranch(
   root: string,
-  branch: string,
+  { branch, start }: Target,
   place: Place,
 ): Promise<string | undefined> {
   const ref = `refs/heads/${branch}`;
@@ -100,6 +114,9 @@ export async function bringToBranch(
   if (head === undefined) return "nothing is committed there";
   if (old === undefined) return `there is no branch ${name} any more`;
   if (!isAhead) return `${name} has commits that it has not`;
+  const foreign = await foreignOnTheWay(root, { from: old, to: head, start }, place);
+  if (foreign === undefined) return "git does not answer";
+  if (foreign > 0) return foreignWords(foreign, { root, branch });
   const elsewhere = treeWithBranch(trees, branch);
   // One whose folder is gone was removed without git.
   if (elsewhere !== undefined && fileExists(path.join(elsewhere, ".git"))) {
@@ -119,6 +136,45 @@ export async function bringToBranch(
     if (answer.kind !== "printed") return "git does not answer";
   }
   return undefined;
+}
+
+/**
+ * How many commits of the straight way between two were there at the start: what a merge on it has taken
+ * in is none of them. Undefined when git cannot say.
+ */
+async function foreignOnTheWay(
+  root: string,
+  { from, to, start }: { from: string; to: string; start?: KnownThen },
+  { clock, signal }: Place,
+): Promise<number | undefined> {
+  if (!start || from === to) return 0;
+  const options = { clock, signal };
+  const refs = await gitText(root, ["for-each-ref", "--format=%(objectname)", REMOTES], options);
+  if (refs === undefined) return undefined;
+  const known = await madeBefore(root, start, {
+    remotes: refs.split("\n").filter(Boolean),
+    ...options,
+  });
+  if (!known) return undefined;
+  const count = async (...others: string[]) => {
+    const input = [to, ...without([from, ...others])].map((line) => `${line}\n`).join("");
+    const args = ["rev-list", "--first-parent", "--count", "--ignore-missing", "--stdin"];
+    return await gitText(root, args, { ...options, input });
+  };
+  const [all, made] = await Promise.all([count(), count(...known)]);
+  return all === undefined || made === undefined ? undefined : Number(all) - Number(made);
+}
+
+const REMOTES = "refs/remotes";
+
+function foreignWords(count: number, { root, branch }: { root: string; branch: string }): string {
+  const which = count === 1 ? "1 commit of it was" : `${count} commits of it were`;
+  const back = `git -C ${shellWord(root)} switch ${shellWord(branch)}`;
+  return `${which} there before the work began, so that ralph does not move \`${
+    plain(branch, 80)
+  }\` ` +
+    `to it; go back with \`${back}\`, and bring along what the work made (\`git cherry-pick\`), ` +
+    "or merge that branch if its commits are wanted, too";
 }
 
 /** Git where it runs hooks and filters: in the server's sandbox. */

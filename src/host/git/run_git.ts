@@ -164,6 +164,15 @@ export function inGitsWords(said: string): { why: string; remedy: readonly Hint[
   };
 }
 
+/** Why git refuses to work in a repository, in its words: it is asked the plainest of questions. */
+export async function whyRefused(
+  root: string,
+  options: GitOptions,
+): Promise<ReturnType<typeof inGitsWords> | undefined> {
+  const answer = await runGit(root, ["rev-parse", "--absolute-git-dir"], options);
+  return answer.kind === "failed" ? inGitsWords(answer.said) : undefined;
+}
+
 /** What to throw when git has not answered: `GitError`, or the reason of the abort. */
 export function noAnswer(
   root: string,

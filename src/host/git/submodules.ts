@@ -38,20 +38,28 @@ export async function prepareSubmodules(
   }
 }
 
-/** Those that the index has: what `.gitmodules` names beside may be any path. */
+/** Those that the index has. */
 async function submodulesOf(
   root: string,
   options: Options,
 ): Promise<readonly { name: string; folder: string }[]> {
-  const args = ["config", "--file", ".gitmodules", "--null", "--get-regexp", String.raw`\.path$`];
   const [named, links] = await allOf([
-    gitText(root, args, options),
+    namedSubmodules(root, options),
     submodulesIn(root, options),
   ]);
-  return (named ?? "").split("\0").filter(Boolean).map((entry) => {
+  return named.filter(({ folder }) => links.includes(folder));
+}
+
+/** As `.gitmodules` has them, which may name any path; none without that file. */
+export async function namedSubmodules(
+  root: string,
+  options: Options,
+): Promise<readonly { name: string; folder: string }[]> {
+  const args = ["config", "--file", ".gitmodules", "--null", "--get-regexp", String.raw`\.path$`];
+  return (await gitText(root, args, options) ?? "").split("\0").filter(Boolean).map((entry) => {
     const [key, ...value] = entry.split("\n");
     return { name: key.slice("submodule.".length, -".path".length), folder: value.join("\n") };
-  }).filter(({ folder }) => links.includes(folder));
+  });
 }
 
 /** Where the one at home gets its commits from; without one there it has none here. */

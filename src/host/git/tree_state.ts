@@ -6,6 +6,7 @@ import { mapInTurns } from "../../event_loop.ts";
 import { fileExists } from "../files/read_file.ts";
 import { isOnlyTree } from "./git_folder.ts";
 import { withoutLocalFilters } from "./local_filters.ts";
+import { madeBefore, without } from "./made_before.ts";
 import { gitText, WORK_TREE_MS } from "./run_git.ts";
 
 export interface TreeState {
@@ -19,6 +20,10 @@ export interface TreeState {
   repositories?: readonly string[];
   /** The last commits of all branches, and of the other work trees of the repository. */
   tips?: readonly string[];
+  /** The last commits that remotes are known to have. */
+  remotes?: readonly string[];
+  /** When git was asked, in epoch milliseconds. */
+  at?: number;
 }
 
 interface ChangedPath {
@@ -36,9 +41,11 @@ export interface TreeChange {
   /** Commits that were made, and how many of them touch a file that counts. */
   commits: number;
   workCommits: number;
+  /** Commits that came in, and were there before; undefined for none. */
+  takenIn?: number;
   /** Commits that were made on other branches, as in a work tree of the agent's own. */
   elsewhere: number;
-  /** Files whose content or mode is another one now, committed or not. */
+  /** Files whose content or mode is another one now, committed or not; not by what came in alone. */
   files: readonly string[];
 }
 
@@ -53,7 +60,7 @@ interface Between {
 const HASHED_BYTES_MAX = 64 * 1024 * 1024;
 const GONE = "gone";
 /** The mode of one in a commit. */
-const SUBMODULE = "160000";
+export const SUBMODULE = "160000";
 /** The mark of what is no file: it has to be looked at each time. */
 const FOLDER = "folder";
 
@@ -65,8 +72,9 @@ export async function treeState(
   root: string,
   { clock, known, signal }: { clock: Clock; known?: TreeState; signal?: AbortSignal },
 ): Promise<TreeState | undefined> {
+  const at = clock.now();
   const config = await withoutLocalFilters(root, { clock, signal });
-  const [output, otherTips] = await Promise.all([
+  const [output, refs] = await Promise.all([
     gitText(root, [
       "status",
       "--porcelain=v2",
@@ -81,7 +89,8 @@ export async function treeState(
   ]);
   if (output === undefined) return undefined;
   const { head, branch, repositories, found } = statusFrom(output);
-  const tips = otherTips && sorted([...otherTips, head ?? ""]);
+  const tips = refs && sorted([...refs.tips, head ?? ""]);
+  const remotes = refs && sorted(refs.remotes);
   const entries = await mapInTurns(
     found,
     ([file, committed]): [string, ChangedPath & { hash?: boolean }] => {
@@ -105,7 +114,7 @@ export async function treeState(
     if (!hash) return [file, entry];
     return [file, { ...entry, now: `${entry.now}:${hashes.get(file) ?? entry.mark}` }];
   });
-  return { head, branch, changed: new Map(changed), repositories, tips };
+  return { head, branch, changed: new Map(changed), repositories, tips, remotes, at };
 }
 
 /** What `git status --porcelain=v2 --branch -z` says; `found`: as `changedPath` has it. */
@@ -125,18 +134,21 @@ export function statusFrom(output: string) {
   return { head, branch, repositories, found };
 }
 
-/** Of all branches, and of the other work trees where there are any. */
+/** `tips`: of all branches, and of the other work trees where there are any. */
 async function tipsOf(
   root: string,
   options: { clock: Clock; signal?: AbortSignal },
-): Promise<readonly string[] | undefined> {
-  const [branches, trees] = await Promise.all([
-    gitText(root, ["for-each-ref", "--format=%(objectname)", "refs/heads"], options),
+): Promise<{ tips: readonly string[]; remotes: readonly string[] } | undefined> {
+  const format = "--format=%(objectname) %(refname)";
+  const [refs, trees] = await Promise.all([
+    gitText(root, ["for-each-ref", format, "refs/heads", "refs/remotes"], options),
     isOnlyTree(root) ? "" : gitText(root, ["worktree", "list", "--porcelain"], options),
   ]);
-  if (branches === undefined || trees === undefined) return undefined;
+  if (refs === undefined || trees === undefined) return undefined;
   const ofTrees = [...trees.matchAll(/^HEAD ([0-9a-f]+)$/gm)].map(([, commit]) => commit);
-  return [...branches.split("\n"), ...ofTrees];
+  const under = (place: string) =>
+    [...refs.matchAll(new RegExp(`^([0-9a-f]+) refs/${place}/`, "gm"))].map(([, commit]) => commit);
+  return { tips: [...under("heads"), ...ofTrees], remotes: under("remotes") };
 }
 
 /** Each once; the commit of a tree that has none is zeros. */
@@ -180,28 +192,89 @@ export async function treeChange(
   const counts = (file: string) =>
     !ignore.some((place) => file === place || file.startsWith(`${place}/`));
   const moved = before.head !== after.head;
-  const range = before.head ? `${before.head}..${after.head}` : `${after.head}`;
-  const count = async (...only: string[]) => {
-    if (!moved || !after.head) return 0;
-    const printed = await gitText(root, ["rev-list", "--count", range, ...only], {
-      clock,
-      signal,
-    });
-    return printed === undefined ? undefined : Number(printed);
-  };
-  const [between, commits, workCommits, elsewhere] = await Promise.all([
+  const options = { clock, signal };
+  const places = ignore.map((place) => `:(exclude,literal)${place}`);
+  const [between, own, elsewhere] = await Promise.all([
     moved
-      ? committedBetween(root, { from: before.head, to: after.head, clock, signal })
+      ? committedBetween(root, { from: before.head, to: after.head, ...options })
       : new Map<string, Committed>(),
-    count(),
-    ignore.length > 0
-      ? count("--", ".", ...ignore.map((place) => `:(exclude,literal)${place}`))
-      : count(),
-    commitsElsewhere(root, { before, after, clock, signal }),
+    moved && after.head ? ownCommits(root, { before, after, places, ...options }) : NO_COMMITS,
+    commitsElsewhere(root, { before, after, ...options }),
   ]);
-  if (!between || commits === undefined || workCommits === undefined) return undefined;
+  if (!between || !own) return undefined;
   const files = differing({ before, after, between }).filter(counts);
-  return { commits, workCommits, elsewhere, files };
+  const { commits, workCommits, takenIn } = own;
+  if (takenIn === 0) return { commits, workCommits, elsewhere, files };
+  const byOwn = await filesOfCommits(root, own.range, options);
+  if (!byOwn) return undefined;
+  const isOwn = (file: string) =>
+    byOwn.has(file) || before.changed.has(file) || after.changed.has(file);
+  return { commits, workCommits, takenIn, elsewhere, files: files.filter(isOwn) };
+}
+
+interface OwnCommits {
+  commits: number;
+  workCommits: number;
+  /** How many came in beside them. */
+  takenIn: number;
+  /** For git, a line each. */
+  range: readonly string[];
+}
+
+const NO_COMMITS: OwnCommits = { commits: 0, workCommits: 0, takenIn: 0, range: [] };
+
+/** Those in `after` that were not there before, wherever. `places`: what does not count. */
+async function ownCommits(
+  root: string,
+  { before, after, places, ...options }: Between & { places: readonly string[] },
+): Promise<OwnCommits | undefined> {
+  const known = await madeBefore(root, before, { remotes: after.remotes, ...options });
+  if (!known || !after.head) return undefined;
+  const range = [after.head, ...without(known)];
+  const head = known.filter((commit) => commit === before.head);
+  const [all, commits, workCommits] = await Promise.all([
+    known.length > head.length
+      ? countOf(root, [after.head, ...without(head)], options)
+      : "same" as const,
+    countOf(root, range, options),
+    places.length > 0 ? countOf(root, range, options, ["--", ".", ...places]) : "same" as const,
+  ]);
+  if (all === undefined || commits === undefined || workCommits === undefined) return undefined;
+  return {
+    commits,
+    workCommits: workCommits === "same" ? commits : workCommits,
+    takenIn: all === "same" ? 0 : all - commits,
+    range,
+  };
+}
+
+async function countOf(
+  root: string,
+  range: readonly string[],
+  options: { clock: Clock; signal?: AbortSignal },
+  only: readonly string[] = [],
+): Promise<number | undefined> {
+  const args = ["rev-list", "--count", "--ignore-missing", "--stdin", ...only];
+  const input = range.map((line) => `${line}\n`).join("");
+  const printed = await gitText(root, args, { ...options, input });
+  return printed === undefined ? undefined : Number(printed);
+}
+
+/** What these commits changed; of a merge, what it has as none of its parents does (git-log(1), `-c`). */
+async function filesOfCommits(
+  root: string,
+  range: readonly string[],
+  options: { clock: Clock; signal?: AbortSignal },
+): Promise<ReadonlySet<string> | undefined> {
+  const printed = await gitText(root, [
+    ...["log", "-z", "-c", "--format=", "--name-only", "--no-renames", "--no-show-signature"],
+    ...["--no-color", "--no-ext-diff", "--ignore-submodules=none", "--ignore-missing", "--stdin"],
+  ], {
+    ...options,
+    config: [["log.showRoot", "true"]],
+    input: range.map((line) => `${line}\n`).join(""),
+  });
+  return printed === undefined ? undefined : new Set(printed.split("\0").filter(Boolean));
 }
 
 /**
@@ -251,10 +324,9 @@ async function commitsElsewhere(
   const known = new Set(before.tips);
   const tips = (after.tips ?? []).filter((tip) => !known.has(tip) && tip !== after.head);
   if (before.tips === undefined || tips.length === 0) return 0;
-  const without = [...known, before.head, after.head].filter((one) => one !== undefined);
-  const input = [...tips, ...without.map((one) => `^${one}`)].map((line) => `${line}\n`).join("");
-  const args = ["rev-list", "--count", "--ignore-missing", "--stdin"];
-  return Number(await gitText(root, args, { ...options, input }) ?? 0);
+  const others = [...known, ...before.remotes ?? [], before.head, after.head];
+  const range = [...tips, ...without(others.filter((one) => one !== undefined))];
+  return await countOf(root, range, options) ?? 0;
 }
 
 /** Path, and mode and blob in the commit, of a record of `git status --porcelain=v2` (git-status(1)). */
@@ -314,7 +386,7 @@ interface Committed {
 }
 
 /** What differs between two commits, as mode and blob; an undefined one is the empty tree. */
-async function committedBetween(
+export async function committedBetween(
   root: string,
   { from, to, clock, signal }: {
     from?: string;

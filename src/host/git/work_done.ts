@@ -8,6 +8,8 @@ import { gitQuestions } from "./run_git.ts";
 export interface WorkDone {
   /** The one that is checked out. */
   branch?: string;
+  /** The commit that is checked out in place of one. */
+  detachedAt?: string;
   /** What the branch would be merged into: a name that git knows here. */
   base?: string;
   commits?: number;
@@ -39,8 +41,10 @@ export async function workDone(
     range && git("diff", "--raw", "-z", "--no-abbrev", "--ignore-submodules=none", range, "HEAD"),
   ]);
   const remote = remoteOf(remotes ?? "");
+  const head = branch === undefined ? await git("rev-parse", "--verify", "HEAD") : undefined;
   return {
     branch,
+    ...head !== undefined && { detachedAt: head },
     base: baseOf(refs ?? "", { wished, remote: remote?.name }),
     commits: commits === undefined ? undefined : Number(commits),
     changed: changed?.trim(),

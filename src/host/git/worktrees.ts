@@ -18,10 +18,12 @@ interface Options {
 /** A large tree is written, and what it keeps elsewhere fetched: cut short, it would be half done. */
 const CHECKOUT_MS = 600_000;
 
-/** A branch, and the commit that it has to be made at; undefined: it is there. */
+/** A branch, and what it has to be made at; undefined: it is there. */
 interface TreeBranch {
   name: string;
   at?: string;
+  /** `at` is a remote's branch, which it follows. */
+  tracks?: boolean;
 }
 
 /**
@@ -34,7 +36,7 @@ export async function addWorktree(
 ): Promise<void> {
   const made = branch.at === undefined
     ? [root, branch.name]
-    : ["--no-track", "-b", branch.name, root, branch.at];
+    : [branch.tracks ? "--track" : "--no-track", "-b", branch.name, root, branch.at];
   const limits = { ...options, timeoutMs: CHECKOUT_MS, changes: true };
   try {
     await requireGit(home, ["worktree", "add", "--quiet", ...made], limits);

@@ -4,17 +4,41 @@
  */
 import type { RepositoryState } from "../../host/git/repository.ts";
 import type { TreeState } from "../../host/git/tree_state.ts";
+import type { Whereabouts } from "../../host/git/whereabouts.ts";
 import type { Story } from "../../task/prd.ts";
 import { plain } from "../../terminal/plain.ts";
-import { type Ownership, ownershipAfter, withoutMade } from "./ownership.ts";
-import { gitTroubles, listed, NO_ANSWER, uncommitted } from "../../verify/undelivered.ts";
+import { type Ownership, ownershipAfter, personsChanged, withoutMade } from "./ownership.ts";
+import { fateWords } from "../../verify/persons_files.ts";
+import {
+  gitTroubles,
+  listed,
+  NO_ANSWER,
+  strayLinkWords,
+  uncommitted,
+} from "../../verify/undelivered.ts";
 
 /** What git can be asked and told for it. Nothing of it throws, but when it is stopped. */
 export interface DeliveryGit {
   /** Undefined when git does not answer. */
   state(root: string): Promise<{ state: RepositoryState; lockLeft: boolean } | undefined>;
-  /** Why the branch cannot be moved forward to what is checked out; undefined when it was. */
-  bring(root: string, branch: string): Promise<string | undefined>;
+  /**
+   * Why the branch cannot be moved forward to what is checked out; undefined when it was. It takes none of
+   * what was there at the start.
+   */
+  bring(
+    root: string,
+    to: { branch: string; start: TreeState | undefined },
+  ): Promise<string | undefined>;
+  /** Folders that are in commits since then, and whose files are not; undefined when git cannot say. */
+  strayLinks(
+    root: string,
+    trees: { start: TreeState; now: TreeState },
+  ): Promise<readonly string[] | undefined>;
+  /** Where that is which stood in these files; undefined when git cannot say. */
+  whereabouts(
+    root: string,
+    sought: { files: readonly string[]; before: TreeState; after: TreeState },
+  ): Promise<ReadonlyMap<string, Whereabouts> | undefined>;
   commit(
     root: string,
     order: { files: readonly string[]; message: string },
@@ -36,8 +60,11 @@ export interface Delivered {
 export interface Delivery {
   /** Looks, and moves the task's branch forward where that changes no file. */
   look(tree: TreeState | undefined): Promise<Delivered>;
-  /** Remembers what a turn made: what was not committed before it is never ralph's to commit. */
-  turnEnded(trees: { before?: TreeState; after?: TreeState }): Promise<void>;
+  /**
+   * Remembers what a turn made: what was not committed before it is never ralph's to commit. Returns what
+   * became of what a person had not committed, in words.
+   */
+  turnEnded(trees: { before?: TreeState; after?: TreeState }): Promise<readonly string[]>;
   /**
    * Brings the work of these stories onto the branch. `tree`: as the last turn left it, or later.
    * Returns why that cannot be, in words.
@@ -61,29 +88,13 @@ export interface DeliveryOptions {
 }
 
 export function createDelivery(options: DeliveryOptions): Delivery {
-  const { git, root, isOfTask, branch, commits, start, ownership } = options;
+  const { git, root, isOfTask, commits, start, ownership } = options;
   let done: readonly string[] = [];
-
-  async function troublesNow(): Promise<readonly string[]> {
-    const seen = await git.state(root);
-    if (!seen) return [NO_ANSWER];
-    const { state } = seen;
-    const isElsewhere = branch !== undefined && state.branch !== branch && !state.underWay;
-    const notBrought = isElsewhere ? await git.bring(root, branch) : undefined;
-    const isBrought = isElsewhere && notBrought === undefined;
-    if (isBrought) {
-      done = [
-        ...done,
-        `the branch \`${plain(branch, 80)}\` was moved forward to that by ralph, and checked out`,
-      ];
-    }
-    const facts = { ...seen, state: isBrought ? { ...state, branch } : state, branch, notBrought };
-    return gitTroubles(facts, root);
-  }
+  const troublesNow = troublesOf(options, (what) => done = [...done, what]);
 
   return {
     async look(tree) {
-      const troubles = await troublesNow();
+      const troubles = await troublesNow(tree);
       const now = ownership.read();
       const looked = {
         troubles,
@@ -96,12 +107,17 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     },
 
     async turnEnded({ before, after }) {
-      if (!before || !after) return;
-      await ownership.write(ownershipAfter(ownership.read(), { before, after }));
+      if (!before || !after) return [];
+      const now = ownership.read();
+      const fates = await fatesOf(options, now, { before, after });
+      const away = [...fates].filter(([file, { commit }]) => !commit && !after.changed.has(file));
+      const names = away.map(([file]) => file);
+      await ownership.write(ownershipAfter(now, { before, after }, names));
+      return fateWords(fates, root);
     },
 
     async deliver(stories, tree) {
-      const troubles = await troublesNow();
+      const troubles = await troublesNow(tree);
       if (troubles.length > 0) return troubles.join("; ");
       if (!tree) return NO_ANSWER;
       const { made } = ownership.read();
@@ -122,6 +138,63 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       return undefined;
     },
   };
+}
+
+/** Looks at what is in the way, and moves the branch forward. `did` gets what was done. */
+function troublesOf(
+  { git, root, branch, start }: DeliveryOptions,
+  did: (what: string) => void,
+): (tree: TreeState | undefined) => Promise<readonly string[]> {
+  /** A commit that was looked at for links, and has none. */
+  let linkless = start?.head;
+
+  async function troublesNow(tree: TreeState | undefined): Promise<readonly string[]> {
+    const troubles = await troublesOfState();
+    const links = tree ? await linksIn(tree) : [];
+    return [...troubles, ...links.map((folder) => strayLinkWords(folder, root))];
+  }
+
+  async function linksIn(tree: TreeState): Promise<readonly string[]> {
+    const isStaged = [...tree.changed.values()].some((one) => one.submodule && !one.committed);
+    if (!start || tree.head === linkless && !isStaged) return [];
+    const links = await git.strayLinks(root, { start, now: tree });
+    if (links?.length === 0) linkless = tree.head;
+    return links ?? [];
+  }
+
+  async function troublesOfState(): Promise<readonly string[]> {
+    const seen = await git.state(root);
+    if (!seen) return [NO_ANSWER];
+    const { state } = seen;
+    const isElsewhere = branch !== undefined && state.branch !== branch && !state.underWay;
+    const notBrought = isElsewhere ? await git.bring(root, { branch, start }) : undefined;
+    const isBrought = isElsewhere && notBrought === undefined;
+    if (isBrought) {
+      did(
+        `the branch \`${plain(branch, 80)}\` was moved forward to that by ralph, and checked out`,
+      );
+    }
+    const facts = { ...seen, state: isBrought ? { ...state, branch } : state, branch, notBrought };
+    return gitTroubles(facts, root);
+  }
+
+  return troublesNow;
+}
+
+/** What became of what a person had not committed, and a turn has changed, by file. */
+async function fatesOf(
+  { git, root, isOfTask }: DeliveryOptions,
+  ownership: Ownership,
+  { before, after }: { before: TreeState; after: TreeState },
+): Promise<ReadonlyMap<string, Whereabouts>> {
+  const files = personsChanged(ownership, { before, after }).filter((file) => !isOfTask(file));
+  const all = files.length === 0 ? [] : await git.whereabouts(root, { files, before, after });
+  // What is only changed is told at the end.
+  return new Map(
+    [...all ?? []].filter(([file, { stash, commit }]) =>
+      !after.changed.has(file) || stash || commit
+    ),
+  );
 }
 
 /** What the session before has made and left is to be told too. */

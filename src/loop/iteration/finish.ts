@@ -15,6 +15,7 @@ import { judge, UNCONFIRMED } from "./outcome.ts";
 import { refusedWords } from "../turn/refused_calls.ts";
 import type { TurnReport } from "../turn/turn_end.ts";
 import { knownUsage } from "../turn/usage.ts";
+import { isOfPerson } from "../../verify/persons_files.ts";
 import { storiesTicked } from "../../verify/prd/story_changes.ts";
 import { NO_ANSWER } from "../../verify/undelivered.ts";
 import type { Verdict } from "../../verify/verification.ts";
@@ -158,7 +159,7 @@ async function findOut(
   // First: what is put right in the PRD is part of what there is to deliver.
   const reconciled = await reconcile(tools, session, turn);
   const left = await whatIsLeft(tools, session, turn);
-  await delivery.turnEnded({ before: turn.before, after: left.after });
+  const ofPerson = await delivery.turnEnded({ before: turn.before, after: left.after });
   const { prdKey, undelivered, trouble, ...verdict } = await verdictOn(tools, session, {
     turn,
     left,
@@ -170,7 +171,9 @@ async function findOut(
   const at = tools.clock.monotonic();
   const { troubles, left: uncommitted, done } = await delivery.look(after);
   const said = new Set(verdict.notes.map(({ text }) => text));
-  const texts = [...done, ...troubles, ...uncommitted].filter((text) => !said.has(text));
+  const texts = [...ofPerson, ...done, ...troubles, ...uncommitted].filter((text) =>
+    !said.has(text)
+  );
   const notes = [...verdict.notes, ...texts.map((text) => ({ about: "git", text }) as const)];
   // Without a second look gates may have written since; and a branch that was left was moved just now.
   const isLast = hasHeld && after?.branch === turn.before?.branch;
@@ -257,11 +260,22 @@ function gitNotes(
     return [{ about: "git", text: NO_ANSWER }];
   }
   if (!change) return [{ about: "git", text: HISTORY_GONE }];
+  const takenIn = change.takenIn === undefined ? [] : [takenInWords(change.takenIn)];
+  return [...takenIn, ...wentElsewhere(before, after)].map((text) => ({ about: "git", text }));
+}
+
+function takenInWords(count: number): string {
+  const which = count === 1 ? "1 commit that was" : `${count} commits that were`;
+  return `${which} there before this turn came in: no work of it`;
+}
+
+/** By whom it was switched git does not say. */
+function wentElsewhere(before: TreeState, after: TreeState): readonly string[] {
   if (before.branch === after.branch) return [];
   const [from, to] = [before, after].map(({ branch }) =>
     branch === undefined ? "no branch" : `the branch \`${plain(branch, 80)}\``
   );
-  return [{ about: "git", text: `the agent went from ${from} to ${to}` }];
+  return [`what is checked out went from ${from} to ${to}`];
 }
 
 /** A turn that nobody stopped: its worker had to go. */
@@ -312,6 +326,9 @@ export function tellVerdict(
   for (const { gate, passed, why, durationMs } of gates) {
     emit({ type: "gate", name: gate, passed, why, durationMs });
   }
-  for (const note of notes) emit({ type: "note", ...note });
+  for (const note of notes) {
+    if (isOfPerson(note.text)) emit({ type: "warning", text: note.text });
+    else emit({ type: "note", ...note });
+  }
   for (const { storyId, held, why } of claims) emit({ type: "claim", story: storyId, held, why });
 }

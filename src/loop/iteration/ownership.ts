@@ -12,6 +12,8 @@ export interface Ownership {
   readonly users: readonly string[];
   /** Those of a person that a turn has changed too. */
   readonly mixed: readonly string[];
+  /** Those of a person that a turn has put away: they are a person's when they come back. */
+  readonly away?: readonly string[];
 }
 
 export const NOTHING: Ownership = { made: {}, users: [], mixed: [] };
@@ -20,6 +22,7 @@ const schema: z.ZodType<Ownership> = z.object({
   made: z.record(z.string(), z.string()),
   users: z.array(z.string()),
   mixed: z.array(z.string()),
+  away: z.array(z.string()).optional(),
 });
 
 /**
@@ -53,16 +56,37 @@ export function ownershipAtStart(start: TreeState | undefined, earlier: Ownershi
   };
 }
 
-/** After a turn, from the tree before and after it. */
+interface Trees {
+  before: TreeState;
+  after: TreeState;
+}
+
+/** What a person had not committed before the turn, and is not as it was after it. */
+export function personsChanged({ users }: Ownership, { before, after }: Trees): readonly string[] {
+  return users.filter((file) => {
+    const was = before.changed.get(file);
+    return was !== undefined && after.changed.get(file)?.now !== was.now;
+  });
+}
+
+/**
+ * After a turn, from the tree before and after it. `away`: what it has of a person neither left nor
+ * committed.
+ */
 export function ownershipAfter(
-  { made, users, mixed }: Ownership,
-  { before, after }: { before: TreeState; after: TreeState },
+  { made, users, mixed, away: awayBefore = [] }: Ownership,
+  { before, after }: Trees,
+  away: readonly string[] = [],
 ): Ownership {
   // What a person has committed meanwhile is nobody's any more.
-  const theirs = new Set(users.filter((file) => before.changed.has(file)));
+  const theirs = new Set(
+    users.filter((file) => before.changed.has(file) || awayBefore.includes(file)),
+  );
   const entries = [...after.changed];
   const touched = entries.filter(([file, { now }]) => before.changed.get(file)?.now !== now);
+  const gone = [...new Set([...awayBefore, ...away])].filter((file) => !after.changed.has(file));
   return {
+    ...gone.length > 0 && { away: gone },
     made: Object.fromEntries(
       entries.filter(([file]) => Object.hasOwn(made, file))
         .concat(touched.filter(([file]) => !theirs.has(file)))

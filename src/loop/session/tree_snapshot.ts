@@ -13,6 +13,8 @@ const treeSchema = z.object({
   ])),
   repositories: z.array(z.string()).optional(),
   tips: z.array(z.string()).optional(),
+  remotes: z.array(z.string()).optional(),
+  at: z.number().optional(),
 });
 
 /** The state of a work tree as JSON text. */

@@ -1298,6 +1298,20 @@ cases([
   },
 ]);
 
+const REFUSED: Partial<Probes> = {
+  project: {
+    ...withRepository(undefined).project!,
+    gitRefusal: () =>
+      Promise.resolve({
+        why: "fatal: detected dubious ownership in repository at '/home/ann/shop'",
+        remedy: [{
+          text: "if you trust what is in there",
+          command: "git config --global --add safe.directory /home/ann/shop",
+        }],
+      }),
+  },
+};
+
 const brokenPrd = new RalphError("usage", "tasks/two/prd.json:1:18: a comma\x1b is missing");
 const fixable = new RalphError("usage", "ralph.json:3:1: no such setting", [
   { text: "see which there are", command: "ralph help settings" },
@@ -1311,6 +1325,20 @@ cases([
     id: "project.git",
     level: "fail",
     commands: [/^git -C \/home\/ann\/shop status$/],
+  },
+  {
+    name: "git refuses a repository of another user",
+    spoiled: REFUSED,
+    id: "project.git",
+    level: "fail",
+    says: /^git refuses: fatal: detected dubious ownership/,
+    commands: [/^git config --global --add safe\.directory \/home\/ann\/shop$/],
+  },
+  {
+    name: "git refuses, and says nothing of who commits: no identity is put over one that is there",
+    spoiled: REFUSED,
+    id: "project.identity",
+    level: "skip",
   },
   {
     name: "a rebase is under way",
@@ -1480,6 +1508,7 @@ Deno.test("a machine on which every name is hostile cannot write to the terminal
     project: {
       root: evil("/home/ann/shop"),
       git: () => Promise.resolve({ hasCommits: true, branch: evil("main"), identity: evil("Ann") }),
+      gitRefusal: () => Promise.resolve(undefined),
       gates: () => [{ name: "g", needs: evil("x"), withheld: [] }],
       protection: () => Promise.resolve({ files: 1, work: [], faults: [evil("fault")] }),
       openCodeSettings: () => [],

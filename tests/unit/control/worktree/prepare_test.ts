@@ -54,6 +54,24 @@ Deno.test("a task that is committed runs in a worktree, on a branch of its own",
   assert.deepEqual(await roots(home), [root]);
 });
 
+Deno.test("a branch that only the remote has is gone on with, and tracks it", async () => {
+  await using home = await makeHome();
+  const { project } = home;
+  const remote = `${project.root}.origin`;
+  await project.git("init", "--quiet", "--bare", remote);
+  try {
+    await project.git("remote", "add", "origin", remote);
+    await project.git("commit", "--quiet", "--allow-empty", "-m", "of yesterday");
+    await project.git("push", "--quiet", "origin", "HEAD:ralph/one");
+    await project.git("reset", "--quiet", "--hard", "HEAD~");
+    const root = await runOne(home);
+    assert.match(await gitIn(home, root, "log", "--format=%s"), /^of yesterday$/m);
+    assert.equal(await gitIn(home, root, "rev-parse", "--abbrev-ref", "@{u}"), "origin/ralph/one");
+  } finally {
+    await Deno.remove(remote, { recursive: true });
+  }
+});
+
 Deno.test("the setting has every task begin so; a session that waits at home goes on there", async () => {
   await using home = await makeHome();
   const store = home.open();

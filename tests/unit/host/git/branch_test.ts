@@ -61,6 +61,41 @@ Deno.test("it is created from the base that is named; an existing one is switche
   assert.equal(await project.git("branch", "--show-current"), "x");
 });
 
+Deno.test("one that a single remote has is gone on with from there, and tracks it", async () => {
+  await using project = await makeProject({ files: FILES });
+  const { root, git } = project;
+  for (const remote of ["origin", "fork"]) {
+    await git("init", "--quiet", "--bare", `${root}.${remote}`);
+    await git("remote", "add", remote, `${root}.${remote}`);
+  }
+  try {
+    await git("switch", "--quiet", "-c", "ralph/x");
+    await git("commit", "--quiet", "--allow-empty", "-m", "of yesterday");
+    const pushed = await git("rev-parse", "HEAD");
+    await git("push", "--quiet", "origin", "ralph/x", "main:x");
+    await git("switch", "--quiet", "main");
+    await git("branch", "--quiet", "-D", "ralph/x");
+    assert.equal(
+      await prepare(project, { branch: "ralph/x", base: "main" }),
+      "created the branch `ralph/x` from `origin/ralph/x`, which it tracks",
+    );
+    assert.equal(await git("rev-parse", "HEAD"), pushed);
+    assert.equal(await git("rev-parse", "--abbrev-ref", "@{u}"), "origin/ralph/x");
+
+    await git("push", "--quiet", "fork", "ralph/x");
+    await git("switch", "--quiet", "main");
+    await git("branch", "--quiet", "-D", "ralph/x");
+    assert.match(
+      await prepare(project, { branch: "ralph/x" }) ?? "",
+      /from `main`: several remotes/,
+    );
+  } finally {
+    for (const remote of ["origin", "fork"]) {
+      await Deno.remove(`${root}.${remote}`, { recursive: true });
+    }
+  }
+});
+
 Deno.test("what stands in the way is said, and left as it is", async () => {
   await using project = await makeProject({ files: FILES });
   await project.write("a.txt", "dirty");

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { bringToBranch, commitFiles, deliveryGit } from "../../../../src/host/git/deliver.ts";
+import { type TreeState, treeState } from "../../../../src/host/git/tree_state.ts";
 import { systemClock as clock } from "../../../../src/host/system/clock.ts";
 import { isGone } from "../../../reliability/processes.ts";
 import { makeProject, type Project } from "../../../support/project.ts";
 import { until } from "../../../support/wait.ts";
 
-const bring = ({ root }: Project, branch = "main") => bringToBranch(root, branch, { clock });
+const bring = ({ root }: Project, branch = "main", start?: TreeState) =>
+  bringToBranch(root, { branch, start }, { clock });
 const commit = ({ root }: Project, ...files: readonly string[]) =>
   commitFiles(root, { files, message: "feat: US-001 - it" }, { clock });
 
@@ -46,6 +48,30 @@ Deno.test("one that has other commits, is gone or is checked out elsewhere stays
   assert.match(await bring(project) ?? "", /`main` has commits that it has not/);
   assert.equal(await project.git("rev-parse", "main"), main);
   assert.equal(await project.git("branch", "--show-current"), "new");
+});
+
+Deno.test("what was there at the start is no branch's way forward, but for what a merge takes in", async () => {
+  for (const place of ["refs/heads/colleague", "refs/remotes/origin/feature"]) {
+    for (
+      const [leave, isBrought] of [["detach", false], ["work", false], ["merge", true]] as const
+    ) {
+      await using project = await makeProject({ files: { "a.txt": "a" } });
+      const { root, git } = project;
+      await git("checkout", "--quiet", "--detach");
+      await git("update-ref", place, await work(project, "theirs.txt"));
+      await git("switch", "--quiet", "main");
+      const start = await treeState(root, { clock });
+      await git("checkout", "--quiet", "--detach", ...leave === "merge" ? [] : [place]);
+      if (leave !== "detach") await work(project, "b.txt");
+      if (leave === "merge") await git("merge", "--quiet", "--no-edit", place);
+      const main = await git("rev-parse", "main");
+      const said = await bring(project, "main", start);
+      const at = `${place} ${leave}`;
+      if (isBrought) assert.equal(said, undefined, at);
+      else assert.match(said ?? "", /^1 commit of it was there .*`git -C \S+ switch main`/, at);
+      assert.equal(await git("rev-parse", "main") === main, !isBrought, at);
+    }
+  }
 });
 
 Deno.test("files are committed as they are, new and deleted ones too, and nothing else", async () => {

@@ -88,6 +88,56 @@ Deno.test("commits and changed files are told, the task's own folder is not", as
   );
 });
 
+Deno.test("commits that were there before are no change, wherever they come from", async () => {
+  using dir = temporaryFolder();
+  const root = `${dir.path}/here`;
+  const there = `${dir.path}/there`;
+  Deno.mkdirSync(root);
+  const { git, write } = await repository(root);
+  const commit = async (name: string, date?: string) => {
+    write(name, name);
+    await git("add", ".");
+    const dates = date ? ["env", `GIT_COMMITTER_DATE=${date}`] : ["env"];
+    const [program, ...args] = [...dates, "git", "-C", root, "-c", "user.name=t"];
+    const more = ["-c", "user.email=t@localhost", "commit", "-qm", name];
+    assert((await new Deno.Command(program, { args: [...args, ...more] }).output()).success);
+  };
+  await commit("first");
+  await git("clone", "-q", "--bare", ".", there);
+  await git("remote", "add", "origin", there);
+  await git("switch", "-qc", "colleague");
+  await commit("theirs");
+  await commit("fetched", "2020-01-01T00:00:00Z");
+  await git("push", "-q", there, "colleague:feature");
+  await git("reset", "-q", "--hard", "HEAD~");
+  await git("switch", "-q", "main");
+
+  const started = await git("rev-parse", "HEAD");
+  const none = { commits: 0, workCommits: 0, elsewhere: 0, files: [] };
+  const merged = { ...none, commits: 1 };
+  const table: [() => Promise<unknown>, unknown][] = [
+    [() => git("merge", "-q", "--ff-only", "colleague"), { ...none, takenIn: 1 }],
+    [() => git("merge", "-q", "--no-ff", "--no-edit", "colleague"), { ...merged, takenIn: 1 }],
+    [() => git("pull", "-q", "--ff-only", "origin", "feature"), { ...none, takenIn: 2 }],
+    [async () => {
+      await git("merge", "-q", "--ff-only", "colleague");
+      await commit("own");
+    }, { commits: 1, workCommits: 1, takenIn: 1, elsewhere: 0, files: ["own"] }],
+    // What is sent to a remote and comes back from there is still its own.
+    [async () => {
+      await commit("sent");
+      await git("push", "-q", "origin", "main:sent");
+      await git("fetch", "-q");
+    }, { commits: 1, workCommits: 1, elsewhere: 0, files: ["sent"] }],
+  ];
+  for (const [work, expected] of table) {
+    await git("reset", "-q", "--hard", started);
+    const refs = await git("for-each-ref", "--format=%(refname)", "refs/remotes");
+    for (const ref of refs.split("\n").filter(Boolean)) await git("update-ref", "-d", ref);
+    assert.deepEqual(await changeBy(root, work), expected, `${work}`);
+  }
+});
+
 Deno.test("what counts is content: neither times nor commits make a change", async () => {
   using dir = temporaryFolder();
   const root = dir.path;

@@ -59,7 +59,13 @@ Deno.test("a submodule whose commit no remote has is named, until it was pushed"
 });
 
 Deno.test("the next commands: to look, to push, and to ask for a merge, in words for the shell", () => {
-  const at = { since: "a".repeat(40), root: "/my project", inside: true, hasGh: true };
+  const at = {
+    since: "a".repeat(40),
+    root: "/my project",
+    inside: true,
+    hasGh: true,
+    newBranch: "ralph/t",
+  };
   const origin = { name: "origin", isGitHub: true };
   const work = { branch: "it's", base: "main", commits: 2, remote: origin, unpushed: [] };
   assert.deepEqual(nextOf(work, at), [
@@ -85,4 +91,8 @@ Deno.test("the next commands: to look, to push, and to ask for a merge, in words
   assert.equal(push, "git push --recurse-submodules=on-demand origin b");
   assert.deepEqual(nextOf({ ...work, commits: 0 }, at), []);
   assert.deepEqual(nextOf({ ...work, branch: undefined }, at), []);
+  assert.deepEqual(nextOf({ ...work, branch: undefined, detachedAt: "b".repeat(40) }, at), [
+    "git switch -c ralph/t bbbbbbbbbbbb",
+  ]);
+  assert.deepEqual(nextOf(work, { ...at, isPushable: false }), [`git diff 'main...it'\\''s'`]);
 });

@@ -23,8 +23,8 @@ interface World extends AsyncDisposable {
   readonly project: Project;
   readonly delivery: Delivery;
   state(): Promise<TreeState | undefined>;
-  /** A turn in which `act` is done. */
-  turn(act: () => Promise<unknown>): Promise<void>;
+  /** A turn in which `act` is done; what it says became of a person's files. */
+  turn(act: () => Promise<unknown>): Promise<readonly string[]>;
 }
 
 async function world(
@@ -61,7 +61,7 @@ async function world(
     async turn(act) {
       const before = await state();
       await act();
-      await delivery.turnEnded({ before, after: await state() });
+      return await delivery.turnEnded({ before, after: await state() });
     },
     [Symbol.asyncDispose]: () => project[Symbol.asyncDispose](),
   };
@@ -94,6 +94,65 @@ Deno.test("what turns made is committed with the story's message, and never what
   assert.equal(await project.git("rev-list", "--count", "HEAD"), "2");
 });
 
+Deno.test("what becomes of what a person had not committed is said, with the command that has it back", async () => {
+  const dirty = {
+    "mine.txt": "half done",
+    "tasks/t/prd.md": "of the task",
+    "my notes.txt": "notes",
+  };
+  const both = "yours, and not committed before: `mine.txt`, `my notes.txt`: ";
+  const table: [string, (project: Project) => Promise<unknown>, RegExp[]][] = [
+    ["nothing", () => Promise.resolve(), []],
+    ["stash", ({ git }) => git("stash", "--quiet", "--include-untracked"), [
+      RegExp(`^${both}put away in .stash@.0.`),
+    ]],
+    ["dropped stash", async ({ git }) => {
+      await git("stash", "--quiet", "--include-untracked");
+      await git("stash", "drop", "--quiet");
+    }, [RegExp(`^${both}gone, and git still has it`)]],
+    ["clean", async ({ git }) => {
+      await git("checkout", "--quiet", "--", ".");
+      await git("clean", "--force", "--quiet", "-d");
+    }, [RegExp(`^${both}gone, in no commit and in no stash$`)]],
+    ["commit", async ({ git }) => {
+      await git("add", "--all");
+      await git("commit", "--quiet", "-m", "feat: all");
+    }, [RegExp(`^${both}now in the commit [0-9a-f]{12}, so`)]],
+    ["changed and committed", async ({ git, write }) => {
+      await write("mine.txt", "finished");
+      await git("commit", "--quiet", "--all", "-m", "feat: mine");
+    }, [/^yours, and not committed before: `mine.txt`: changed, and now in the commit/]],
+    ["only changed", ({ write }) => write("mine.txt", "finished"), []],
+  ];
+  for (const [what, act, expected] of table) {
+    await using here = await world({ files: { "mine.txt": "m", "tasks/t/prd.md": "p" }, dirty });
+    const { root, git } = here.project;
+    const said = await here.turn(() => act(here.project));
+    assert.equal(said.length, expected.length, `${what}: ${said}`);
+    said.forEach((text, i) => assert.match(text, expected[i], what));
+    for (const [, commands] of said.join().matchAll(/have it back with (.*)$/g)) {
+      for (const [, command] of commands.matchAll(/`([^`]+)`/g)) {
+        const { success } = await new Deno.Command("sh", { args: ["-c", command], cwd: "/" })
+          .output();
+        assert(success, command);
+      }
+      assert.equal(await Deno.readTextFile(`${root}/mine.txt`), "half done", what);
+      assert.equal(await Deno.readTextFile(`${root}/my notes.txt`), "notes", what);
+    }
+    if (what === "commit") assert.equal(await git("status", "--porcelain"), "");
+  }
+});
+
+Deno.test("what a turn has put away of a person's is not the work's when a later one has it back", async () => {
+  await using here = await world({ dirty: { "mine.txt": "half done" } });
+  const { project, delivery } = here;
+  await here.turn(() => project.git("stash", "--quiet", "--include-untracked"));
+  await here.turn(() => project.write("a.txt", "work"));
+  await here.turn(() => project.git("stash", "pop", "--quiet"));
+  assert.equal(await delivery.deliver(STORY, await here.state()), undefined);
+  assert.equal(await project.git("show", "--format=", "--name-only", "HEAD"), "a.txt");
+});
+
 Deno.test("committing is left to the agent where the settings say so", async () => {
   await using here = await world({ commits: false });
   await here.turn(() => here.project.write("a.txt", "a"));
@@ -118,6 +177,33 @@ Deno.test("a branch of the agent's own is brought to the task's, one with anothe
   ]);
   assert.match(deliveredWords(wrong) ?? "", /^Mend the state of git first, .*`new` is checked out/);
   assert.equal(await delivery.deliver(STORY, await here.state()), wrong.troubles[0]);
+});
+
+Deno.test("a repository that is recorded as a commit alone is named with the command that takes it in", async () => {
+  for (const isCommitted of [true, false]) {
+    await using here = await world();
+    const { project, delivery } = here;
+    const { root, git } = project;
+    await here.turn(async () => {
+      await project.write("a web/page.js", "page");
+      const inner = ["-C", "a web", "-c", "user.name=t", "-c", "user.email=t@localhost"];
+      await git("init", "--quiet", "a web");
+      await git(...inner, "add", ".");
+      await git(...inner, "commit", "--quiet", "-m", "Initial commit");
+      await git("add", "--all");
+      if (isCommitted) await git("commit", "--quiet", "-m", "feat: US-001");
+    });
+    const why = await delivery.deliver(STORY, await here.state()) ?? "";
+    assert.match(why, /^`a web` is a git repository of its own, .* no `.gitmodules` names it/);
+    assert.deepEqual((await delivery.look(await here.state())).troubles, [why]);
+    const command = /take its files in with `([^`]+)`/.exec(why)?.[1] ?? "";
+    assert((await new Deno.Command("sh", { args: ["-c", command], cwd: "/" }).output()).success);
+    await git("commit", "--quiet", "-m", "fix: its files");
+    assert.deepEqual((await delivery.look(await here.state())).troubles, []);
+    await git("clone", "--quiet", ".", `${root}.clone`);
+    assert.equal(await Deno.readTextFile(`${root}.clone/a web/page.js`), "page");
+    await Deno.remove(`${root}.clone`, { recursive: true });
+  }
 });
 
 Deno.test("a merge that is under way, and a lock that was left, are named with the command", async () => {
