@@ -76,8 +76,10 @@ function history(
     if (i > 0) out.line();
     for (const line of sessionLines(one, screen)) out.line(line);
   });
-  const all = `in all ${plural(shown.length, "session")}: ${totalWords(shown)}`;
-  if (shown.length > 1) { for (const line of ["", ...wrap(all, columns)]) out.line(line); }
+  if (shown.length > 1) {
+    const all = `in all ${plural(shown.length, "session")}: ${totalWords(shown)}`;
+    for (const line of ["", ...wrap(all, columns)]) out.line(line);
+  }
   if (shown.length < found.length) err.line("… older sessions: ralph history --json");
   return EXIT.done;
 }

@@ -71,7 +71,7 @@ export function sessionLines(told: Told, screen: Screen): string[] {
   ];
 }
 
-/** What sessions came to: iterations, time, cost, commits. */
+/** What sessions, one at least, came to: iterations, time, cost, commits. */
 export function totalWords(sessions: readonly Told[]): string {
   const iterations = sessions.flatMap((one) => one.iterations);
   const times = sessions.map(({ workedMs }) => workedMs);
