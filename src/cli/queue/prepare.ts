@@ -13,6 +13,7 @@ import { readSettings } from "../../settings/read.ts";
 import type { Settings, SettingsPart } from "../../settings/settings.ts";
 import type { Agenda } from "../../task/agenda.ts";
 import { listTasks } from "../../task/find.ts";
+import { remarksOnOtherPrds } from "../../task/other_prds.ts";
 import type { Task } from "../../task/task_files.ts";
 import { plain } from "../../terminal/plain.ts";
 import type { CommandContext } from "../command_context.ts";
@@ -85,7 +86,10 @@ function namedAgenda(
   requireInside(context, task, settings);
   promptOf(task, settings);
   requireWritten(task, agenda);
-  for (const remark of agenda.remarks ?? []) context.warn(`${plain(task.name, 80)}: ${remark}`);
+  const others = remarksOnOtherPrds(task, agenda.stories, systemTree);
+  for (const remark of [...agenda.remarks ?? [], ...others]) {
+    context.warn(`${plain(task.name, 80)}: ${remark}`);
+  }
   const done = nothingToDo(context, { task, agenda, verify: settings.verify });
   if (done === undefined) return agenda;
   context.output.err.line(`${plain(task.name, 80)}: ${done}`);

@@ -49,6 +49,7 @@ const LOGIN = {
   projectRoot: "/p",
   prdPath: "/p/tasks/login/prd.json",
   promptPath: undefined,
+  copies: [{ name: "login", dir: "/p/tasks/login", prdPath: "/p/tasks/login/prd.md" }],
 };
 
 const FOUND: readonly [argument: string, cwd: string, dir: string][] = [
