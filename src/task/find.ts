@@ -45,7 +45,7 @@ export function isPath(
   { cwd, tree }: Pick<FindOptions, "cwd" | "tree">,
 ): boolean {
   return argument.includes("/") || argument === "." || argument === ".." ||
-    isPrdName(argument) && !argument.includes("\0") &&
+    (isPrdName(argument) || /\.ya?ml$/i.test(argument)) && !argument.includes("\0") &&
       tree.kind(path.resolve(cwd, argument)) === "file";
 }
 

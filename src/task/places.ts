@@ -13,7 +13,16 @@ export const TASKS = "tasks";
 /** What makes a folder a task. The first PRD that is there is the one that counts. */
 const TASK_FILES: readonly string[] = ["prd.json", "prd.md", "prompt.md"];
 /** Folders that hold the PRD of one task, from the project root, which is one itself. */
-const PRD_FOLDERS: readonly string[] = ["", "scripts/ralph", "ralph", ".ralph", "plans"];
+const PRD_FOLDERS: readonly string[] = [
+  "",
+  "scripts/ralph",
+  "ralph",
+  ".ralph",
+  "plans",
+  ".omc",
+  ".ralph-tui",
+  ".claude/ralph",
+];
 /** Folders that hold PRDs as files, one for each task. */
 const FLAT_FOLDERS: readonly string[] = [TASKS, ".agents/tasks"];
 const FOLDER_HINT: Hint = {
@@ -24,7 +33,7 @@ export const SHOWN_MAX = 200;
 /** In words, for who finds nothing. */
 export const LOOKED_IN =
   "tasks/<name>/prd.md (or prd.json), tasks/prd-<name>.md, tasks/<name>.md, " +
-  "prd.json and prd.md at the root and in scripts/ralph, ralph, .ralph and plans, .agents/tasks/*";
+  "prd.json and prd.md at the root and in scripts/ralph, ralph, .ralph, plans, .omc, .ralph-tui and .claude/ralph, .agents/tasks/*";
 
 /** The file system as this module sees it. Paths are absolute. */
 export interface Tree {
@@ -226,6 +235,12 @@ function flatTask(file: string, { tree, projectRoot }: Inspected): Task | RalphE
 /** The task that this file is the PRD or the prompt of, or why it is not. */
 export function inspectFile(file: string, at: Inspected): Task | RalphError {
   const { tree } = at;
+  const shown = plain(file, SHOWN_MAX);
+  if (!/\.(?:md|markdown|json)$/i.test(file)) {
+    return new RalphError("usage", `${shown} is no PRD: one is markdown or JSON`, [
+      { text: "write its user stories into a new one", command: "ralph new --help" },
+    ]);
+  }
   if (isAmongFiles(file, at)) return flatTask(file, at);
   const task = inspect(path.dirname(file), at);
   const isTask = !(task instanceof RalphError);
@@ -236,7 +251,10 @@ export function inspectFile(file: string, at: Inspected): Task | RalphError {
   if (isPrdName(path.basename(file)) && !isNamed && (!isTask || tellsStories(file, at))) {
     return flatTask(file, at);
   }
-  return new RalphError("usage", `${plain(file, SHOWN_MAX)} is not the PRD of a task`, [
+  // a prompt beside it says nothing of it
+  const read = isTask && task.prdPath !== undefined ? undefined : readAt(file, at);
+  if (read instanceof RalphError) return read;
+  return new RalphError("usage", `${shown} is not the PRD of a task`, [
     isTask && task.prdPath !== undefined
       ? { text: `the PRD beside it is ${plain(task.prdPath, SHOWN_MAX)}` }
       : FOLDER_HINT,

@@ -1,6 +1,7 @@
 /** Whether a task is begun though another PRD file says something else of the same work. */
 import { readSessions } from "../../control/liveness.ts";
 import { RalphError } from "../../error.ts";
+import type { Agenda } from "../../task/agenda.ts";
 import { type Task, taskFile } from "../../task/task_files.ts";
 import { plain } from "../../terminal/plain.ts";
 import type { CommandContext } from "../command_context.ts";
