@@ -1,9 +1,12 @@
 /** Task files as other loops have them, as a person meets them: `ralph tasks` and `ralph run`. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { NEWEST } from "../support/install.ts";
+import { startServer } from "../support/opencode_server.ts";
 import { makeProject } from "../support/project.ts";
 import { openPty } from "../support/pty.ts";
 import { makeRalph, RALPH } from "../support/ralph.ts";
+import { hang, startModel } from "../support/scripted_model.ts";
 
 const ONE = "### US-001: One\n\n- [x] a\n";
 
@@ -132,4 +135,28 @@ Deno.test("stories that only another PRD file has are told, and a terminal is as
   await pty.type("\r");
   await pty.shows(/nothing was started/);
   assert.equal((await pty.status).code, 130);
+});
+
+Deno.test("a session of a file that does not count is found by its name", async () => {
+  await using model = await startModel(() => hang());
+  await using server = await startServer({ version: NEWEST, model });
+  await using project = await makeProject({
+    files: { "tasks/prd-sums.md": PRD, "tasks/prd.json": prdJson(true, true) },
+  });
+  await using ralph = await makeRalph();
+  const cli = (...args: string[]) => ralph(args, { cwd: project.root });
+  const run = await cli("run", "tasks/prd-sums.md", "--server", server.url);
+  assert.equal(run.code, 0, run.stderr);
+  try {
+    const status = await cli("status", "sums");
+    assert.match(
+      status.stdout,
+      /^● sums [^]*open here, and passing in tasks\/prd\.json: US-001 Add/,
+    );
+    assert.doesNotMatch((await cli("status")).stderr, /without a session/);
+  } finally {
+    const stop = await cli("stop", "sums");
+    assert.equal(stop.code, 0, stop.stderr);
+  }
+  assert.match((await cli("run", "--all")).stderr, /No task here has open stories/);
 });

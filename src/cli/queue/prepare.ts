@@ -13,7 +13,7 @@ import { readSettings } from "../../settings/read.ts";
 import type { Settings, SettingsPart } from "../../settings/settings.ts";
 import type { Agenda } from "../../task/agenda.ts";
 import { listTasks } from "../../task/find.ts";
-import { remarksOnOtherPrds } from "../../task/other_prds.ts";
+import { remarksOnCopies, remarksOnOtherPrds } from "../../task/other_prds.ts";
 import type { Task } from "../../task/task_files.ts";
 import { plain } from "../../terminal/plain.ts";
 import type { CommandContext } from "../command_context.ts";
@@ -104,7 +104,10 @@ function openAgenda(
 ): Agenda | undefined {
   try {
     const { stories } = readAgenda(Deno, { task, promised: false });
-    return stories.some(({ passes }) => !passes) ? namedAgenda(context, task, settings) : undefined;
+    if (stories.some(({ passes }) => !passes)) return namedAgenda(context, task, settings);
+    const others = remarksOnCopies(task, stories, systemTree);
+    for (const remark of others) context.warn(`${plain(task.name, 80)}: ${remark}`);
+    return undefined;
   } catch (error) {
     if (!(error instanceof RalphError) || error.kind === "state") throw error;
     context.warn(`\`${plain(task.name, 80)}\` is left out: ${error.message}`);
