@@ -18,16 +18,17 @@ export function chooseQueued(context: CommandContext, argument: string): Queued 
       .map((queued) => ({ queue, queued }))
   );
   if (open.length === 0) return undefined;
-  const dir = folderOf(context, argument);
-  if (dir !== undefined) return open.find(({ queued }) => queued.taskDir === dir);
+  const dirs = foldersOf(context, argument);
+  if (dirs) return open.find(({ queued }) => dirs.includes(queued.taskDir));
   const named = open.filter(({ queued }) => queued.taskName === argument);
   return named.length === 1 ? named[0] : undefined;
 }
 
 /** Undefined for what is no task here. */
-function folderOf(context: CommandContext, argument: string): string | undefined {
+function foldersOf(context: CommandContext, argument: string): readonly string[] | undefined {
   try {
-    return findTask(argument, { cwd: context.cwd(), tree: systemTree }).dir;
+    const task = findTask(argument, { cwd: context.cwd(), tree: systemTree });
+    return [task, ...task.copies ?? []].map(({ dir }) => dir);
   } catch (error) {
     if (error instanceof RalphError) return undefined;
     throw error;

@@ -67,10 +67,7 @@ export function chooseAmong(
   if (!store) throw nothingRecorded(context, argument);
   const here = taskOf(context, argument);
   if (!here) return byPath(context, store, argument) ?? byName(context, store, argument);
-  const trees = store.worktrees();
-  const sessions = [here, ...here.copies ?? []].flatMap(({ dir }) =>
-    placesOf({ dir, projectRoot: here.projectRoot }, trees)
-  ).flatMap((dir) => store.lastSession(dir) ?? []);
+  const sessions = placesOf(here, store.worktrees()).flatMap((dir) => store.lastSession(dir) ?? []);
   // Not looked up by an index, in which a row may be missing.
   const session = sessions.toSorted((a, b) => b.id - a.id).at(0) ??
     store.lastSessions().find(({ taskDir }) => taskDir === here.dir);
