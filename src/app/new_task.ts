@@ -27,8 +27,9 @@ export function newTaskPlace(
 ): { root: string; folder: string } {
   checkTaskName(name);
   const root = rootForNewTask(context, `make the task \`${name}\``);
-  const other = listTasks(root, systemTree).find((task) => task.name === name);
-  if (other !== undefined && other.dir === other.prdPath) {
+  const files = listTasks(root, systemTree).flatMap((task) => [task, ...task.copies ?? []]);
+  const other = files.find((file) => file.name === name && file.dir === file.prdPath);
+  if (other !== undefined) {
     throw new RalphError(
       "conflict",
       `cannot make the task \`${name}\`: ${plain(other.dir, 200)} is one of that name`,

@@ -45,7 +45,7 @@ export function isPath(
   { cwd, tree }: Pick<FindOptions, "cwd" | "tree">,
 ): boolean {
   return argument.includes("/") || argument === "." || argument === ".." ||
-    isPrdName(argument) && !argument.includes("\0") &&
+    (isPrdName(argument) || /\.ya?ml$/i.test(argument)) && !argument.includes("\0") &&
       tree.kind(path.resolve(cwd, argument)) === "file";
 }
 
@@ -100,6 +100,13 @@ function findByName(name: string, { cwd, tree }: FindOptions): Task {
   const byFile = tasks.filter((task) => task.prdPath && same(path.parse(task.prdPath).name));
   if (byFile.length === 1) return byFile[0];
   if (byFile.length > 1) throw severalOf(name, byFile);
+  const byCopy = tasks.filter(({ dir, copies = [] }) =>
+    copies.some((copy) =>
+      copy.dir !== dir && (same(copy.name) || same(path.parse(copy.prdPath).name))
+    )
+  );
+  if (byCopy.length === 1) return byCopy[0];
+  if (byCopy.length > 1) throw severalOf(name, byCopy);
   if (place !== undefined && !isPrdName(name)) {
     return orThrow(inspect(place, { tree, projectRoot: root }));
   }

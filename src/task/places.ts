@@ -4,15 +4,25 @@ import { type Hint, RalphError } from "../error.ts";
 import { plain } from "../terminal/plain.ts";
 import { seeWhatItIs, shellWord } from "../terminal/shell_word.ts";
 import { taskNameProblem } from "./name.ts";
-import { openPrd } from "./prd.ts";
+import { parsePrd, type Prd } from "./prd.ts";
 import { PRD_BYTES_MAX } from "./prd_file.ts";
-import { besidePrd, type Task } from "./task_files.ts";
+import { branchEnd, copiesAmong, type TaskPrd } from "./same_work.ts";
+import { besidePrd, type Task, taskFile } from "./task_files.ts";
 
 export const TASKS = "tasks";
 /** What makes a folder a task. The first PRD that is there is the one that counts. */
 const TASK_FILES: readonly string[] = ["prd.json", "prd.md", "prompt.md"];
 /** Folders that hold the PRD of one task, from the project root, which is one itself. */
-const PRD_FOLDERS: readonly string[] = ["", "scripts/ralph", "ralph", ".ralph", "plans"];
+const PRD_FOLDERS: readonly string[] = [
+  "",
+  "scripts/ralph",
+  "ralph",
+  ".ralph",
+  "plans",
+  ".omc",
+  ".ralph-tui",
+  ".claude/ralph",
+];
 /** Folders that hold PRDs as files, one for each task. */
 const FLAT_FOLDERS: readonly string[] = [TASKS, ".agents/tasks"];
 const FOLDER_HINT: Hint = {
@@ -23,7 +33,7 @@ export const SHOWN_MAX = 200;
 /** In words, for who finds nothing. */
 export const LOOKED_IN =
   "tasks/<name>/prd.md (or prd.json), tasks/prd-<name>.md, tasks/<name>.md, " +
-  "prd.json and prd.md at the root and in scripts/ralph, ralph, .ralph and plans, .agents/tasks/*";
+  "prd.json and prd.md at the root and in scripts/ralph, ralph, .ralph, plans, .omc, .ralph-tui and .claude/ralph, .agents/tasks/*";
 
 /** The file system as this module sees it. Paths are absolute. */
 export interface Tree {
@@ -41,6 +51,8 @@ interface Inspected {
   tree: Tree;
   /** Undefined where none is found. */
   projectRoot: string | undefined;
+  /** What was read, by its real path. */
+  prds?: Map<string, Prd | RalphError>;
 }
 
 /** What is found in a project. */
@@ -55,16 +67,66 @@ interface Listing {
 export function listPlaces(projectRoot: string, tree: Tree): Listing {
   const tasks = new Map<string, Task>();
   const refused: Listing["refused"][number][] = [];
-  const at = { tree: listingOnce(tree), projectRoot };
+  const named = new Set<string>();
+  const at = { tree: listingOnce(tree), projectRoot, prds: new Map<string, Prd | RalphError>() };
   for (const [place, found] of placesIn(projectRoot, at)) {
-    if (!(found instanceof RalphError)) tasks.set(found.dir, found);
-    else if (found.kind === "usage") {
+    if (!(found instanceof RalphError)) {
+      tasks.set(found.dir, found);
+      if (isFolderOfTasks(place, found, projectRoot)) named.add(found.dir);
+    } else if (found.kind === "usage") {
       refused.push({ name: path.basename(place), path: place, error: found });
     }
   }
   const order = (a: Task, b: Task) =>
     a.name < b.name ? -1 : a.name > b.name ? 1 : a.dir < b.dir ? -1 : 1;
-  return { tasks: [...tasks.values()].toSorted(order), refused };
+  const { counting, copies } = withoutCopies([...tasks.values()], named, at);
+  return { tasks: counting.toSorted(order), refused: [...refused, ...copies] };
+}
+
+const isFolderOfTasks = (place: string, { dir, prdPath }: Task, root: string) =>
+  path.dirname(place) === path.join(root, TASKS) && dir !== prdPath;
+
+/** Tells the tasks from files that are of the same work as one of them, which then has these as `copies`. */
+function withoutCopies(
+  tasks: readonly Task[],
+  named: ReadonlySet<string>,
+  at: Inspected,
+): { counting: readonly Task[]; copies: Listing["refused"] } {
+  const read = (task: Task): TaskPrd[] => {
+    const prd = task.prdPath === undefined ? undefined : readAt(task.prdPath, at);
+    return prd && !(prd instanceof RalphError) ? [{ task, prd, isNamed: named.has(task.dir) }] : [];
+  };
+  const others = tasks.filter(({ dir }) => !named.has(dir)).flatMap(read);
+  const names = new Set(others.flatMap(({ task, prd }) => [task.name, branchEnd(prd)]));
+  // reading all of them would cost every command its time
+  const alike = tasks.filter(({ dir, name }) => named.has(dir) && names.has(name)).flatMap(read);
+  const copies = copiesAmong([...alike, ...others]);
+  if (copies.size === 0) return { counting: tasks, copies: [] };
+  const found = tasks.flatMap((task) => {
+    const copy = copies.get(task.dir);
+    return copy ? [{ task, ...copy }] : [];
+  });
+  const counting = tasks.filter(({ dir }) => !copies.has(dir)).map((task) => {
+    const own = found.filter(({ of }) => of === task)
+      .map(({ task: copy }) => ({ name: copy.name, dir: copy.dir, prdPath: taskFile(copy) }));
+    return own.length === 0 ? task : { ...task, copies: [...task.copies ?? [], ...own] };
+  });
+  return { counting, copies: found.map(noTaskOfItsOwn) };
+}
+
+function noTaskOfItsOwn(
+  { task, of, why }: { task: Task; of: Task; why: string },
+): Listing["refused"][number] {
+  const file = taskFile(task);
+  const [own, other] = [file, taskFile(of)].map((one) => path.relative(task.projectRoot, one));
+  const error = new RalphError(
+    "usage",
+    `no task of its own, since ${plain(other, SHOWN_MAX)} has its ${why} and counts: ${
+      plain(own, SHOWN_MAX)
+    }`,
+    [{ text: "to run it all the same", command: `ralph run ${shellWord(own)}` }],
+  );
+  return { name: path.basename(file), path: file, error };
 }
 
 function placesIn(root: string, at: Inspected): readonly [string, Task | RalphError][] {
@@ -79,7 +141,7 @@ function placesIn(root: string, at: Inspected): readonly [string, Task | RalphEr
       const place = path.join(root, folder, name);
       if (!isPrdName(name)) continue;
       const isFile = tree.kind(place) === "file";
-      if (isFile && tellsStories(place, tree)) found.push([place, flatTask(place, at)]);
+      if (isFile && tellsStories(place, at)) found.push([place, flatTask(place, at)]);
       else if (!/^prd[-_.]/i.test(name)) continue;
       else found.push([place, isFile ? noStories(place, at) : noFile(place, tree)]);
     }
@@ -90,7 +152,7 @@ function placesIn(root: string, at: Inspected): readonly [string, Task | RalphEr
     if (!TASK_FILES.some((file) => file.startsWith("prd") && names.includes(file))) continue;
     const task = inspect(place, at);
     const prd = task instanceof RalphError ? undefined : task.prdPath;
-    const isEmpty = prd !== undefined && !tellsStories(prd, tree);
+    const isEmpty = prd !== undefined && !tellsStories(prd, at);
     found.push([place, isEmpty ? noStories(prd, at) : task]);
   }
   return found;
@@ -114,19 +176,34 @@ export const isPrdName = (name: string) =>
   /\.(?:md|markdown|json)$/i.test(name) && !/(?:^|\.)prompt\.md$/i.test(name);
 
 /** Whether a file has stories, or means to. */
-function tellsStories(file: string, tree: Tree): boolean {
-  const bytes = tree.read(file, PRD_BYTES_MAX);
+export function tellsStories(file: string, at: Inspected): boolean {
+  const read = readAt(file, at);
   // why it cannot be read is told by who reads it
-  if (!bytes) return /^prd\b/i.test(path.basename(file));
+  if (!read) return /^prd\b/i.test(path.basename(file));
+  if (!(read instanceof RalphError)) return read.stories.length > 0;
+  // an example in a code block tells no story
+  const text = new TextDecoder().decode(at.tree.read(file, PRD_BYTES_MAX))
+    .replaceAll(/^(`{3,}|~{3,})[^]*?^\1/gm, "");
+  return /^[ \t]{0,3}#{1,6}[^A-Za-z\n]*US-?\d/im.test(text) ||
+    /"(?:userStories|user_stories|stories)"\s*:\s*\[\s*\{/.test(text);
+}
+
+/** The PRD in a file, or why it is none; undefined where the file cannot be read. */
+export function readAt(file: string, { tree, prds }: Inspected): Prd | RalphError | undefined {
+  const real = tree.realPath(file) ?? file;
+  const known = prds?.get(real);
+  if (known) return known;
+  const bytes = tree.read(file, PRD_BYTES_MAX);
+  if (!bytes) return undefined;
+  let read: Prd | RalphError;
   try {
-    return openPrd({ path: file, bytes }).stories.length > 0;
+    read = parsePrd({ path: file, bytes });
   } catch (error) {
     if (!(error instanceof RalphError)) throw error;
-    // an example in a code block tells no story
-    const text = new TextDecoder().decode(bytes).replaceAll(/^(`{3,}|~{3,})[^]*?^\1/gm, "");
-    return /^[ \t]{0,3}#{1,6}[^A-Za-z\n]*US-?\d/im.test(text) ||
-      /"(?:userStories|user_stories|stories)"\s*:\s*\[\s*\{/.test(text);
+    read = error;
   }
+  prds?.set(real, read);
+  return read;
 }
 
 function noStories(file: string, { projectRoot = "" }: Inspected): RalphError {
@@ -158,20 +235,37 @@ function flatTask(file: string, { tree, projectRoot }: Inspected): Task | RalphE
 /** The task that this file is the PRD or the prompt of, or why it is not. */
 export function inspectFile(file: string, at: Inspected): Task | RalphError {
   const { tree } = at;
+  const shown = plain(file, SHOWN_MAX);
+  if (!/\.(?:md|markdown|json)$/i.test(file)) {
+    return new RalphError("usage", `${shown} is no PRD: one is markdown or JSON`, [
+      { text: "write its user stories into a new one", command: "ralph new --help" },
+    ]);
+  }
+  if (isAmongFiles(file, at)) return flatTask(file, at);
   const task = inspect(path.dirname(file), at);
   const isTask = !(task instanceof RalphError);
   const real = tree.realPath(file);
   if (isTask && (real === task.prdPath || real === task.promptPath)) return task;
   const isNamed = TASK_FILES.includes(path.basename(file).toLowerCase());
   if (!isTask && isNamed) return task;
-  if (isPrdName(path.basename(file)) && !isNamed && (!isTask || tellsStories(file, tree))) {
+  if (isPrdName(path.basename(file)) && !isNamed && (!isTask || tellsStories(file, at))) {
     return flatTask(file, at);
   }
-  return new RalphError("usage", `${plain(file, SHOWN_MAX)} is not the PRD of a task`, [
+  // a prompt beside it says nothing of it
+  const read = isTask && task.prdPath !== undefined ? undefined : readAt(file, at);
+  if (read instanceof RalphError) return read;
+  return new RalphError("usage", `${shown} is not the PRD of a task`, [
     isTask && task.prdPath !== undefined
       ? { text: `the PRD beside it is ${plain(task.prdPath, SHOWN_MAX)}` }
       : FOLDER_HINT,
   ]);
+}
+
+/** Whether it is in a folder of PRDs, of which each is a task. */
+function isAmongFiles(file: string, { tree, projectRoot = "" }: Inspected): boolean {
+  const folder = tree.realPath(path.dirname(file));
+  return isPrdName(path.basename(file)) && TASK_FILES.includes(path.basename(file).toLowerCase()) &&
+    FLAT_FOLDERS.some((one) => folder === path.join(projectRoot, one));
 }
 
 /** The task in a folder that exists, or why there is none. */
@@ -204,7 +298,9 @@ export function inspect(folder: string, { tree, projectRoot }: Inspected): Task 
   const problem = taskNameProblem(name);
   if (problem !== undefined) return badName(folder, problem, "folder");
   if (projectRoot === undefined) return notInGit(`task \`${name}\``, dir, tree);
-  return { name, dir, projectRoot, prdPath, promptPath };
+  const task = { name, dir, projectRoot, prdPath, promptPath };
+  if (json === undefined || markdown === undefined || markdown instanceof RalphError) return task;
+  return { ...task, copies: [{ name, dir, prdPath: markdown }] };
 }
 
 function badName(place: string, problem: string, what: string): RalphError {

@@ -18,6 +18,8 @@ export interface Task {
   prdPath?: string;
   /** Real path of its `prompt.md`. */
   promptPath?: string;
+  /** Other PRDs of the same work, which do not count; of one in the same folder `name` and `dir` are the task's. */
+  copies?: readonly { name: string; dir: string; prdPath: string }[];
 }
 
 type Place = Pick<Task, "name" | "dir" | "prdPath" | "promptPath">;

@@ -1,8 +1,12 @@
 /** Task files as other loops have them, as a person meets them: `ralph tasks` and `ralph run`. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { NEWEST } from "../support/install.ts";
+import { startServer } from "../support/opencode_server.ts";
 import { makeProject } from "../support/project.ts";
-import { makeRalph } from "../support/ralph.ts";
+import { openPty } from "../support/pty.ts";
+import { makeRalph, RALPH } from "../support/ralph.ts";
+import { hang, startModel } from "../support/scripted_model.ts";
 
 const ONE = "### US-001: One\n\n- [x] a\n";
 
@@ -74,4 +78,85 @@ Deno.test("the prompt for a PRD of another loop has its fields, and that loop's 
     assert(stdout.includes(text), text);
   }
   assert.doesNotMatch(stdout, /do one story/);
+});
+
+const PRD = "### US-001: Add numbers\n\n- [ ] a\n\n### US-002: Add decimals\n\n- [ ] b\n";
+const prdJson = (...passes: boolean[]) =>
+  JSON.stringify({
+    userStories: ["Add numbers", "Add decimals"].slice(0, passes.length).map((title, i) => ({
+      id: `US-00${i + 1}`,
+      title,
+      passes: passes[i],
+    })),
+  });
+
+Deno.test("work that is done in one PRD file is not begun again from another one", async () => {
+  await using project = await makeProject({
+    files: { "tasks/prd-sums.md": PRD, "tasks/prd.json": prdJson(true, true) },
+  });
+  await using ralph = await makeRalph();
+  const cli = (...args: string[]) => ralph(args, { cwd: project.root });
+
+  assert.match(
+    (await cli("tasks")).stdout,
+    /^prd +2\/2 [^]*^prd-sums\.md +- .*no task of its own, since tasks\/prd\.json has its stories/m,
+  );
+  const [run, all] = [await cli("run"), await cli("run", "--all")];
+  assert.deepEqual([run.code, /no task here has anything to do/.test(run.stderr)], [4, true]);
+  assert.deepEqual([all.code, /No task here has open stories/.test(all.stderr)], [0, true]);
+  assert.match((await cli("run", "sums")).stdout, /^prd: all 2 stories pass already/);
+  const byPath = await cli("run", "tasks/prd-sums.md");
+  assert.equal(byPath.code, 6, byPath.stderr);
+  assert.match(byPath.stderr, /warning: open here, and passing in tasks\/prd\.json: US-001 Add/);
+});
+
+Deno.test("stories that only another PRD file has are told, and a terminal is asked first", async () => {
+  await using project = await makeProject({
+    files: { "PRD.md": PRD, "prd.json": prdJson(true) },
+  });
+  await using ralph = await makeRalph();
+  const cli = (...args: string[]) => ralph(args, { cwd: project.root });
+  const told = /only in PRD\.md, which is not read: US-002 Add decimals/;
+
+  assert.match((await cli("tasks")).stdout, told);
+  const run = await cli("run");
+  assert.deepEqual([run.code, told.test(run.stderr)], [4, true]);
+  await project.write("prd.json", prdJson(false));
+  assert.match((await cli("run")).stderr, told);
+  await using pty = await openPty([...RALPH, "run"].map((word) => `'${word}'`).join(" "), {
+    cwd: project.root,
+    env: {
+      HOME: ralph.home,
+      DENO_DIR: Deno.env.get("DENO_DIR") ?? join(Deno.env.get("HOME") ?? "", ".cache", "deno"),
+      NO_COLOR: "1",
+    },
+  });
+  await pty.shows(/Work on .*prd\.json all the same\?/);
+  await pty.type("\r");
+  await pty.shows(/nothing was started/);
+  assert.equal((await pty.status).code, 130);
+});
+
+Deno.test("a session of a file that does not count is found by its name", async () => {
+  await using model = await startModel(() => hang());
+  await using server = await startServer({ version: NEWEST, model });
+  await using project = await makeProject({
+    files: { "tasks/prd-sums.md": PRD, "tasks/prd.json": prdJson(true, true) },
+  });
+  await using ralph = await makeRalph();
+  const cli = (...args: string[]) => ralph(args, { cwd: project.root });
+  const run = await cli("run", "tasks/prd-sums.md", "--server", server.url);
+  assert.equal(run.code, 0, run.stderr);
+  try {
+    const status = await cli("status", "sums");
+    assert.match(
+      status.stdout,
+      /^● sums [^]*open here, and passing in tasks\/prd\.json: US-001 Add/,
+    );
+    assert.doesNotMatch((await cli("status")).stderr, /without a session/);
+  } finally {
+    const stop = await cli("stop", "sums");
+    assert.equal(stop.code, 0, stop.stderr);
+  }
+  assert.match((await cli("run", "--all")).stderr, /No task here has open stories/);
 });

@@ -59,7 +59,8 @@ function dump(path: string): string {
     ];
     return JSON.stringify(
       [...tables, "session_notes"].map((table) => database.prepare(`SELECT * FROM ${table}`).all()),
-      (key, value) => /_(at|since|seen)$|_dir$|_root$|^id$|session_id$/.test(key) ? 0 : value,
+      (key, value) =>
+        /_(at|since|seen)$|_dir$|_root$|^id$|session_id$|^duration_ms$/.test(key) ? 0 : value,
     );
   } finally {
     database.close();

@@ -26,6 +26,7 @@ import { managedWarning } from "../../doctor/service.ts";
 import { RalphError } from "../../error.ts";
 import { listenersOn, portOf } from "../../host/system/port.ts";
 import { STATE_VARIABLE } from "../../host/files/paths.ts";
+import { systemTree } from "../../host/files/system_tree.ts";
 import { textInside } from "../../host/files/outside.ts";
 import { readWhole, textOf } from "../../host/files/read_file.ts";
 import { repositoryState } from "../../host/git/repository.ts";
@@ -40,6 +41,7 @@ import { readSettings } from "../../settings/read.ts";
 import type { Settings, SettingsPart } from "../../settings/settings.ts";
 import { parseDuration, parseModel } from "../../settings/values.ts";
 import type { Agenda } from "../../task/agenda.ts";
+import { remarksOnOtherPrds } from "../../task/other_prds.ts";
 import type { Task } from "../../task/task_files.ts";
 import { nextStory } from "../../task/prd.ts";
 import { plain } from "../../terminal/plain.ts";
@@ -57,6 +59,7 @@ import { tellPlan } from "../output/plan.ts";
 import { tellProtection } from "../output/protection.ts";
 import { warnOfCode } from "../output/warn_of_code.ts";
 import { meansQueue } from "../queue/means_queue.ts";
+import { askWhetherToBegin } from "../select/ask_whether_to_begin.ts";
 import { chooseTask } from "../select/choose_task.ts";
 import { taskToWorkOn } from "../own_worktree.ts";
 import { taskToRun } from "../select/task_to_run.ts";
@@ -203,7 +206,8 @@ export async function runTask(context: CommandContext, options: RunOptions): Pro
   requireDependencies(context, task, settings);
   requireFreeTree(context, task);
   requireWritten(task, agenda);
-  const remarks = [...agenda.remarks ?? [], ...foreign === undefined ? [] : [notOurs(foreign)]];
+  const others = remarksOnOtherPrds(task, agenda.stories, systemTree);
+  const remarks = [...agenda.remarks ?? [], ...others, ...notOurs(foreign)];
   for (const remark of remarks) context.warn(remark);
   if (accepted) requireSomethingToAccept(context, { task, agenda });
   else {
@@ -214,6 +218,7 @@ export async function runTask(context: CommandContext, options: RunOptions): Pro
       : onlyDone(task, agenda, only);
     if (done !== undefined) return tellNothingToDo(context, { task, done, json, agenda });
   }
+  if (others.length > 0 && !json) await askWhetherToBegin(context, task, agenda);
 
   // Before the first request that has the server load the project.
   warnOfCode(context, task);
@@ -268,10 +273,13 @@ async function warnOfManaged(context: CommandContext, url: string): Promise<void
 }
 
 /** A prompt that was written for another loop tells the agent what that one does. */
-function notOurs(file: string): string {
+function notOurs(file: string | undefined): readonly string[] {
+  if (file === undefined) return [];
   const shown = plain(file, 200);
-  return `${shown} is not used: nothing of ralph's, such as \`{{rules}}\`, is placed in it; to use ` +
-    `it all the same, name it as \`prompt\` in ralph.json`;
+  return [
+    `${shown} is not used: nothing of ralph's, such as \`{{rules}}\`, is placed in it; to use ` +
+    `it all the same, name it as \`prompt\` in ralph.json`,
+  ];
 }
 
 async function taskOf(context: CommandContext, { task }: RunOptions): Promise<Task> {

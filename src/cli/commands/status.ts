@@ -2,11 +2,12 @@
 import { Command } from "@commander-js/extra-typings";
 import { RalphError } from "../../error.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
-import { findProjectRoot, listTasks } from "../../task/find.ts";
+import { findProjectRoot, findTask, listTasks } from "../../task/find.ts";
 import { callName } from "../../task/task_files.ts";
 import { type Session, type SessionUsage, spentOf, type Worktree } from "../../store/model.ts";
 import type { ReadOnlyStore } from "../../store/store.ts";
-import { remarksOf } from "../../task/prd.ts";
+import { remarksOnOtherPrds } from "../../task/other_prds.ts";
+import { type Prd, remarksOf } from "../../task/prd.ts";
 import { ago, duration, localMoment, localTime } from "../../terminal/format.ts";
 import { plain } from "../../terminal/plain.ts";
 import { fit, wrap } from "../../terminal/table.ts";
@@ -172,7 +173,10 @@ function tellWithoutSession(
 ): void {
   const root = findProjectRoot(cwd(), systemTree);
   const tasks = root === undefined ? [] : listTasks(root, systemTree);
-  const names = tasks.filter(({ dir }) => !begun.has(dir)).map((task) => callName(task, tasks));
+  const isNew = ({ dir }: { dir: string }) => !begun.has(dir);
+  const names = tasks.filter((task) => [task, ...task.copies ?? []].every(isNew)).map((task) =>
+    callName(task, tasks)
+  );
   if (names.length === 0) return;
   const shown = names.slice(0, NAMED_MAX).map((name) => plain(name, 60)).join(", ");
   const rest = names.length > NAMED_MAX ? ` and ${names.length - NAMED_MAX} more` : "";
@@ -374,7 +378,7 @@ function detail(
   const { facts, findings, words } = found;
   const { session } = facts;
   const prd = prdOf(session);
-  const remarks = prd ? remarksOf(prd) : [];
+  const remarks = prd ? [...remarksOf(prd), ...remarksOnOthers(session, prd)] : [];
   warnIfNotRecorded(context, [session]);
   if (json) {
     out.line(commandJson({ ...taskFields(facts), ...findings, words, remarks }, 2));
@@ -395,6 +399,11 @@ function detail(
   out.line();
   for (const line of wrap(nextCommand(session, facts.worktree), columns)) out.line(line);
   return EXIT.done;
+}
+
+function remarksOnOthers({ taskDir, projectRoot }: Session, { stories }: Prd): readonly string[] {
+  const task = findTask(taskDir, { cwd: taskDir, tree: systemTree, projectRoot });
+  return remarksOnOtherPrds(task, stories, systemTree);
 }
 
 /** A worker that waits, and has recorded nothing yet. */

@@ -6,6 +6,7 @@ import { systemTree } from "../../host/files/system_tree.ts";
 import type { Session } from "../../store/model.ts";
 import { listPlaces, LOOKED_IN } from "../../task/places.ts";
 import { callName, type Task } from "../../task/task_files.ts";
+import { remarksOnCopies } from "../../task/other_prds.ts";
 import { nextStory, remarksOf } from "../../task/prd.ts";
 import { readPrd } from "../../task/prd_file.ts";
 import { plain } from "../../terminal/plain.ts";
@@ -65,7 +66,8 @@ export function taskSummaries(context: CommandContext, root: string): readonly T
     whenEmpty: [],
   });
   return [
-    ...found.map((task, i) => summary(task, sessions[i])),
+    // a worktree has its own copies
+    ...found.map((task, i) => summary({ copies: listed[i].copies, ...task }, sessions[i])),
     ...refused.map(({ name, path, error }) => ({
       ...UNKNOWN,
       task: plain(name, 80),
@@ -115,7 +117,7 @@ function summary(task: Task, session: Session | undefined): TaskSummary {
       total: stories.length,
       next: nextStory(stories)?.id ?? null,
       leftOut: leftOut.map(({ id }) => id),
-      remarks: remarksOf(prd),
+      remarks: [...remarksOf(prd), ...remarksOnCopies(task, stories, systemTree)],
       problem: null,
     };
   } catch (error) {

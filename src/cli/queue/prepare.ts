@@ -22,6 +22,7 @@ import type { Worktree } from "../../store/model.ts";
 import type { Settings, SettingsPart } from "../../settings/settings.ts";
 import type { Agenda } from "../../task/agenda.ts";
 import { findTask, listTasks } from "../../task/find.ts";
+import { remarksOnCopies, remarksOnOtherPrds } from "../../task/other_prds.ts";
 import type { Task } from "../../task/task_files.ts";
 import { plain } from "../../terminal/plain.ts";
 import type { CommandContext } from "../command_context.ts";
@@ -140,7 +141,10 @@ async function namedAgenda(
   requireInside(context, task, settings);
   promptOf(task, settings);
   requireWritten(task, agenda);
-  for (const remark of agenda.remarks ?? []) context.warn(`${plain(task.name, 80)}: ${remark}`);
+  const others = remarksOnOtherPrds(task, agenda.stories, systemTree);
+  for (const remark of [...agenda.remarks ?? [], ...others]) {
+    context.warn(`${plain(task.name, 80)}: ${remark}`);
+  }
   const done = nothingToDo(context, { task, agenda, verify: settings.verify });
   if (done === undefined) {
     // What stands in its way now need not be found when its turn has come.
@@ -162,9 +166,10 @@ async function openAgenda(
   const { task } = one;
   try {
     const { stories } = readAgenda(Deno, { task, promised: false });
-    return stories.some(({ passes }) => !passes)
-      ? await namedAgenda(context, one, settings)
-      : undefined;
+    if (stories.some(({ passes }) => !passes)) return await namedAgenda(context, one, settings);
+    const others = remarksOnCopies(task, stories, systemTree);
+    for (const remark of others) context.warn(`${plain(task.name, 80)}: ${remark}`);
+    return undefined;
   } catch (error) {
     if (!(error instanceof RalphError) || error.kind === "state") throw error;
     context.warn(`\`${plain(task.name, 80)}\` is left out: ${error.message}`);

@@ -5,6 +5,7 @@ import { readFileIfAny } from "../../host/files/read_file.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
 import { listTasks } from "../../task/find.ts";
 import { LOOKED_IN } from "../../task/places.ts";
+import { remarksOnCopies } from "../../task/other_prds.ts";
 import { callName, type Task } from "../../task/task_files.ts";
 import { readPrd } from "../../task/prd_file.ts";
 import { storiesOpen } from "../../task/stories_open.ts";
@@ -30,7 +31,7 @@ const LISTED_MAX = 12;
 export async function chooseTask(context: CommandContext): Promise<Task> {
   const root = projectRootHere(context);
   const tasks = whereTheyWork(context, listTasks(root, systemTree));
-  const candidates = tasks.flatMap(openTask).map((one) => ({
+  const candidates = tasks.flatMap((task) => openTask(context, task)).map((one) => ({
     ...one,
     called: callName(one.task, tasks),
   }));
@@ -43,6 +44,7 @@ export async function chooseTask(context: CommandContext): Promise<Task> {
   }
   if (candidates.length === 0) {
     throw new RalphError("not_found", "no task here has anything to do", [
+      ...tasks.flatMap(remarksOn).slice(0, LISTED_MAX).map((text) => ({ text })),
       { text: "see all tasks", command: "ralph tasks" },
     ]);
   }
@@ -61,8 +63,8 @@ export async function chooseTask(context: CommandContext): Promise<Task> {
   );
 }
 
-/** A task whose PRD cannot be read is not offered: `ralph tasks` says what is wrong with it. */
-function openTask(task: Task): OpenTask[] {
+/** A task whose PRD cannot be read is not offered, which is told: it may be the one that is meant. */
+function openTask(context: CommandContext, task: Task): OpenTask[] {
   if (task.prdPath === undefined) {
     return task.promptPath === undefined ? [] : [{ task, left: "a prompt without stories" }];
   }
@@ -70,6 +72,18 @@ function openTask(task: Task): OpenTask[] {
     const { stories } = readPrd(readFileIfAny, task.prdPath);
     const open = stories.filter((story) => !story.passes).length;
     return open === 0 ? [] : [{ task, left: storiesOpen(open, stories.length) }];
+  } catch (error) {
+    if (!(error instanceof RalphError)) throw error;
+    context.warn(`\`${plain(task.name, 80)}\` is left out: ${error.message}`);
+    return [];
+  }
+}
+
+/** Of a task with no open story: what other files have. */
+function remarksOn(task: Task): readonly string[] {
+  if (task.copies === undefined || task.prdPath === undefined) return [];
+  try {
+    return remarksOnCopies(task, readPrd(readFileIfAny, task.prdPath).stories, systemTree);
   } catch (error) {
     if (error instanceof RalphError) return [];
     throw error;

@@ -56,7 +56,10 @@ export function wasNotRun(store: ReadOnlyStore, queue: Queue, queued: QueuedTask
 function foldersOf(context: CommandContext, argument: string): readonly string[] {
   try {
     const task = findTask(argument, { cwd: context.cwd(), tree: systemTree });
-    return [task.dir, homeOf(task, recordedWorktrees(context))];
+    const trees = recordedWorktrees(context);
+    return [task, ...task.copies ?? []].flatMap((
+      { dir },
+    ) => [dir, homeOf({ ...task, dir }, trees)]);
   } catch (error) {
     if (error instanceof RalphError) return [];
     throw error;

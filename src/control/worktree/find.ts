@@ -32,11 +32,20 @@ export function homeTask<T extends Place>(task: T, trees: readonly Worktree[]): 
   return around && fileExists(dir) ? { dir, projectRoot: around.homeRoot } : task;
 }
 
-/** All places where the task may have worked, at home and in worktrees, also removed ones. */
-export function placesOf(task: Place, trees: readonly Worktree[]): readonly string[] {
-  const home = homeOf(task, trees);
-  const inTrees = trees.filter(({ homeDir }) => homeDir === home).map(({ taskDir }) => taskDir);
-  return [...new Set([task.dir, home, ...inTrees])];
+/**
+ * All places where the task may have worked, at home and in worktrees, also removed ones; those of other
+ * files of the same work too.
+ */
+export function placesOf(
+  { copies = [], ...task }: Place & Pick<Task, "copies">,
+  trees: readonly Worktree[],
+): readonly string[] {
+  const places = [task, ...copies].flatMap(({ dir }) => {
+    const home = homeOf({ ...task, dir }, trees);
+    const inTrees = trees.filter(({ homeDir }) => homeDir === home);
+    return [dir, home, ...inTrees.map(({ taskDir }) => taskDir)];
+  });
+  return [...new Set(places)];
 }
 
 /** The worktree of a task, whether it was found there, at home, or in the worktree of another one. */

@@ -49,6 +49,7 @@ const LOGIN = {
   projectRoot: "/p",
   prdPath: "/p/tasks/login/prd.json",
   promptPath: undefined,
+  copies: [{ name: "login", dir: "/p/tasks/login", prdPath: "/p/tasks/login/prd.md" }],
 };
 
 const FOUND: readonly [argument: string, cwd: string, dir: string][] = [
@@ -176,7 +177,7 @@ Deno.test("findTask: an unknown name brings the near one and what there is", () 
     hintsOf("login", "/empty"),
     "to begin a task of that name|ralph new login\n" +
       "looked in: tasks/<name>/prd.md (or prd.json), tasks/prd-<name>.md, tasks/<name>.md, prd.json and " +
-      "prd.md at the root and in scripts/ralph, ralph, .ralph and plans, .agents/tasks/*|",
+      "prd.md at the root and in scripts/ralph, ralph, .ralph, plans, .omc, .ralph-tui and .claude/ralph, .agents/tasks/*|",
   );
 });
 
@@ -238,6 +239,9 @@ const PLACES = [
     "/ralph",
     "/.ralph",
     "/plans",
+    "/.omc",
+    "/.ralph-tui",
+    "/.claude/ralph",
   ],
   "/.agents/tasks",
 ];
@@ -336,6 +340,7 @@ const places = memoryTree({
   "/p/scripts/ralph/PRD.md": STORY,
   "/p/.ralph/prd.json": `{"userStories": []}`,
   "/p/plans/prd.md": STORY,
+  "/p/.omc/prd.json": `{"userStories": [{"id": "A"}]}`,
   "/p/.agents/tasks/mail.json": `{"stories": [{"id": 1}]}`,
   "/p/.agents/tasks/config.json": `{"a": 1}`,
   "/p/docs/spec.md": STORY,
@@ -347,6 +352,7 @@ Deno.test("listTasks: all places that loops keep their PRDs in", () => {
   assert.deepEqual(
     listTasks("/p", places).map(({ name, dir }) => `${name} ${dir}`),
     [
+      ".omc /p/.omc",
       "half /p/tasks/half.md",
       "login /p/tasks/login",
       "login /p/tasks/prd-login.md",
@@ -366,7 +372,7 @@ Deno.test("two tasks of one name are called by their paths", () => {
   const called = tasks.map((task) => callName(task, tasks)).join(", ");
   assert.equal(
     called,
-    "half, tasks/login, tasks/prd-login.md, mail, p, pay, plans, ralph, search, spec",
+    ".omc, half, tasks/login, tasks/prd-login.md, mail, p, pay, plans, ralph, search, spec",
   );
 });
 
@@ -413,6 +419,20 @@ Deno.test("findTask: by the name of a file or a folder, by path where that can m
     assert.doesNotMatch(hints, /ralph new/);
     return true;
   });
+});
+
+Deno.test("findTask: why a file is no PRD, also beside a prompt", () => {
+  const tree = memoryTree({
+    "/p/.git/HEAD": "",
+    "/p/.ralph/PROMPT.md": "",
+    "/p/.ralph/fix_plan.md": "# Fix plan\n\n## High priority\n\n- [ ] Write the readme\n",
+    "/p/tasks.yaml": "tasks:\n",
+  });
+  const refuses = (argument: string, message: RegExp) =>
+    assert.throws(() => findTask(argument, { cwd: "/p", tree }), message);
+  refuses(".ralph/fix_plan.md", /fix_plan\.md:3:1: it has no user stories: `High priority` has/);
+  refuses("tasks.yaml", /\/p\/tasks\.yaml is no PRD: one is markdown or JSON$/);
+  refuses("other.yaml", /there is no folder `tasks\/`/);
 });
 
 Deno.test("findTask: what belongs to a PRD that is a file has its name, and nothing else is the task's", () => {
