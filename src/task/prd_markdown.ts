@@ -16,6 +16,7 @@ import { plainCriteria, readStoryBody } from "./story_body.ts";
 import {
   type Candidate,
   candidatesIn,
+  plainCandidatesIn,
   sectionEnd,
   startsOf,
   storiesAmong,
@@ -33,8 +34,7 @@ const FORM_HINT = {
 /** Reads a `prd.md`, in whatever encoding. Throws `RalphError` (`usage`) with the place. */
 export function readMarkdownPrd(source: Source): PrdReading {
   const lines = markdownLines(source);
-  const candidates = candidatesIn(source, lines);
-  const stories = storiesAmong(candidates, lines);
+  const { candidates, stories } = storiesIn(source, lines);
   const starts = startsOf(stories);
   const above = sectionsOfLeftOut(source, lines, starts);
   const read = { source, lines, stories, candidates, above };
@@ -72,6 +72,23 @@ export function readMarkdownPrd(source: Source): PrdReading {
       });
     }),
   };
+}
+
+/** The headings with an id, and which of them are stories. Plain ids count where nothing else is a story. */
+function storiesIn(source: Source, lines: readonly MarkdownLine[]) {
+  const candidates = candidatesIn(source, lines);
+  const stories = storiesAmong(candidates, lines);
+  if (stories.length > 0) return { candidates, stories };
+  const plain = plainCandidatesIn(source, lines);
+  const plainStories = storiesAmong(plain.filter(({ separated }) => separated), lines);
+  const starts = startsOf(plainStories);
+  const inside = new Set(
+    plainStories.flatMap((story) =>
+      lines.slice(story.index, sectionEnd(lines, story, (index) => starts.has(index)))
+    ),
+  );
+  const isAll = headingsWithoutId(source, lines).every((heading) => inside.has(heading));
+  return isAll ? { candidates: plain, stories: plainStories } : { candidates, stories };
 }
 
 /** Names what stands in the place of stories, where something does. */

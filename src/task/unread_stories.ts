@@ -5,7 +5,7 @@ import { hiddenStories } from "./hidden_stories.ts";
 import { isSectionOfLeftOut } from "./left_out.ts";
 import { type Heading, headingText, type MarkdownLine } from "./markdown_lines.ts";
 import { lineAt, type Source } from "./source.ts";
-import { type Candidate, isUs, sectionEnd, startsOf } from "./story_headings.ts";
+import { type Candidate, isCriteria, isUs, sectionEnd, startsOf } from "./story_headings.ts";
 
 /** What headings say that have boxes and are no work by themselves, and what may stand before it. */
 const OF_ALL =
@@ -126,7 +126,8 @@ function hiddenFaults(
   });
   const levels = new Set(stories.map(({ heading }) => heading.level));
   const bare = candidates.filter(({ index, id, prefix, heading }) =>
-    isUs(prefix) && !ids.has(id.toUpperCase()) && levels.has(heading.level) && !above.has(index)
+    (isUs(prefix) || prefixes.has(prefix)) && !ids.has(id.toUpperCase()) &&
+    levels.has(heading.level) && !above.has(index)
   ).map(({ heading, id }) => ({
     offset: heading.start,
     id,
@@ -145,8 +146,9 @@ function hiddenFaults(
 }
 
 /**
- * Headings that have boxes as the stories have, and are none of them: what nobody reads would never be
- * done. They stand among them, below the same heading, or have an id, and are in no story.
+ * Headings that have boxes or criteria as the stories have, and are none of them: what nobody reads would
+ * never be done. They stand among them, below the same heading, are of their level, or have an id, and
+ * are in no story.
  */
 function unreadSections(
   { source, lines, stories, candidates }: ReadStories,
@@ -154,33 +156,50 @@ function unreadSections(
 ): readonly Fault[] {
   const starts = startsOf(stories);
   const withId = startsOf(candidates);
+  const levels = new Set(stories.map(({ heading }) => heading.level));
   const places = new Set(
     stories.map(({ index, heading }) => `${parentOf(index)} ${heading.level}`),
   );
+  const textOf = (index: number) => {
+    const line = lines[index];
+    return line?.kind === "heading" ? headingText(source, line) : "";
+  };
+  const isOfChecklist = (index: number): boolean =>
+    index >= 0 && (NO_STORY.test(textOf(index)) || isOfChecklist(parentOf(index)));
   const faults: Fault[] = [];
   for (const [index, heading] of lines.entries()) {
     if (heading.kind !== "heading" || isInStory(index) || isOfOthers(index)) continue;
     const isAmong = places.has(`${parentOf(index)} ${heading.level}`);
-    if (!isAmong && !withId.has(index)) continue;
-    const text = headingText(source, heading);
+    const isLike = levels.has(heading.level) && !isOfChecklist(parentOf(index));
+    if (!isAmong && !isLike && !withId.has(index)) continue;
+    const text = textOf(index);
     const end = sectionEnd(lines, { index, heading }, (one) => starts.has(one));
     const holdsStories = sectionEnd(lines, { index, heading }, () => false) > end;
     if (holdsStories || NO_STORY.test(text)) continue;
-    if (!lines.slice(index, end).some(({ kind }) => kind === "box")) continue;
-    const why = withId.has(index) ? "and another kind of id, and is in no story" : "and no id";
-    const example = plain(stories[0].id, 60);
+    const body = lines.slice(index + 1, end);
+    const boxes = body.filter((line) => line.kind === "box");
+    const counts = isAmong || withId.has(index) || boxes.some(({ ticked }) => !ticked);
+    const has = boxes.length > 0 && counts
+      ? "boxes"
+      : isAmong && body.some(isCriteria)
+      ? "criteria"
+      : undefined;
+    if (has === undefined) continue;
     faults.push({
       offset: heading.start,
-      reason: `\`${plain(text, 60)}\` has boxes as the stories have, ${why}`,
-      hints: [{
-        text:
-          `if it is a story, give it an id as \`${example}\` has, at the level of the others; if not, ` +
-          "write its boxes as plain items",
-      }],
+      reason: `\`${plain(text, 60)}\` has ${has} as the stories have, ${
+        withId.has(index) ? "and another kind of id, and is in no story" : "and no id"
+      }`,
+      hints: [unreadHint(stories[0].id)],
     });
   }
   return faults;
 }
+
+const unreadHint = (id: string) => ({
+  text: `if it is a story, give it an id as \`${plain(id, 60)}\` has, at the level of the ` +
+    "others; if not, write its boxes as plain items",
+});
 
 /** Lines of a story that look like a box and are none: a claim would not need them. */
 function unreadBoxes({ lines, stories }: ReadStories): readonly Fault[] {
