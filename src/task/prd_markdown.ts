@@ -4,11 +4,11 @@
  */
 import { plain } from "../terminal/plain.ts";
 import { isAllCode } from "./hidden_stories.ts";
-import { isSectionOfLeftOut, isStatusOfLeftOut, whyLeftOut } from "./left_out.ts";
+import { isSectionOfDone, isSectionOfLeftOut, isStatusOfLeftOut, whyLeftOut } from "./left_out.ts";
 import { headingText, type MarkdownLine, markdownLines } from "./markdown_lines.ts";
 import type { PrdReading, StoryEntry } from "./prd_document.ts";
 import { priorityFrom } from "./priority.ts";
-import { aboutText, markdownOffers, markdownSections, type Section } from "./rest_of_prd.ts";
+import { aboutText, markdownOffers, markdownSections } from "./rest_of_prd.ts";
 import { dependenciesIn, hasOtherNeeds } from "./dependencies.ts";
 import { type Fault, refuse } from "./faults.ts";
 import { lineAt, type Source, textAt } from "./source.ts";
@@ -22,10 +22,15 @@ import {
   storiesAmong,
 } from "./story_headings.ts";
 import { marksOf } from "./story_marks.ts";
-import { stateOf, statusText } from "./story_state.ts";
+import { type Sign, stateOf, statusText } from "./story_state.ts";
+import { type ReadState, stateRemarks } from "./unread_state.ts";
 import { headingsWithoutId, unreadParts } from "./unread_stories.ts";
 
 const INTRODUCTION = /^(introduction|overview|summary|description)$/i;
+
+/** In the heading of a story: `(P0)`, and `(depends on US-002)`. */
+const PRIORITY = /[([](P[0-3])[)\]]/i;
+const NEEDS = /[([](?:depends on|requires|needs|blocked by|after)\b:?([^()[\]]+)[)\]]/i;
 
 const FORM_HINT = {
   text: "a story is a heading such as `### US-001: Title` with `- [ ]` lines below it",
@@ -47,30 +52,41 @@ export function readMarkdownPrd(source: Source): PrdReading {
     const end = sectionEnd(lines, story, (index) => starts.has(index));
     return [story, whyLeft(source, lines, { story, end }) ?? above.get(story.index)];
   }));
-  const sections = sectionsBeside(source, lines, stories);
+  const beside = linesBeside(lines, stories);
+  const sections = markdownSections(source, lines, (index) => !beside.has(index));
+  const finished = sectionsOfDone(source, lines, starts);
+  const found = stories.filter((story) => leftOut.get(story) === undefined).map((story) => {
+    const end = sectionEnd(lines, story, (index) => starts.has(index));
+    return readStory(source, story, {
+      body: lines.slice(story.index + 1, end),
+      end: lines[end]?.start ?? source.view.length,
+      around: finished.get(story.index),
+    });
+  });
   return {
     format: "markdown",
     ...frontMatter(source, lines, starts),
     about: aboutText(sections),
     faults,
-    remarks: boxes.map(({ name, line }) =>
-      `the boxes below ${
-        name === "" ? "no heading" : `\`${plain(name, 60)}\``
-      } (line ${line}) are in no story`
-    ),
+    remarks: [
+      ...boxes.map(({ name, line }) =>
+        `the boxes below ${
+          name === "" ? "no heading" : `\`${plain(name, 60)}\``
+        } (line ${line}) are in no story`
+      ),
+      ...stateRemarks(
+        source,
+        found.map(({ state }) => state),
+        lines.filter((_, index) => beside.has(index)),
+      ),
+    ],
     offers: markdownOffers(sections),
     leftOut: stories.flatMap((story) => {
       const why = leftOut.get(story);
       if (why === undefined) return [];
       return [{ id: story.id, why, line: lineAt(source, story.heading.start) }];
     }),
-    entries: stories.filter((story) => leftOut.get(story) === undefined).map((story) => {
-      const end = sectionEnd(lines, story, (index) => starts.has(index));
-      return readStory(source, story, {
-        body: lines.slice(story.index + 1, end),
-        end: lines[end]?.start ?? source.view.length,
-      });
-    }),
+    entries: found.map(({ entry }) => entry),
   };
 }
 
@@ -108,19 +124,40 @@ function noStories(source: Source, lines: readonly MarkdownLine[]): readonly Fau
   return [fault(start, boxes === 0 ? none : `${none}: its boxes are below no heading with an id`)];
 }
 
-/** What stands outside of the stories, and of what only holds such. */
-function sectionsBeside(
-  source: Source,
+/** The indexes of the lines that stand in no story. */
+function linesBeside(
   lines: readonly MarkdownLine[],
   stories: readonly Candidate[],
-): readonly Section[] {
+): ReadonlySet<number> {
   const starts = startsOf(stories);
-  const inside = new Set<number>();
+  const beside = new Set(lines.keys());
   for (const story of stories) {
     const end = sectionEnd(lines, story, (index) => starts.has(index));
-    for (let index = story.index; index < end; index++) inside.add(index);
+    for (let index = story.index; index < end; index++) beside.delete(index);
   }
-  return markdownSections(source, lines, (index) => inside.has(index));
+  return beside;
+}
+
+/** Of each story below a heading such as `Done`, by its index: what that says of it. */
+function sectionsOfDone(
+  source: Source,
+  lines: readonly MarkdownLine[],
+  stories: ReadonlySet<number>,
+): ReadonlyMap<number, Sign> {
+  const found = new Map<number, Sign>();
+  let section: { level: number; sign: Sign } | undefined;
+  for (const [index, line] of lines.entries()) {
+    if (line.kind !== "heading") continue;
+    if (section && line.level > section.level) {
+      if (stories.has(index)) found.set(index, section.sign);
+      continue;
+    }
+    const text = headingText(source, line);
+    section = !stories.has(index) && isSectionOfDone(text)
+      ? { level: line.level, sign: { what: `its section, \`${plain(text, 40)}\``, done: true } }
+      : undefined;
+  }
+  return found;
 }
 
 /**
@@ -178,14 +215,16 @@ function whyLeft(
 
 function readStory(
   source: Source,
-  { heading, id, title }: Candidate,
-  { body, end }: { body: readonly MarkdownLine[]; end: number },
-): StoryEntry {
+  story: Candidate,
+  { body, end, around }: { body: readonly MarkdownLine[]; end: number; around?: Sign },
+): { entry: StoryEntry; state: ReadState } {
+  const { heading, id, title } = story;
   const found = readStoryBody(source, body);
-  const { boxes, fields } = found;
-  const marks = marksOf(source, heading, found);
+  const { boxes, fields, statuses } = found;
+  const needs = [fields.dependsOn, NEEDS.exec(title)?.[1] ?? ""].filter(Boolean).join(", ");
+  const marks = marksOf(source, heading, { ...found, around });
   const { passes, disagree } = stateOf(marks.signs);
-  return {
+  const entry: StoryEntry = {
     offset: heading.start,
     end,
     story: {
@@ -195,13 +234,13 @@ function readStory(
       criteria: boxes.length > 0
         ? boxes.map(({ text, ticked }) => ({ text, ticked }))
         : plainCriteria(fields.criteria).map((text) => ({ text })),
-      priority: priorityFrom(fields.priority),
+      priority: priorityFrom(fields.priority || (PRIORITY.exec(title)?.[1] ?? "")),
       passes,
       notes: [
         fields.notes,
-        hasOtherNeeds(fields.dependsOn) ? `Depends on: ${fields.dependsOn}` : "",
+        hasOtherNeeds(needs) ? `Depends on: ${needs}` : "",
       ].filter(Boolean).join("\n"),
-      dependsOn: dependenciesIn(fields.dependsOn),
+      dependsOn: dependenciesIn(needs),
       line: lineAt(source, heading.start),
       ...marks.names.some((name) => name !== "boxes") && { marks: marks.names },
       ...disagree !== undefined && { disagree },
@@ -210,6 +249,7 @@ function readStory(
     ...marks.box && { boxEdits: [marks.box(passes)] },
     state: marks.spans,
   };
+  return { entry, state: { story, passes, body, statuses } };
 }
 
 /** The title is the first H1's; the description stands below it, or in an introduction. */

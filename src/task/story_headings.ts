@@ -1,6 +1,7 @@
 /** Which headings of a markdown file are stories. */
 import { type Heading, headingText, type MarkdownLine } from "./markdown_lines.ts";
 import type { Source } from "./source.ts";
+import { withoutStateAfter } from "./story_state.ts";
 import { NUMBER, PLAIN_NUMBER, PLAIN_PREFIX, PREFIX, SCOPE } from "./story_id.ts";
 
 /** A heading that may be a story's, with its index in the lines. */
@@ -25,8 +26,7 @@ const ID = new RegExp(
 const PLAIN = new RegExp(`^(${BEFORE})()(${PLAIN_PREFIX})(${PLAIN_NUMBER})`);
 /** Those that nearly all PRDs use. */
 export const isUs = (prefix: string) => /(?:^|-)US-?$/.test(prefix);
-/** What at the end of a heading says how far the story is. */
-const STATE_AFTER = /[ \t]*(?:[✅☑✔✓]\ufe0f?|\[[ xX]\])$/u;
+const BOX_AFTER = /[ \t]*\[[ xX]\]$/;
 
 export function candidatesIn(source: Source, lines: readonly MarkdownLine[]): readonly Candidate[] {
   return lines.flatMap((heading, index) => {
@@ -57,7 +57,10 @@ function candidate(
   { heading, index, found }: { heading: Heading; index: number; found: RegExpExecArray },
 ): Candidate {
   const [all, before, scope, prefix, number] = found;
-  const rest = headingText(source, heading, all.length);
+  const whole = headingText(source, heading);
+  const state = whole.length - withoutStateAfter(whole).length;
+  const text = headingText(source, heading, all.length);
+  const rest = text.slice(0, Math.max(0, text.length - state));
   const separator = /^[\])*_`]*\s*[:：.·–—-]+/.exec(rest)?.[0] ?? /^\](?=\s)/.exec(rest)?.[0];
   const bold = before.includes("**");
   const title = rest.slice(separator?.length ?? 0).trim();
@@ -67,7 +70,7 @@ function candidate(
     id: scope + (prefix + number).replace(/[ \t]+/, " "),
     prefix: prefix.toUpperCase(),
     title: (bold && title.endsWith("**") ? title.slice(0, -2) : title)
-      .replace(STATE_AFTER, "").trim(),
+      .replace(BOX_AFTER, "").trim(),
     // `Task 5-16` is several
     separated: title === "" || separator !== undefined &&
         (prefix.endsWith("-") || !/^[-–]\d/.test(rest)),
@@ -183,7 +186,8 @@ export const startsOf = (candidates: readonly Candidate[]) =>
   new Set(candidates.map(({ index }) => index));
 
 /** A story's own, though it be a heading of the story's level. */
-const CRITERIA = /^ {0,3}(?:#{1,6}[ \t]+)?[*_]{0,3}(?:acceptance[ \t]+)?criteria[:*_# \t]*$/i;
+const CRITERIA =
+  /^ {0,3}(?:#{1,6}[ \t]+)?[*_]{0,3}(?:(?:acceptance[ \t]+)?criteria|acs)[:*_# \t]*$/i;
 
 /** Whether it is the label or the heading of acceptance criteria. */
 export const isCriteria = ({ kind, view }: MarkdownLine): boolean =>

@@ -14,3 +14,8 @@ export const NUMBER = String
 export const PLAIN_PREFIX = String
   .raw`(?:(?:[Uu]ser )?[Ss]tory|STORY|[Tt]ask|TASK|[Ff]eature|FEATURE|[Ii]ssue|[Tt]icket)[ \t]+#?|[A-GI-LNORSTU]|[A-Z]{2,3}`;
 export const PLAIN_NUMBER = String.raw`\d{1,4}(?:\.\d{1,4})*[a-z]?(?![A-Za-z0-9_])`;
+/** The id that a text begins with, marks before it aside. */
+export const ID_AT_START = new RegExp(
+  `^[^A-Za-z0-9]{0,9}((?:${SCOPE}(?:${PREFIX})${NUMBER}|(?:${PLAIN_PREFIX})${PLAIN_NUMBER}))`,
+  "i",
+);
