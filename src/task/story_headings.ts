@@ -159,7 +159,7 @@ function besideThem(
 }
 
 /** Of each heading the index of the one that it is below; -1 where there is none. */
-export function parentsIn(lines: readonly MarkdownLine[]): ReadonlyMap<number, number> {
+function parentsIn(lines: readonly MarkdownLine[]): ReadonlyMap<number, number> {
   const parents = new Map<number, number>();
   const open: { index: number; level: number }[] = [];
   for (const [index, line] of lines.entries()) {

@@ -83,7 +83,7 @@ const END_MAX = 200;
 const STATES_MAX = 3;
 /** What may say so, and is not read. */
 const MAY_BE_DONE = new RegExp(
-  `(?:[([]|(?:${DASH})[ \\t]*)[^A-Za-z0-9]{0,9}(?:${DONE})\\b[^([]{0,60}$`,
+  `[([][^A-Za-z0-9]{0,9}(?:${DONE})\\b[^([]{0,60}$|[ \\t](?:${DASH})[ \\t]+(?:${DONE})[^A-Za-z]{0,20}$`,
   "i",
 );
 const IN_CAPITALS =

@@ -341,6 +341,10 @@ const member = fc.constantFrom(
   '"status": "Done"',
   '"completed": false',
   '"done": true',
+  '"passed": true',
+  '"isComplete": false',
+  '"state": "passing"',
+  '"verified": true',
   '"completedAt": null',
   '"notes": "é"',
 );
