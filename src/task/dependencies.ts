@@ -34,7 +34,8 @@ export function dependenciesOf(texts: readonly string[]): readonly string[] {
 
 /** The id without its number: `US-` of `US-001` and of `US-001-A`, nothing of `7`. */
 export const kindOf = (id: string) =>
-  id.replace(/(?<=[-/])\d[\w.]*(?:-(?:\d[\w.]*|[A-Za-z]\d*))*$|\d[\w.]*$/, "").toUpperCase();
+  id.replace(/(?<=[-/])\d[\w.]*(?:-(?:\d[\w.]*|[A-Za-z]\d*|[A-Z]{2,4}\d*))*$|\d[\w.]*$/, "")
+    .toUpperCase();
 
 /** A range of more names orders nothing. */
 const RANGE_MAX = 1_000;

@@ -52,14 +52,25 @@ export function jsonState(story: JsonObject): JsonState {
   const passes = signs.find(({ name }) => name === "passes") ??
     signs.find(({ name }) => nameIn(name).startsWith("pass"));
   const state = stateOf(signs satisfies readonly Sign[]);
-  const status = (members.get("status") ?? members.get("state"))?.value;
+  const status = unknownIn([...members.values()], signs);
   return {
     signs,
     ...state,
     claimed: passes?.done ?? state.passes,
-    ...status?.type === "string" && !signs.some(({ name }) => isWord(name)) &&
-      { unknownStatus: status.value },
+    ...status !== undefined && { unknownStatus: status },
   };
+}
+
+/** A status in words that are not known; where nothing says how far it is, a flag that is none, too. */
+function unknownIn(members: readonly JsonMember[], signs: JsonState["signs"]): string | undefined {
+  if (signs.some(({ name }) => isWord(name))) return undefined;
+  const texts = members.flatMap(({ key, value }) =>
+    isStateName(key) && (isWord(key) || signs.length === 0) &&
+      (value.type === "string" || value.type === "number")
+      ? [`${value.value}`]
+      : []
+  );
+  return texts.find((text) => text.trim() !== "");
 }
 
 function saysDone({ key, value }: JsonMember): boolean | undefined {

@@ -37,6 +37,7 @@ const GROUPS: readonly string[] = ["epics", "phases"];
 /** The same, where they do have such lists; else they are what they say. */
 const OTHER_GROUPS: readonly string[] = [
   ...["plans", "milestones", "sprints", "waves", "iterations", "stages", "releases", "modules"],
+  ...["categories", "sections", "groups", "areas", "components", "tracks", "batches", "themes"],
 ];
 /** All names under which there may be stories. */
 export const LISTS: readonly string[] = [...STORY_LISTS, ...GROUPS, ...OTHER_GROUPS];

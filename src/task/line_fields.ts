@@ -1,6 +1,6 @@
 /** Several fields in one line: `**Priority:** 1 | **Status:** Done`. */
 
-const NAME = "[A-Za-z][A-Za-z ]{0,40}";
+const NAME = "[A-Za-z][A-Za-z -]{0,40}";
 const STARS = String.raw`(?:\*\*|__)`;
 const BOLD = `${STARS}${NAME}(?:[ \\t]*:${STARS}|${STARS}[ \\t]*:)`;
 const LABELLED = new RegExp(`^[ \\t]*(?:[-*+][ \\t]+)?[*_]{0,3}${NAME}[*_]{0,3}[ \\t]*:`);

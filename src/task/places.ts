@@ -129,6 +129,18 @@ function tellsStories(file: string, tree: Tree): boolean {
   }
 }
 
+/** Why this file cannot be read as a PRD; undefined where that is not so. */
+function whyUnread(file: string, tree: Tree): RalphError | undefined {
+  const bytes = tree.read(file, PRD_BYTES_MAX);
+  try {
+    if (bytes) openPrd({ path: file, bytes });
+  } catch (error) {
+    if (error instanceof RalphError) return error;
+    throw error;
+  }
+  return undefined;
+}
+
 function noStories(file: string, { projectRoot = "" }: Inspected): RalphError {
   const shown = plain(path.relative(projectRoot, file), SHOWN_MAX);
   return new RalphError("usage", `${shown} has no user stories`, [
@@ -167,6 +179,8 @@ export function inspectFile(file: string, at: Inspected): Task | RalphError {
   if (isPrdName(path.basename(file)) && !isNamed && (!isTask || tellsStories(file, tree))) {
     return flatTask(file, at);
   }
+  const why = isPrdName(path.basename(file)) && !isNamed ? whyUnread(file, tree) : undefined;
+  if (why) return why;
   return new RalphError("usage", `${plain(file, SHOWN_MAX)} is not the PRD of a task`, [
     isTask && task.prdPath !== undefined
       ? { text: `the PRD beside it is ${plain(task.prdPath, SHOWN_MAX)}` }

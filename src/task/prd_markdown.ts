@@ -3,6 +3,7 @@
  * story's section are its criteria. It passes when they are all ticked.
  */
 import { plain } from "../terminal/plain.ts";
+import { shellWord } from "../terminal/shell_word.ts";
 import { isAllCode } from "./hidden_stories.ts";
 import { isSectionOfDone, isSectionOfLeftOut, isStatusOfLeftOut, whyLeftOut } from "./left_out.ts";
 import { headingText, type MarkdownLine, markdownLines } from "./markdown_lines.ts";
@@ -16,13 +17,14 @@ import { plainCriteria, readStoryBody } from "./story_body.ts";
 import {
   type Candidate,
   candidatesIn,
+  isNoKind,
   plainCandidatesIn,
   sectionEnd,
   startsOf,
   storiesAmong,
 } from "./story_headings.ts";
 import { marksOf } from "./story_marks.ts";
-import { type Sign, stateOf, statusText } from "./story_state.ts";
+import { headingChecks, type Sign, stateOf, statusText } from "./story_state.ts";
 import { type ReadState, stateRemarks } from "./unread_state.ts";
 import { headingsWithoutId, unreadParts } from "./unread_stories.ts";
 
@@ -46,7 +48,7 @@ export function readMarkdownPrd(source: Source): PrdReading {
   const { faults, boxes } = unreadParts(read);
   if (stories.length === 0) {
     refuse(source, faults);
-    refuse(source, noStories(source, lines));
+    refuse(source, noStories(source, lines, candidates));
   }
   const leftOut = new Map(stories.map((story) => {
     const end = sectionEnd(lines, story, (index) => starts.has(index));
@@ -55,12 +57,14 @@ export function readMarkdownPrd(source: Source): PrdReading {
   const beside = linesBeside(lines, stories);
   const sections = markdownSections(source, lines, (index) => !beside.has(index));
   const finished = sectionsOfDone(source, lines, starts);
+  const places = sectionsOfPriority(lines, starts);
   const found = stories.filter((story) => leftOut.get(story) === undefined).map((story) => {
     const end = sectionEnd(lines, story, (index) => starts.has(index));
     return readStory(source, story, {
       body: lines.slice(story.index + 1, end),
       end: lines[end]?.start ?? source.view.length,
       around: finished.get(story.index),
+      place: places.get(story.index),
     });
   });
   return {
@@ -104,21 +108,38 @@ function storiesIn(source: Source, lines: readonly MarkdownLine[]) {
     ),
   );
   const isAll = headingsWithoutId(source, lines).every((heading) => inside.has(heading));
-  return isAll ? { candidates: plain, stories: plainStories } : { candidates, stories };
+  return isAll && plainStories.length > 0
+    ? { candidates: plain, stories: plainStories }
+    : { candidates: [...candidates, ...plain], stories };
 }
 
 /** Names what stands in the place of stories, where something does. */
-function noStories(source: Source, lines: readonly MarkdownLine[]): readonly Fault[] {
+function noStories(
+  source: Source,
+  lines: readonly MarkdownLine[],
+  candidates: readonly Candidate[],
+): readonly Fault[] {
   const none = "it has no user stories";
   const fault = (offset: number, reason: string) => ({ offset, reason, hints: [FORM_HINT] });
   const [start] = source.lineStarts;
   if (isAllCode(source, lines)) return [fault(start, `${none}: all of it is in a code block`)];
   const nameless = headingsWithoutId(source, lines);
   if (nameless.length > 0) {
-    return nameless.map((heading) => {
+    const draft = {
+      text: "or have a PRD drafted from it",
+      command: `ralph plan --from ${shellWord(source.path)}`,
+    };
+    return nameless.map((heading, i) => {
       const name = plain(headingText(source, heading), 60);
-      return fault(heading.start, `${none}: \`${name}\` has boxes, and no id`);
+      const one = fault(heading.start, `${none}: \`${name}\` has boxes, and no id`);
+      return i === 0 ? { ...one, hints: [FORM_HINT, draft] } : one;
     });
+  }
+  const bare = candidates.filter(({ separated, prefix }) => separated && !isNoKind(prefix));
+  if (bare.length > 0) {
+    return bare.map(({ heading, id }) =>
+      fault(heading.start, `${none}: \`${plain(id, 60)}\` has no boxes, and no acceptance criteria`)
+    );
   }
   const boxes = lines.filter(({ kind }) => kind === "box").length;
   return [fault(start, boxes === 0 ? none : `${none}: its boxes are below no heading with an id`)];
@@ -138,7 +159,7 @@ function linesBeside(
   return beside;
 }
 
-/** Of each story below a heading such as `Done`, by its index: what that says of it. */
+/** Of each story below a heading such as `Done` or `Phase 1 ✅`, by its index: what that says of it. */
 function sectionsOfDone(
   source: Source,
   lines: readonly MarkdownLine[],
@@ -153,7 +174,8 @@ function sectionsOfDone(
       continue;
     }
     const text = headingText(source, line);
-    section = !stories.has(index) && isSectionOfDone(text)
+    const isDone = isSectionOfDone(text) || line.level > 1 && headingChecks(line.view).length > 0;
+    section = !stories.has(index) && isDone
       ? { level: line.level, sign: { what: `its section, \`${plain(text, 40)}\``, done: true } }
       : undefined;
   }
@@ -196,6 +218,31 @@ function sectionsOfLeftOut(
   return found;
 }
 
+const SECTION_PRIORITY =
+  /^[ \t#]*[^A-Za-z0-9]*(?:(critical|urgent|high|medium|normal|low|must|should|could)[ -](?:priority|have)|(P[0-3])(?![A-Za-z0-9-])|priority[^A-Za-z0-9]+([A-Za-z0-9]+))/i;
+
+/** Of each story below a heading such as `High priority`, by its index: what that says. */
+function sectionsOfPriority(
+  lines: readonly MarkdownLine[],
+  stories: ReadonlySet<number>,
+): ReadonlyMap<number, string> {
+  const found = new Map<number, string>();
+  let section: { level: number; priority: string } | undefined;
+  for (const [index, line] of lines.entries()) {
+    if (line.kind !== "heading") continue;
+    if (section && line.level > section.level) {
+      if (stories.has(index)) found.set(index, section.priority);
+      continue;
+    }
+    const [, word, number, other] = stories.has(index)
+      ? []
+      : SECTION_PRIORITY.exec(line.view) ?? [];
+    const priority = word ?? number ?? other;
+    section = priority === undefined ? undefined : { level: line.level, priority };
+  }
+  return found;
+}
+
 /** Why a person has taken a story out of the work, in words: by its heading, or its status. */
 function whyLeft(
   source: Source,
@@ -216,7 +263,13 @@ function whyLeft(
 function readStory(
   source: Source,
   story: Candidate,
-  { body, end, around }: { body: readonly MarkdownLine[]; end: number; around?: Sign },
+  { body, end, around, place = "" }: {
+    body: readonly MarkdownLine[];
+    end: number;
+    around?: Sign;
+    /** The priority that its section says. */
+    place?: string;
+  },
 ): { entry: StoryEntry; state: ReadState } {
   const { heading, id, title } = story;
   const found = readStoryBody(source, body);
@@ -234,7 +287,7 @@ function readStory(
       criteria: boxes.length > 0
         ? boxes.map(({ text, ticked }) => ({ text, ticked }))
         : plainCriteria(fields.criteria).map((text) => ({ text })),
-      priority: priorityFrom(fields.priority || (PRIORITY.exec(title)?.[1] ?? "")),
+      priority: priorityFrom(fields.priority || (PRIORITY.exec(title)?.[1] ?? place)),
       passes,
       notes: [
         fields.notes,

@@ -18,7 +18,7 @@ interface StoryBody {
 }
 
 const LABEL =
-  /^[ \t]*(?:[-*+][ \t]+)?\*\*([A-Za-z][A-Za-z ]{0,40})(?::[ \t]*\*\*|\*\*[ \t]*:)[ \t]*/;
+  /^[ \t]*(?:[-*+][ \t]+)?\*\*([A-Za-z][A-Za-z -]{0,40})(?::[ \t]*\*\*|\*\*[ \t]*:)[ \t]*/;
 /** These are written without stars, too; before an id without a colon as well. */
 const PLAIN_LABEL =
   /^[ \t]*(?:[-*+][ \t]+)?[*_]{0,3}(?:(depends on|depends|deps|dependencies|dependency|blocked by|requires|needs|prerequisites?|priority)[*_]{0,3}[ \t]*:|(depends on|blocked by)[*_]{0,3}(?=[ \t]+[A-Z]{1,12}-?\d))[*_]{0,3}[ \t]*/i;
@@ -33,6 +33,7 @@ const FIELDS: ReadonlyMap<string, Field> = new Map([
   ["acceptance criteria", "criteria"],
   ["criteria", "criteria"],
   ["priority", "priority"],
+  ["prio", "priority"],
   ["depends on", "dependsOn"],
   ["dependencies", "dependsOn"],
   ["dependency", "dependsOn"],
@@ -40,9 +41,9 @@ const FIELDS: ReadonlyMap<string, Field> = new Map([
   ["prerequisite", "dependsOn"],
   ["prerequisites", "dependsOn"],
   ["blocked by", "dependsOn"],
-  ...["depends", "deps", "needs", "after", "prereqs", "blockers"].map((name) =>
-    [name, "dependsOn"] as const
-  ),
+  ...["depends", "deps", "needs", "after", "prereqs", "blockers", "predecessors", "waits for"].map((
+    name,
+  ) => [name, "dependsOn"] as const),
   ...["acs", "ac", "acceptance", "acceptance tests"].map((name) => [name, "criteria"] as const),
   ["notes", "notes"],
 ]);
@@ -171,7 +172,7 @@ const partOf = (line: MarkdownLine, { start, view }: { start: number; view: stri
 });
 
 function fieldOf({ name }: { name: string }, hasBoxes: boolean): Field | undefined {
-  const known = FIELDS.get(name.toLowerCase());
+  const known = FIELDS.get(name.toLowerCase().replaceAll("-", " "));
   return known === "criteria" && hasBoxes ? "notes" : known;
 }
 

@@ -83,7 +83,11 @@ const NO_KIND =
 /** What is below such headings, with an id, is no story by that. */
 const NO_PLACE =
   /\b(?:requirements?|risks?|questions?|decisions?|references?|related|appendix|dependenc\w*|history|changelog|goals?|metrics?|design|architecture|considerations?|assumptions?|constraints?|criteria|use cases?|scenarios?|options?|alternatives?)\b/i;
-const PLACE = /\b(?:stories|tasks?|features|backlog|issues)\b/i;
+const PLACE =
+  /\b(?:stories|tasks?|features|backlog|issues|histori?as|hist\xc3\xb3rias|tareas|tarefas|aufgaben)\b/i;
+
+/** Whether headings with this prefix are many, and stories only by what is in them. */
+export const isNoKind = (prefix: string): boolean => NO_KIND.test(prefix);
 
 /**
  * Headings with a number are many (`HTTP-2`, `RFC-2119`, `FR-1`). One is a story when it has boxes or

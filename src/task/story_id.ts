@@ -5,8 +5,9 @@ export const SCOPE = String
   .raw`(?:[A-Za-z][A-Za-z0-9_]{0,40}-\d{1,9}[/-](?=[A-Za-z]{1,12}-?\d))?`;
 /** `US-`, `AUTH-US-`, `US` of `US2`. */
 export const PREFIX = String.raw`(?:[A-Za-z][A-Za-z0-9_]{0,40}-){1,8}(?=[A-Z]{0,2}\d)|US(?=\d)`;
-/** A part after the first: `-01` of `008-01`, `-A` of `001-A`. */
-const PART = String.raw`-(?:\d+(?:\.\d+)*[A-Za-z]?|[A-Za-z]\d*)(?![A-Za-z0-9_])`;
+/** A part after the first: `-01` of `008-01`, `-A` of `001-A`, `-FE` of `001-FE`. */
+const PART = String
+  .raw`-(?:\d+(?:\.\d+)*[A-Za-z]?|[A-Za-z]\d*|(?-i:[A-Z]{2,4})\d*)(?![A-Za-z0-9_])`;
 /** `001`, `2.1.1`, `001b`, `R01`, `008-01`, `001-A`. */
 export const NUMBER = String
   .raw`[A-Z]{0,2}\d+(?:\.\d+)*[A-Za-z]?(?![A-Za-z0-9_])(?:${PART}){0,8}`;

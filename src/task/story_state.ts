@@ -50,9 +50,9 @@ const DOUBT =
   /\b(?:not|but|except|partial\w*|missing|without|to-?do|pending|half|almost|nearly|failing|broken|false)\b/i;
 const OPEN_STATUS = new RegExp(`^[^A-Za-z]*(${OPEN})(?![A-Za-z])[^/|]*$`, "i");
 const ONLY_CHECK = new RegExp(`^(${CHECKED})$`);
-/** In a list it is bold: a plain item speaks of a status as the story's subject. */
+/** The last two are 状态 and статус, as bytes. In a list it is bold: a plain item speaks of a status as the story's subject. */
 const STATUS_LINE =
-  /^([ \t]*(?:[-*+][ \t]+(?=[*_]))?[*_]{0,3}(?:(status|estado|statut|stato|state)|passe[sd]|done|completed?|implemented)[*_]{0,3}[ \t]*:[ \t]*[*_]{0,3}[ \t]*)(.*)$/i;
+  /^([ \t]*(?:[-*+][ \t]+(?=[*_]))?[*_]{0,3}(?:(status|estado|statut|stato|state|\xe7\x8a\xb6\xe6\x80\x81|(?:\xd0\xa1|\xd1\x81)\xd1\x82\xd0\xb0\xd1\x82\xd1\x83\xd1\x81)|passe[sd]|done|completed?|implemented)[*_]{0,3}[ \t]*:[ \t]*[*_]{0,3}[ \t]*)(.*)$/i;
 /** `**Done:** when all tests pass` is a sentence. */
 const FLAG_MAX = 30;
 /** What a line such as `**Passes:** true` says. */
@@ -69,21 +69,27 @@ const WHEN = String
 const CHECK_MAYBE = `(?:(?:${CHECKED})[ \\t]*)?`;
 const DASH = "[-|\\u2013\\u2014]|\\xe2\\x80[\\x93\\x94]";
 const HEADING_END = `(?:[ \\t]*(?:${CHECKED}|!))*[ \\t#*_]*$`;
-/** At the end of a heading: ✅, ✅ DONE, (done), [COMPLETE], (completed 2026-01-02), — DONE. */
+/** At the end of a heading: ✅, ✅ DONE, (done), [COMPLETE], (completed 2026-01-02). */
 const STATE_AFTER: readonly RegExp[] = [
   `${CHECK_MAYBE}[([][ \\t]*${CHECK_MAYBE}(?:${DONE_BESIDE})[ \\t]*${CHECK_MAYBE}${WHEN}[)\\]]`,
   `[([](?:${CHECKED})[)\\]]`,
   `(?:${CHECKED})[ \\t]*(?:${DASH}|:)?[ \\t]*[*_([]{0,3}(?:${DONE})[*_)\\]]{0,3}${WHEN}`,
-  `(?<=\\S[ \\t]{1,9}\\S.{0,150})${CHECK_MAYBE}(?:${DASH})[ \\t]+${CHECK_MAYBE}[*_]{0,3}(?:${DONE_BESIDE})[*_]{0,3}${WHEN}`,
   `(?:${CHECKED})`,
 ].map((form) => new RegExp(`[ \\t]{0,9}(?:${form})${HEADING_END}`, "i"));
+/** `— DONE`, where a title is before it. */
+const DASH_DONE = new RegExp(
+  `[ \\t]{1,9}${CHECK_MAYBE}(?:${DASH})[ \\t]+${CHECK_MAYBE}[*_]{0,3}(?:${DONE_BESIDE})[*_]{0,3}${WHEN}${HEADING_END}`,
+  "i",
+);
+const BEFORE_ID = /^(?:\[[ xX]?\]|\d{1,4}[.)][ \t]|[^A-Za-z0-9])*/;
+const hasTitle = (text: string) => /^\S+[ \t]+\S/.test(text.replace(BEFORE_ID, ""));
 /** The patterns look at the end of a heading. In UTF-16 units. */
 const END_MAX = 200;
-/** `✅ (done) — DONE` */
-const STATES_MAX = 3;
+/** `✅ (done) — DONE`; more than anybody writes. */
+const STATES_MAX = 50;
 /** What may say so, and is not read. */
 const MAY_BE_DONE = new RegExp(
-  `[([][^A-Za-z0-9]{0,9}(?:${DONE})\\b[^([]{0,60}$|[ \\t](?:${DASH})[ \\t]+(?:${DONE})[^A-Za-z]{0,20}$`,
+  `[0-9][A-Za-z]?[ \\t]*(?:${CHECKED})|[([][^A-Za-z0-9]{0,9}(?:${DONE})\\b[^([]{0,60}$|[ \\t](?:${DASH})[ \\t]+(?:${DONE})[^A-Za-z]{0,20}$`,
   "i",
 );
 const IN_CAPITALS =
@@ -137,9 +143,11 @@ export function statusesOf(view: string): readonly StatusField[] {
         (name !== undefined || value.length <= FLAG_MAX);
       return [{ value, valueStart, valueEnd, ...isTold && { isTold } }];
     }
-    const start = valueStart + status.start;
-    const end = start + status.word.length;
     const words = wordsLike(status.word);
+    // what stands beside a word for what is open may turn one for what is done round
+    const isWhole = !status.done && words.done === "Done";
+    const start = valueStart + (isWhole ? 0 : status.start);
+    const end = isWhole ? valueStart + value.length : start + status.word.length;
     const sign = { what: "its status", done: status.done, start, end, words };
     return [{ value, valueStart, valueEnd, sign }];
   });
@@ -188,17 +196,20 @@ export function headingChecks(view: string): readonly MarkedSign[] {
 
 /** Where a heading says at its end that it is done, in bytes or text; what closes it is not part of that. */
 function stateAfter(heading: string): { start: number; end: number } | undefined {
-  const from = Math.max(0, heading.length - END_MAX);
-  let text = heading.slice(from);
+  let rest = heading;
   let end: number | undefined;
   for (let i = 0; i < STATES_MAX; i++) {
-    const found = STATE_AFTER.map((form) => form.exec(text))
+    const from = Math.max(0, rest.length - END_MAX);
+    const text = rest.slice(from);
+    const dash = DASH_DONE.exec(text);
+    const isDash = dash !== null && hasTitle(rest.slice(0, from + dash.index));
+    const found = [...STATE_AFTER.map((form) => form.exec(text)), isDash ? dash : null]
       .find((one) => one !== null && !DOUBT.test(one[0]));
     if (!found) break;
     end ??= from + found.index + found[0].replace(/[ \t#]+$/, "").length;
-    text = text.slice(0, found.index);
+    rest = rest.slice(0, from + found.index);
   }
-  return end === undefined ? undefined : { start: from + text.length, end };
+  return end === undefined ? undefined : { start: rest.length, end };
 }
 
 /** A heading without what says at its end that it is done. */

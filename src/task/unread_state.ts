@@ -5,7 +5,13 @@ import { remark } from "./remark.ts";
 import { lineAt, type Source, textAt } from "./source.ts";
 import type { Candidate } from "./story_headings.ts";
 import { ID_AT_START } from "./story_id.ts";
-import { headingChecks, readStatus, type StatusField, unreadState } from "./story_state.ts";
+import {
+  headingChecks,
+  readStatus,
+  statusesOf,
+  type StatusField,
+  unreadState,
+} from "./story_state.ts";
 
 /** A story as it is read, and its lines. */
 export interface ReadState {
@@ -20,8 +26,12 @@ interface Said {
   offset: number;
 }
 
-/** In a list a status may be what the story is about. */
-const ITEM = /^[ \t]*[-*+][ \t]+(?:status|estado|statut|stato|passe[sd])[ \t]*:[ \t]*(.*)$/i;
+/** In a list a status may be what the story is about; the others are not as it is written elsewhere. */
+const ITEM =
+  /^[ \t]*(?:[-*+>][ \t]+)*[*_]{0,3}(?:status|estado|statut|stato|passe[sd])[*_]{0,3}[ \t]*(?:[:=-]|\xe2\x80[\x93\x94])?[*_]{0,3}[ \t]*(.*)$/i;
+/** `✅ Done` or `**DONE**` by itself, and a row of a table. */
+const ALONE = /^[ \t]*(?:[->][ \t]+)?(?=\*\*|\xe2\x9c[\x85\x94\x93]|\xe2\x98\x91)(.*)$/;
+const ROW = /^[ \t]*\|[ \t*_]*(?:status|state|estado|passe[sd])[ \t*_]*\|([^|]*)\|/i;
 const TITLE = /^(?:status|estado|statut|stato|state)[^A-Za-z]*$/i;
 const LIST_ITEM = /^[ \t]*(?:[-*+]|\d{1,9}[.)])[ \t]+/;
 const STRUCK = /^[ \t*_]*~~/;
@@ -75,8 +85,9 @@ function saidIn(
   };
   for (const [index, line] of body.entries()) {
     if (line.kind === "text") {
-      const value = ITEM.exec(line.view)?.[1];
-      if (value !== undefined) add(value, line.start);
+      const { view } = line;
+      const value = (ITEM.exec(view) ?? ROW.exec(view) ?? ALONE.exec(view))?.[1];
+      if (value !== undefined && statusesOf(view).length === 0) add(value, line.start);
     }
     if (line.kind !== "heading" || !TITLE.test(headingText(source, line))) continue;
     const below = body.slice(index + 1, index + 4).find(({ view }) => !BLANK.test(view));

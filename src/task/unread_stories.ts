@@ -5,7 +5,15 @@ import { hiddenStories } from "./hidden_stories.ts";
 import { isSectionOfLeftOut } from "./left_out.ts";
 import { type Heading, headingText, type MarkdownLine } from "./markdown_lines.ts";
 import { lineAt, type Source } from "./source.ts";
-import { type Candidate, isCriteria, isUs, sectionEnd, startsOf } from "./story_headings.ts";
+import {
+  type Candidate,
+  isCriteria,
+  isNoKind,
+  isUs,
+  sectionEnd,
+  startsOf,
+} from "./story_headings.ts";
+import { NUMBER, PREFIX, SCOPE } from "./story_id.ts";
 
 /** What headings say that have boxes and are no work by themselves, and what may stand before it. */
 const OF_ALL =
@@ -40,6 +48,12 @@ const STORY_LIKE = [
   /^[^A-Za-z0-9]*(?:user )?story[ \t]+#?(\d+)\b/i,
   /^\[[ xX]?\][ \t]+\S/,
 ];
+const ITEM_ID = new RegExp(
+  `^[ \\t*_]{0,9}(${SCOPE}(${PREFIX})${NUMBER})[*_]{0,3}[ \\t]*(?:[:–—]|-[ \\t]|\\xe2\\x80[\\x93\\x94])`,
+);
+/** Below these, an id in a list is that of a requirement, a check, a goal. */
+const NO_ITEMS =
+  /\b(?:requirements?|acceptance|criteria|goals?|metrics|checklist|definition of done|tests?|testing|verification|validation|risks?|questions?|decisions?|progress|status|overview|summary)\b/i;
 /** Sections that speak of stories of other PRDs. */
 const OF_OTHERS = /\b(?:dependenc|reference|related|appendix|history|changelog)/i;
 
@@ -64,6 +78,7 @@ export function unreadParts(
     ...prd.stories.length === 0 ? [] : [
       ...unreadSections(prd, at),
       ...unreadHeadings(prd, at),
+      ...unreadItems(prd, at),
       ...unreadBoxes(prd),
       ...excludedBoxes(prd, at),
     ],
@@ -200,6 +215,28 @@ const unreadHint = (id: string) => ({
   text: `if it is a story, give it an id as \`${plain(id, 60)}\` has, at the level of the ` +
     "others; if not, write its boxes as plain items",
 });
+
+/** Open boxes beside the stories that begin with an id of another kind, as a story of a list does. */
+function unreadItems(
+  { source, lines, stories }: ReadStories,
+  { isInStory, isOfOthers }: Places,
+): readonly Fault[] {
+  let isOfChecklist = false;
+  return lines.flatMap((line, index) => {
+    if (line.kind === "heading") isOfChecklist = NO_ITEMS.test(headingText(source, line));
+    if (line.kind !== "box" || line.ticked || isOfChecklist) return [];
+    if (isInStory(index) || isOfOthers(index)) return [];
+    const [all, id, prefix] = ITEM_ID.exec(line.view.slice(line.textStart - line.start)) ?? [];
+    if (all === undefined || isNoKind(prefix) || stories.some((story) => story.id === id)) {
+      return [];
+    }
+    return [{
+      offset: line.start,
+      reason: `\`${plain(id, 60)}\` may be a story, and is not read: it is an item of a list`,
+      hints: [unreadHint(stories[0].id)],
+    }];
+  });
+}
 
 /** Lines of a story that look like a box and are none: a claim would not need them. */
 function unreadBoxes({ lines, stories }: ReadStories): readonly Fault[] {

@@ -113,6 +113,9 @@ Deno.test("prd.json forms: the first line of its description is the title of a s
 });
 
 const TOLD: readonly [what: string, prd: unknown, told: readonly string[]][] = [
+  ["a flag that is none", [story(1, { completed: "2026-01-02" }), story(2, { pass: "true" })], [
+    "open, with a status that is not known: `2026-01-02` (line 2), `true` (line 7)",
+  ]],
   ["a status that is not known", [
     story(1, { status: "approved" }),
     story(2, { passes: false, status: "approved" }),

@@ -781,8 +781,9 @@ Deno.test("prd.md: where no heading has an id, all that have boxes are named", (
   assert.throws(() => storiesOf("# P\n## Phase 1\n- [ ] a\n## Phase 2\n- [ ] b\n"), (error) => {
     assert(error instanceof RalphError);
     assert.match(error.message, /:2:1: .*`Phase 1` has boxes, and no id \(and 1 more fault\)$/);
+    assert.equal(error.hints[1].command, "ralph plan --from /p/tasks/x/prd.md");
     assert.match(
-      error.hints[1].text,
+      error.hints[2].text,
       /^4:1: .*`Phase 2` has boxes, and no id; a story is a heading/,
     );
     return true;

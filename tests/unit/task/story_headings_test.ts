@@ -101,6 +101,16 @@ for (const [what, text, stories] of READ) {
 
 const REFUSED: readonly [what: string, text: string, message: RegExp][] = [
   [
+    "an open item of a list beside the stories",
+    "## Stories\n### US-001: A\n- [x] a\n## Bugs\n- [ ] BUG-7: B\n- [x] BUG-8: C\n",
+    /:5:1: `BUG-7` may be a story, and is not read: it is an item of a list$/,
+  ],
+  [
+    "headings with an id and nothing else",
+    "# P\n\n### HU-001: A\na\n",
+    /:3:1: it has no user stories: `HU-001` has no boxes, and no acceptance criteria$/,
+  ],
+  [
     "an id of two numbers that is not there",
     "### US-008-01: A\n- [ ] a\n### US-009-01: B\n**Depends on:** US-008-02\n- [ ] b\n",
     /:3:1: `US-009-01` depends on `US-008-02`, which is not/,
@@ -135,6 +145,57 @@ const REFUSED: readonly [what: string, text: string, message: RegExp][] = [
 for (const [what, text, message] of REFUSED) {
   Deno.test(`which headings are stories: refused is ${what}`, () => {
     assert.throws(() => read(text), message);
+  });
+}
+
+Deno.test("which headings are stories: an id in a list of requirements or checks is none", () => {
+  for (
+    const list of [
+      "## Requirements\n- [ ] X-1: a\n",
+      "## Later\n- [ ] BUG-1: a\n",
+      "## More\n- [ ] FR-1: a\n",
+    ]
+  ) {
+    assert.equal(shown(`## Stories\n### US-001: A\n- [x] a\n${list}`), "US-001+", list);
+  }
+});
+
+const FIRST: readonly [what: string, text: string][] = [
+  [
+    "what is below a heading of a higher priority",
+    "## Low priority\n### US-1: A\n- [ ] a\n## High priority\n### US-2: B\n- [ ] b\n",
+  ],
+  ["what is below `P0`", "## P1 — later\n### US-1: A\n- [ ] a\n## P0: now\n### US-2: B\n- [ ] b\n"],
+  ["a priority in a heading", "### US-1: A (P2)\n- [ ] a\n### US-2: B [P0]\n- [ ] b\n"],
+  [
+    "a priority below a heading",
+    "## US-1: A\n### Priority: P2\n- [ ] a\n## US-2: B\n### Priority: P0 (first)\n- [ ] b\n",
+  ],
+  [
+    "a priority beside another field",
+    "### US-1: A\n**Effort:** S | **Priority:** P2\n- [ ] a\n### US-2: B\n- **Effort:** S, **Priority:** P0\n- [ ] b\n",
+  ],
+  ...["Deps", "Needs", "After", "Depends-On", "Blocked-by", "Predecessors", "Waits for"].map((
+    name,
+  ) =>
+    [
+      `what another waits for by \`${name}\``,
+      `### US-1: A\n**${name}:** US-2\n- [ ] a\n### US-2: B\n- [ ] b\n`,
+    ] as [string, string]
+  ),
+  [
+    "what another waits for by its heading",
+    "### US-1: A (depends on US-2)\n- [ ] a\n### US-2: B\n- [ ] b\n",
+  ],
+  [
+    "what another waits for in a line with more",
+    "### US-1: A\n**Size:** M | **Depends on:** US-2\n- [ ] a\n### US-2: B\n**Size:** S | **Depends on:** none\n- [ ] b\n",
+  ],
+];
+
+for (const [what, text] of FIRST) {
+  Deno.test(`which story is next: ${what}`, () => {
+    assert.equal(nextStory(read(text).stories)?.id, "US-2");
   });
 }
 

@@ -78,6 +78,8 @@ const STORIES: readonly [text: string, passes: boolean, disagree: boolean][] = [
   ["### [X] US-001: A\n- a", true, false],
   ["### US-001: A\n**Status:** Done\n- a", true, false],
   ["### US-001: A\n**Status:** In progress\n- [x] a", false, true],
+  ["### US-001: A\n**Status:** 🔴 Not started\n- a", false, false],
+  ["### US-001: A\n**Status:** In progress, half done (@bob)\n- a", false, false],
   ["### US-001: A ✅ DONE\n- a", true, false],
   ["### US-001: A ✅ COMPLETE\n- a", true, false],
   ["### US-001: A (DONE)\n- a", true, false],
@@ -111,6 +113,13 @@ Deno.test("state: a section says that its stories are done, where they do not sa
     true,
     undefined,
   ]]);
+  assert.deepEqual(
+    stories("## Phase 1: Base ✅ COMPLETE\n### US-1: A\n- a\n## Phase 2\n### US-2: B\n- b\n"),
+    [
+      [true, undefined],
+      [false, undefined],
+    ],
+  );
   const bare = open("## Done\n### US-001: A\n- a\n");
   assert.equal(decode(withBoxes(bare)), "## Done\n### [x] US-001: A\n- a\n");
   assert.equal(stories(decode(setPasses(bare, new Map([["US-001", false]]))))[0][0], false);
@@ -118,6 +127,40 @@ Deno.test("state: a section says that its stories are done, where they do not sa
 
 /** What of a story may say how far it is, and is not read: whether it passes, and what is told. */
 const TOLD: readonly [text: string, passes: boolean, told: string | undefined][] = [
+  ...[
+    "> **Status:** Done",
+    "**Status** - Done",
+    "| Status | ✅ Done |",
+    "✅ Done",
+    "**DONE**",
+    "- Passes: true",
+  ].map((line) =>
+    [
+      `### US-001: A\n${line}\n- a`,
+      false,
+      "open, and said to be done where that is not read: `US-001` (line 2)",
+    ] as [string, boolean, string]
+  ),
+  [
+    "### US-001: [DONE] A\n- a",
+    false,
+    "open, and said to be done where that is not read: `US-001` (line 1)",
+  ],
+  [
+    "### US-001: A\n**状态:** 完成\n- a",
+    false,
+    "a status that is not known: `US-001` has `完成` (line 2)",
+  ],
+  [
+    "### US-001: A\n**Статус:** готово\n- a",
+    false,
+    "a status that is not known: `US-001` has `готово` (line 2)",
+  ],
+  [
+    "### US-001: A\n**Completed:** 2026-01-02\n- a",
+    false,
+    "a status that is not known: `US-001` has `2026-01-02` (line 2)",
+  ],
   [
     "### US-001: A\n**Status:** Approved\n- [x] a",
     true,
@@ -328,6 +371,7 @@ const story = fc.record({
     "- _Status_: ✅ Done (x)",
     "- **Passes:** yes",
     "**Estado:** ✅ Completada",
+    "_Status: 🟡 In progress, but not all_",
     "**Status:** [ ] Done",
     "Status: Wartet é",
   ),
