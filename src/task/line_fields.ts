@@ -7,7 +7,8 @@ const LABELLED = new RegExp(`^[ \\t]*(?:[-*+][ \\t]+)?[*_]{0,3}${NAME}[*_]{0,3}[
 /** `|`, `·`, `•` and dashes, the last four as bytes. */
 const BETWEEN = String.raw`(?:[|;,/-]|\xc2\xb7|\xe2\x80[\xa2\x93\x94])`;
 const NEXT = new RegExp(
-  `[ \\t]{0,20}${BETWEEN}?[ \\t]{1,20}(?=${BOLD})|` +
+  `[ \\t]{0,20}(?:${BETWEEN}?[ \\t]{1,20}|<br ?/?>[ \\t]{0,20})(?=${BOLD})|` +
+    `[ \\t]{0,20}[,;][ \\t]{1,20}(?=(?:[Ss]tatus|[Pp]riority|[Pp]asses|[Dd]epends on|[Dd]ependencies)[ \\t]*:)|` +
     `[ \\t]{1,20}(?:\\||\\xc2\\xb7|\\xe2\\x80\\xa2)[ \\t]{1,20}(?=[*_]{0,3}${NAME}[*_]{0,3}[ \\t]*:)`,
   "g",
 );

@@ -81,7 +81,7 @@ export function readMarkdownPrd(source: Source): PrdReading {
       ...stateRemarks(
         source,
         found.map(({ state }) => state),
-        lines.filter((_, index) => beside.has(index)),
+        { lines, outside: lines.filter((_, index) => beside.has(index)) },
       ),
     ],
     offers: markdownOffers(sections),
@@ -174,8 +174,9 @@ function sectionsOfDone(
       continue;
     }
     const text = headingText(source, line);
-    const isDone = isSectionOfDone(text) || line.level > 1 && headingChecks(line.view).length > 0;
-    section = !stories.has(index) && isDone
+    const isDone = isSectionOfDone(text) || headingChecks(line.view).length > 0;
+    // a title is no section
+    section = line.level > 1 && !stories.has(index) && isDone
       ? { level: line.level, sign: { what: `its section, \`${plain(text, 40)}\``, done: true } }
       : undefined;
   }

@@ -13,7 +13,7 @@ export const NUMBER = String
   .raw`[A-Z]{0,2}\d+(?:\.\d+)*[A-Za-z]?(?![A-Za-z0-9_])(?:${PART}){0,8}`;
 /** Ids where a PRD has no others: `Task 1`, `Story 2.1`, `F036`. Not `P0`, `Q1`, `M1`, `H1`, `V2`. */
 export const PLAIN_PREFIX = String
-  .raw`(?:(?:[Uu]ser )?[Ss]tory|STORY|[Tt]ask|TASK|[Ff]eature|FEATURE|[Ii]ssue|[Tt]icket)[ \t]+#?|[A-GI-LNORSTU]|[A-Z]{2,3}`;
+  .raw`(?:(?:[Uu]ser )?[Ss]tory|STORY|[Tt]ask|TASK|[Ff]eature|FEATURE|[Ii]ssue|[Tt]icket|[Bb]ug|[Ii]tem)[ \t]+#?|[A-GI-LNORSTU]|[A-Z]{2,3}`;
 export const PLAIN_NUMBER = String.raw`\d{1,4}(?:\.\d{1,4})*[a-z]?(?![A-Za-z0-9_])`;
 /** The id that a text begins with, marks before it aside. */
 export const ID_AT_START = new RegExp(

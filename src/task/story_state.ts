@@ -52,7 +52,7 @@ const OPEN_STATUS = new RegExp(`^[^A-Za-z]*(${OPEN})(?![A-Za-z])[^/|]*$`, "i");
 const ONLY_CHECK = new RegExp(`^(${CHECKED})$`);
 /** The last two are 状态 and статус, as bytes. In a list it is bold: a plain item speaks of a status as the story's subject. */
 const STATUS_LINE =
-  /^([ \t]*(?:[-*+][ \t]+(?=[*_]))?[*_]{0,3}(?:(status|estado|statut|stato|state|\xe7\x8a\xb6\xe6\x80\x81|(?:\xd0\xa1|\xd1\x81)\xd1\x82\xd0\xb0\xd1\x82\xd1\x83\xd1\x81)|passe[sd]|done|completed?|implemented)[*_]{0,3}[ \t]*:[ \t]*[*_]{0,3}[ \t]*)(.*)$/i;
+  /^([ \t]*(?:[-*+][ \t]+(?=[*_]))?[*_]{0,3}(?:(?:story|task|current|implementation)[ \t]+)?(?:(status|estado|statut|stato|state|\xe7\x8a\xb6\xe6\x80\x81|(?:\xd0\xa1|\xd1\x81)\xd1\x82\xd0\xb0\xd1\x82\xd1\x83\xd1\x81)|passe[sd]|passing|verified|done|completed?|implemented)[*_]{0,3}[ \t]*:[ \t]*[*_]{0,3}[ \t]*)(.*)$/i;
 /** `**Done:** when all tests pass` is a sentence. */
 const FLAG_MAX = 30;
 /** What a line such as `**Passes:** true` says. */
@@ -74,8 +74,8 @@ const STATE_AFTER: readonly RegExp[] = [
   `${CHECK_MAYBE}[([][ \\t]*${CHECK_MAYBE}(?:${DONE_BESIDE})[ \\t]*${CHECK_MAYBE}${WHEN}[)\\]]`,
   `[([](?:${CHECKED})[)\\]]`,
   `(?:${CHECKED})[ \\t]*(?:${DASH}|:)?[ \\t]*[*_([]{0,3}(?:${DONE})[*_)\\]]{0,3}${WHEN}`,
-  `(?:${CHECKED})`,
-].map((form) => new RegExp(`[ \\t]{0,9}(?:${form})${HEADING_END}`, "i"));
+  `(?:${CHECKED})(?:[ \\t]*\\(?\\d{4}-\\d\\d-\\d\\d\\)?)?`,
+].map((form) => new RegExp(`(?:[ \\t]{1,9}(?:${DASH}))?[ \\t]{0,9}(?:${form})${HEADING_END}`, "i"));
 /** `— DONE`, where a title is before it. */
 const DASH_DONE = new RegExp(
   `[ \\t]{1,9}${CHECK_MAYBE}(?:${DASH})[ \\t]+${CHECK_MAYBE}[*_]{0,3}(?:${DONE_BESIDE})[*_]{0,3}${WHEN}${HEADING_END}`,
@@ -89,7 +89,15 @@ const END_MAX = 200;
 const STATES_MAX = 50;
 /** What may say so, and is not read. */
 const MAY_BE_DONE = new RegExp(
-  `[0-9][A-Za-z]?[ \\t]*(?:${CHECKED})|[([][^A-Za-z0-9]{0,9}(?:${DONE})\\b[^([]{0,60}$|[ \\t](?:${DASH})[ \\t]+(?:${DONE})[^A-Za-z]{0,20}$`,
+  [
+    `[0-9][A-Za-z]?[ \\t]*(?:${CHECKED})`,
+    `[([{][^A-Za-z0-9]{0,9}(?:status:?[ \\t]*)?(?:100 ?%[ \\t]*)?(?:${DONE})\\b[^([{]{0,60}$`,
+    `(?:[ \\t](?:${DASH})|[,;])[ \\t]+(?:${DONE})[^A-Za-z]{0,20}$`,
+    `<!--[^>]{0,20}\\b(?:${DONE})\\b[^>]{0,60}-->`,
+    "\\b100 ?%[^A-Za-z0-9]{0,9}$|:[ \\t]*\\[[xX]\\][ \\t]",
+    ":(?:white_check_mark|heavy_check_mark|ballot_box_with_check):",
+    "(?:\\ud83c\\udf89|\\ud83d\\udfe2|\\ud83c\\udfc1)[^A-Za-z0-9]{0,9}$",
+  ].join("|"),
   "i",
 );
 const IN_CAPITALS =

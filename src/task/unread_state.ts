@@ -1,5 +1,6 @@
 /** What in a markdown PRD may say how far a story is, and is not read: a person is told. */
 import { plain } from "../terminal/plain.ts";
+import { isSectionOfDone } from "./left_out.ts";
 import { headingText, type MarkdownLine } from "./markdown_lines.ts";
 import { remark } from "./remark.ts";
 import { lineAt, type Source, textAt } from "./source.ts";
@@ -28,9 +29,10 @@ interface Said {
 
 /** In a list a status may be what the story is about; the others are not as it is written elsewhere. */
 const ITEM =
-  /^[ \t]*(?:[-*+>][ \t]+)*[*_]{0,3}(?:status|estado|statut|stato|passe[sd])[*_]{0,3}[ \t]*(?:[:=-]|\xe2\x80[\x93\x94])?[*_]{0,3}[ \t]*(.*)$/i;
-/** `✅ Done` or `**DONE**` by itself, and a row of a table. */
-const ALONE = /^[ \t]*(?:[->][ \t]+)?(?=\*\*|\xe2\x9c[\x85\x94\x93]|\xe2\x98\x91)(.*)$/;
+  /^[ \t]*(?:(?:[-*+>]|<!--)[ \t]+)*[*_`]{0,3}(?:status|estado|statut|stato|passe[sd]|passing|verified|progress|resolution)[*_]{0,3}[ \t]*(?:[:=-]|\xe2\x80[\x93\x94])?[*_]{0,3}[ \t]*([^`]*?)`?[ \t]*(?:-->[ \t]*)?$/i;
+/** `✅ Done` or `**DONE**` by itself, one word, and a row of a table. */
+const ALONE =
+  /^[ \t]*(?:[->][ \t]+)?((?=\*\*|\xe2\x9c[\x85\x94\x93]|\xe2\x98\x91|\[[xX]\]).*|[*_`]*[A-Za-z]+[^A-Za-z]*)$/;
 const ROW = /^[ \t]*\|[ \t*_]*(?:status|state|estado|passe[sd])[ \t*_]*\|([^|]*)\|/i;
 const TITLE = /^(?:status|estado|statut|stato|state)[^A-Za-z]*$/i;
 const LIST_ITEM = /^[ \t]*(?:[-*+]|\d{1,9}[.)])[ \t]+/;
@@ -43,8 +45,9 @@ const ROW_MAX = 2_000;
 export function stateRemarks(
   source: Source,
   stories: readonly ReadState[],
-  outside: readonly MarkdownLine[],
+  { lines, outside }: { lines: readonly MarkdownLine[]; outside: readonly MarkdownLine[] },
 ): readonly string[] {
+  const sections = sectionsThatMayBeDone(source, lines);
   const at = (offset: number) => `line ${lineAt(source, offset)}`;
   const elsewhere = doneElsewhere(outside);
   const unknown: string[] = [];
@@ -56,7 +59,7 @@ export function stateRemarks(
       const value = textAt(source, valueStart, valueEnd).trim();
       unknown.push(`${id} has \`${plain(value, 40)}\` (${at(valueStart)})`);
     }
-    const listed = elsewhere.get(story.id.toUpperCase());
+    const listed = elsewhere.get(story.id.toUpperCase()) ?? sections.get(story.index);
     const said = [
       ...saidIn(source, story, body),
       ...listed === undefined ? [] : [{ done: true, offset: listed }],
@@ -80,11 +83,11 @@ function saidIn(
   const said: Said[] = ofHeading ? [{ done: ofHeading.done, offset: heading.start }] : [];
   const add = (value: string, offset: number) => {
     const done = readStatus(value.trim())?.done ??
-      (/^(?:true|yes)$/i.test(value.trim()) || undefined);
+      (/^(?:true|yes|100 ?%)$/i.test(value.trim()) || undefined);
     if (done !== undefined) said.push({ done, offset });
   };
   for (const [index, line] of body.entries()) {
-    if (line.kind === "text") {
+    if (line.kind === "text" || line.kind === "comment") {
       const { view } = line;
       const value = (ITEM.exec(view) ?? ROW.exec(view) ?? ALONE.exec(view))?.[1];
       if (value !== undefined && statusesOf(view).length === 0) add(value, line.start);
@@ -94,6 +97,30 @@ function saidIn(
     if (below?.kind === "text") add(below.view.replace(LIST_ITEM, ""), below.start);
   }
   return said;
+}
+
+const SECTION =
+  /\b(?:done|completed?|finished|closed|shipped|archived?|hecho|terminado|erledigt)\b/i;
+
+/** Of each heading, by its index, the one above it that speaks of what is done. */
+function sectionsThatMayBeDone(
+  source: Source,
+  lines: readonly MarkdownLine[],
+): ReadonlyMap<number, number> {
+  const found = new Map<number, number>();
+  let section: Extract<MarkdownLine, { kind: "heading" }> | undefined;
+  for (const [index, line] of lines.entries()) {
+    if (line.kind !== "heading") continue;
+    if (section && line.level > section.level) {
+      found.set(index, section.start);
+      continue;
+    }
+    const text = headingText(source, line);
+    const isOne = SECTION.test(text) && !/definition of done|not done|to be done/i.test(text);
+    // a title speaks of the work
+    section = isOne && (line.level > 1 || isSectionOfDone(text)) ? line : undefined;
+  }
+  return found;
 }
 
 /** The ids, in upper case, that a list or a table says are done, each with its place. */

@@ -80,6 +80,10 @@ const STORIES: readonly [text: string, passes: boolean, disagree: boolean][] = [
   ["### US-001: A\n**Status:** In progress\n- [x] a", false, true],
   ["### US-001: A\n**Status:** 🔴 Not started\n- a", false, false],
   ["### US-001: A\n**Status:** In progress, half done (@bob)\n- a", false, false],
+  ["### US-001: A ✅ (2026-01-02)\n- a", true, false],
+  ["### US-001: A - ✅ Done\n- a", true, false],
+  ["### US-001: A\n**Priority:** High<br>**Status:** Done\n- a", true, false],
+  ["### US-001: A\n**Current status:** Done\n- a", true, false],
   ["### US-001: A ✅ DONE\n- a", true, false],
   ["### US-001: A ✅ COMPLETE\n- a", true, false],
   ["### US-001: A (DONE)\n- a", true, false],
@@ -127,6 +131,37 @@ Deno.test("state: a section says that its stories are done, where they do not sa
 
 /** What of a story may say how far it is, and is not read: whether it passes, and what is told. */
 const TOLD: readonly [text: string, passes: boolean, told: string | undefined][] = [
+  ...["## Already done", "## Closed", "## Archive", "# Done"].map((heading) =>
+    [
+      `${heading}\n### US-001: A\n- a`,
+      false,
+      "open, and said to be done where that is not read: `US-001` (line 1)",
+    ] as [string, boolean, string]
+  ),
+  ["## Definition of done\n### US-001: A\n- a", false, undefined],
+  ...[
+    "{done}",
+    "(100% complete)",
+    "🎉",
+    ":white_check_mark:",
+    "(status: done)",
+    "<!-- done -->",
+    ", done",
+  ].map((end) =>
+    [
+      `### US-001: A ${end}\n- a`,
+      false,
+      "open, and said to be done where that is not read: `US-001` (line 1)",
+    ] as [string, boolean, string]
+  ),
+  ...["<!-- status: done -->", "`passes: true`", "COMPLETED", "[x] Done", "**Progress:** 100%"].map(
+    (line) =>
+      [
+        `### US-001: A\n${line}\n`,
+        false,
+        "open, and said to be done where that is not read: `US-001` (line 2)",
+      ] as [string, boolean, string],
+  ),
   ...[
     "> **Status:** Done",
     "**Status** - Done",
