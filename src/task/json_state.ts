@@ -17,6 +17,8 @@ const STEPS: readonly string[] = ["implemented", "verified", "checked"];
 const WORDS: readonly string[] = ["status", "state"];
 /** The names in use for what says how far a story is. */
 const STATE_NAMES: readonly string[] = [...FLAGS, ...STEPS, ...WORDS];
+/** Where nothing else says how far it is, they may. */
+const DATES: readonly string[] = ["completedat", "completedon", "finishedat", "doneat", "passedat"];
 const nameIn = (key: string) => key.replaceAll(/[_-]/g, "").toLowerCase().replace(/^is(?=.)/, "");
 /** Whether a member says how far what it is in is. */
 export const isStateName = (key: string): boolean => STATE_NAMES.includes(nameIn(key));
@@ -65,7 +67,7 @@ export function jsonState(story: JsonObject): JsonState {
 function unknownIn(members: readonly JsonMember[], signs: JsonState["signs"]): string | undefined {
   if (signs.some(({ name }) => isWord(name))) return undefined;
   const texts = members.flatMap(({ key, value }) =>
-    isStateName(key) && (isWord(key) || signs.length === 0) &&
+    (isStateName(key) || DATES.includes(nameIn(key))) && (isWord(key) || signs.length === 0) &&
       (value.type === "string" || value.type === "number")
       ? [`${value.value}`]
       : []

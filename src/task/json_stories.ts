@@ -109,12 +109,14 @@ export function idsOf(stories: readonly StoryNode[]): readonly string[] {
   if (isGiven || stories.length === 0) return own;
   const ofTitles = stories.map(({ node }) => isObject(node) ? idOfTitle(node) : "");
   if (ofTitles.every((id) => id !== "")) return ofTitles;
-  const areStories = stories.every(({ node }) => isObject(node) && hasOne(node, SAYING)) &&
+  const areStories =
+    stories.every(({ node }) => isObject(node) && hasOne(node, [...NAMES_OF.title, ...SAYING])) &&
     stories.some(({ node }) => isObject(node) && isOfAStory(node));
   return areStories ? stories.map((_, i) => `${i + 1}`) : own;
 }
 
-const SAYING = ["title", "name", "description"];
+/** What a story without an id is called by, where it has no title. */
+export const SAYING: readonly string[] = ["description", "story", "task", "feature", "summary"];
 
 function ownId(node: JsonObject): string {
   const id = ID_NAMES.map((name) => valueOf(node, name))

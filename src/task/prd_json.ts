@@ -7,6 +7,7 @@ import {
   idsOf,
   LISTS,
   NAMES_OF,
+  SAYING,
   STORY_LISTS,
   type StoryNode,
   storyNodes,
@@ -260,11 +261,11 @@ function readStory(
   }];
 }
 
-/** Where it has none, the first line of what it is about. */
+/** Where it has none, and no id, the first line of what it is about. */
 function titleOf(field: ReturnType<typeof fieldsOf>): string {
   const name = field.nameOf(NAMES_OF.title);
   if (name !== undefined || ID_NAMES.some((one) => field.get(one))) return field.string(name ?? "");
-  return field.text("description").split("\n", 1)[0].trim();
+  return field.text(field.nameOf(SAYING) ?? "").split("\n", 1)[0].trim();
 }
 
 /** True, or the reason. */
@@ -358,13 +359,13 @@ function besideStories(source: Source, { members }: JsonObject): readonly Sectio
 }
 
 /** The members of a thing that say what it is. */
-const SAYING = ["text", "description", "criterion", "title", "name"];
+const TEXTS = ["text", "description", "criterion", "title", "name"];
 
 /** The texts of a value: of a list one for each item, of a thing what it says, else its JSON. */
 function textsOf(
   source: Source,
   node: JsonNode,
-  of: readonly string[] = SAYING,
+  of: readonly string[] = TEXTS,
 ): readonly string[] {
   if (node.type === "array") return node.items.flatMap((item) => textsOf(source, item, of));
   if (node.type === "string") return node.value.trim() === "" ? [] : [node.value];

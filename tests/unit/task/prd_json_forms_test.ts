@@ -13,6 +13,11 @@ const shown = (value: unknown) => {
 const story = (id: string | number, rest: object = {}) => ({ id, title: "T", ...rest });
 
 const READ: readonly [what: string, prd: unknown, shown: string][] = [
+  [
+    "no ids and no titles",
+    [{ story: "Log in", passes: true }, { task: "Log out", done: false }],
+    "1+ 2, next 2",
+  ],
   ["`state`", [story(1, { state: "passing" }), story(2, { state: "failing" })], "1+ 2, next 2"],
   ["`pass`", [story(1, { pass: true }), story(2, { pass: false })], "1+ 2, next 2"],
   ["`passed`, `complete`, `isDone`, `is_finished`", [
@@ -113,6 +118,10 @@ Deno.test("prd.json forms: the first line of its description is the title of a s
 });
 
 const TOLD: readonly [what: string, prd: unknown, told: readonly string[]][] = [
+  ["a date at which it was done", [
+    story(1, { completedAt: "2026-01-02" }),
+    story(2, { passes: false, completedAt: "2026-01-02" }),
+  ], ["open, with a status that is not known: `2026-01-02` (line 2)"]],
   ["a flag that is none", [story(1, { completed: "2026-01-02" }), story(2, { pass: "true" })], [
     "open, with a status that is not known: `2026-01-02` (line 2), `true` (line 7)",
   ]],
