@@ -1,7 +1,7 @@
 /** What a story waits for, as people write it: ids, ranges of them, and what is neither. */
+import { NUMBER, PLAIN_NUMBER, PLAIN_PREFIX, PREFIX, SCOPE } from "./story_id.ts";
 
-const ID = String
-  .raw`(?:(?:[A-Za-z][A-Za-z0-9_]{0,40}-){1,8}[A-Z]{0,2}|US)\d+(?:\.\d+)*[A-Za-z]?(?!\w)`;
+const ID = `(?:${SCOPE}(?:${PREFIX})${NUMBER}|(?:${PLAIN_PREFIX})${PLAIN_NUMBER})`;
 /** Not in the target of a link (`#us-001`). */
 const BEFORE = "(?<![A-Za-z0-9_#-])";
 const IDS = new RegExp(BEFORE + ID, "g");
@@ -32,8 +32,10 @@ export function dependenciesOf(texts: readonly string[]): readonly string[] {
     .filter((name) => name !== "" && !NOTHING.test(name));
 }
 
-/** The id without its number: `US-` of `US-001`, nothing of `7`. */
-export const kindOf = (id: string) => id.replace(/\d[\w.]*$/, "").toUpperCase();
+/** The id without its number: `US-` of `US-001` and of `US-001-A`, nothing of `7`. */
+export const kindOf = (id: string) =>
+  id.replace(/(?<=[-/])\d[\w.]*(?:-(?:\d[\w.]*|[A-Za-z]\d*|[A-Z]{2,4}\d*))*$|\d[\w.]*$/, "")
+    .toUpperCase();
 
 /** A range of more names orders nothing. */
 const RANGE_MAX = 1_000;
@@ -56,11 +58,12 @@ export function rangesAmong(
     ordered ??= [...ids].sort(compare);
     const found: string[] = [];
     for (let i = firstFrom(ordered, from); i < ordered.length; i++) {
-      if (compare(ordered[i], last) > 0) return found;
+      if (compare(ordered[i], last) > 0) break;
       if (kindOf(ordered[i]) === kind) found.push(ordered[i]);
       if (found.length > RANGE_MAX) return undefined;
     }
-    return found;
+    // `US-008-02` of which there is none is no range
+    return found.length > 0 ? found : undefined;
   };
 }
 

@@ -1,6 +1,7 @@
 /** What may be a story in a markdown file and is not read as one: it would be lost in silence. */
 import type { MarkdownLine } from "./markdown_lines.ts";
 import { type Source, textAt } from "./source.ts";
+import { NUMBER, PREFIX, SCOPE } from "./story_id.ts";
 
 interface Hidden {
   /** Its byte in the file. */
@@ -20,8 +21,7 @@ interface Read {
 }
 
 const ID = String
-  .raw`(?:\d{1,4}[.)][ \t]+)?(?:(?:user )?story[ \t]+)?((?:[A-Z][A-Z0-9_]*-)+(?=[A-Z]{0,2}\d)|US(?=\d))` +
-  String.raw`([A-Z]{0,2}\d+(?:\.\d+)*[A-Z]?)(?![A-Z0-9_])`;
+  .raw`(?:\d{1,4}[.)][ \t]+)?(?:(?:user )?story[ \t]+)?(${SCOPE})(${PREFIX})(${NUMBER})`;
 const MARKS = String.raw`[*_~]*`;
 /** What stands before the id, and after it. */
 const form = (before: string, after = "") =>
@@ -79,9 +79,9 @@ function hiddenIn(
 ): Omit<Hidden, "offset"> | undefined {
   for (const [forms, always] of groups) {
     for (const [pattern, why] of forms) {
-      const [, prefix, number] = pattern.exec(view) ?? [];
+      const [, scope, prefix, number] = pattern.exec(view) ?? [];
       if (prefix === undefined || !isKind(prefix.toUpperCase())) continue;
-      const id = prefix + number;
+      const id = scope + prefix + number;
       if (always || !isKnown(id)) return { id, why };
     }
   }

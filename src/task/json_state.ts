@@ -6,8 +6,22 @@ import { type MarkedSign, readStatus, type Sign, stateOf } from "./story_state.t
 
 /** Kept by others' loops and by agents about a story's state: nothing that the agent needs to know. */
 const BOOKKEEPING =
-  /^(?:is|last)?(?:status|state|progress|completed|complete|done|finished|implemented|updated|modified)(?:at|on|by|date|time)?$/i;
-const FLAGS: readonly string[] = ["passes", "completed", "done"];
+  /^(?:is|last)?(?:status|state|progress|completed|complete|done|finished|implemented|updated|modified|pass|passes|passed|passing|verified)(?:at|on|by|date|time)?$/i;
+/** In lower case, without `is` before them. */
+const FLAGS: readonly string[] = [
+  ...["passes", "pass", "passed", "passing"],
+  ...["completed", "complete", "done", "finished"],
+];
+/** Where nothing else says how far it is: on the way to that they are steps. */
+const STEPS: readonly string[] = ["implemented", "verified", "checked"];
+const WORDS: readonly string[] = ["status", "state"];
+/** The names in use for what says how far a story is. */
+const STATE_NAMES: readonly string[] = [...FLAGS, ...STEPS, ...WORDS];
+/** Where nothing else says how far it is, they may. */
+const DATES: readonly string[] = ["completedat", "completedon", "finishedat", "doneat", "passedat"];
+const nameIn = (key: string) => key.replaceAll(/[_-]/g, "").toLowerCase().replace(/^is(?=.)/, "");
+/** Whether a member says how far what it is in is. */
+export const isStateName = (key: string): boolean => STATE_NAMES.includes(nameIn(key));
 
 export const isBookkeeping = (name: string) => BOOKKEEPING.test(name.replaceAll(/[_-]/g, ""));
 
@@ -30,27 +44,44 @@ interface JsonState {
 /** The members that say whether it is done; of a name that comes twice the last one counts. */
 export function jsonState(story: JsonObject): JsonState {
   const members = lastMembers(story);
-  const signs = [...members.values()].flatMap((member) => {
+  const said = [...members.values()].flatMap((member) => {
     const done = saysDone(member);
     const { key: name, value: { start, end } } = member;
     return done === undefined ? [] : [{ name, what: `\`${name}\``, done, start, end }];
   });
-  const passes = signs.find(({ name }) => name === "passes");
+  const whole = said.filter(({ name }) => !STEPS.includes(nameIn(name)));
+  const signs = whole.length > 0 ? whole : said;
+  const passes = signs.find(({ name }) => name === "passes") ??
+    signs.find(({ name }) => nameIn(name).startsWith("pass"));
   const state = stateOf(signs satisfies readonly Sign[]);
-  const status = members.get("status")?.value;
+  const status = unknownIn([...members.values()], signs);
   return {
     signs,
     ...state,
     claimed: passes?.done ?? state.passes,
-    ...status?.type === "string" && !signs.some(({ name }) => name === "status") &&
-      { unknownStatus: status.value },
+    ...status !== undefined && { unknownStatus: status },
   };
 }
 
-function saysDone({ key, value }: JsonMember): boolean | undefined {
-  if (FLAGS.includes(key)) return value.type === "boolean" ? value.value : undefined;
-  return key === "status" && value.type === "string" ? readStatus(value.value)?.done : undefined;
+/** A status in words that are not known; where nothing says how far it is, a flag that is none, too. */
+function unknownIn(members: readonly JsonMember[], signs: JsonState["signs"]): string | undefined {
+  if (signs.some(({ name }) => isWord(name))) return undefined;
+  const texts = members.flatMap(({ key, value }) =>
+    (isStateName(key) || DATES.includes(nameIn(key))) && (isWord(key) || signs.length === 0) &&
+      (value.type === "string" || value.type === "number")
+      ? [`${value.value}`]
+      : []
+  );
+  return texts.find((text) => text.trim() !== "");
 }
+
+function saysDone({ key, value }: JsonMember): boolean | undefined {
+  if (!isStateName(key)) return undefined;
+  if (!isWord(key)) return value.type === "boolean" ? value.value : undefined;
+  return value.type === "string" ? readStatus(value.value)?.done : undefined;
+}
+
+const isWord = (key: string) => WORDS.includes(nameIn(key));
 
 function lastMembers({ members }: JsonObject): ReadonlyMap<string, JsonMember> {
   return new Map(members.map((member) => [member.key, member]));
@@ -59,7 +90,8 @@ function lastMembers({ members }: JsonObject): ReadonlyMap<string, JsonMember> {
 /** The words of these stories' status, or the usual ones. */
 export function statusWords(stories: readonly JsonObject[]): StatusWords {
   const words = stories.flatMap((story) => {
-    const value = lastMembers(story).get("status")?.value;
+    const members = lastMembers(story);
+    const value = (members.get("status") ?? members.get("state"))?.value;
     return value?.type === "string" && /^[\w -]+$/.test(value.value) ? [value.value] : [];
   });
   const said = (done: boolean) => words.find((word) => readStatus(word)?.done === done);
@@ -70,7 +102,7 @@ export function statusWords(stories: readonly JsonObject[]): StatusWords {
 export function jsonMarks(state: JsonState, words: StatusWords): readonly string[] | undefined {
   const names = state.signs.map(({ name }) => name);
   if (names.length === 0 || names.every((name) => name === "passes")) return undefined;
-  return names.map((name) => `"${name}": ${name === "status" ? `"${words.done}"` : "true"}`);
+  return names.map((name) => `"${name}": ${isWord(name) ? `"${words.done}"` : "true"}`);
 }
 
 /** Sets what says otherwise; a story that says nothing gets a `passes`. */
@@ -84,7 +116,7 @@ export function jsonEdits(
   return signs.filter(({ done }) => done !== passes).map(({ name, start, end }) => ({
     start,
     end,
-    text: name === "status" ? JSON.stringify(passes ? words.done : words.open) : `${passes}`,
+    text: isWord(name) ? JSON.stringify(passes ? words.done : words.open) : `${passes}`,
   })).toSorted((a, b) => a.start - b.start);
 }
 
@@ -105,7 +137,7 @@ function passesEdit({ view }: Source, story: JsonObject, passes: boolean): Edit 
 /** All that moves with a story's state, and where it stands. */
 export function jsonSpans({ members }: JsonObject): readonly StateSpan[] {
   return members.flatMap(({ key, value: { start, end } }, i) => {
-    if (key !== "passes" && !isBookkeeping(key)) return [];
+    if (!isStateName(key) && !isBookkeeping(key)) return [];
     const before = members[i - 1];
     return [{ name: key, start, end, ...before && { whole: { start: before.value.end, end } } }];
   });

@@ -66,6 +66,13 @@ export const isSectionOfLeftOut = (heading: string): boolean =>
   heading.length <= LOOKED_AT_MAX && SECTION.test(beginning(heading)) || STRUCK.test(heading) ||
   AT_END.test(ending(heading));
 
+const DONE_SECTION =
+  /^[^A-Za-z]*(?:done|completed?|finished|shipped|implemented)(?:\s+(?:(?:user )?stories|tasks|features|items|work))?[^A-Za-z]*$/i;
+
+/** Whether the stories below this heading are said to be done. */
+export const isSectionOfDone = (heading: string): boolean =>
+  heading.length <= LOOKED_AT_MAX && DONE_SECTION.test(heading);
+
 /** One line for people; undefined when there is none. */
 export const leftOutWords = (leftOut: readonly LeftOut[]): string | undefined =>
   remark("left out", leftOut.map(({ id, why }) => `${plain(id, 60)} (${why})`));

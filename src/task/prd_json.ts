@@ -2,7 +2,17 @@
 import { BRANCH_NAME } from "./branch_name.ts";
 import { type Gate, type GateFault, readGates } from "./gate.ts";
 import { type JsonNode, type JsonObject, scanJson } from "./json_scan.ts";
-import { NAMES_OF, STORY_LISTS, type StoryNode, storyNodes, valueOf } from "./json_stories.ts";
+import {
+  ID_NAMES,
+  idsOf,
+  LISTS,
+  NAMES_OF,
+  SAYING,
+  STORY_LISTS,
+  type StoryNode,
+  storyNodes,
+  valueOf,
+} from "./json_stories.ts";
 import {
   isBookkeeping,
   jsonEdits,
@@ -24,17 +34,18 @@ import { requireUtf8 } from "./open_source.ts";
 import { lineAt, type Source, textAt } from "./source.ts";
 
 const READ = new Set<string>([
-  ...["id", "description", "priority", "passes", "notes", "completionNotes", "verify"],
+  ...["description", "notes", "completionNotes", "verify"],
+  ...ID_NAMES,
   ...Object.values(NAMES_OF).flat(),
 ]);
 /** What the PRD itself depends on: tasks. Others use the other names for packages, too. */
 const OF_TASKS = NAMES_OF.dependsOn.slice(0, 2);
 /** What of the PRD itself says nothing to an agent, or is told in another place. */
 const OF_PRD = new Set<string>([
-  ...["project", "name", "title", "verify", "$schema", "version", "id", "epics", "phases"],
+  ...["project", "name", "title", "verify", "$schema", "version", "id"],
   ...NAMES_OF.branch,
   ...OF_TASKS,
-  ...STORY_LISTS,
+  ...LISTS,
 ]);
 /** Names in place of a list of stories. */
 const OTHERS_MAX = 5;
@@ -53,8 +64,9 @@ export function readJsonPrd(source: Source): PrdReading {
     throw prdError(source, offset, reason);
   }
   const lists = storyNodes(root);
-  const found = lists?.stories;
-  const about = root.type === "object" ? root : { ...root, type: "object" as const, members: [] };
+  const found = lists?.stories.filter(({ isEmpty }) => !isEmpty);
+  const about = lists?.holder ??
+    (root.type === "object" ? root : { ...root, type: "object" as const, members: [] });
   const faults: Fault[] = [];
   const report = (fault: Fault) => void faults.push(fault);
   const field = fieldsOf(source, about, report);
@@ -81,6 +93,8 @@ export function readJsonPrd(source: Source): PrdReading {
       "its list of stories is empty",
     );
   }
+  const ids = new Map(idsOf(found).map((id, i) => [found[i], id]));
+  const idOf = (story: StoryNode) => ids.get(story) ?? "";
   const words = statusWords(found.flatMap(({ node }) => node.type === "object" ? [node] : []));
   return {
     format: "json",
@@ -95,30 +109,50 @@ export function readJsonPrd(source: Source): PrdReading {
       ...found.flatMap(({ node }) => node.type === "object" ? [node] : []),
     ]),
     entries: found.filter((one) => !whyLeftOut(one)).flatMap((story) =>
-      readStory(source, story, { words, report })
+      readStory(source, story, { id: idOf(story), words, report })
     ),
     leftOut: found.flatMap((one) => {
       const { node, place } = one;
       const why = whyLeftOut(one);
       if (why === undefined || node.type !== "object") return [];
-      const id = fieldsOf(source, node, report).id() || place;
+      const id = idOf(one) || place;
       return [{ id, why, line: lineAt(source, node.start) }];
     }),
-    remarks: [statusRemark(source, found), partRemark(source, found)]
-      .filter((line) => line !== undefined),
+    remarks: [
+      ...statusRemarks(source, found),
+      partRemark(source, found),
+      emptyRemark(source, lists?.stories ?? []),
+    ].filter((line) => line !== undefined),
     faults,
   };
 }
 
-/** Of stories that pass, and have a status in words that say nothing here. */
-function statusRemark(source: Source, found: readonly StoryNode[]): string | undefined {
-  const unknown = found.flatMap((one) => {
-    if (one.node.type !== "object" || whyLeftOut(one)) return [];
-    const { passes, unknownStatus } = jsonState(one.node);
-    if (!passes || unknownStatus === undefined) return [];
-    return [`\`${plain(unknownStatus, 40)}\` (line ${lineAt(source, one.node.start)})`];
-  });
-  return remark("passing, with a status that is not known", unknown);
+/** Of stories with a status in words that say nothing here, and nothing else that says they are open. */
+function statusRemarks(
+  source: Source,
+  found: readonly StoryNode[],
+): readonly (string | undefined)[] {
+  const unknown = (passing: boolean) =>
+    found.flatMap((one) => {
+      if (one.node.type !== "object" || whyLeftOut(one)) return [];
+      const { passes, signs, unknownStatus } = jsonState(one.node);
+      const isMeant = passes === passing && (passing || signs.length === 0);
+      if (!isMeant || unknownStatus === undefined) return [];
+      return [`\`${plain(unknownStatus, 40)}\` (line ${lineAt(source, one.node.start)})`];
+    });
+  return [
+    remark("passing, with a status that is not known", unknown(true)),
+    remark("open, with a status that is not known", unknown(false)),
+  ];
+}
+
+/** Of phases and their like that have no story yet. */
+function emptyRemark(source: Source, found: readonly StoryNode[]): string | undefined {
+  const empty = found.filter(({ isEmpty }) => isEmpty);
+  return remark(
+    "without stories",
+    empty.map(({ node, place }) => `\`${plain(place, 60)}\` (line ${lineAt(source, node.start)})`),
+  );
 }
 
 /** What stands in the place of stories. */
@@ -169,7 +203,7 @@ function branchOf(
 function readStory(
   source: Source,
   { node, place, unread }: StoryNode,
-  { words, report }: { words: StatusWords; report: (fault: Fault) => void },
+  { id, words, report }: { id: string; words: StatusWords; report: (fault: Fault) => void },
 ): readonly StoryEntry[] {
   const offset = node.start;
   if (unread !== undefined) {
@@ -186,14 +220,15 @@ function readStory(
     return [];
   }
   const field = fieldsOf(source, node, report);
-  const id = field.id();
-  const given = field.get("id");
-  if (id.trim() === "" && (given === undefined || given.type === "string")) {
-    report({
-      offset,
-      reason: "this story has no `id`",
-      hints: [{ text: 'give it one that no other has, such as `"id": "US-001"`' }],
-    });
+  if (id === "") {
+    const given = ID_NAMES.map((name) => field.get(name)).find((one) => one !== undefined);
+    report(
+      given && given.type !== "string" ? wrongType(given, { what: "`id`", type: "a string" }) : {
+        offset,
+        reason: "this story has no `id`",
+        hints: [{ text: 'give it one that no other has, such as `"id": "US-001"`' }],
+      },
+    );
   }
   field.boolean("passes");
   const state = jsonState(node);
@@ -203,14 +238,16 @@ function readStory(
     end: node.end,
     story: {
       id,
-      title: field.string(field.nameOf(NAMES_OF.title) ?? ""),
+      title: titleOf(field),
       description: field.text("description"),
       criteria: field.texts(NAMES_OF.criteria).map((text) => ({ text })),
       priority: field.priority(),
       passes: state.passes,
       notes: [field.text("notes"), field.text("completionNotes"), ...field.others()]
         .filter(Boolean).join("\n"),
-      dependsOn: dependenciesOf(field.texts(NAMES_OF.dependsOn, ["id"])),
+      dependsOn: dependenciesOf(
+        NAMES_OF.dependsOn.flatMap((name) => field.texts([name], ["id"])),
+      ),
       verify: field.gates("verify", `${place}.verify`),
       ...field.get("review")?.type === "boolean" && !field.boolean("review") && { review: false },
       line: lineAt(source, node.start),
@@ -222,6 +259,13 @@ function readStory(
     passesEdits: (passes) => jsonEdits(source, node, { passes, words }),
     state: jsonSpans(node),
   }];
+}
+
+/** Where it has none, and no id, the first line of what it is about. */
+function titleOf(field: ReturnType<typeof fieldsOf>): string {
+  const name = field.nameOf(NAMES_OF.title);
+  if (name !== undefined || ID_NAMES.some((one) => field.get(one))) return field.string(name ?? "");
+  return field.text(field.nameOf(SAYING) ?? "").split("\n", 1)[0].trim();
 }
 
 /** True, or the reason. */
@@ -240,9 +284,9 @@ function whyLeft(node: JsonNode): string | undefined {
       return `\`${name}\` is ${plain(value.value, 40)}`;
     }
   }
-  const status = valueOf(node, "status");
-  if (status?.type !== "string" || !isStatusOfLeftOut(status.value)) return undefined;
-  return `its status is ${plain(status.value, 40)}`;
+  const status = ["status", "state"].map((name) => valueOf(node, name))
+    .find((one) => one?.type === "string" && isStatusOfLeftOut(one.value));
+  return status?.type === "string" ? `its status is ${plain(status.value, 40)}` : undefined;
 }
 
 /** The members of an object by name. One of another type than it must have is reported, and absent. */
@@ -272,10 +316,6 @@ function fieldsOf(source: Source, object: JsonObject, report: (fault: Fault) => 
     nameOf,
     texts,
     text: (key: string) => texts([key]).join("\n"),
-    id: () => {
-      const node = get("id");
-      return node?.type === "number" ? `${node.value}` : string("id");
-    },
     /** A text, or a thing with a name. */
     titleOf(key: string): string {
       const node = get(key);
@@ -284,7 +324,7 @@ function fieldsOf(source: Source, object: JsonObject, report: (fault: Fault) => 
       return name?.type === "string" ? name.value : "";
     },
     priority(): number {
-      const node = get("priority");
+      const node = get(nameOf(NAMES_OF.priority) ?? "");
       if (node?.type === "number") return node.value;
       return node?.type === "string" ? priorityFrom(node.value) : Infinity;
     },
@@ -319,13 +359,13 @@ function besideStories(source: Source, { members }: JsonObject): readonly Sectio
 }
 
 /** The members of a thing that say what it is. */
-const SAYING = ["text", "description", "criterion", "title", "name"];
+const TEXTS = ["text", "description", "criterion", "title", "name"];
 
 /** The texts of a value: of a list one for each item, of a thing what it says, else its JSON. */
 function textsOf(
   source: Source,
   node: JsonNode,
-  of: readonly string[] = SAYING,
+  of: readonly string[] = TEXTS,
 ): readonly string[] {
   if (node.type === "array") return node.items.flatMap((item) => textsOf(source, item, of));
   if (node.type === "string") return node.value.trim() === "" ? [] : [node.value];

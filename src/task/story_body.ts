@@ -1,6 +1,7 @@
 /** What the section of a markdown story says: boxes, `**Label:**` fields, and all the rest. */
 import { type Box, headingText, type MarkdownLine } from "./markdown_lines.ts";
-import { type MarkedSign, statusOfLine } from "./story_state.ts";
+import { statusesOf, type StatusField } from "./story_state.ts";
+import { lineFields } from "./line_fields.ts";
 import { type Source, textAt } from "./source.ts";
 
 type Field = "description" | "priority" | "dependsOn" | "notes" | "criteria" | "review";
@@ -8,8 +9,8 @@ type Field = "description" | "priority" | "dependsOn" | "notes" | "criteria" | "
 type Fields = Record<Field, string[]>;
 
 interface StoryBody {
-  /** The line that says how far it is. */
-  status?: MarkedSign & { valueStart: number; valueEnd: number };
+  /** What says how far it is, where it stands in the file. */
+  statuses: readonly StatusField[];
   /** The text of a box goes on over the lines below that are indented deeper than it. */
   boxes: readonly (Pick<Box, "ticked" | "mark"> & { text: string })[];
   /** What has no place elsewhere is in `notes`, so that the agent is told of it. */
@@ -17,10 +18,10 @@ interface StoryBody {
 }
 
 const LABEL =
-  /^[ \t]*(?:[-*+][ \t]+)?\*\*([A-Za-z][A-Za-z ]{0,40})(?::[ \t]*\*\*|\*\*[ \t]*:)[ \t]*/;
+  /^[ \t]*(?:[-*+][ \t]+)?\*\*([A-Za-z][A-Za-z -]{0,40})(?::[ \t]*\*\*|\*\*[ \t]*:)[ \t]*/;
 /** These are written without stars, too; before an id without a colon as well. */
 const PLAIN_LABEL =
-  /^[ \t]*(?:[-*+][ \t]+)?[*_]{0,3}(?:(depends on|dependencies|dependency|blocked by|requires|prerequisites?|priority)[*_]{0,3}[ \t]*:|(depends on|blocked by)[*_]{0,3}(?=[ \t]+[A-Z]{1,12}-?\d))[*_]{0,3}[ \t]*/i;
+  /^[ \t]*(?:[-*+][ \t]+)?[*_]{0,3}(?:(depends on|depends|deps|dependencies|dependency|blocked by|requires|needs|prerequisites?|priority)[*_]{0,3}[ \t]*:|(depends on|blocked by)[*_]{0,3}(?=[ \t]+[A-Z]{1,12}-?\d))[*_]{0,3}[ \t]*/i;
 const LIST_ITEM = /^[ \t]*(?:[-*+]|\d{1,9}[.)])[ \t]/;
 const BLANK = /^[ \t]*$/;
 const RULE = /^ {0,3}(?:-{3,}|\*{3,}|_{3,})[ \t]*$/;
@@ -32,6 +33,7 @@ const FIELDS: ReadonlyMap<string, Field> = new Map([
   ["acceptance criteria", "criteria"],
   ["criteria", "criteria"],
   ["priority", "priority"],
+  ["prio", "priority"],
   ["depends on", "dependsOn"],
   ["dependencies", "dependsOn"],
   ["dependency", "dependsOn"],
@@ -39,6 +41,10 @@ const FIELDS: ReadonlyMap<string, Field> = new Map([
   ["prerequisite", "dependsOn"],
   ["prerequisites", "dependsOn"],
   ["blocked by", "dependsOn"],
+  ...["depends", "deps", "needs", "after", "prereqs", "blockers", "predecessors", "waits for"].map((
+    name,
+  ) => [name, "dependsOn"] as const),
+  ...["acs", "ac", "acceptance", "acceptance tests"].map((name) => [name, "criteria"] as const),
   ["notes", "notes"],
 ]);
 
@@ -57,7 +63,7 @@ export function readStoryBody(source: Source, lines: readonly MarkdownLine[]): S
   addFields(source, before, { fields, unlabelled: "description", hasBoxes });
   addFields(source, after, { fields, unlabelled: "notes", hasBoxes });
   return {
-    status: statusIn(lines),
+    statuses: statusesIn(lines),
     boxes: boxes.map(({ box: { ticked, mark }, lines }) => ({ ticked, mark, text: joined(lines) })),
     fields: {
       description: joined(fields.description),
@@ -89,21 +95,15 @@ export function plainCriteria(text: string): readonly string[] {
   return criteria;
 }
 
-/** The line that says how far the story is: of several the first that says it is open, else the first. */
-function statusIn(lines: readonly MarkdownLine[]): StoryBody["status"] {
-  const found = lines.flatMap(({ kind, view, start, end }) => {
-    const status = kind === "text" ? statusOfLine(view) : undefined;
-    return status
-      ? [{
-        ...status,
-        start: start + status.start,
-        end: start + status.end,
-        valueStart: start + status.valueStart,
-        valueEnd: end,
-      }]
-      : [];
-  });
-  return found.find(({ done }) => !done) ?? found.at(0);
+function statusesIn(lines: readonly MarkdownLine[]): readonly StatusField[] {
+  return lines.flatMap(({ kind, view, start }) =>
+    (kind === "text" ? statusesOf(view) : []).map(({ sign, valueStart, valueEnd, ...rest }) => ({
+      ...rest,
+      valueStart: start + valueStart,
+      valueEnd: start + valueEnd,
+      ...sign && { sign: { ...sign, start: start + sign.start, end: start + sign.end } },
+    }))
+  );
 }
 
 /** Boxes with their lines, and the lines outside of boxes: before the first one, and after it. */
@@ -136,6 +136,11 @@ function addFields(
 ): void {
   let field = unlabelled;
   for (const line of lines) {
+    const parts = line.kind === "text" ? lineFields(line.view) : [];
+    if (parts.length > 1) {
+      for (const part of parts) addPart(source, partOf(line, part), { fields, hasBoxes });
+      continue;
+    }
     const text = textAt(source, line.start, line.end);
     const label = labelOf(source, line);
     if (!label) {
@@ -147,8 +152,7 @@ function addFields(
       fields[field].push(text);
       continue;
     }
-    const known = fieldOf(label);
-    const named = known === "criteria" && hasBoxes ? "notes" : known;
+    const named = fieldOf(label, hasBoxes);
     if (named === undefined) fields.notes.push(text);
     else if (label.rest !== "") fields[named].push(label.rest);
     // a short field that is given on its label's line leaves the text around it where it was
@@ -156,10 +160,35 @@ function addFields(
   }
 }
 
-/** Of reviews PRDs say many things; only that there is to be none is a field. */
-function fieldOf({ name, rest }: { name: string; rest: string }): Field | undefined {
-  if (name.toLowerCase() !== "review") return FIELDS.get(name.toLowerCase());
-  return /^(?:false|none|no|off)\.?$/i.test(rest.trim()) ? "review" : undefined;
+/** One of several fields in a line: it says nothing about the lines below. */
+function addPart(
+  source: Source,
+  part: MarkdownLine,
+  { fields, hasBoxes }: { fields: Fields; hasBoxes: boolean },
+): void {
+  const label = labelOf(source, part);
+  const named = label && fieldOf(label, hasBoxes);
+  if (named === undefined) fields.notes.push(textAt(source, part.start, part.end));
+  else if (label) fields[named].push(label.rest);
+}
+
+const partOf = (line: MarkdownLine, { start, view }: { start: number; view: string }) => ({
+  kind: "text" as const,
+  start: line.start + start,
+  end: line.start + start + view.length,
+  view,
+});
+
+function fieldOf(
+  { name, rest }: { name: string; rest: string },
+  hasBoxes: boolean,
+): Field | undefined {
+  // Of reviews PRDs say many things; only that there is to be none is a field.
+  if (name.toLowerCase() === "review") {
+    return /^(?:false|none|no|off)\.?$/i.test(rest.trim()) ? "review" : undefined;
+  }
+  const known = FIELDS.get(name.toLowerCase().replaceAll("-", " "));
+  return known === "criteria" && hasBoxes ? "notes" : known;
 }
 
 /** A short field takes one line, or, for what it depends on, a list. */
@@ -170,7 +199,11 @@ function isShort(field?: Field): boolean {
 /** `**Name:** rest`, or a heading, which counts as a label without a rest. */
 function labelOf(source: Source, line: MarkdownLine): { name: string; rest: string } | undefined {
   if (line.kind === "heading") {
-    return { name: headingText(source, line).replace(/:$/, ""), rest: "" };
+    const [, name, rest = ""] = /^[*_]*([A-Za-z][A-Za-z ]*)[*_]*:[*_]*\s*(.*)$/.exec(
+      headingText(source, line),
+    ) ?? [];
+    const isField = name !== undefined && FIELDS.has(name.toLowerCase());
+    return isField ? { name, rest } : { name: headingText(source, line), rest: "" };
   }
   const found = line.kind === "text" ? LABEL.exec(line.view) ?? PLAIN_LABEL.exec(line.view) : null;
   if (!found) return undefined;

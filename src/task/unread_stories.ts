@@ -5,7 +5,15 @@ import { hiddenStories } from "./hidden_stories.ts";
 import { isSectionOfLeftOut } from "./left_out.ts";
 import { type Heading, headingText, type MarkdownLine } from "./markdown_lines.ts";
 import { lineAt, type Source } from "./source.ts";
-import { type Candidate, isUs, sectionEnd, startsOf } from "./story_headings.ts";
+import {
+  type Candidate,
+  isCriteria,
+  isNoKind,
+  isUs,
+  sectionEnd,
+  startsOf,
+} from "./story_headings.ts";
+import { NUMBER, PREFIX, SCOPE } from "./story_id.ts";
 
 /** What headings say that have boxes and are no work by themselves, and what may stand before it. */
 const OF_ALL =
@@ -40,6 +48,12 @@ const STORY_LIKE = [
   /^[^A-Za-z0-9]*(?:user )?story[ \t]+#?(\d+)\b/i,
   /^\[[ xX]?\][ \t]+\S/,
 ];
+const ITEM_ID = new RegExp(
+  `^[ \\t*_]{0,9}(${SCOPE}(${PREFIX})${NUMBER})[*_]{0,3}[ \\t]*(?:[:–—]|-[ \\t]|\\xe2\\x80[\\x93\\x94])`,
+);
+/** Below these, an id in a list is that of a requirement, a check, a goal. */
+const NO_ITEMS =
+  /\b(?:requirements?|acceptance|criteria|goals?|metrics|checklist|definition of done|tests?|testing|verification|validation|risks?|questions?|decisions?|progress|status|overview|summary)\b/i;
 /** Sections that speak of stories of other PRDs. */
 const OF_OTHERS = /\b(?:dependenc|reference|related|appendix|history|changelog)/i;
 
@@ -64,6 +78,7 @@ export function unreadParts(
     ...prd.stories.length === 0 ? [] : [
       ...unreadSections(prd, at),
       ...unreadHeadings(prd, at),
+      ...unreadItems(prd, at),
       ...unreadBoxes(prd),
       ...excludedBoxes(prd, at),
     ],
@@ -126,7 +141,8 @@ function hiddenFaults(
   });
   const levels = new Set(stories.map(({ heading }) => heading.level));
   const bare = candidates.filter(({ index, id, prefix, heading }) =>
-    isUs(prefix) && !ids.has(id.toUpperCase()) && levels.has(heading.level) && !above.has(index)
+    (isUs(prefix) || prefixes.has(prefix)) && !ids.has(id.toUpperCase()) &&
+    levels.has(heading.level) && !above.has(index)
   ).map(({ heading, id }) => ({
     offset: heading.start,
     id,
@@ -145,8 +161,9 @@ function hiddenFaults(
 }
 
 /**
- * Headings that have boxes as the stories have, and are none of them: what nobody reads would never be
- * done. They stand among them, below the same heading, or have an id, and are in no story.
+ * Headings that have boxes or criteria as the stories have, and are none of them: what nobody reads would
+ * never be done. They stand among them, below the same heading, are of their level, or have an id, and
+ * are in no story.
  */
 function unreadSections(
   { source, lines, stories, candidates }: ReadStories,
@@ -154,32 +171,71 @@ function unreadSections(
 ): readonly Fault[] {
   const starts = startsOf(stories);
   const withId = startsOf(candidates);
+  const levels = new Set(stories.map(({ heading }) => heading.level));
   const places = new Set(
     stories.map(({ index, heading }) => `${parentOf(index)} ${heading.level}`),
   );
+  const textOf = (index: number) => {
+    const line = lines[index];
+    return line?.kind === "heading" ? headingText(source, line) : "";
+  };
+  const isOfChecklist = (index: number): boolean =>
+    index >= 0 && (NO_STORY.test(textOf(index)) || isOfChecklist(parentOf(index)));
   const faults: Fault[] = [];
   for (const [index, heading] of lines.entries()) {
     if (heading.kind !== "heading" || isInStory(index) || isOfOthers(index)) continue;
     const isAmong = places.has(`${parentOf(index)} ${heading.level}`);
-    if (!isAmong && !withId.has(index)) continue;
-    const text = headingText(source, heading);
+    const isLike = levels.has(heading.level) && !isOfChecklist(parentOf(index));
+    if (!isAmong && !isLike && !withId.has(index)) continue;
+    const text = textOf(index);
     const end = sectionEnd(lines, { index, heading }, (one) => starts.has(one));
     const holdsStories = sectionEnd(lines, { index, heading }, () => false) > end;
     if (holdsStories || NO_STORY.test(text)) continue;
-    if (!lines.slice(index, end).some(({ kind }) => kind === "box")) continue;
-    const why = withId.has(index) ? "and another kind of id, and is in no story" : "and no id";
-    const example = plain(stories[0].id, 60);
+    const body = lines.slice(index + 1, end);
+    const boxes = body.filter((line) => line.kind === "box");
+    const counts = isAmong || withId.has(index) || boxes.some(({ ticked }) => !ticked);
+    const has = boxes.length > 0 && counts
+      ? "boxes"
+      : isAmong && body.some(isCriteria)
+      ? "criteria"
+      : undefined;
+    if (has === undefined) continue;
     faults.push({
       offset: heading.start,
-      reason: `\`${plain(text, 60)}\` has boxes as the stories have, ${why}`,
-      hints: [{
-        text:
-          `if it is a story, give it an id as \`${example}\` has, at the level of the others; if not, ` +
-          "write its boxes as plain items",
-      }],
+      reason: `\`${plain(text, 60)}\` has ${has} as the stories have, ${
+        withId.has(index) ? "and another kind of id, and is in no story" : "and no id"
+      }`,
+      hints: [unreadHint(stories[0].id)],
     });
   }
   return faults;
+}
+
+const unreadHint = (id: string) => ({
+  text: `if it is a story, give it an id as \`${plain(id, 60)}\` has, at the level of the ` +
+    "others; if not, write its boxes as plain items",
+});
+
+/** Open boxes beside the stories that begin with an id of another kind, as a story of a list does. */
+function unreadItems(
+  { source, lines, stories }: ReadStories,
+  { isInStory, isOfOthers }: Places,
+): readonly Fault[] {
+  let isOfChecklist = false;
+  return lines.flatMap((line, index) => {
+    if (line.kind === "heading") isOfChecklist = NO_ITEMS.test(headingText(source, line));
+    if (line.kind !== "box" || line.ticked || isOfChecklist) return [];
+    if (isInStory(index) || isOfOthers(index)) return [];
+    const [all, id, prefix] = ITEM_ID.exec(line.view.slice(line.textStart - line.start)) ?? [];
+    if (all === undefined || isNoKind(prefix) || stories.some((story) => story.id === id)) {
+      return [];
+    }
+    return [{
+      offset: line.start,
+      reason: `\`${plain(id, 60)}\` may be a story, and is not read: it is an item of a list`,
+      hints: [unreadHint(stories[0].id)],
+    }];
+  });
 }
 
 /** Lines of a story that look like a box and are none: a claim would not need them. */

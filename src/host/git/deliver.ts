@@ -7,6 +7,7 @@ import { type Clock, sleep, soonAfter } from "../../clock.ts";
 import { fileExists } from "../files/read_file.ts";
 import type { EnterSandbox } from "../process/server_sandbox.ts";
 import { plain } from "../../terminal/plain.ts";
+import { plural } from "../../terminal/plural.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import { treeWithBranch } from "./branch.ts";
 import { isLockLeft } from "./left_lock.ts";
@@ -168,7 +169,7 @@ async function foreignOnTheWay(
 const REMOTES = "refs/remotes";
 
 function foreignWords(count: number, { root, branch }: { root: string; branch: string }): string {
-  const which = count === 1 ? "1 commit of it was" : `${count} commits of it were`;
+  const which = `${plural(count, "commit")} of it ${count === 1 ? "was" : "were"}`;
   const back = `git -C ${shellWord(root)} switch ${shellWord(branch)}`;
   return `${which} there before the work began, so that ralph does not move \`${
     plain(branch, 80)

@@ -4,6 +4,7 @@ import type { TreeChange, TreeState } from "../../host/git/tree_state.ts";
 import { type Note, tokensOf } from "../../store/model.ts";
 import type { Story } from "../../task/prd.ts";
 import { plain } from "../../terminal/plain.ts";
+import { plural } from "../../terminal/plural.ts";
 import type { Emit } from "../event.ts";
 import { UNTOLD } from "./follow_turn.ts";
 import { blockedWords } from "./final_text.ts";
@@ -265,7 +266,7 @@ function gitNotes(
 }
 
 function takenInWords(count: number): string {
-  const which = count === 1 ? "1 commit that was" : `${count} commits that were`;
+  const which = `${plural(count, "commit")} that ${count === 1 ? "was" : "were"}`;
   return `${which} there before this turn came in: no work of it`;
 }
 

@@ -3,8 +3,8 @@
  * the others.
  */
 import { type JsonNode, scanJson } from "../../task/json_scan.ts";
-import { NAMES_OF, STORY_LISTS, storyNodes } from "../../task/json_stories.ts";
-import { isBookkeeping, jsonState } from "../../task/json_state.ts";
+import { idsOf, NAMES_OF, STORY_LISTS, storyNodes } from "../../task/json_stories.ts";
+import { isBookkeeping, isStateName, jsonState } from "../../task/json_state.ts";
 import { whyLeftOut } from "../../task/prd_json.ts";
 import { requireUtf8 } from "../../task/open_source.ts";
 import type { Difference, PrdReader, StoryParts } from "./prd_parts.ts";
@@ -14,7 +14,7 @@ type Meanings = ReadonlyMap<string, string>;
 
 /** What an agent may write into a story: its state with what is kept about it, and notes. */
 const isAgents = (name: string) =>
-  ["passes", "notes", "completionNotes"].includes(name) || isBookkeeping(name);
+  ["notes", "completionNotes"].includes(name) || isStateName(name) || isBookkeeping(name);
 /** What ralph reads, so that what comes in one of these is never harmless. */
 const READ = new Set<string>([
   ...["project", "description", "priority", "verify", ...STORY_LISTS],
@@ -33,29 +33,28 @@ export const jsonReader: PrdReader<Meanings> = {
   read(source) {
     requireUtf8(source);
     const root = scanJson(source);
-    const found = (storyNodes(root)?.stories ?? []).filter((story) =>
-      whyLeftOut(story) === undefined
-    );
-    const stories = found.flatMap(({ node }) => storyParts(node));
-    const ids = JSON.stringify(stories.map(({ id }) => id));
-    const outside = meanings(membersOf(root), new Set(found.map(({ node }) => node)));
-    return { outside, placed: new Map([["order", ids]]), stories };
+    const all = (storyNodes(root)?.stories ?? []).filter(({ isEmpty }) => !isEmpty);
+    const ids = idsOf(all);
+    const found = all.map((story, i) => ({ story, id: ids[i] }))
+      .filter(({ story }) => whyLeftOut(story) === undefined);
+    const stories = found.flatMap(({ story: { node }, id }) => storyParts(node, id));
+    const order = JSON.stringify(stories.map(({ id }) => id));
+    const outside = meanings(membersOf(root), new Set(found.map(({ story: { node } }) => node)));
+    return { outside, placed: new Map([["order", order]]), stories };
   },
   compare,
 };
 
-function storyParts(node: JsonNode): readonly StoryParts<Meanings>[] {
-  if (node.type !== "object") return [];
+function storyParts(node: JsonNode, id: string): readonly StoryParts<Meanings>[] {
+  if (node.type !== "object" || id === "") return [];
   const members = membersOf(node);
-  const id = members.get("id");
-  if (id?.type !== "string" && id?.type !== "number") return [];
   const own = [...members].filter(([name]) => isAgents(name));
   const passes = members.get("passes");
   for (const name of ["id", ...own.map(([name]) => name)]) members.delete(name);
   const state = jsonState(node);
   const isClear = passes === undefined || ["boolean", "null"].includes(passes.type);
   return [{
-    id: `${id.value}`,
+    id,
     content: meanings(members),
     passes: isClear ? state.passes : undefined,
     claimed: state.claimed,

@@ -5,13 +5,14 @@
  */
 import { type Heading, headingText, markdownLines } from "../../task/markdown_lines.ts";
 import type { MarkdownLine } from "../../task/markdown_lines.ts";
+import { lineFields } from "../../task/line_fields.ts";
 import type { PrdDocument } from "../../task/prd.ts";
 import {
   headingBox,
-  headingCheck,
+  headingChecks,
   type Sign,
   stateOf,
-  statusOfLine,
+  statusesOf,
 } from "../../task/story_state.ts";
 import { type Source, textAt } from "../../task/source.ts";
 import type { Difference, PrdParts, PrdReader, StoryParts } from "./prd_parts.ts";
@@ -91,9 +92,7 @@ function readParts(source: Source, ids: ReadonlyMap<string, string>): PrdParts<C
         continue;
       }
     }
-    const block = section && isStatus(line)
-      ? { words: [STATUS], text: texts[0].trim(), standsAlone: true }
-      : blockOf(line, texts);
+    const block = section && statusBlock(line, text) || blockOf(line, texts);
     if (line.kind === "box") all.push(BOX);
     for (const word of block.words) all.push(word);
     if (section) {
@@ -158,8 +157,8 @@ interface StoryBuilder {
 function storyBuilder(id: string, { text, view }: { text: string; view: string }): StoryBuilder {
   const boxes: string[] = [];
   const content = contentBuilder(titleWords(withoutState(text)).join(" "), boxes);
-  const ofHeading = [headingBox(view), headingCheck(view)].filter((sign) => sign !== undefined);
-  let status: Sign | undefined;
+  const ofHeading = [headingBox(view), ...headingChecks(view)].filter((sign) => sign !== undefined);
+  const statuses: Sign[] = [];
   let passes = true;
   let notesLength = 0;
   let inNotes = false;
@@ -167,7 +166,9 @@ function storyBuilder(id: string, { text, view }: { text: string; view: string }
   let open: number | undefined;
   return {
     add(line, block) {
-      if (line.kind === "text") status ??= statusOfLine(line.view);
+      if (line.kind === "text") {
+        statuses.push(...statusesOf(line.view).flatMap(({ sign }) => sign ? [sign] : []));
+      }
       if (line.kind === "text" && NOTES.test(line.view)) inNotes = true;
       else if (endsNotes(line)) inNotes = false;
       const isBlank = line.kind !== "box" && block.words.length === 0;
@@ -184,7 +185,7 @@ function storyBuilder(id: string, { text, view }: { text: string; view: string }
     },
     done() {
       const ofBoxes = boxes.length > 0 ? { what: "", done: passes } : undefined;
-      const signs = [ofBoxes, ...ofHeading, status].filter((sign) => sign !== undefined);
+      const signs = [ofBoxes, ...ofHeading, ...statuses].filter((sign) => sign !== undefined);
       return {
         id,
         content: content.done(),
@@ -197,9 +198,26 @@ function storyBuilder(id: string, { text, view }: { text: string; view: string }
   };
 }
 
-/** Whether it says how far a story is: part of its state. */
-function isStatus(line: MarkdownLine): boolean {
-  return line.kind === "text" && statusOfLine(line.view) !== undefined;
+/** A line that says how far a story is: what says so is part of its state, and no other field of the line. */
+function statusBlock(line: MarkdownLine, text: (line: MarkdownLine) => string): Block | undefined {
+  const statuses = line.kind === "text" ? statusesOf(line.view).filter(({ sign }) => sign) : [];
+  if (statuses.length === 0) return undefined;
+  const words: string[] = [];
+  let start = 0;
+  const addUpTo = (end: number) => {
+    const view = line.view.slice(start, end);
+    words.push(
+      ...wordsOf(text({ kind: "text", start: line.start + start, end: line.start + end, view })),
+    );
+  };
+  const isWhole = lineFields(line.view).length === 1;
+  for (const { valueStart, valueEnd } of isWhole ? [] : statuses) {
+    addUpTo(valueStart);
+    words.push(STATUS);
+    start = valueEnd;
+  }
+  if (!isWhole) addUpTo(line.view.length);
+  return { words: isWhole ? [STATUS] : words, text: text(line).trim(), standsAlone: true };
 }
 
 /** A heading with its box open. */

@@ -3,6 +3,8 @@
  * with the same words say the same.
  */
 
+import { withoutStateAfter } from "../../task/story_state.ts";
+
 /** Characters that stand without spaces between them: a line may break between any two. */
 const WORDS =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}、。，！？]|[^\s\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}、。，！？]+/gu;
@@ -48,7 +50,8 @@ export function codeWords(lines: readonly string[]): readonly string[] {
 
 /** The words of a heading, without what says that it is done. */
 export function headingWords(text: string): readonly string[] {
-  return wordsOf(prose(text.replace(/[ \t]#+[ \t]*$/, "")).replaceAll(DONE, " "));
+  const title = withoutStateAfter(text.replace(/[ \t]#+[ \t]*$/, ""));
+  return wordsOf(prose(title).replaceAll(DONE, " "));
 }
 
 function prose(text: string): string {

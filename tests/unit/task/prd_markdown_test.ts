@@ -402,6 +402,8 @@ Deno.test("prd.md: where stories are `US-`, headings with other ids above and be
 Deno.test("prd.md: what has boxes as the stories have, and is none, is never dropped", () => {
   const unread: readonly string[] = [
     "### US-001: A\n- [x] a\n### Bug fix: Four\n- [ ] d\n",
+    "## A\n### US-001: A\n- [x] a\n## Other\n### Bug fix\n- [ ] d\n",
+    "### US-001: A\n- [x] a\n### Log out\n**Acceptance Criteria:**\n- a button\n",
     "## Stories\n### Set up the project\n- [ ] d\n### US-001: A\n- [x] a\n",
     "### US-001: A\n- [x] a\n### Add unit tests for login\n- [ ] d\n",
     "### US-001: A\n- [x] a\n### Order status page\n- [ ] d\n",
@@ -410,7 +412,7 @@ Deno.test("prd.md: what has boxes as the stories have, and is none, is never dro
     "# P\n### US-001: A\n- [x] a\n# Q\n#### TASK-1: B\n- [ ] d\n",
   ];
   for (const text of unread) {
-    assert.throws(() => storiesOf(text), /has boxes as the stories have, and /, text);
+    assert.throws(() => storiesOf(text), /has (boxes|criteria) as the stories have, and /, text);
   }
   const read = (text: string) => storiesOf(`### US-001: A\n- [ ] a\n${text}`).map(({ id }) => id);
   for (
@@ -423,7 +425,8 @@ Deno.test("prd.md: what has boxes as the stories have, and is none, is never dro
   ) {
     assert.deepEqual(read(`### ${heading}\n- [ ] d\n`), ["US-001"], heading);
   }
-  assert.deepEqual(read("## Other\n### Bug fix\n- [ ] d\n"), ["US-001"]);
+  assert.deepEqual(read("## Release checklist\n### Bug fix\n- [ ] d\n"), ["US-001"]);
+  assert.deepEqual(read("## Other\n### Bug fix\n- [x] d\n"), ["US-001"]);
   assert.deepEqual(read("#### AC-1: in it\n- [ ] d\n"), ["US-001"]);
 });
 
@@ -597,8 +600,8 @@ Deno.test("prd.md: of a PRD without headings for its stories the error says what
   };
   assert.match(`${fault("# P\n\n| US-001 | One | no |\n")}`, /:3:1: `US-001` .* a row of a table$/);
   assert.match(
-    `${fault("# P\n\n## Goals\n- [ ] g\n### Story 1: One\n- [ ] a\n")}`,
-    /:5:1: it has no user stories: `Story 1: One` has boxes, and no id$/,
+    `${fault("# P\n\n## Goals\n- [ ] g\n### Phase 1: One\n- [ ] a\n")}`,
+    /:5:1: it has no user stories: `Phase 1: One` has boxes, and no id$/,
   );
   assert.match(`${fault("# P\n\n- [ ] US-001: One\n")}`, /:3:1: `US-001` .* an item of a list/);
   assert.match(
@@ -779,12 +782,13 @@ Deno.test("prd.md: what a story excludes is not asked for, and boxes of no story
 });
 
 Deno.test("prd.md: where no heading has an id, all that have boxes are named", () => {
-  assert.throws(() => storiesOf("# P\n## Task 1\n- [ ] a\n## Task 2\n- [ ] b\n"), (error) => {
+  assert.throws(() => storiesOf("# P\n## Phase 1\n- [ ] a\n## Phase 2\n- [ ] b\n"), (error) => {
     assert(error instanceof RalphError);
-    assert.match(error.message, /:2:1: .*`Task 1` has boxes, and no id \(and 1 more fault\)$/);
+    assert.match(error.message, /:2:1: .*`Phase 1` has boxes, and no id \(and 1 more fault\)$/);
+    assert.equal(error.hints[1].command, "ralph plan --from /p/tasks/x/prd.md");
     assert.match(
-      error.hints[1].text,
-      /^4:1: .*`Task 2` has boxes, and no id; a story is a heading/,
+      error.hints[2].text,
+      /^4:1: .*`Phase 2` has boxes, and no id; a story is a heading/,
     );
     return true;
   });

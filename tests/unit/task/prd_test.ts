@@ -172,7 +172,11 @@ for (const [format, arbitrary] of [["json", jsonPrd], ["markdown", markdownPrd]]
 
         const changed = setPasses({ path, bytes }, { storyId, passes: !passes });
         assert.notDeepEqual(changed, bytes);
-        assert.deepEqual(parsePrd({ path, bytes: changed }), withPasses(prd, storyId, !passes));
+        // a title may say that it is done, which is told of a story that is open
+        assert.deepEqual(
+          { ...parsePrd({ path, bytes: changed }), remarks: [] },
+          { ...withPasses(prd, storyId, !passes), remarks: [] },
+        );
 
         assert.deepEqual(setPasses({ path, bytes }, { storyId, passes }), bytes);
         assert.deepEqual(setPasses({ path, bytes: changed }, { storyId, passes }), bytes);

@@ -8,7 +8,7 @@ import {
   setPasses,
   withBoxes,
 } from "../../../src/task/prd.ts";
-import { stateOf, statusOfLine } from "../../../src/task/story_state.ts";
+import { stateOf, statusesOf } from "../../../src/task/story_state.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
 const decode = (bytes: Uint8Array) => new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
@@ -28,6 +28,25 @@ const STATUS_LINES: readonly [line: string, done: boolean | undefined][] = [
   ["**Status:** TODO", false],
   ["**Status:** Not done", false],
   ["**Status:** Done, except the form", undefined],
+  ["**Status:** ✅ FIXED (2026-03-22)", true],
+  ["**Status:** Verified", true],
+  ["**Status:** ✅ Complete (passes: true)", true],
+  ["**Status:** ✅ Complete (passes: false)", undefined],
+  ["- **Passes:** true", true],
+  ["**Passes:** false", false],
+  ["**Done:** yes", true],
+  ["**Completed:** [ ]", false],
+  ["**Done:** when it works", undefined],
+  ["**Estado:** ✅ Completada", true],
+  ["**Estado:** Pendiente", false],
+  ["**Priority:** 1 | **Status:** Done", true],
+  ["**Status:** Done | **Priority:** 1", true],
+  ["**Priority:** 1 **Status:** Open", false],
+  ["**Size:** M · **Status:** Done · **Labels:** a, b", true],
+  ["Priority: 1 | Status: Done", true],
+  ["**Status:** Deployed to staging", undefined],
+  ["**Status:** Done | nothing else", undefined],
+  ["- Status: done", undefined],
   ["**Status:** Completed 2/3", undefined],
   ["**Status:** Open | In progress | Done", undefined],
   ["**Status:** Approved", undefined],
@@ -38,7 +57,7 @@ const STATUS_LINES: readonly [line: string, done: boolean | undefined][] = [
 for (const [line, done] of STATUS_LINES) {
   Deno.test(`state: \`${line}\` says ${done}`, () => {
     const view = String.fromCharCode(...encode(line));
-    assert.equal(statusOfLine(view)?.done, done);
+    assert.equal(statusesOf(view).at(0)?.sign?.done, done);
   });
 }
 
@@ -59,8 +78,225 @@ const STORIES: readonly [text: string, passes: boolean, disagree: boolean][] = [
   ["### [X] US-001: A\n- a", true, false],
   ["### US-001: A\n**Status:** Done\n- a", true, false],
   ["### US-001: A\n**Status:** In progress\n- [x] a", false, true],
-  ["### US-001: A\n**Status:** Approved\n- [x] a", true, false],
+  ["### US-001: A\n**Status:** 🔴 Not started\n- a", false, false],
+  ["### US-001: A\n**Status:** In progress, half done (@bob)\n- a", false, false],
+  ["### US-001: A ✅ (2026-01-02)\n- a", true, false],
+  ["### US-001: A - ✅ Done\n- a", true, false],
+  ["### US-001: A\n**Priority:** High<br>**Status:** Done\n- a", true, false],
+  ["### US-001: A\n**Current status:** Done\n- a", true, false],
+  ["### US-001: A ✅ DONE\n- a", true, false],
+  ["### US-001: A ✅ COMPLETE\n- a", true, false],
+  ["### US-001: A (DONE)\n- a", true, false],
+  ["### US-001: A (✅ done)\n- a", true, false],
+  ["### US-001: A — DONE\n- a", true, false],
+  ["### US-001: A - Done\n- a", true, false],
+  ["### US-001: A [COMPLETE] ##\n- a", true, false],
+  ["### US-001: A (completed 2026-01-02)\n- a", true, false],
+  ["### US-001: A — DONE (2026-01-02, PR #12)\n- a", true, false],
+  ["### US-001: A ✅ — DONE\n- a", true, false],
+  ["### US-001: A (done) — DONE ✅\n- a", true, false],
+  ["### ✅ US-001: A ✅ DONE\n- a", true, false],
+  ["### US-001: A ✅ DONE\n- [ ] a", false, true],
+  ["### US-001: A (done)\n**Status:** Open", false, true],
+  ["### US-001: A\n**Priority:** 1 | **Status:** Done\n- a", true, false],
+  ["### US-001: A\n**Passes:** true | **Priority:** 1\n- [ ] a", false, true],
 ];
+
+Deno.test("state: a section says that its stories are done, where they do not say otherwise", () => {
+  const stories = (text: string) =>
+    open(text).stories.map(({ passes, disagree }) => [passes, disagree]);
+  assert.deepEqual(stories("## Done\n### US-1: A\n- a\n## Open\n### US-2: B\n- b\n"), [
+    [true, undefined],
+    [false, undefined],
+  ]);
+  const text = "## ✅ Completed stories\n### US-001: A\n- [ ] a\n";
+  assert.deepEqual(stories(text), [
+    [false, "done by its section, `✅ Completed stories`, open by its boxes"],
+  ]);
+  assert.deepEqual(stories(decode(setPasses(open(text), new Map([["US-001", true]])))), [[
+    true,
+    undefined,
+  ]]);
+  assert.deepEqual(
+    stories("## Phase 1: Base ✅ COMPLETE\n### US-1: A\n- a\n## Phase 2\n### US-2: B\n- b\n"),
+    [
+      [true, undefined],
+      [false, undefined],
+    ],
+  );
+  const bare = open("## Done\n### US-001: A\n- a\n");
+  assert.equal(decode(withBoxes(bare)), "## Done\n### [x] US-001: A\n- a\n");
+  assert.equal(stories(decode(setPasses(bare, new Map([["US-001", false]]))))[0][0], false);
+});
+
+/** What of a story may say how far it is, and is not read: whether it passes, and what is told. */
+const TOLD: readonly [text: string, passes: boolean, told: string | undefined][] = [
+  ...["## Already done", "## Closed", "## Archive", "# Done"].map((heading) =>
+    [
+      `${heading}\n### US-001: A\n- a`,
+      false,
+      "open, and said to be done where that is not read: `US-001` (line 1)",
+    ] as [string, boolean, string]
+  ),
+  ["## Definition of done\n### US-001: A\n- a", false, undefined],
+  ...[
+    "{done}",
+    "(100% complete)",
+    "🎉",
+    ":white_check_mark:",
+    "(status: done)",
+    "<!-- done -->",
+    ", done",
+  ].map((end) =>
+    [
+      `### US-001: A ${end}\n- a`,
+      false,
+      "open, and said to be done where that is not read: `US-001` (line 1)",
+    ] as [string, boolean, string]
+  ),
+  ...["<!-- status: done -->", "`passes: true`", "COMPLETED", "[x] Done", "**Progress:** 100%"].map(
+    (line) =>
+      [
+        `### US-001: A\n${line}\n`,
+        false,
+        "open, and said to be done where that is not read: `US-001` (line 2)",
+      ] as [string, boolean, string],
+  ),
+  ...[
+    "> **Status:** Done",
+    "**Status** - Done",
+    "| Status | ✅ Done |",
+    "✅ Done",
+    "**DONE**",
+    "- Passes: true",
+  ].map((line) =>
+    [
+      `### US-001: A\n${line}\n- a`,
+      false,
+      "open, and said to be done where that is not read: `US-001` (line 2)",
+    ] as [string, boolean, string]
+  ),
+  [
+    "### US-001: [DONE] A\n- a",
+    false,
+    "open, and said to be done where that is not read: `US-001` (line 1)",
+  ],
+  [
+    "### US-001: A\n**状态:** 完成\n- a",
+    false,
+    "a status that is not known: `US-001` has `完成` (line 2)",
+  ],
+  [
+    "### US-001: A\n**Статус:** готово\n- a",
+    false,
+    "a status that is not known: `US-001` has `готово` (line 2)",
+  ],
+  [
+    "### US-001: A\n**Completed:** 2026-01-02\n- a",
+    false,
+    "a status that is not known: `US-001` has `2026-01-02` (line 2)",
+  ],
+  [
+    "### US-001: A\n**Status:** Approved\n- [x] a",
+    true,
+    "a status that is not known: `US-001` has `Approved` (line 2)",
+  ],
+  [
+    "### US-001: A\n**Status:** 80% there\n- a",
+    false,
+    "a status that is not known: `US-001` has `80% there` (line 2)",
+  ],
+  [
+    "### US-001: A\n**Status:** Open | In progress | Done\n- a",
+    false,
+    "a status that is not known: `US-001` has `Open | In progress | Done` (line 2)",
+  ],
+  [
+    "### US-001: A\n- Status: done\n- a",
+    false,
+    "open, and said to be done where that is not read: `US-001` (line 2)",
+  ],
+  [
+    "### US-001: A\n#### Status\n\nDone\n",
+    false,
+    "open, and said to be done where that is not read: `US-001` (line 4)",
+  ],
+  [
+    "### US-001: A\n#### Status\nIn progress\n#### Criteria\n- [x] a",
+    true,
+    "passing, and said to be open where that is not read: `US-001` (line 3)",
+  ],
+  [
+    "### US-001: A DONE\n- a",
+    false,
+    "open, and said to be done where that is not read: `US-001` (line 1)",
+  ],
+  [
+    "### US-001: A (fixed)\n- a",
+    false,
+    "open, and said to be done where that is not read: `US-001` (line 1)",
+  ],
+  [
+    "### US-001: A (WIP)\n- [x] a",
+    true,
+    "passing, and said to be open where that is not read: `US-001` (line 1)",
+  ],
+  ["### US-001: A (WIP)\n- [ ] a", false, undefined],
+  [
+    "| Story | Status |\n| - | - |\n| US-001 | ✅ Done |\n### US-001: A\n- a",
+    false,
+    "open, and said to be done where that is not read: `US-001` (line 3)",
+  ],
+  [
+    "## Progress\n- [x] US-001: A\n### US-001: A\n- a",
+    false,
+    "open, and said to be done where that is not read: `US-001` (line 2)",
+  ],
+  [
+    "## Progress\n- ~~US-001~~\n### US-001: A\n- a",
+    false,
+    "open, and said to be done where that is not read: `US-001` (line 2)",
+  ],
+  ["## Progress\n- US-001: A — done\n### US-001: A\n- [x] a", true, undefined],
+  ["### US-001: A\n**Done:** when the tests of all packages pass\n- [x] a", true, undefined],
+  ["### US-001: Show what is done\n- a", false, undefined],
+];
+
+for (const [text, passes, told] of TOLD) {
+  Deno.test(`state: of ${JSON.stringify(text)} is told ${told}`, () => {
+    const prd = open(text);
+    assert.equal(prd.stories[0].passes, passes);
+    assert.deepEqual(
+      remarksOf(prd).filter((line) => !line.includes("are in no story")),
+      told ? [told] : [],
+    );
+  });
+}
+
+Deno.test("state: a title keeps its words", () => {
+  const titles = (...texts: string[]) =>
+    open(texts.map((text, i) => `### US-${i}${text}\n- [ ] a\n`).join("")).stories.map((
+      { title, passes },
+    ) => [title, passes]);
+  assert.deepEqual(
+    titles(
+      ": Done",
+      " - Done",
+      ": Export - done by cron",
+      ": Backup (done by cron)",
+      ": List (closed)",
+      ": Mark all done",
+    ),
+    [
+      ["Done", false],
+      ["Done", false],
+      ["Export - done by cron", false],
+      ["Backup (done by cron)", false],
+      ["List (closed)", false],
+      ["Mark all done", false],
+    ],
+  );
+});
 
 for (const [text, passes, disagree] of STORIES) {
   Deno.test(`state: ${JSON.stringify(text)} ${passes ? "passes" : "is open"}`, () => {
@@ -148,12 +384,29 @@ Deno.test("state: a claim is taken back to what was there, with what the agent m
 
 const mark = fc.constantFrom(" ", "x", "X", "", "/", "✓");
 const story = fc.record({
+  fields: fc.constantFrom(
+    "",
+    "**Priority:** 1 | **Status:** Done | **Size:** M",
+    "**Priority:** 1 · **Passes:** false",
+  ),
   box: fc.constantFrom("", "[ ] ", "[x] ", "[] "),
-  check: fc.constantFrom("", " ✅", "  ✔️ ##", " [x]", " [ ] ##"),
+  check: fc.constantFrom(
+    "",
+    " ✅",
+    "  ✔️ ##",
+    " [x]",
+    " [ ] ##",
+    " ✅ DONE",
+    " (done)",
+    " — Done (2026-01-02) ##",
+  ),
   status: fc.constantFrom(
     "",
     "**Status:** Open",
     "- _Status_: ✅ Done (x)",
+    "- **Passes:** yes",
+    "**Estado:** ✅ Completada",
+    "_Status: 🟡 In progress, but not all_",
     "**Status:** [ ] Done",
     "Status: Wartet é",
   ),
@@ -167,14 +420,19 @@ const member = fc.constantFrom(
   '"status": "Done"',
   '"completed": false',
   '"done": true',
+  '"passed": true',
+  '"isComplete": false',
+  '"state": "passing"',
+  '"verified": true',
   '"completedAt": null',
   '"notes": "é"',
 );
 
 const markdown = fc.array(story, { minLength: 1, maxLength: 4 }).map((stories) => ({
   path: "/p/prd.md",
-  text: stories.map(({ box, check, status, marks, end }, i) =>
-    [`### ${box}US-${i}: Ä${check}`, status, ...marks.map((one) => `- [${one}] a`), ""].join(end)
+  text: stories.map(({ box, check, status, fields, marks, end }, i) =>
+    [`### ${box}US-${i}: Ä${check}`, status, fields, ...marks.map((one) => `- [${one}] a`), ""]
+      .join(end)
   ).join(""),
 }));
 const json = fc.array(fc.uniqueArray(member, { selector: (one) => one.split('"')[1] }), {

@@ -76,12 +76,23 @@ Sells *things* of all kinds.
 - [ ] a button
 `;
 
-Deno.test("a formatter that makes one line of two labels: the claims count, and the text goes back", () => {
+Deno.test("a formatter that makes one line of two labels: both are read, and the claims count", () => {
   const joined = PRD.replace("things.\n**Dep", "things. **Dep");
   const { text, violations, additions, passed } = guard(PRD, ticked(joined));
   assert.deepEqual([violations, passed], [[], ["US-001", "US-002"]]);
-  assert.deepEqual(additions, ["its layout was changed so that it reads otherwise"]);
-  assert.equal(text, ticked(PRD));
+  assert.deepEqual(additions, []);
+  assert.equal(text, ticked(joined));
+});
+
+Deno.test("a field beside the status in its line is no part of the state", () => {
+  const prd = PRD.replace("**Depends", "**Status:** Open | **Depends");
+  const done = ticked(prd).replace("Status:** Open", "Status:** Done");
+  const claimed = guard(prd, done);
+  assert.deepEqual([claimed.violations, claimed.additions], [[], []]);
+  assert.deepEqual(claimed.passed, ["US-001", "US-002"]);
+  const changed = guard(prd, done.replace("US-002\n\n- [x] a form", "nothing\n\n- [x] a form"));
+  assert.deepEqual(changed.violations, ["`US-001` was changed: `text`"]);
+  assert.equal(guard(prd, ticked(prd)).passed.join(), "US-001,US-002");
 });
 
 /** Each is made together with all ticks: marks of the agent's that give nothing another meaning. */
@@ -91,6 +102,9 @@ const MARKS: readonly [what: string, from: string | RegExp, to: string][] = [
   ["a box in it", "### US-001: Log in", "### [x] US-001: Log in"],
   ["boxes in all of them", /### /g, "### [x] "],
   ["a word in it", "Log in\n", "Log in (done)\n"],
+  ["a mark with a word", "Log in\n", "Log in ✅ DONE\n"],
+  ["a word with a date", "Log in\n", "Log in — COMPLETED (2026-01-02)\n"],
+  ["a line that it passes", "Log in\n", "Log in\n\n**Passes:** true\n"],
   ["a heading struck through", "US-001: Log in", "~~US-001: Log in~~"],
   ["a status line below it", "Log in\n", "Log in\n\n**Status:** done\n"],
   ["a status line between labels", "**Depends", "**Status:** Completed 2026-01-02\n**Depends"],

@@ -287,7 +287,7 @@ const readingOf = (prd: Prd) =>
     criteria: criteria.map(({ text }) => said(text)),
   }));
 
-const unticked = (text: string) => text.replaceAll(/\[[ xX/~-]?\]/g, "[ ]");
+const unticked = (text: string) => text.replaceAll(/\[[ xX/~!?>*+.A-Z-]?\]/g, "[ ]");
 
 /**
  * The words, without what may be written in several ways: marks of lists, quotes, emphasis and code,
