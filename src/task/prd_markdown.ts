@@ -220,7 +220,7 @@ function sectionsOfLeftOut(
 }
 
 const SECTION_PRIORITY =
-  /^[ \t#]*[^A-Za-z0-9]*(?:(critical|urgent|high|medium|normal|low|must|should|could)[ -](?:priority|have)|(P[0-3])(?![A-Za-z0-9-])|priority[^A-Za-z0-9]+([A-Za-z0-9]+))/i;
+  /^[^A-Za-z0-9]*(?:(critical|urgent|high|medium|normal|low|must|should|could)[ -](?:priority|have)|(P[0-3])(?![A-Za-z0-9-])|priority[^A-Za-z0-9]+([A-Za-z0-9]+))/i;
 
 /** Of each story below a heading such as `High priority`, by its index: what that says. */
 function sectionsOfPriority(

@@ -26,7 +26,7 @@ const ID = new RegExp(
 const PLAIN = new RegExp(`^(${BEFORE})()(${PLAIN_PREFIX})(${PLAIN_NUMBER})`);
 /** Those that nearly all PRDs use. */
 export const isUs = (prefix: string) => /(?:^|-)US-?$/.test(prefix);
-const BOX_AFTER = /[ \t]*\[[ xX]\]$/;
+const BOX_AFTER = /(?<![ \t])[ \t]*\[[ xX]\]$/;
 
 export function candidatesIn(source: Source, lines: readonly MarkdownLine[]): readonly Candidate[] {
   return lines.flatMap((heading, index) => {

@@ -29,7 +29,9 @@ interface Said {
 
 /** In a list a status may be what the story is about; the others are not as it is written elsewhere. */
 const ITEM =
-  /^[ \t]*(?:(?:[-*+>]|<!--)[ \t]+)*[*_`]{0,3}(?:status|estado|statut|stato|passe[sd]|passing|verified|progress|resolution)[*_]{0,3}[ \t]*(?:[:=-]|\xe2\x80[\x93\x94])?[*_]{0,3}[ \t]*([^`]*?)`?[ \t]*(?:-->[ \t]*)?$/i;
+  /^[ \t]*(?:(?:[-*+>]|<!--)[ \t]+)*[*_`]{0,3}(?:status|estado|statut|stato|passe[sd]|passing|verified|progress|resolution)([^`]*)(?:`([ \t]*(?:-->)?[ \t]*))?$/i;
+/** Between a label and its value. */
+const COLON = /^[*_]{0,3}[ \t]*(?:[:=-]|\xe2\x80[\x93\x94])?[*_]{0,3}/;
 /** `✅ Done` or `**DONE**` by itself, one word, and a row of a table. */
 const ALONE =
   /^[ \t]*(?:[->][ \t]+)?((?=\*\*|\xe2\x9c[\x85\x94\x93]|\xe2\x98\x91|\[[xX]\]).*|[*_`]*[A-Za-z]+[^A-Za-z]*)$/;
@@ -89,7 +91,7 @@ function saidIn(
   for (const [index, line] of body.entries()) {
     if (line.kind === "text" || line.kind === "comment") {
       const { view } = line;
-      const value = (ITEM.exec(view) ?? ROW.exec(view) ?? ALONE.exec(view))?.[1];
+      const value = itemIn(view) ?? (ROW.exec(view) ?? ALONE.exec(view))?.[1];
       if (value !== undefined && statusesOf(view).length === 0) add(value, line.start);
     }
     if (line.kind !== "heading" || !TITLE.test(headingText(source, line))) continue;
@@ -97,6 +99,11 @@ function saidIn(
     if (below?.kind === "text") add(below.view.replace(LIST_ITEM, ""), below.start);
   }
   return said;
+}
+
+function itemIn(view: string): string | undefined {
+  const rest = ITEM.exec(view)?.[1];
+  return rest?.replace(COLON, "").trim().replace(/-->$/, "").trimEnd();
 }
 
 const SECTION =

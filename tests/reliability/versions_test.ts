@@ -90,7 +90,7 @@ Deno.test({
 
     release();
     const waited = await cli("wait", "one");
-    assert.match(waited.stdout, /stopped, the limit of 1 iteration is reached/);
+    assert.match(waited.stdout, /stopped, the limit of 1 iterations? is reached/);
     assert.deepEqual(sql("SELECT outcome FROM iterations"), [{ outcome: "nothing" }]);
     assert.equal((await row("one")).workerVersion, OLDER_VERSION);
 

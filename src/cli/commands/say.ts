@@ -14,7 +14,7 @@ import { answered } from "../output/answered.ts";
 import { requirePerson } from "../require_person.ts";
 import { chooseSettled } from "../select/sessions.ts";
 import { taskToRun } from "../select/task_to_run.ts";
-import { plural } from "../../terminal/plural.ts";
+import { count, plural } from "../../terminal/plural.ts";
 
 export function command(context: CommandContext, done: Done) {
   return new Command("say")
@@ -79,7 +79,7 @@ function requireWords(task: string, text: string): void {
   if (text.length <= WORDS_MAX) return;
   throw new RalphError(
     "usage",
-    `what is said has ${plural(text.length, "character")}, and may have ${WORDS_MAX}`,
+    `what is said has ${plural(text.length, "character")}, and may have ${count(WORDS_MAX)}`,
     [{ text: "write more into a file of the project, or into the PRD, and name it" }],
   );
 }

@@ -252,6 +252,8 @@ Deno.test("parsePrd: text made to be slow is not", () => {
     `- [${" ".repeat(many)}`,
     `**Notes:** ${"\n \n".repeat(many)}`,
     `**Depends on:** ${"\n \n- none".repeat(many)}`,
+    `### US-1: x${" ".repeat(many)}y`,
+    `Status:${" ".repeat(many)}\`x`,
   ];
   const start = performance.now();
   for (const line of slow) {
