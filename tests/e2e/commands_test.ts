@@ -78,7 +78,8 @@ Deno.test("each command once: from a new task to a session that is forgotten", a
   const ended = await type(["wait", "two", "--timeout", "120"]);
   assert.match(ended, /two: completed/);
   assert.match(ended, /^done {6}US-001, US-002 \(2 of 2 pass\)\nbranch {4}\S+: \d+ commits?, /m);
-  assert.match(ended, /^took .* in all\nnext {6}git diff /m);
+  // What `init` and `new` have made was never committed, and the agent has taken it along.
+  assert.match(ended, /^took .* in all\nwarning {3}yours, .*`ralph\.json`.*\nnext {6}git diff /m);
   assert.match(await type(["land", "two"], 4), /`two` has no worktree/);
   assert.match(await type(["logs", "two"]), /completed: all 2 stories pass/);
   assert.match(await type(["history", "two"]), /US-002/);

@@ -50,13 +50,16 @@ async function protectedProject(
     /** Runs a shell line in the restored tree: its exit code and what it prints. */
     sh: (command: string) =>
       withRestoredTree(kept, { tools }, async (cwd) => {
-        const { code, stdout, stderr } = await new Deno.Command("sh", {
-          args: ["-c", command],
-          cwd,
-          env: { GIT_CONFIG_GLOBAL: "/dev/null", GIT_CONFIG_NOSYSTEM: "1" },
-        }).output();
-        const text = new TextDecoder().decode(new Uint8Array([...stdout, ...stderr]));
-        return { code, output: text.trim() };
+        for (;;) {
+          const { code, stdout, stderr } = await new Deno.Command("sh", {
+            args: ["-c", command],
+            cwd,
+            env: { GIT_CONFIG_GLOBAL: "/dev/null", GIT_CONFIG_NOSYSTEM: "1" },
+          }).output();
+          const text = new TextDecoder().decode(new Uint8Array([...stdout, ...stderr]));
+          // A program that another test's thread is starting has the script open still (fork(2)).
+          if (!text.includes("Text file busy")) return { code, output: text.trim() };
+        }
       }),
     async [Symbol.asyncDispose]() {
       await project[Symbol.asyncDispose]();
