@@ -1,7 +1,7 @@
 /** Several tasks at once, each in a worktree: the real program, git and server; the model is scripted. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { assignment, tickingAgent } from "../support/agent.ts";
+import { tickingAgent, together } from "../support/agent.ts";
 import { NEWEST } from "../support/install.ts";
 import { startServer } from "../support/opencode_server.ts";
 import { makeProject, type Project } from "../support/project.ts";
@@ -15,18 +15,6 @@ const prdOf = (story: string) =>
   `# PRD\n\n### ${story}: Only\n\n**Acceptance Criteria:**\n\n- [ ] it is done\n`;
 
 const storyOf = (name: string) => `US-00${"abcd".indexOf(name) + 1}`;
-
-/** Answers nobody before the tasks have asked. */
-function together(script: Script, count: number) {
-  const asked = new Set<string>();
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const gate: Script = async (request) => {
-    asked.add(assignment(request.prompt).prd);
-    await promise;
-    return await script(request);
-  };
-  return { script: gate, allAsked: () => asked.size === count, go: resolve };
-}
 
 async function withTasks(
   { names, script, settings = {} }: {

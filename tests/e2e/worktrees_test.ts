@@ -1,26 +1,14 @@
 /** Tasks in worktrees: the real program, real git and a real server; only the model is scripted. */
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
-import { assignment, onOpenCode2, tickingAgent } from "../support/agent.ts";
+import { onOpenCode2, tickingAgent, together } from "../support/agent.ts";
 import { NEWEST, OPENCODE2, type ServerVersion } from "../support/install.ts";
 import { startServer, type TestServer } from "../support/opencode_server.ts";
 import { makeProject } from "../support/project.ts";
 import { makeRalph } from "../support/ralph.ts";
-import { type Script, startModel } from "../support/scripted_model.ts";
+import { startModel } from "../support/scripted_model.ts";
 import { until } from "../support/wait.ts";
 import { ONE_STORY, statusOf } from "./one_story.ts";
-
-/** Answers nobody before `count` tasks have asked. */
-function together(script: Script, count: number) {
-  const asked = new Set<string>();
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const gate: Script = async (request) => {
-    asked.add(assignment(request.prompt).prd);
-    await promise;
-    return await script(request);
-  };
-  return { script: gate, allAsked: () => asked.size === count, go: resolve };
-}
 
 const PASSWORD = "secret";
 

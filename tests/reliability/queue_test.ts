@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { until } from "../support/wait.ts";
 import { RALPH } from "../support/ralph.ts";
 import { openPty } from "../support/pty.ts";
-import { withTasks } from "./queued_tasks.ts";
+import { type Here, withTasks } from "./queued_tasks.ts";
 
 const CACHE = join(
   Deno.env.get("XDG_CACHE_HOME") ?? join(Deno.env.get("HOME") ?? "", ".cache"),
@@ -17,6 +17,12 @@ async function inTerminal(home: string, args: readonly string[], cwd: string): P
   await using pty = await openPty([...RALPH, ...args].join(" "), { cwd, env });
   await pty.status;
   return pty.text();
+}
+
+/** Waits until nobody works through the queue any more, with the task `b` still in it. */
+function untilLeft(run: Here["run"]): Promise<unknown> {
+  const isLeft = async () => /nobody works/.test((await run("status", "b")).stdout);
+  return until(isLeft, { what: "the end of the queue's process" });
 }
 
 Deno.test("a task that fails: what depends on it is not run and says why, the others are", async () => {
@@ -60,11 +66,11 @@ Deno.test("with --fail-fast no other starts once one has failed", async () => {
 });
 
 Deno.test("stop takes a queued task out, and with --all everything; the queue ends", async () => {
-  await withTasks({}, async ({ run, queued }) => {
+  await withTasks({}, async ({ run, queued, begun }) => {
     assert.equal((await run("run", "a", "b", "c")).code, 0);
     assert.equal((await run("stop", "b")).stdout, "taken out of the queue: `b`\n");
     assert.match((await run("status", "c")).stdout, /c - queued\n +now: +after `a`/);
-    await until(async () => (await queued()).includes("a running"), { what: "its session" });
+    await begun();
     assert.deepEqual(await queued(), ["a running", "c queued"]);
     const pause = await run("checkpoint", "c");
     assert.equal(pause.code, 5);
@@ -84,9 +90,9 @@ Deno.test("stop takes a queued task out, and with --all everything; the queue en
 });
 
 Deno.test("stop of the one at work lets the next one start", async () => {
-  await withTasks({}, async ({ run, queued, go }) => {
+  await withTasks({}, async ({ run, queued, go, begun }) => {
     await run("run", "a", "b");
-    await until(async () => (await queued()).includes("a running"), { what: "its session" });
+    await begun();
     const { stderr } = await run("stop", "a");
     assert.match(stderr, /the queue goes on with `b`; `ralph stop --all` ends it, too/);
     await go();
@@ -96,9 +102,9 @@ Deno.test("stop of the one at work lets the next one start", async () => {
 });
 
 Deno.test("Ctrl-C in the foreground stops the task at work, and runs no other", async () => {
-  await withTasks({}, async ({ project, ralph, queued }) => {
+  await withTasks({}, async ({ project, ralph, queued, begun }) => {
     const child = ralph.start(["run", "a", "b", "--foreground"], { cwd: project.root });
-    await until(async () => (await queued()).includes("a running"), { what: "its session" });
+    await begun();
     child.kill("SIGINT");
     const { code, stdout } = await child.output();
     assert.equal(code, 130);
@@ -108,9 +114,9 @@ Deno.test("Ctrl-C in the foreground stops the task at work, and runs no other", 
 });
 
 Deno.test("a terminal that goes away leaves the queue for the next run", async () => {
-  await withTasks({}, async ({ project, ralph, run, go, queued }) => {
+  await withTasks({}, async ({ project, ralph, run, go, queued, begun }) => {
     const child = ralph.start(["run", "a", "b", "--foreground"], { cwd: project.root });
-    await until(async () => (await queued()).includes("a running"), { what: "its session" });
+    await begun();
     child.kill("SIGHUP");
     assert.equal((await child.output()).code, 143);
     assert.deepEqual(await queued(), ["a failed", "b queued"]);
@@ -125,9 +131,9 @@ Deno.test("a terminal that goes away leaves the queue for the next run", async (
 });
 
 Deno.test("the queue's process is killed: what it had begun ends by itself, and is told as it is", async () => {
-  await withTasks({}, async ({ run, ralph, project, go, queued }) => {
+  await withTasks({}, async ({ run, ralph, project, go, queued, begun }) => {
     await run("run", "a", "b");
-    await until(async () => (await queued()).includes("a running"), { what: "its session" });
+    await begun();
     const locks = join(ralph.home, ".local/share/ralph/locks");
     const [{ name }] = [...Deno.readDirSync(locks)].filter((one) =>
       /\.queue\.lock$/.test(one.name)
@@ -147,13 +153,10 @@ Deno.test("the queue's process is killed: what it had begun ends by itself, and 
 });
 
 Deno.test("wait right after a paused queue goes on waits for what goes on", async () => {
-  await withTasks({}, async ({ run, go, queued }) => {
+  await withTasks({}, async ({ run, go, begun }) => {
     await run("run", "a", "b");
-    await until(async () => (await queued()).includes("a running"), { what: "its session" });
-    const [{ workerPid }] = JSON.parse((await run("status", "--json")).stdout);
-    Deno.kill(workerPid, "SIGTERM");
-    const isLeft = async () => /nobody works/.test((await run("status", "b")).stdout);
-    await until(isLeft, { what: "the end of the queue's process" });
+    Deno.kill(await begun(), "SIGTERM");
+    await untilLeft(run);
     await go();
     await run("run");
     const { code, stdout } = await run("wait", "a");
@@ -162,10 +165,9 @@ Deno.test("wait right after a paused queue goes on waits for what goes on", asyn
 });
 
 Deno.test("a session whose worker is killed goes on by itself", async () => {
-  await withTasks({}, async ({ run, go, queued }) => {
+  await withTasks({}, async ({ run, go, queued, begun }) => {
     await run("run", "a", "b");
-    await until(async () => (await queued()).includes("a running"), { what: "its session" });
-    const [{ workerPid }] = JSON.parse((await run("status", "--json")).stdout);
+    const workerPid = await begun();
     Deno.kill(workerPid, "SIGKILL");
     const next = async () => {
       const [row] = JSON.parse((await run("status", "--json")).stdout);
@@ -179,13 +181,10 @@ Deno.test("a session whose worker is killed goes on by itself", async () => {
 });
 
 Deno.test("a session that was asked to end, as at a shutdown, keeps the queue from going on by itself", async () => {
-  await withTasks({}, async ({ run, go, queued }) => {
+  await withTasks({}, async ({ run, go, queued, begun }) => {
     await run("run", "a", "b");
-    await until(async () => (await queued()).includes("a running"), { what: "its session" });
-    const [{ workerPid }] = JSON.parse((await run("status", "--json")).stdout);
-    Deno.kill(workerPid, "SIGTERM");
-    const isLeft = async () => /nobody works/.test((await run("status", "b")).stdout);
-    await until(isLeft, { what: "the end of the queue's process" });
+    Deno.kill(await begun(), "SIGTERM");
+    await untilLeft(run);
     assert.deepEqual(await queued(), ["a failed", "b queued"]);
     await go();
     await run("run", "a");

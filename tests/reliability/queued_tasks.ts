@@ -1,6 +1,7 @@
 /** A project with three tasks whose stories all pass, so that only gates run. */
 import { join } from "node:path";
 import { makeProject, type Project } from "../support/project.ts";
+import { until } from "../support/wait.ts";
 import { makeRalph, type Ralph, type RalphResult } from "../support/ralph.ts";
 
 const FINISHED = "# PRD\n\n### US-001: Only\n\n- [x] it is done\n";
@@ -16,6 +17,8 @@ export interface Here {
   go: () => Promise<void>;
   /** The tasks of the queue as `task state`, and why where there is a reason. */
   queued: () => Promise<readonly string[]>;
+  /** Waits for the session of the first task, and hands back the id of its worker's process. */
+  begun: () => Promise<number>;
 }
 
 export async function withTasks(
@@ -31,14 +34,24 @@ export async function withTasks(
     },
   });
   const run = (...args: string[]) => ralph(args, { cwd: project.root });
+  const rowsOf = async () => JSON.parse((await run("status", "--json")).stdout);
   await body({
     project,
     ralph,
     run,
     go: () => Deno.writeTextFile(join(ralph.home, "go"), ""),
+    async begun() {
+      const row = await until(
+        async () =>
+          (await rowsOf()).find(({ task, status }: Record<string, string>) =>
+            task === "a" && status === "running"
+          ),
+        { what: "its session" },
+      );
+      return row.workerPid;
+    },
     async queued() {
-      const rows = JSON.parse((await run("status", "--json")).stdout);
-      return rows.map(({ task, status, detail }: Record<string, string>) =>
+      return (await rowsOf()).map(({ task, status, detail }: Record<string, string>) =>
         status === "skipped" ? `${task} ${status}: ${detail}` : `${task} ${status}`
       ).sort();
     },

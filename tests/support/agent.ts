@@ -163,3 +163,15 @@ function lineOf(prompt: string, name: string): string {
   if (!value) throw new Error(`the prompt has no line \`${name}: …\``);
   return value.trim();
 }
+
+/** Answers nobody before `count` tasks have asked. */
+export function together(script: Script, count: number) {
+  const asked = new Set<string>();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const gate: Script = async (request) => {
+    asked.add(assignment(request.prompt).prd);
+    await promise;
+    return await script(request);
+  };
+  return { script: gate, allAsked: () => asked.size === count, go: resolve };
+}

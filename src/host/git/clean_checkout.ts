@@ -52,10 +52,9 @@ export async function cleanStart(root: string, options: Options): Promise<CleanS
 
 /**
  * Makes `target`: the commit that is checked out at `root`, its submodules at the commits that it names,
- * and what was ignored before. Each repository is set up
- * as it was then, and one that came since as git does it: a filter that came since would make files
- * that no clone has. Throws `RalphError`
- * (`failed`) when git cannot do that, and `signal.reason` when aborted; what is made by then stays.
+ * and what was ignored before. Each repository is set up as it was then, and one that came since as git
+ * does it: a filter that came since would make files that no clone has. Throws `RalphError` (`failed`)
+ * when git cannot do that, and `signal.reason` when aborted; what is made by then stays.
  */
 export async function checkOutHead(
   root: string,

@@ -69,7 +69,8 @@ async function makeAnew(
     : await run(["find", ...to, ...WHAT_LEADS], options);
   if (found !== undefined) {
     const files = found.split("\0").filter(Boolean);
-    await mapInTurns(files, (file) => lead(file, { root, target }), options.signal);
+    const named = new RegExp(`${RegExp.escape(root)}(?=[/\\s"']|$)`, "g");
+    await mapInTurns(files, (file) => lead(file, { root, target, named }), options.signal);
     return;
   }
   for (const [i, folder] of to.entries()) {
@@ -88,8 +89,8 @@ async function run(
   return answer.kind === "ended" && answer.code === 0 ? answer.stdout : undefined;
 }
 
-/** What leads into the original leads into the copy. */
-function lead(file: string, { root, target }: Places): void {
+/** What leads into the original leads into the copy. `named`: the original's path, in a text. */
+function lead(file: string, { root, target, named }: Places & { named: RegExp }): void {
   const { isSymlink, mode } = Deno.lstatSync(file);
   if (isSymlink) {
     const led = Deno.readLinkSync(file);
@@ -100,7 +101,7 @@ function lead(file: string, { root, target }: Places): void {
   }
   const text = textOf(file);
   // A file of its own: by its second name the original's would be written.
-  const changed = text?.replaceAll(new RegExp(`${RegExp.escape(root)}(?=[/\\s"']|$)`, "g"), target);
+  const changed = text?.replaceAll(named, target);
   if (changed === undefined || changed === text) return;
   Deno.removeSync(file);
   Deno.writeTextFileSync(file, changed, { mode: mode ?? undefined });
