@@ -101,7 +101,7 @@ function lead(file: string, { root, target, named }: Places & { named: RegExp })
   }
   const text = textOf(file);
   // A file of its own: by its second name the original's would be written.
-  const changed = text?.replaceAll(named, target);
+  const changed = text?.replaceAll(named, () => target);
   if (changed === undefined || changed === text) return;
   Deno.removeSync(file);
   Deno.writeTextFileSync(file, changed, { mode: mode ?? undefined });

@@ -141,7 +141,7 @@ Deno.test("what was ignored leads to what is committed, not to the work tree", a
   await project.write("packages/core/index.js", "not committed");
 
   using folder = temporaryFolder();
-  const target = `${folder.path}/deeper/project`;
+  const target = `${folder.path}/dee$&per/project`;
   await checkOutHead(root, { target, start, clock });
   const read = (file: string) => Deno.readTextFileSync(`${target}/${file}`);
   for (const name of ["@acme/core", "absolute"]) {
