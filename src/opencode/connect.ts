@@ -1,7 +1,8 @@
 /**
  * One client for either generation of OpenCode. Which one answers is told by the shape of what it
  * says of itself, never by a status: each answers paths of the other with a page of HTML. It is asked
- * again when a connection broke, since people update a server where it is.
+ * again when a connection broke, and when what answers is none of that, since people update a server
+ * where it is.
  */
 import type { Health, OpenCode } from "./client.ts";
 import { OpenCodeError } from "./error.ts";
@@ -44,50 +45,62 @@ type Requests = Pick<OpenCode, typeof REQUESTS[number]>;
 /** A request that comes while a server starts may never be answered (both generations, measured). */
 const SECOND_TRY_MS = 4_000;
 
+/** Of one connection: what it remembers of its server is forgotten with it. */
+interface Known {
+  generation: Health["generation"];
+  requests: OpenCode;
+}
+
 /** What ralph asks of one server, for one project. */
 export function createClient(options: ClientOptions): OpenCode {
-  let known: OpenCode | undefined;
+  let known: Known | undefined;
   let asking: Promise<Health> | undefined;
   const forget = () => void (known = undefined);
   const http = createHttp(options, forget);
-  const clients = { 1: createV1(http), 2: createV2(http, options.clock) };
+  const create = { 1: () => createV1(http), 2: () => createV2(http, options.clock) };
 
   /** Whoever asks meanwhile gets the same answer. */
   function find(options?: { timeoutMs?: number }): Promise<Health> {
-    return asking ??= identify(http, clients, options).then((found) => {
-      known = clients[found.generation];
+    return asking ??= identify(http, { 1: create[1](), 2: create[2]() }, options).then((found) => {
+      const { generation } = found;
+      if (known?.generation !== generation) known = { generation, requests: create[generation]() };
       return found;
     }).finally(() => asking = undefined);
   }
 
   async function health(options?: { timeoutMs?: number }): Promise<Health> {
     try {
-      return await (known?.health(options) ?? find(options));
+      return await (known?.requests.health(options) ?? find(options));
     } catch (error) {
       if (!known || !isOfAnother(error)) throw error;
       return await find(options);
     }
   }
 
-  async function client(): Promise<OpenCode> {
+  async function server(): Promise<Known> {
     if (known) return known;
-    const found = await find().catch((error) => {
+    const { generation } = await find().catch((error) => {
       const isLate = error instanceof OpenCodeError && error.problem === "timeout";
       if (!isLate) throw error;
       return find({ timeoutMs: SECOND_TRY_MS });
     });
-    return clients[found.generation];
+    return known ?? { generation, requests: create[generation]() };
   }
 
   const requests = REQUESTS.map((name) => [
     name,
     async (...args: unknown[]) => {
-      const request = (await client())[name] as (...args: unknown[]) => Promise<unknown>;
+      const ask = ({ requests }: Known) =>
+        (requests[name] as (...args: unknown[]) => Promise<unknown>)(...args);
+      const asked = await server();
       try {
-        return await request(...args);
+        return await ask(asked);
       } catch (error) {
-        if (isOfAnother(error)) forget();
-        throw error;
+        if (!isOfAnother(error)) throw error;
+        forget();
+        const other = await server().catch(() => undefined);
+        if (!other || other.generation === asked.generation) throw error;
+        return await ask(other);
       }
     },
   ]);
@@ -96,7 +109,7 @@ export function createClient(options: ClientOptions): OpenCode {
 
 const toRequests = (pairs: unknown[][]) => Object.fromEntries(pairs) as Requests;
 
-/** What a server answers that is not of the generation that was asked. */
+/** What a server answers that is not of the generation that was asked: then it has done nothing. */
 function isOfAnother(error: unknown): boolean {
   return error instanceof OpenCodeError &&
     (error.problem === "not_opencode" || error.problem === "malformed");

@@ -90,11 +90,11 @@ const MEND_AND_RESTART: Hint = {
 
 /**
  * A client of one server, as one project sees it. `onLost` is called when the server may be another
- * one from now on: a request failed on its way, or an event stream ended.
+ * one from now on: a request failed on its way, or an event stream ended that nobody here has ended.
  */
 export function createHttp(options: HttpOptions, onLost: () => void = () => {}): Http {
   const { directory, url: base } = options;
-  const { bounded, lose } = createBounds(options, onLost);
+  const { bounded, doubt, lose } = createBounds(options, onLost);
   return {
     url: base,
     directory,
@@ -125,7 +125,7 @@ export function createHttp(options: HttpOptions, onLost: () => void = () => {}):
           accept: "text/event-stream",
         });
         if (response.body && isOfType(response, "text/event-stream")) {
-          return watched(response.body, lose);
+          return watched(response.body, () => signal.aborted ? doubt() : lose());
         }
         await response.body?.cancel();
         throw notOpenCodeAt(base);
@@ -175,7 +175,7 @@ function createBounds(options: HttpOptions, onLost: () => void) {
     }
   }
 
-  return { bounded, lose };
+  return { bounded, doubt, lose };
 }
 
 /** Longer than any load was seen to last: after it no server came back (1.18.33, measured). */

@@ -4,6 +4,7 @@
  */
 import * as path from "node:path";
 import { type Clock, sleep, soonAfter } from "../../clock.ts";
+import { once } from "../../once.ts";
 import { fileExists } from "../files/read_file.ts";
 import type { EnterSandbox } from "../process/server_sandbox.ts";
 import { plain } from "../../terminal/plain.ts";
@@ -255,7 +256,10 @@ async function stageAndCommit(
   { files, message }: CommitOrder,
   place: Place,
 ): Promise<Committed> {
-  const options = { ...place, timeoutMs: COMMIT_MS, interruptMs: INTERRUPT_MS };
+  const { clock, signal } = place;
+  // Where the server's sandbox is takes a look at all sockets: one for both calls.
+  const within = once(async () => await place.enter?.(root, signal) ?? []);
+  const options = { ...place, enter: within, timeoutMs: COMMIT_MS, interruptMs: INTERRUPT_MS };
   const git = (args: string[], given?: string) =>
     unlocked(
       () => changeBy(root, ["--literal-pathspecs", ...args], { ...options, input: given }),
@@ -267,7 +271,6 @@ async function stageAndCommit(
     listOf(files),
   );
   if (added.kind !== "printed") return { why: whyNot(added) };
-  const { clock, signal } = place;
   // Neither runs anything that the repository names: they need no sandbox.
   const ask = (...args: string[]) => runGit(root, args, { clock, signal, timeoutMs: WORK_TREE_MS });
   const diff = await ask("diff", "--cached", "--name-only", "--no-renames", "-z");

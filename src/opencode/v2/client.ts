@@ -123,6 +123,7 @@ function tooOld(url: string, version: string): OpenCodeError {
 
 function sessionRequests(asking: Asking, clock: Clock) {
   const { directory, place, read, write } = asking;
+  const untold = untoldAgent(asking, clock);
 
   async function list(what: string, search: Record<string, string>, max: number) {
     const found: OpenCodeSession[] = [];
@@ -140,7 +141,7 @@ function sessionRequests(asking: Asking, clock: Clock) {
   }
 
   return {
-    createSession: (order) => createSession(asking, clock, order),
+    createSession: (order) => createSession(asking, { clock, untold }, order),
 
     async session(id) {
       if (!id.startsWith("ses")) return undefined; // refused otherwise, with 400
@@ -172,11 +173,11 @@ const deleteSession = ({ write }: Asking, id: string) =>
 
 async function createSession(
   asking: Asking,
-  clock: Clock,
+  { clock, untold }: { clock: Clock; untold: () => Promise<string | undefined> },
   order: Parameters<OpenCode["createSession"]>[0],
 ): Promise<OpenCodeSession> {
   if (!order.onlyReads) {
-    const agent = order.agent ?? await untoldAgent(asking, clock);
+    const agent = order.agent ?? await untold();
     return await newSession(asking, { ...order, agent }, UNATTENDED_RULES);
   }
   const agents = await agentsOf(asking, clock);
@@ -457,13 +458,21 @@ async function defaultAgent({ read, scope }: Asking): Promise<string | undefined
 }
 
 /**
- * The agent that works where no setting names one. To a server that names none by itself it is named: one
- * from before 2.0.18 does not say what its settings name, and that may be one that only plans (measured).
+ * A function that tells the agent which works where no setting names one; asked for until there are any. To
+ * a server that names none by itself it is named: one from before 2.0.18 does not say what its settings
+ * name, and that may be one that only plans (measured).
  */
-async function untoldAgent(asking: Asking, clock: Clock): Promise<string | undefined> {
-  if (await defaultAgent(asking) !== undefined) return undefined;
-  const agents = (await agentsOf(asking, clock)).filter(takesPrompts);
-  return agents.find(({ name }) => name === DEFAULT_AGENT)?.name;
+function untoldAgent(asking: Asking, clock: Clock): () => Promise<string | undefined> {
+  let known: { agent?: string } | undefined;
+
+  async function look(): Promise<typeof known> {
+    if (await defaultAgent(asking) !== undefined) return {};
+    const agents = await agentsOf(asking, clock);
+    if (agents.length === 0) return undefined;
+    return { agent: agents.filter(takesPrompts).find(({ name }) => name === DEFAULT_AGENT)?.name };
+  }
+
+  return async () => (known ??= await look())?.agent;
 }
 
 /** As with models, none is known in the first moments of a directory (measured). */

@@ -102,3 +102,51 @@ Deno.test("a server that was updated where it is, is asked again what it is", as
   assert.equal((await clock.run(client.session(id)))?.title, "t");
   assert.deepEqual(await clock.run(client.health()), { version: "2.0.26", generation: 2 });
 });
+
+/** A client of a server of OpenCode 2, and the paths that it asks for. */
+function recorded() {
+  const clock = createVirtualClock();
+  const fake = createFakeOpenCode({ clock, version: "2.0.26" });
+  const asked: string[] = [];
+  const client = createClient({
+    url: fake.url,
+    directory: "/p",
+    clock,
+    transport(url, init) {
+      asked.push(url.pathname);
+      return fake.fetch(url, init);
+    },
+  });
+  return { clock, asked, client };
+}
+
+Deno.test("a stream that ralph ends itself is no reason to ask again what the server is", async () => {
+  const { clock, asked, client } = recorded();
+  const following = new AbortController();
+  const { body } = await clock.run(client.eventStream({ signal: following.signal }));
+  following.abort();
+  await body.cancel();
+  asked.length = 0;
+  await clock.run(client.health());
+  assert.deepEqual(asked, ["/api/info"]);
+});
+
+Deno.test("the agent that a server names by itself is asked for once a connection", async () => {
+  const { clock, asked, client } = recorded();
+  await clock.run(client.createSession({ title: "first" }));
+  asked.length = 0;
+  await clock.run(client.createSession({ title: "second" }));
+  assert.ok(!asked.includes("/api/agent") && !asked.includes("/api/config"), asked.join());
+});
+
+Deno.test("a server that was updated between two requests gets each once, in its own words", async () => {
+  const clock = createVirtualClock();
+  const fake = createFakeOpenCode({ clock, version: "1.18.33" });
+  const client = createClient({ url: fake.url, directory: "/p", clock, transport: fake.fetch });
+  await clock.run(client.busy());
+  fake.kill();
+  fake.start({ version: "2.0.26" });
+  const { id } = await clock.run(client.createSession({ title: "t" }));
+  const all = await clock.run(client.sessions());
+  assert.deepEqual(all.map((one) => one.id), [id]);
+});
