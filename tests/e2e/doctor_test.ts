@@ -7,6 +7,7 @@ import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { basename, dirname, join } from "node:path";
 import { openStore } from "../../src/store/store.ts";
+import { CLOSED_PORT } from "../support/closed_port.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { migrations } from "../support/migrations.ts";
 import { NEWEST, TESTED } from "../support/install.ts";
@@ -93,12 +94,6 @@ async function standIn(listener: RequestListener): Promise<{ url: string } & Asy
       });
     },
   };
-}
-
-/** A port where nothing listens any more. */
-function closedPort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
 
 async function paste(command: string, { home }: Ralph): Promise<void> {
@@ -267,14 +262,13 @@ Deno.test("doctor on a server that is none", async (t) => {
   };
 
   await t.step("nothing listens", async () => {
-    const port = closedPort();
-    const { level, found, remedy } = await look(`http://127.0.0.1:${port}`);
+    const { level, found, remedy } = await look(`http://127.0.0.1:${CLOSED_PORT}`);
     assert.equal(level, "fail");
     assert.match(found ?? "", /connection refused/);
     assert.match(
       remedy[0].command ?? "",
       new RegExp(
-        `exec opencode serve --hostname 127\\.0\\.0\\.1 --port ${port}\\)$|^systemctl --user restart`,
+        `exec opencode serve --hostname 127\\.0\\.0\\.1 --port ${CLOSED_PORT}\\)$|^systemctl --user restart`,
       ),
     );
   });
@@ -522,7 +516,7 @@ Deno.test("doctor on a damaged database: told, left as it is, and mended by what
 Deno.test("doctor makes nothing, and needs nothing, in a home that is empty or unusable", async () => {
   await using project = await makeProject({ files: { "tasks/one/prd.md": PRD } });
   await using ralph = await makeRalph();
-  const url = `http://127.0.0.1:${closedPort()}`;
+  const url = `http://127.0.0.1:${CLOSED_PORT}`;
   const before = await filesIn(project.root);
   const { code, stdout } = await report(ralph, ["--server", url], { cwd: project.root });
   assert.equal(code, 1, stdout);

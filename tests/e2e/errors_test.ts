@@ -1,6 +1,7 @@
 /** What a user is told when something is wrong: message, hint, exit code, and nothing changed. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { CLOSED_PORT } from "../support/closed_port.ts";
 import { startServer } from "../support/opencode_server.ts";
 import { makeProject } from "../support/project.ts";
 import { makeRalph } from "../support/ralph.ts";
@@ -9,12 +10,6 @@ import { GENEROUS_MS } from "../support/wait.ts";
 import { NEWEST } from "../support/install.ts";
 
 const PRD = "# PRD\n\n### US-001: Only\n\n- [ ] it is done\n";
-
-/** A port where nothing listens any more. */
-function closedPort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
-}
 
 function answering(handler: () => Response | Promise<Response>) {
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, handler);
@@ -53,7 +48,7 @@ Deno.test("a server that is not there, or is something else, gets a message of i
   ];
   for (const [what, handler, message] of cases) {
     await using server = handler ? answering(handler) : {
-      url: `http://127.0.0.1:${closedPort()}`,
+      url: `http://127.0.0.1:${CLOSED_PORT}`,
       [Symbol.asyncDispose]: () => Promise.resolve(),
     };
     const begin = performance.now();
@@ -77,7 +72,7 @@ Deno.test("a proxy for the rest of the world is not asked for the server here", 
   await using model = await startModel(() => say("x"));
   await using server = await startServer({ version: NEWEST, model });
   await using ralph = await makeRalph();
-  const proxy = `http://127.0.0.1:${closedPort()}`;
+  const proxy = `http://127.0.0.1:${CLOSED_PORT}`;
   const environments: Record<string, string>[] = [
     { HTTP_PROXY: proxy },
     { http_proxy: proxy, no_proxy: "example.com" },
@@ -175,7 +170,7 @@ Deno.test("run without a task: the one with open stories, else a list of them", 
   await using ralph = await makeRalph();
   for (const [files, code, message] of cases) {
     await using project = await makeProject({ files });
-    const result = await ralph(["run", "--server", `http://127.0.0.1:${closedPort()}`], {
+    const result = await ralph(["run", "--server", `http://127.0.0.1:${CLOSED_PORT}`], {
       cwd: project.root,
     });
     assert.equal(result.code, code, result.stderr);

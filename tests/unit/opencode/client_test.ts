@@ -4,6 +4,7 @@ import { RalphError } from "../../../src/error.ts";
 import { systemClock } from "../../../src/host/system/clock.ts";
 import type { OpenCode } from "../../../src/opencode/client.ts";
 import type { ClientOptions } from "../../../src/opencode/connect.ts";
+import { CLOSED_PORT } from "../../support/closed_port.ts";
 import { createV1Client } from "../../support/v1_client.ts";
 import { OpenCodeError } from "../../../src/opencode/error.ts";
 import type { Problem } from "../../../src/opencode/error.ts";
@@ -91,10 +92,7 @@ Deno.test("a body that stops in the middle is a timeout", async () => {
 });
 
 Deno.test("nothing that listens: the message has the address, the hint how to start it", async () => {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
-  const url = `http://127.0.0.1:${port}`;
+  const url = `http://127.0.0.1:${CLOSED_PORT}`;
   const error = await failure(
     createV1Client({ url, directory: "/p", clock: systemClock }).health(),
   );
@@ -102,7 +100,7 @@ Deno.test("nothing that listens: the message has the address, the hint how to st
   assert.equal(error.kind, "unavailable");
   assert.equal(
     error.message,
-    `cannot reach OpenCode at http://127.0.0.1:${port}: connection refused`,
+    `cannot reach OpenCode at ${url}: connection refused`,
   );
   assert.deepEqual(error.hints, [{
     text: "Start with",
