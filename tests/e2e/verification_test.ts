@@ -110,6 +110,25 @@ Deno.test("a claim whose gate fails is taken back, told to the agent, and shown"
   assert(usage.costUsd > 0 && usage.unpricedCalls === 0, "the server quotes the cost");
 });
 
+Deno.test("a gate that fails in the last run alone is run again, and told as flaky everywhere", async () => {
+  await using here = await world(
+    // it runs before the turn, for the claim, in the checkout, and in another one
+    { [PRD]: prd({ verify: [{ shell: FAILS_THIRD, name: "unit" }] }) },
+    turns([`echo 42 > answer.txt; ${CLAIM}; git add -A; git commit -qm work`]),
+  );
+  const { code, stdout } = await here.loop();
+  assert.equal(code, 0, stdout);
+  const flaky = "flaky: exit code 1, and it passed when it was run again on the same content";
+  assert(stdout.includes(`✓ gate unit: ${flaky}`), stdout);
+  assert.match(stdout, /\ngates +unit is flaky: exit code 1/);
+  const { stdout: history } = await here.run("history", "t");
+  assert(history.includes(`1: all gates: unit passes (${flaky})`), history);
+  assert.match((await here.run("status", "t")).stdout, /gates: +unit passes \(flaky: exit code 1/);
+});
+
+/** It counts its runs, but not in the project, where that would be a change. */
+const FAILS_THIRD = "echo x >> $HOME/runs; test $(wc -l < $HOME/runs) != 3";
+
 Deno.test("a check that was weakened: what is protected is said, and where the gate fails", async () => {
   await using here = await world(
     {

@@ -16,6 +16,7 @@ import {
 } from "../../store/model.ts";
 import { costWords, tokenWords } from "../../terminal/cost.ts";
 import { duration, plural, usd } from "../../terminal/format.ts";
+import { isFlaky } from "../../terminal/flaky_words.ts";
 import { isInCommit, isOfPerson } from "../../verify/persons_files.ts";
 import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
@@ -91,6 +92,7 @@ export async function tellEnding(
     ["took", isTold ? [] : [took.join(", ")]],
     ["warning", ofPerson],
     ["push", done.unpushed.map(unpushedWords)],
+    ["gates", flakyWords(findings)],
     ["claims", reopenedWords(session, findings)],
     ["left", isTold ? [] : [gitWords(session, findings)].filter((one) => one !== null)],
   ];
@@ -126,6 +128,13 @@ function storyWords(
     ? ` (${stories.passing} of ${stories.total} ${isClaim(session) ? "ticked" : "pass"})`
     : "";
   return (ids.length === 0 ? "no story" : ids.join(", ")) + of;
+}
+
+/** Gates that failed and passed on the same content: each once, with how often. */
+function flakyWords({ gates }: Findings): readonly string[] {
+  return [...Map.groupBy(gates.filter(isFlaky), ({ gate }) => gate)].map(([gate, all]) =>
+    `${gate} is ${all.at(-1)?.why}` + (all.length > 1 ? ` (${plural(all.length, "time")})` : "")
+  );
 }
 
 /** Claims that were taken back in a PRD that is not committed, so that the commits still have them. */
