@@ -127,6 +127,10 @@ export interface SessionFacts {
 interface ProjectProbes {
   readonly root: string;
   git(): Promise<Repository | undefined>;
+  /** What comes of signing a commit; undefined where it works, or is not asked for. */
+  unsigned(): Promise<
+    { isSure: boolean; commands: Record<"test" | "without", string> } | undefined
+  >;
   /** Why git refuses to work here, in its words, and the command that it gives itself. */
   gitRefusal(): Promise<{ why: string; remedy: readonly Hint[] } | undefined>;
   /**

@@ -85,6 +85,31 @@ export const projectChecks: readonly Check[] = [
     },
   },
   {
+    id: "project.signing",
+    group: "Project",
+    title: "commits can be signed",
+    needs: ["project.root", "host.git"],
+    async run({ project }) {
+      if (!project) return skip(NO_PROJECT);
+      const unsigned = await project.unsigned();
+      if (!unsigned) return ok("as far as they are to be");
+      const { isSure, commands: { test, without } } = unsigned;
+      if (isSure) {
+        return fail(
+          "they are to be (commit.gpgsign), and cannot be",
+          "no session starts: its commits would fail",
+          { text: "mend it until this prints a commit", command: test },
+          { text: "or do without", command: without },
+        );
+      }
+      return warn(
+        "signing does not work where nobody can be asked",
+        "commits fail while you are away",
+        { text: "unlock the key before", command: test },
+      );
+    },
+  },
+  {
     id: "project.place",
     group: "Project",
     title: "on a local disk",

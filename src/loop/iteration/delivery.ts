@@ -2,6 +2,7 @@
  * Whether what was done is on the task's branch, and what ralph does by itself so that it is: it moves
  * the branch forward, and commits what a claim that holds has left.
  */
+import type { Committed } from "../../host/git/deliver.ts";
 import type { RepositoryState } from "../../host/git/repository.ts";
 import type { TreeState } from "../../host/git/tree_state.ts";
 import type { Whereabouts } from "../../host/git/whereabouts.ts";
@@ -42,7 +43,9 @@ export interface DeliveryGit {
   commit(
     root: string,
     order: { files: readonly string[]; message: string },
-  ): Promise<{ commit: string } | { unchanged: true } | { why: string }>;
+  ): Promise<Committed>;
+  /** The message of the commit that is checked out; undefined when git cannot say. */
+  lastMessage(root: string): Promise<string | undefined>;
 }
 
 /** In words, each without a full stop. */
@@ -67,9 +70,16 @@ export interface Delivery {
   turnEnded(trees: { before?: TreeState; after?: TreeState }): Promise<readonly string[]>;
   /**
    * Brings the work of these stories onto the branch. `tree`: as the last turn left it, or later.
-   * Returns why that cannot be, in words.
+   * Returns why that cannot be.
    */
-  deliver(stories: readonly Story[], tree: TreeState | undefined): Promise<string | undefined>;
+  deliver(stories: readonly Story[], tree: TreeState | undefined): Promise<Refusal | undefined>;
+}
+
+/** Why work is not on its branch, in words. */
+interface Refusal {
+  why: string;
+  /** No turn of an agent can mend that. */
+  isFinal?: boolean;
 }
 
 export interface DeliveryOptions {
@@ -88,8 +98,12 @@ export interface DeliveryOptions {
 }
 
 export function createDelivery(options: DeliveryOptions): Delivery {
-  const { git, root, isOfTask, commits, start, ownership } = options;
+  const { root, isOfTask, commits, start, ownership } = options;
   let done: readonly string[] = [];
+  /** The hook for messages refused ralph's before, which the agent was told. */
+  let isMessageKnown = false;
+  /** What the last turn ended on, where that is a commit of its own. */
+  let turnsCommit: string | undefined;
   const troublesNow = troublesOf(options, (what) => done = [...done, what]);
 
   return {
@@ -108,6 +122,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
 
     async turnEnded({ before, after }) {
       if (!before || !after) return [];
+      turnsCommit = before.head === after.head ? undefined : after.head;
       const now = ownership.read();
       const fates = await fatesOf(options, now, { before, after });
       const away = [...fates].filter(([file, { commit }]) => !commit && !after.changed.has(file));
@@ -118,25 +133,68 @@ export function createDelivery(options: DeliveryOptions): Delivery {
 
     async deliver(stories, tree) {
       const troubles = await troublesNow(tree);
-      if (troubles.length > 0) return troubles.join("; ");
-      if (!tree) return NO_ANSWER;
+      if (troubles.length > 0) return { why: troubles.join("; ") };
+      if (!tree) return { why: NO_ANSWER };
       const { made } = ownership.read();
       const own = [...tree.changed].filter(([file]) => Object.hasOwn(made, file));
       const unfinished = own.filter(([, { submodule }]) => submodule?.dirty);
       if (unfinished.length > 0) {
         const which = listed(unfinished.map(([file]) => file));
-        return `there are changes that are not committed in the submodule ${which}`;
+        return { why: `there are changes that are not committed in the submodule ${which}` };
       }
       const files = own.map(([file]) => file);
       if (!commits || files.length === 0) return undefined;
-      const committed = await git.commit(root, { files, message: messageOf(stories) });
-      if ("why" in committed) return `${listed(files)} cannot be committed: ${committed.why}`;
+      const message = messageOf(stories);
+      const isTurns = turnsCommit !== undefined && tree.head === turnsCommit;
+      const committed = await commitOf(options, { files, message, isTurns });
+      if ("why" in committed) {
+        const refusal = refusalOf(committed, { files, message, isMessageKnown });
+        isMessageKnown ||= committed.ofMessage ?? false;
+        return refusal;
+      }
+      isMessageKnown = false;
       await ownership.write(withoutMade(ownership.read(), files));
       if ("unchanged" in committed) return undefined;
       const name = committed.commit.slice(0, 12);
       done = [...done, `what was left was committed by ralph, as ${name}: ${listed(files)}`];
       return undefined;
     },
+  };
+}
+
+/**
+ * Where the hook for messages refuses ralph's, that of the turn's own commit may do (`isTurns`: it has one):
+ * what is left then is mostly the tick in the PRD.
+ */
+async function commitOf(
+  { git, root }: DeliveryOptions,
+  { isTurns, ...order }: { files: readonly string[]; message: string; isTurns: boolean },
+): Promise<Committed> {
+  const committed = await git.commit(root, order);
+  if (!("why" in committed && committed.ofMessage && isTurns)) return committed;
+  const message = await git.lastMessage(root);
+  if (message === undefined) return committed;
+  const again = await git.commit(root, { ...order, message });
+  return "why" in again && again.unmendable === undefined ? committed : again;
+}
+
+function refusalOf(
+  { why, unmendable, ofMessage }: Extract<Committed, { why: string }>,
+  { files, message, isMessageKnown }: {
+    files: readonly string[];
+    message: string;
+    isMessageKnown: boolean;
+  },
+): Refusal {
+  const words = `${listed(files)} cannot be committed: ${why}`;
+  if (unmendable !== undefined) return { why: `${words}; ${unmendable}`, isFinal: true };
+  if (!ofMessage) return { why: words };
+  const asked = `\`${plain(message.split("\n")[0], 120)}\``;
+  return {
+    why:
+      `${words}; the hook commit-msg refuses the message ${asked}, with which ralph commits what ` +
+      "is left: commit all of it yourself, with a message that the hook accepts, in place of that one",
+    isFinal: isMessageKnown,
   };
 }
 

@@ -63,6 +63,8 @@ interface Found extends Left {
   prdKey?: string;
   /** What keeps it from the task's branch, in words. */
   undelivered?: string;
+  /** No turn can mend that. */
+  isStuck?: boolean;
   delivered?: SeenTree;
   /** Why nobody could say whether it is done. */
   trouble: ReviewTrouble;
@@ -78,7 +80,7 @@ export async function finishIteration(
   const { number, story, report, startedAt } = turn;
   const end = isShuttingDown(turn.signal) ? shutdownEnd(report.end) : report.end;
   const found = await findOut(tools, session, turn);
-  const { verdict, prdKey, undelivered, delivered, trouble, ...left } = found;
+  const { verdict, prdKey, undelivered, isStuck, delivered, trouble, ...left } = found;
   const known = knownUsage(report.usage);
   const { refusal, hopeless, ...judgement } = judge({
     end,
@@ -136,6 +138,7 @@ export async function finishIteration(
     hopeless: hopeless ?? trouble.hopeless,
     failure,
     undelivered,
+    isStuck,
     delivered,
   };
 }
@@ -161,7 +164,7 @@ async function findOut(
   const reconciled = await reconcile(tools, session, turn);
   const left = await whatIsLeft(tools, session, turn);
   const ofPerson = await delivery.turnEnded({ before: turn.before, after: left.after });
-  const { prdKey, undelivered, trouble, ...verdict } = await verdictOn(tools, session, {
+  const { prdKey, undelivered, isStuck, trouble, ...verdict } = await verdictOn(tools, session, {
     turn,
     left,
     reconciled,
@@ -186,6 +189,7 @@ async function findOut(
     verdict: { ...verdict, notes },
     prdKey,
     trouble,
+    isStuck,
     undelivered: undelivered ?? (troubles.join("; ") || undefined),
   };
 }
@@ -207,9 +211,9 @@ async function verdictOn(
   tools: LoopTools,
   session: SessionContext,
   { turn, left, reconciled }: { turn: IterationTurn; left: Left; reconciled: ReconciledTurn },
-): Promise<Verdict & Pick<Found, "prdKey" | "undelivered" | "trouble">> {
+): Promise<Verdict & Pick<Found, "prdKey" | "undelivered" | "isStuck" | "trouble">> {
   const { number, agenda, signal, before, report } = turn;
-  let undelivered: string | undefined;
+  let undelivered: Awaited<ReturnType<SessionContext["delivery"]["deliver"]>>;
   const { review, delivered, trouble } = sessionReview(tools, session, {
     iteration: number,
     final: false,
@@ -228,7 +232,7 @@ async function verdictOn(
     review,
     async deliver(stories) {
       undelivered = await session.delivery.deliver(stories, left.after);
-      return undelivered ?? await delivered?.();
+      return undelivered?.why ?? await delivered?.();
     },
     found: [
       ...reconciled.words ? [{ about: "prd", text: reconciled.words } as const] : [],
@@ -246,7 +250,14 @@ async function verdictOn(
     ];
     return { ...claim, why: words.join("; ") || claim.why };
   });
-  return { ...verdict, claims, prdKey: reconciled.key, undelivered, trouble: trouble.found };
+  return {
+    ...verdict,
+    claims,
+    prdKey: reconciled.key,
+    undelivered: undelivered?.why,
+    isStuck: undelivered?.isFinal,
+    trouble: trouble.found,
+  };
 }
 
 const HISTORY_GONE = "git cannot say what this turn changed: its history was rewritten, the " +

@@ -1298,6 +1298,12 @@ cases([
   },
 ]);
 
+const UNSIGNED = (isSure: boolean) => {
+  const git = "git -C /home/ann/shop";
+  const commands = { test: `${git} commit-tree -S`, without: `${git} config commit.gpgsign false` };
+  return withProject({ unsigned: () => Promise.resolve({ isSure, commands }) });
+};
+
 const REFUSED: Partial<Probes> = {
   project: {
     ...withRepository(undefined).project!,
@@ -1378,6 +1384,20 @@ cases([
     id: "project.git",
     level: "skip",
     says: /needs “git”/,
+  },
+  {
+    name: "commits cannot be signed",
+    spoiled: UNSIGNED(true),
+    id: "project.signing",
+    level: "fail",
+    commands: [/commit-tree -S/, /^git -C \/home\/ann\/shop config commit\.gpgsign false$/],
+  },
+  {
+    name: "commits can perhaps be signed where somebody is there",
+    spoiled: UNSIGNED(false),
+    id: "project.signing",
+    level: "warn",
+    commands: [/commit-tree -S/],
   },
   {
     name: "no author",
@@ -1508,6 +1528,7 @@ Deno.test("a machine on which every name is hostile cannot write to the terminal
     project: {
       root: evil("/home/ann/shop"),
       git: () => Promise.resolve({ hasCommits: true, branch: evil("main"), identity: evil("Ann") }),
+      unsigned: () => Promise.resolve(undefined),
       gitRefusal: () => Promise.resolve(undefined),
       gates: () => [{ name: "g", needs: evil("x"), withheld: [] }],
       protection: () => Promise.resolve({ files: 1, work: [], faults: [evil("fault")] }),
