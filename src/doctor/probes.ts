@@ -127,9 +127,9 @@ export interface SessionFacts {
 interface ProjectProbes {
   readonly root: string;
   git(): Promise<Repository | undefined>;
-  /** What comes of signing a commit; undefined where it works, or is not asked for. */
+  /** Undefined where commits can be signed, or are not to be; `isSure`: not even with somebody there. */
   unsigned(): Promise<
-    { isSure: boolean; commands: Record<"test" | "without", string> } | undefined
+    { isSure: boolean } | undefined
   >;
   /** Why git refuses to work here, in its words, and the command that it gives itself. */
   gitRefusal(): Promise<{ why: string; remedy: readonly Hint[] } | undefined>;

@@ -93,19 +93,25 @@ export const projectChecks: readonly Check[] = [
       if (!project) return skip(NO_PROJECT);
       const unsigned = await project.unsigned();
       if (!unsigned) return ok("as far as they are to be");
-      const { isSure, commands: { test, without } } = unsigned;
-      if (isSure) {
+      const root = shellWord(project.root);
+      if (unsigned.isSure) {
         return fail(
           "they are to be (commit.gpgsign), and cannot be",
           "no session starts: its commits would fail",
-          { text: "mend it until this prints a commit", command: test },
-          { text: "or do without", command: without },
+          {
+            text: "mend it until this prints a commit",
+            command: `git -C ${root} commit-tree -S -m test 'HEAD^{tree}'`,
+          },
+          { text: "or do without", command: `git -C ${root} config commit.gpgsign false` },
         );
       }
       return warn(
         "signing does not work where nobody can be asked",
         "commits fail while you are away",
-        { text: "unlock the key before", command: test },
+        {
+          text: "unlock the key before",
+          command: `git -C ${root} commit-tree -S -m test 'HEAD^{tree}'`,
+        },
       );
     },
   },

@@ -129,6 +129,18 @@ Deno.test("a gate that fails in the last run alone is run again, and told as fla
 /** It counts its runs, but not in the project, where that would be a change. */
 const FAILS_THIRD = "echo x >> $HOME/runs; test $(wc -l < $HOME/runs) != 3";
 
+Deno.test("a PRD that is as it was committed, once a claim was taken back, is not told as left", async () => {
+  await using here = await world(
+    { [PRD]: prd({ verify: [["false"]] }) },
+    turns([`echo 42 > answer.txt; ${CLAIM}`]),
+  );
+  const { stdout } = await here.loop("--max-iterations", "1");
+  assert.equal(await here.project.git("status", "--porcelain"), "?? answer.txt");
+  assert.match((await here.run("status", "t")).stdout, /git: +not committed: `answer.txt`\n/);
+  assert.match(stdout, /not committed: `answer.txt`\n/);
+  assert.doesNotMatch(stdout, /not committed: .*prd\.json|taken back in the PRD/);
+});
+
 Deno.test("a check that was weakened: what is protected is said, and where the gate fails", async () => {
   await using here = await world(
     {

@@ -4,7 +4,7 @@ import { programOf } from "../../app/names.ts";
 import { nextStep, waitsToLand } from "../../control/next_command.ts";
 import { worktreeIn } from "../../control/worktree/find.ts";
 import { branchFor } from "../../control/worktree/names.ts";
-import { prdOf, storyCount } from "../../control/session_prd.ts";
+import { prdOf, prdPathOf, storyCount } from "../../control/session_prd.ts";
 import { readSessions } from "../../control/liveness.ts";
 import { type WorkDone, workDone } from "../../host/git/work_done.ts";
 import {
@@ -18,6 +18,7 @@ import { costWords, tokenWords } from "../../terminal/cost.ts";
 import { duration, plural, usd } from "../../terminal/format.ts";
 import { isFlaky } from "../../terminal/flaky_words.ts";
 import { isInCommit, isOfPerson } from "../../verify/persons_files.ts";
+import { listed } from "../../verify/undelivered.ts";
 import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import { wrap } from "../../terminal/table.ts";
@@ -139,9 +140,10 @@ function flakyWords({ gates }: Findings): readonly string[] {
 
 /** Claims that were taken back in a PRD that is not committed, so that the commits still have them. */
 function reopenedWords(session: Session, findings: Findings): readonly string[] {
-  const { taskDir, projectRoot } = session;
-  const place = path.relative(projectRoot, taskDir);
-  if (!gitWords(session, findings)?.includes(`\`${place}`)) return [];
+  const prd = prdPathOf(session);
+  if (prd === undefined) return [];
+  const told = listed([path.relative(session.projectRoot, prd)]);
+  if (!gitWords(session, findings)?.includes(told)) return [];
   const open = new Set(
     prdOf(session)?.stories.filter(({ passes }) => !passes).map(({ id }) => id),
   );

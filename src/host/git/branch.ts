@@ -10,6 +10,7 @@ import { shellWord } from "../../terminal/shell_word.ts";
 import { withoutLocalFilters } from "./local_filters.ts";
 import { branchesOfRemotes } from "./remote_branch.ts";
 import { readRepository, type Repository } from "./repository.ts";
+import { SIGNS } from "./commit_refusal.ts";
 import { whyUnsigned } from "./signing.ts";
 import { noAnswer, runGit, whyRefused } from "./run_git.ts";
 
@@ -142,18 +143,17 @@ function refuseNoAuthor(root: string, { identity }: Repository): void {
 async function unsignedWords({ root, ...place }: Place): Promise<string | undefined> {
   const unsigned = await whyUnsigned(root, place);
   if (!unsigned) return undefined;
-  const { isSure, commands } = unsigned;
-  if (!isSure) {
+  if (!unsigned.isSure) {
     return "signing a commit (commit.gpgsign) did not work where nobody could be asked: unlock the key " +
-      `with \`${commands.test}\` before you leave it alone`;
+      `with \`${inRoot(root, SIGNS)}\` before you leave it alone`;
   }
   throw new RalphError(
     "conflict",
     `cannot work in ${plain(root, 200)}: commits are to be signed there (commit.gpgsign), and ` +
       "cannot be",
     [
-      { text: "mend it until this prints a commit", command: commands.test },
-      { text: "or do without", command: commands.without },
+      { text: "mend it until this prints a commit", command: inRoot(root, SIGNS) },
+      { text: "or do without", command: inRoot(root, "config commit.gpgsign false") },
     ],
   );
 }

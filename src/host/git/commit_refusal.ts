@@ -2,7 +2,7 @@
 import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 
-export interface Unmendable {
+interface Unmendable {
   kind: "room" | "not_writable" | "signing" | "filter";
   /** It completes a sentence, and ends with a command. */
   words: string;

@@ -1,7 +1,6 @@
 /** Whether commits can be signed while nobody is there, where they are to be. */
 import type { Clock } from "../../clock.ts";
-import { FATAL, SIGNS, unmendable } from "./commit_refusal.ts";
-import { shellWord } from "../../terminal/shell_word.ts";
+import { FATAL, unmendable } from "./commit_refusal.ts";
 import { askExactly } from "../process/ask.ts";
 import { gitEnvironment, gitText, runGit } from "./run_git.ts";
 
@@ -11,8 +10,6 @@ const SIGN_MS = 10_000;
 interface Unsigned {
   /** It fails for want of a program or a key, and not for want of a person to ask. */
   isSure: boolean;
-  /** One that signs, and one with which no commit is to be signed. */
-  commands: Record<"test" | "without", string>;
 }
 
 /**
@@ -40,11 +37,7 @@ export async function whyUnsigned(
   if (!isUnsigned) return undefined;
   const isSure = answer.kind === "failed" &&
     (!PERHAPS_ASKED.test(answer.said) || await hasNoKey(root, { clock, signal }));
-  const git = `git -C ${shellWord(root)}`;
-  return {
-    isSure,
-    commands: { test: `${git} ${SIGNS}`, without: `${git} config commit.gpgsign false` },
-  };
+  return { isSure };
 }
 
 const TREE = "HEAD^{tree}";

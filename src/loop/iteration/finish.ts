@@ -136,10 +136,7 @@ export async function finishIteration(
     server: end.kind === "interrupted" || end.kind === "lost" ? end.server : trouble.server,
     refusal,
     hopeless: hopeless ?? trouble.hopeless,
-    failure,
-    undelivered,
-    isStuck,
-    delivered,
+    ...{ failure, undelivered, isStuck, delivered },
   };
 }
 
@@ -173,7 +170,12 @@ async function findOut(
   // What was committed for it is part of what came of it.
   const { after, change } = hasHeld ? await whatIsLeft(tools, session, turn) : left;
   const at = tools.clock.monotonic();
-  const { troubles, left: uncommitted, done } = await delivery.look(after);
+  // A claim that fell is taken back in the PRD: often that is as it was committed again.
+  const hasFallen = verdict.claims.some(({ held }) => held === false);
+  const now = hasFallen && !hasHeld
+    ? await tools.tree.state(session.task.projectRoot, after) ?? after
+    : after;
+  const { troubles, left: uncommitted, done } = await delivery.look(now);
   const said = new Set(verdict.notes.map(({ text }) => text));
   const texts = [...ofPerson, ...done, ...troubles, ...uncommitted].filter((text) =>
     !said.has(text)

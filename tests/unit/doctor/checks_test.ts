@@ -1298,11 +1298,7 @@ cases([
   },
 ]);
 
-const UNSIGNED = (isSure: boolean) => {
-  const git = "git -C /home/ann/shop";
-  const commands = { test: `${git} commit-tree -S`, without: `${git} config commit.gpgsign false` };
-  return withProject({ unsigned: () => Promise.resolve({ isSure, commands }) });
-};
+const UNSIGNED = (isSure: boolean) => withProject({ unsigned: () => Promise.resolve({ isSure }) });
 
 const REFUSED: Partial<Probes> = {
   project: {

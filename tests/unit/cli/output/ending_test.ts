@@ -61,8 +61,10 @@ Deno.test("a claim that was taken back in a PRD that is not committed is named",
     notes: [{ about: "git", text } as const],
   });
   const says = /^claims {4}US-001 taken back in the PRD, which is not committed: /m;
-  ended(home, "stopped", "max_iterations", found("not committed: `a.txt`"));
-  assert.doesNotMatch((await home.ralph("wait", "one")).stdout, says);
+  for (const other of ["a.txt", "tasks/one/progress.txt"]) {
+    ended(home, "stopped", "max_iterations", found(`not committed: \`${other}\``));
+    assert.doesNotMatch((await home.ralph("wait", "one")).stdout, says);
+  }
   ended(home, "stopped", "max_iterations", found(`not committed: \`${PRD}\``));
   assert.match((await home.ralph("wait", "one")).stdout, says);
 });
