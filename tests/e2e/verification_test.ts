@@ -141,6 +141,25 @@ Deno.test("a PRD that is as it was committed, once a claim was taken back, is no
   assert.doesNotMatch(stdout, /not committed: .*prd\.json|taken back in the PRD/);
 });
 
+Deno.test("hooks that a turn switched off are told in history, to the next agent, and at the end", async () => {
+  await using here = await world(
+    { [PRD]: prd() },
+    turns(["git config core.hooksPath /dev/null; echo 1 > a.txt"], [`echo 2 > a.txt; ${CLAIM}`]),
+  );
+  await here.project.write(".git/hooks/pre-commit", "#!/bin/sh\n");
+  await Deno.chmod(join(here.project.root, ".git/hooks/pre-commit"), 0o755);
+  const { code, stdout } = await here.loop();
+  assert.equal(code, 0, stdout);
+  const off = "hooks that ran before that turn are not run any more: `pre-commit`";
+  assert.match(
+    stdout,
+    /\ngit +hooks that ran before .*\n +how git .*`core.hookspath` is `\/dev\/null`/,
+  );
+  assert((await here.run("history", "t")).stdout.includes(`1: ${off}`));
+  const [, second] = [...new Set(here.model.requests.map(({ prompt }) => prompt))];
+  assert(second.includes(`About git: ${off}. Undo that`), second);
+});
+
 Deno.test("a check that was weakened: what is protected is said, and where the gate fails", async () => {
   await using here = await world(
     {

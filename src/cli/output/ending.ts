@@ -18,6 +18,7 @@ import { costWords, tokenWords } from "../../terminal/cost.ts";
 import { duration, plural, usd } from "../../terminal/format.ts";
 import { isFlaky } from "../../terminal/flaky_words.ts";
 import { isInCommit, isOfPerson } from "../../verify/persons_files.ts";
+import { isOfRemote, isOfSetup } from "../../verify/setup_changes.ts";
 import { listed } from "../../verify/undelivered.ts";
 import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
@@ -72,7 +73,8 @@ export async function tellEnding(
     plural(iterations.length, "iteration"),
     workedMs === undefined ? "time unknown" : `${duration(workedMs)} in all`,
   ];
-  const ofPerson = [...new Set(findings.notes.map(({ text }) => text).filter(isOfPerson))];
+  const texts = [...new Set(findings.notes.map(({ text }) => text))];
+  const [ofPerson, ofSetup] = [texts.filter(isOfPerson), texts.filter(isOfSetup)];
   const hasGh = programOf(context, "gh") !== undefined;
   const inside = `${cwd}/`.startsWith(`${session.projectRoot}/`);
   const isNextTold = session.status === "completed" ? !waitsToLand(session, tree) : isTold;
@@ -84,7 +86,7 @@ export async function tellEnding(
       inside,
       hasGh,
       newBranch: branchFor(session.taskName),
-      isPushable: !ofPerson.some(isInCommit),
+      isPushable: !ofPerson.some(isInCommit) && !ofSetup.some(isOfRemote),
     }),
   ];
   const rows: [string, readonly string[]][] = [
@@ -92,10 +94,11 @@ export async function tellEnding(
     ["branch", branchWords(done)],
     ["took", isTold ? [] : [took.join(", ")]],
     ["warning", ofPerson],
+    ["git", ofSetup],
     ["push", done.unpushed.map(unpushedWords)],
     ["gates", flakyWords(findings)],
     ["claims", reopenedWords(session, findings)],
-    ["left", isTold ? [] : [gitWords(session, findings)].filter((one) => one !== null)],
+    ["left", isTold ? [] : leftWords(session, findings)],
   ];
   const columns = columnsOf(out) - KEY_COLUMNS;
   for (const [key, values] of rows) {
@@ -129,6 +132,11 @@ function storyWords(
     ? ` (${stories.passing} of ${stories.total} ${isClaim(session) ? "ticked" : "pass"})`
     : "";
   return (ids.length === 0 ? "no story" : ids.join(", ")) + of;
+}
+
+function leftWords(session: Session, findings: Findings): readonly string[] {
+  const notes = findings.notes.filter(({ text }) => !isOfSetup(text));
+  return [gitWords(session, { ...findings, notes })].filter((one) => one !== null);
 }
 
 /** Gates that failed and passed on the same content: each once, with how often. */

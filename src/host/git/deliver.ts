@@ -10,6 +10,7 @@ import { plain } from "../../terminal/plain.ts";
 import { plural } from "../../terminal/plural.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import { treeWithBranch } from "./branch.ts";
+import { gitSetup } from "./git_setup.ts";
 import { isLockLeft } from "./left_lock.ts";
 import { unmendable } from "./commit_refusal.ts";
 import { headOf } from "./git_folder.ts";
@@ -39,6 +40,7 @@ export function deliveryGit(
       const lockLeft = indexLock !== undefined && await isLockLeft(indexLock, { root, clock });
       return { state, lockLeft };
     },
+    setup: gitSetup,
     bring: (root: string, to: Target) => bringToBranch(root, to, place),
     strayLinks: (root: string, trees: Parameters<typeof strayLinks>[1]) =>
       strayLinks(root, trees, { clock, signal }),

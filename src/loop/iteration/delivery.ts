@@ -3,6 +3,7 @@
  * the branch forward, and commits what a claim that holds has left.
  */
 import type { Committed } from "../../host/git/deliver.ts";
+import type { GitSetup } from "../../host/git/git_setup.ts";
 import type { RepositoryState } from "../../host/git/repository.ts";
 import type { TreeState } from "../../host/git/tree_state.ts";
 import type { Whereabouts } from "../../host/git/whereabouts.ts";
@@ -10,6 +11,7 @@ import type { Story } from "../../task/prd.ts";
 import { plain } from "../../terminal/plain.ts";
 import { type Ownership, ownershipAfter, personsChanged, withoutMade } from "./ownership.ts";
 import { fateWords } from "../../verify/persons_files.ts";
+import { setupChanges } from "../../verify/setup_changes.ts";
 import {
   gitTroubles,
   listed,
@@ -20,6 +22,8 @@ import {
 
 /** What git can be asked and told for it. Nothing of it throws, but when it is stopped. */
 export interface DeliveryGit {
+  /** The repository's own settings and hooks; undefined where they cannot be read. */
+  setup(root: string): GitSetup | undefined;
   /** Undefined when git does not answer. */
   state(root: string): Promise<{ state: RepositoryState; lockLeft: boolean } | undefined>;
   /**
@@ -63,9 +67,11 @@ export interface Delivered {
 export interface Delivery {
   /** Looks, and moves the task's branch forward where that changes no file. */
   look(tree: TreeState | undefined): Promise<Delivered>;
+  /** To be called when a turn begins: what is changed in git's settings and hooks from now on is told. */
+  turnBegins(): void;
   /**
    * Remembers what a turn made: what was not committed before it is never ralph's to commit. Returns what
-   * became of what a person had not committed, in words.
+   * became of what a person had not committed, and of git's settings and hooks, in words.
    */
   turnEnded(trees: { before?: TreeState; after?: TreeState }): Promise<readonly string[]>;
   /**
@@ -104,6 +110,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   let isMessageKnown = false;
   /** What the last turn ended on, where that is a commit of its own. */
   let turnsCommit: string | undefined;
+  let setupBefore: GitSetup | undefined;
   const troublesNow = troublesOf(options, (what) => done = [...done, what]);
 
   return {
@@ -120,15 +127,19 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       return looked;
     },
 
+    turnBegins: () => void (setupBefore = options.git.setup(root)),
+
     async turnEnded({ before, after }) {
-      if (!before || !after) return [];
+      const ofSetup = setupChanges(setupBefore, options.git.setup(root));
+      setupBefore = undefined;
+      if (!before || !after) return ofSetup;
       turnsCommit = before.head === after.head ? undefined : after.head;
       const now = ownership.read();
       const fates = await fatesOf(options, now, { before, after });
       const away = [...fates].filter(([file, { commit }]) => !commit && !after.changed.has(file));
       const names = away.map(([file]) => file);
       await ownership.write(ownershipAfter(now, { before, after }, names));
-      return fateWords(fates, root);
+      return [...ofSetup, ...fateWords(fates, root)];
     },
 
     async deliver(stories, tree) {

@@ -17,6 +17,7 @@ import { refusedWords } from "../turn/refused_calls.ts";
 import type { TurnReport } from "../turn/turn_end.ts";
 import { knownUsage } from "../turn/usage.ts";
 import { isOfPerson } from "../../verify/persons_files.ts";
+import { isOfHooksOff } from "../../verify/setup_changes.ts";
 import { storiesTicked } from "../../verify/prd/story_changes.ts";
 import { NO_ANSWER } from "../../verify/undelivered.ts";
 import type { Verdict } from "../../verify/verification.ts";
@@ -160,11 +161,12 @@ async function findOut(
   // First: what is put right in the PRD is part of what there is to deliver.
   const reconciled = await reconcile(tools, session, turn);
   const left = await whatIsLeft(tools, session, turn);
-  const ofPerson = await delivery.turnEnded({ before: turn.before, after: left.after });
+  const ofTurn = await delivery.turnEnded({ before: turn.before, after: left.after });
   const { prdKey, undelivered, isStuck, trouble, ...verdict } = await verdictOn(tools, session, {
     turn,
     left,
     reconciled,
+    forAgent: ofTurn.filter(isOfHooksOff),
   });
   const hasHeld = verdict.claims.some(({ held }) => held);
   // What was committed for it is part of what came of it.
@@ -177,9 +179,7 @@ async function findOut(
     : after;
   const { troubles, left: uncommitted, done } = await delivery.look(now);
   const said = new Set(verdict.notes.map(({ text }) => text));
-  const texts = [...ofPerson, ...done, ...troubles, ...uncommitted].filter((text) =>
-    !said.has(text)
-  );
+  const texts = [...ofTurn, ...done, ...troubles, ...uncommitted].filter((text) => !said.has(text));
   const notes = [...verdict.notes, ...texts.map((text) => ({ about: "git", text }) as const)];
   // Without a second look gates may have written since; and a branch that was left was moved just now.
   const isLast = hasHeld && after?.branch === turn.before?.branch;
@@ -212,7 +212,13 @@ async function whatIsLeft(
 async function verdictOn(
   tools: LoopTools,
   session: SessionContext,
-  { turn, left, reconciled }: { turn: IterationTurn; left: Left; reconciled: ReconciledTurn },
+  { turn, left, reconciled, forAgent }: {
+    turn: IterationTurn;
+    left: Left;
+    reconciled: ReconciledTurn;
+    /** What became of git, and it has to mend. */
+    forAgent: readonly string[];
+  },
 ): Promise<Verdict & Pick<Found, "prdKey" | "undelivered" | "isStuck" | "trouble">> {
   const { number, agenda, signal, before, report } = turn;
   let undelivered: Awaited<ReturnType<SessionContext["delivery"]["deliver"]>>;
@@ -240,6 +246,7 @@ async function verdictOn(
       ...reconciled.words ? [{ about: "prd", text: reconciled.words } as const] : [],
       // Given up for a stop, git has said nothing.
       ...signal.aborted && !left.after ? [] : gitNotes({ before, ...left }),
+      ...forAgent.map((text) => ({ about: "git", text }) as const),
       ...refused ? [{ about: "refused", text: refused } as const] : [],
     ],
   }, signal);

@@ -393,3 +393,16 @@ Deno.test("a commit that no turn can make possible is final, with a command; oth
   assert.match(refused?.why ?? "", /git refuses: lint$/);
   assert.equal(refused?.isFinal, undefined);
 });
+
+Deno.test("what a turn changes in git's settings is told, and not what was changed before it", async () => {
+  await using here = await world();
+  const { project, delivery } = here;
+  await project.git("config", "user.name", "Person");
+  delivery.turnBegins();
+  assert.deepEqual(await here.turn(() => project.git("config", "core.hooksPath", "/dev/null")), [
+    "how git works here was changed while a turn was at work: `core.hookspath` is `/dev/null`",
+  ]);
+  await project.git("config", "user.name", "Another");
+  delivery.turnBegins();
+  assert.deepEqual(await here.turn(() => Promise.resolve()), []);
+});
