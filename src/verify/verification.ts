@@ -22,6 +22,7 @@ import { failureKeyOf, failureText } from "./feedback.ts";
 import type { GateResult } from "./gates/gates.ts";
 import { listed } from "./undelivered.ts";
 import { createGateMemory, type GateMemory } from "./gates/gate_memory.ts";
+import { notAllCommitted } from "./gates/clean_gates.ts";
 import { contradictions, settled, upToLast } from "./gates/contradiction.ts";
 import { gateLacks } from "./gates/gate_lacks.ts";
 import type { CleanRun } from "./gates/clean_run.ts";
@@ -205,10 +206,14 @@ async function baseline(
       fatal: fatal && ofTask.has(gateKey(result.gate)),
     }))
   );
+  const loose = notAllCommitted(failingOf(run.results), { tree: before, start: before });
   return {
     gates: run.results.map(recordOf),
     notes: [...run.notes, ...await leftRunning(memory, run.results)],
-    warnings: lacks.filter(({ fatal }) => !fatal).map(({ text }) => text),
+    warnings: [
+      ...lacks.filter(({ fatal }) => !fatal).map(({ text }) => text),
+      ...loose === undefined ? [] : [loose],
+    ],
     hopeless: lacks.find(({ fatal }) => fatal)?.text,
   };
 }
@@ -256,10 +261,12 @@ async function judgeTurn(
     ...stands.map(({ storyId }) => ({ storyId, iteration })),
   ];
 
+  const loose = notAllCommitted(failingOf(results), { tree, start: options.tree.start });
   const notes: Note[] = [
     ...found,
     ...notWritten,
     ...run?.notes ?? [],
+    ...loose === undefined ? [] : [{ about: "git", text: loose } as const],
     ...await leftRunning(memory, results),
     ...lost !== "" && lost !== memory.lostBefore ? [{ about: "tests", text: lost } as const] : [],
   ];
@@ -273,6 +280,9 @@ async function judgeTurn(
     failureKey: failureKeyOf(takenBack, results),
   };
 }
+
+const failingOf = (results: readonly GateResult[]) =>
+  results.filter(({ passed }) => !passed).map(({ gate }) => gate);
 
 /** What the gates let pass is looked at; what a reviewer refuses does not hold. */
 async function reviewedClaims(

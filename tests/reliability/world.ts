@@ -325,6 +325,7 @@ function withProcesses({ during }: VirtualClock, clock: Clock): Outside {
       filesBetween: (...of) => during(files.filesBetween(...of)),
       copyWorkTree: (...of) => during(files.copyWorkTree(...of)),
       checkOutHead: (...of) => during(files.checkOutHead(...of)),
+      amendInCopy: (...of) => during(files.amendInCopy(...of)),
       ignoredNow: (...of) => during(files.ignoredNow(...of)),
       cleanStart: (...of) => during(files.cleanStart(...of)),
       removeTree: (folder) => during(files.removeTree(folder)),

@@ -19,7 +19,7 @@ import { duration, plural, usd } from "../../terminal/format.ts";
 import { isFlaky } from "../../terminal/flaky_words.ts";
 import { isInCommit, isOfPerson } from "../../verify/persons_files.ts";
 import { isOfRemote, isOfSetup } from "../../verify/setup_changes.ts";
-import { listed } from "../../verify/undelivered.ts";
+import { listed, NOT_COMMITTED } from "../../verify/undelivered.ts";
 import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import { wrap } from "../../terminal/table.ts";
@@ -151,7 +151,10 @@ function reopenedWords(session: Session, findings: Findings): readonly string[] 
   const prd = prdPathOf(session);
   if (prd === undefined) return [];
   const told = listed([path.relative(session.projectRoot, prd)]);
-  if (!gitWords(session, findings)?.includes(told)) return [];
+  const isLeft = findings.notes.some(({ text, iteration }) =>
+    iteration === session.iterations && text.startsWith(NOT_COMMITTED) && text.includes(told)
+  );
+  if (!isLeft) return [];
   const open = new Set(
     prdOf(session)?.stories.filter(({ passes }) => !passes).map(({ id }) => id),
   );

@@ -16,6 +16,7 @@ import {
   gitTroubles,
   listed,
   NO_ANSWER,
+  NOT_COMMITTED,
   strayLinkWords,
   uncommitted,
 } from "../../verify/undelivered.ts";
@@ -276,7 +277,7 @@ function leftIn(
   const { files, submodules } = uncommitted(tree, {
     start: start && { ...start, changed: new Map(theirs) },
   });
-  return [...files.length > 0 ? [`not committed: ${listed(files)}`] : [], ...submodules];
+  return [...files.length > 0 ? [NOT_COMMITTED + listed(files)] : [], ...submodules];
 }
 
 function mixedIn(

@@ -499,3 +499,18 @@ Deno.test("a claim is not taken back for a gate that passed on the very same bef
   const { claims, gates, broke } = await here.turn("b");
   assert.deepEqual([claims[0].held, gates[0].why, broke], [true, FLAKY, []]);
 });
+
+Deno.test("a gate that asks whether all is committed: what was not is told, before the work and after", async () => {
+  const ask = "git diff --exit-code";
+  await using here = await world({ gates: [ask] });
+  here.failing.add(ask);
+  await here.project.write("mine.txt", "a person's");
+  assert.deepEqual((await here.baseline())?.warnings, [
+    `\`${ask}\` can only pass when all is committed; not committed since before the session, which ` +
+    "is a person's to do: `mine.txt`",
+  ]);
+  const { notes, failure } = await here.turn("a");
+  assert.match(notes[0].text, /; in no commit when it ran: `mine.txt`$/, "it came since the start");
+  assert.match(failure ?? "", /^About git: `git diff --exit-code` can only pass/);
+  assert.deepEqual((await here.turn()).notes, [], "nothing was claimed");
+});

@@ -67,8 +67,14 @@ Deno.test("a claim that was taken back in a PRD that is not committed is named",
     notes: [{ about: "git", text } as const],
   });
   const says = /^claims {4}US-001 taken back in the PRD, which is not committed: /m;
-  for (const other of ["a.txt", "tasks/one/progress.txt"]) {
-    ended(home, "stopped", "max_iterations", found(`not committed: \`${other}\``));
+  for (
+    const other of [
+      "not committed: `a.txt`",
+      "not committed: `tasks/one/progress.txt`",
+      `a gate can only pass when all is committed; in no commit when it ran: \`${PRD}\``,
+    ]
+  ) {
+    ended(home, "stopped", "max_iterations", found(other));
     assert.doesNotMatch((await home.ralph("wait", "one")).stdout, says);
   }
   ended(home, "stopped", "max_iterations", found(`not committed: \`${PRD}\``));
