@@ -15,12 +15,23 @@ import { keyOf } from "./liveness.ts";
 export const KEPT_PRD = "prd";
 
 /** Undefined where the task has none, or it cannot be read. */
-export function prdOf(
+export function prdOf(session: Pick<Session, "taskDir" | "projectRoot">): Prd | undefined {
+  const file = prdPathOf(session);
+  return file === undefined ? undefined : unlessUnreadable(() => readPrd(readFileIfAny, file));
+}
+
+/** The same of its path. */
+export function prdPathOf(
   { taskDir, projectRoot }: Pick<Session, "taskDir" | "projectRoot">,
-): Prd | undefined {
+): string | undefined {
+  return unlessUnreadable(() =>
+    findTask(taskDir, { cwd: taskDir, tree: systemTree, projectRoot }).prdPath
+  );
+}
+
+function unlessUnreadable<T>(read: () => T): T | undefined {
   try {
-    const { prdPath } = findTask(taskDir, { cwd: taskDir, tree: systemTree, projectRoot });
-    return prdPath === undefined ? undefined : readPrd(readFileIfAny, prdPath);
+    return read();
   } catch (error) {
     if (error instanceof RalphError) return undefined;
     throw error;
@@ -50,13 +61,9 @@ export function storyCount(prd: Prd | undefined, before?: Prd): StoryCount | und
 /** The copy that the session's worker keeps of the PRD before each turn; undefined without one. */
 export function prdBeforeTurn(context: Context, session: Session): Prd | undefined {
   const copy = path.join(pathsOf(context).kept, keyOf(session), KEPT_PRD);
-  try {
+  const file = prdPathOf(session);
+  return unlessUnreadable(() => {
     const bytes = readFileIfAny(copy, PRD_BYTES_MAX);
-    const { projectRoot, taskDir } = session;
-    const { prdPath } = findTask(taskDir, { cwd: taskDir, tree: systemTree, projectRoot });
-    return bytes && prdPath !== undefined ? parsePrd({ path: prdPath, bytes }) : undefined;
-  } catch (error) {
-    if (error instanceof RalphError) return undefined;
-    throw error;
-  }
+    return bytes && file !== undefined ? parsePrd({ path: file, bytes }) : undefined;
+  });
 }

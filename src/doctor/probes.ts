@@ -127,6 +127,10 @@ export interface SessionFacts {
 interface ProjectProbes {
   readonly root: string;
   git(): Promise<Repository | undefined>;
+  /** Undefined where commits can be signed, or are not to be; `isSure`: not even with somebody there. */
+  unsigned(): Promise<
+    { isSure: boolean } | undefined
+  >;
   /** Why git refuses to work here, in its words, and the command that it gives itself. */
   gitRefusal(): Promise<{ why: string; remedy: readonly Hint[] } | undefined>;
   /**

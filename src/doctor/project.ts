@@ -85,6 +85,37 @@ export const projectChecks: readonly Check[] = [
     },
   },
   {
+    id: "project.signing",
+    group: "Project",
+    title: "commits can be signed",
+    needs: ["project.root", "host.git"],
+    async run({ project }) {
+      if (!project) return skip(NO_PROJECT);
+      const unsigned = await project.unsigned();
+      if (!unsigned) return ok("as far as they are to be");
+      const root = shellWord(project.root);
+      if (unsigned.isSure) {
+        return fail(
+          "they are to be (commit.gpgsign), and cannot be",
+          "no session starts: its commits would fail",
+          {
+            text: "mend it until this prints a commit",
+            command: `git -C ${root} commit-tree -S -m test 'HEAD^{tree}'`,
+          },
+          { text: "or do without", command: `git -C ${root} config commit.gpgsign false` },
+        );
+      }
+      return warn(
+        "signing does not work where nobody can be asked",
+        "commits fail while you are away",
+        {
+          text: "unlock the key before",
+          command: `git -C ${root} commit-tree -S -m test 'HEAD^{tree}'`,
+        },
+      );
+    },
+  },
+  {
     id: "project.place",
     group: "Project",
     title: "on a local disk",

@@ -50,6 +50,8 @@ export interface Past {
   hopeless?: string;
   /** What keeps its work from the task's branch, in words. */
   undelivered?: string;
+  /** No turn can mend that. */
+  isStuck?: boolean;
 }
 
 export type Action =
@@ -125,6 +127,10 @@ function refused({ past, limits, waited }: Snapshot): Action | undefined {
 function fruitless(all: readonly Past[], limits: Limits): Action | undefined {
   const hopeless = all.at(-1)?.hopeless;
   if (hopeless !== undefined) return end("failed", "provider_error", hopeless);
+  const { isStuck, undelivered } = all.at(-1) ?? {};
+  if (isStuck && undelivered !== undefined) {
+    return end("stopped", "not_delivered", `the work is not delivered: ${undelivered}`);
+  }
   const past = all.filter(({ refusal, outcome }) => !refusal || outcome === "advanced");
   const last = past.at(-1);
   if (last?.server === "away") return end("failed", "server_unreachable", last.detail);

@@ -345,9 +345,9 @@ class Rounds {
   async #deliver({ stories }: Agenda): Promise<string | undefined> {
     const { delivery, task } = this.#order;
     const tree = await this.#tools.tree.state(task.projectRoot);
-    const why = await delivery.deliver(stories.slice(-1), tree);
+    const refusal = await delivery.deliver(stories.slice(-1), tree);
     const { troubles, mixed } = await this.#lookBack();
-    return troubles.length > 0 ? troubles.join("; ") : why ?? mixed;
+    return troubles.length > 0 ? troubles.join("; ") : refusal?.why ?? mixed;
   }
 
   /**

@@ -1,4 +1,5 @@
 /** What a report tells, worked out from what is on record. Pure: rows in, data out. */
+import { isFlaky } from "../terminal/flaky_words.ts";
 import {
   type GateRecord,
   type Iteration,
@@ -18,6 +19,8 @@ interface GateSummary {
   runs: number;
   failed: number;
   passesNow: boolean;
+  /** How often it passed only when it was run again on the same content. */
+  flaky: number;
   ms: number;
 }
 
@@ -132,6 +135,7 @@ function gatesOf(runs: readonly GateRecord[]): GateSummary[] {
     runs: all.length,
     failed: all.filter(({ passed }) => !passed).length,
     passesNow: all.at(-1)?.passed ?? false,
+    flaky: all.filter(isFlaky).length,
     ms: sum(all.map(({ durationMs }) => durationMs)),
   }));
 }

@@ -83,9 +83,9 @@ export function gatesTable({ gates }: Report): Html | null {
   return table(
     "Gates",
     ["Gate", "Last", "Runs", "Failed", "Time"],
-    gates.map(({ gate, runs, failed, passesNow, ms }) => [
+    gates.map(({ gate, runs, failed, passesNow, flaky, ms }) => [
       markup`<code>${gate}</code>`,
-      passesNow ? good("✓ passes") : bad("✗ fails"),
+      markup`${passesNow ? good("✓ passes") : bad("✗ fails")}${flaky > 0 ? ", flaky" : null}`,
       count(runs),
       count(failed),
       duration(ms),

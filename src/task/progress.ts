@@ -55,3 +55,23 @@ function cut(text: string, maxLength: number): string {
   // not half of a character
   return kept.replace(/[\ud800-\udbff]$/, "").trimEnd() + REST_LEFT_OUT;
 }
+
+/** Of what was written before, as much may remain of a text that was written over. */
+const REMAINS_MAX = 0.1;
+
+/**
+ * The older text in front of the newer one, where next to nothing of it remains in that; undefined where
+ * enough does, as after a consolidation. Layout is no part of a text: headings, bullets, where lines break.
+ */
+export function withOlderInFront(older: string, newer: string): string | undefined {
+  const notes = [...new Set(older.split("\n").filter((line) => !/^\s*#/.test(line)).map(bare))]
+    .filter((note) => /[\p{L}\p{N}]/u.test(note));
+  const now = newer.split("\n").map(bare).join(" ");
+  const remaining = notes.filter((note) => now.includes(note)).length;
+  if (notes.length === 0 || remaining > notes.length * REMAINS_MAX) return undefined;
+  const [front, rest] = [older.trimEnd(), newer.trim()];
+  return rest === "" ? `${front}\n` : `${front}\n\n${rest}\n`;
+}
+
+const bare = (line: string) =>
+  line.trim().replace(/^(?:[-*+>]|\d+[.)]) +/, "").replaceAll(/[*_`]/g, "").replaceAll(/\s+/g, " ");

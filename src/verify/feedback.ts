@@ -2,6 +2,7 @@
 import type { Claim, Note } from "../store/model.ts";
 import { outputsOf } from "./claims.ts";
 import { failureSignature, steady } from "./gates/failure_signature.ts";
+import { isOfHooksOff } from "./setup_changes.ts";
 import type { GateResult } from "./gates/gates.ts";
 
 /** Undefined when there is nothing to say. */
@@ -22,7 +23,8 @@ export function failureText({ notes, takenBack, results, testsCount }: {
         return `Tests were lost: ${text}.` +
           (testsCount ? " Put them back: until then no claim of a story holds." : "");
       case "git":
-        return `About git: ${text}.`;
+        return `About git: ${text}.` +
+          (isOfHooksOff(text) ? " Undo that: commits are to be checked by them." : "");
       case "refused":
         return `These calls were ${text}. They will be each time: go on without them, and do not ` +
           "look for a way around.";

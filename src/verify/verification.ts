@@ -22,7 +22,10 @@ import { failureKeyOf, failureText } from "./feedback.ts";
 import type { GateResult } from "./gates/gates.ts";
 import { listed } from "./undelivered.ts";
 import { createGateMemory, type GateMemory } from "./gates/gate_memory.ts";
+import { notAllCommitted } from "./gates/clean_gates.ts";
+import { contradictions, settled, upToLast } from "./gates/contradiction.ts";
 import { gateLacks } from "./gates/gate_lacks.ts";
+import type { CleanRun } from "./gates/clean_run.ts";
 import type { GateRunner } from "./gates/gate_runner.ts";
 import type { RefusedStory } from "./review/verdict.ts";
 import type { TestBaseline } from "./census/baseline.ts";
@@ -194,7 +197,7 @@ async function baseline(
   const before = await evidence.treeNow();
   const run = await options.runner.run(gates, signal);
   if (!run) return undefined;
-  memory.gates.remember(run.results);
+  memory.gates.remember(run.results, before);
   await evidence.discountGates(before);
   const ofTask = new Set(gatesOfTask(options.gates, agenda).map(gateKey));
   const lacks = run.results.flatMap((result) =>
@@ -203,10 +206,14 @@ async function baseline(
       fatal: fatal && ofTask.has(gateKey(result.gate)),
     }))
   );
+  const loose = notAllCommitted(failingOf(run.results), { tree: before, start: before });
   return {
     gates: run.results.map(recordOf),
     notes: [...run.notes, ...await leftRunning(memory, run.results)],
-    warnings: lacks.filter(({ fatal }) => !fatal).map(({ text }) => text),
+    warnings: [
+      ...lacks.filter(({ fatal }) => !fatal).map(({ text }) => text),
+      ...loose === undefined ? [] : [loose],
+    ],
     hopeless: lacks.find(({ fatal }) => fatal)?.text,
   };
 }
@@ -217,7 +224,7 @@ async function judgeTurn(
   signal: AbortSignal,
 ): Promise<Verdict> {
   const { options, evidence } = memory;
-  const { runner, tests, testsCount } = options;
+  const { tests, testsCount } = options;
   memory.gates.treeChanged();
   const claimed = newlyPassing(before, after);
   const still = new Set(after.filter(({ passes }) => passes).map(({ id }) => id));
@@ -226,12 +233,14 @@ async function judgeTurn(
   const lost = counted ?? memory.lostBefore;
   const taskGates = gatesOfTask(options.gates, agenda);
   const gates = claimed.flatMap((story) => gatesOf(story, taskGates));
-  const ran = gates.length === 0 ? { results: [], notes: [] } : await runner.run(gates, signal);
+  const ran = gates.length === 0
+    ? { results: [], notes: [] }
+    : await runInTree(memory, gates, { tree, signal });
   // What was stopped meanwhile is not known to hold.
   const run = signal.aborted ? undefined : ran;
   const results = run?.results ?? [];
   const broke = memory.gates.broken(results);
-  memory.gates.remember(results);
+  memory.gates.remember(results, tree);
   if (gates.length > 0) await evidence.discountGates(tree);
 
   const byGates = judgeClaims(claimed, {
@@ -252,10 +261,12 @@ async function judgeTurn(
     ...stands.map(({ storyId }) => ({ storyId, iteration })),
   ];
 
+  const loose = notAllCommitted(failingOf(results), { tree, start: options.tree.start });
   const notes: Note[] = [
     ...found,
     ...notWritten,
     ...run?.notes ?? [],
+    ...loose === undefined ? [] : [{ about: "git", text: loose } as const],
     ...await leftRunning(memory, results),
     ...lost !== "" && lost !== memory.lostBefore ? [{ about: "tests", text: lost } as const] : [],
   ];
@@ -269,6 +280,9 @@ async function judgeTurn(
     failureKey: failureKeyOf(takenBack, results),
   };
 }
+
+const failingOf = (results: readonly GateResult[]) =>
+  results.filter(({ passed }) => !passed).map(({ gate }) => gate);
 
 /** What the gates let pass is looked at; what a reviewer refuses does not hold. */
 async function reviewedClaims(
@@ -426,32 +440,67 @@ interface ProofRun {
   why?: string;
 }
 
+/** `tree`: what is there. A gate that passed on the same before, and fails now, is run once more. */
+async function runInTree(
+  { options: { runner, tree: trees }, gates: known }: Memory,
+  gates: readonly Gate[],
+  { tree, signal }: { tree: TreeState | undefined; signal: AbortSignal },
+): Promise<ProofRun | undefined> {
+  const run = await runner.run(gates, signal);
+  if (!run) return undefined;
+  const wanted = await contradictions(run.results, { known, tree: trees, now: tree });
+  if (wanted.size === 0) return run;
+  const again = await runner.run(upToLast(run.results, wanted), signal);
+  if (!again) return undefined;
+  return { ...run, results: settled(run.results, { again: again.results, wanted }) };
+}
+
 /** Those that have just passed on this very tree are not run again. */
 async function runOnTree(
-  { options, evidence, gates: known }: Memory,
+  memory: Memory,
   gates: readonly Gate[],
   signal: AbortSignal,
 ): Promise<ProofRun | undefined> {
+  const { evidence, gates: known } = memory;
   if (known.areFresh(gates)) return { results: [], notes: [] };
   const before = await evidence.treeNow();
-  const run = await options.runner.run(gates, signal);
+  const run = await runInTree(memory, gates, { tree: before, signal });
   if (!run) return undefined;
-  known.remember(run.results);
+  known.remember(run.results, before);
   await evidence.discountGates(before);
   return run;
 }
 
+/** The same in checkouts of what is committed: each run has a new one, so that none helps another. */
+async function runCheckedOut(
+  { options: { runner, tree }, gates: known }: Memory,
+  gates: readonly Gate[],
+  { committed, signal }: { committed: TreeState | undefined; signal: AbortSignal },
+): Promise<CleanRun | undefined> {
+  const run = await runner.runClean(gates, signal);
+  // What is not there may be what it fails for.
+  if (!run || "why" in run || run.lacking.length > 0) return run;
+  const wanted = await contradictions(run.results, { known, tree, now: committed });
+  if (wanted.size === 0) return run;
+  const again = await runner.runClean(upToLast(run.results, wanted), signal);
+  if (!again || "why" in again) return again;
+  return { ...run, results: settled(run.results, { again: again.results, wanted }) };
+}
+
 async function runOnCommitted(
-  { options, evidence, gates: known }: Memory,
+  memory: Memory,
   gates: readonly Gate[],
   signal: AbortSignal,
 ): Promise<ProofRun | undefined> {
-  const run = await options.runner.runClean(gates, signal);
+  const { evidence, gates: known } = memory;
+  const now = await evidence.treeNow();
+  const committed = now && { ...now, changed: new Map() };
+  const run = await runCheckedOut(memory, gates, { committed, signal });
   if (!run) return undefined;
   if ("why" in run) return { results: [], notes: [], why: run.why };
-  known.remember(run.results);
+  known.remember(run.results, run.lacking.length > 0 ? undefined : committed);
   if (run.results.every(({ passed }) => passed)) return { results: run.results, notes: [] };
-  const dirty = [...(await evidence.treeNow())?.changed.keys() ?? []];
+  const dirty = [...now?.changed.keys() ?? []];
   const lacking = [
     ...dirty.length > 0 ? [`not committed: ${listed(dirty)}`] : [],
     ...run.lacking.length > 0 ? [`ignored by git: ${listed(run.lacking)}`] : [],

@@ -3,6 +3,7 @@ import type { LoopEvent } from "../loop/event.ts";
 import { type Outcome, tokensOf, type Usage } from "../store/model.ts";
 import { storiesOpen } from "../task/stories_open.ts";
 import { duration, plural } from "../terminal/format.ts";
+import { isFlaky } from "../terminal/flaky_words.ts";
 import { plain } from "../terminal/plain.ts";
 import { costWords, tokenWords } from "../terminal/cost.ts";
 import { commandAfter } from "../control/next_command.ts";
@@ -121,9 +122,9 @@ function iterationStart(event: Of<"iteration_started">, colors: Colors): string[
   ];
 }
 
-function gateLine({ name, passed, why, durationMs }: Of<"gate">, colors: Colors): string {
-  const mark = passed ? colors.green("✓") : colors.red("✗");
-  const failure = passed ? "" : `: ${plain(why, 300)}`;
+function gateLine({ name, durationMs, ...ran }: Of<"gate">, colors: Colors): string {
+  const mark = ran.passed ? colors.green("✓") : colors.red("✗");
+  const failure = ran.passed && !isFlaky(ran) ? "" : `: ${plain(ran.why, 300)}`;
   return `  ${mark} gate ${name}${failure}${colors.dim(` (${duration(durationMs)})`)}`;
 }
 

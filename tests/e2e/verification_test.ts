@@ -110,6 +110,56 @@ Deno.test("a claim whose gate fails is taken back, told to the agent, and shown"
   assert(usage.costUsd > 0 && usage.unpricedCalls === 0, "the server quotes the cost");
 });
 
+Deno.test("a gate that fails in the last run alone is run again, and told as flaky everywhere", async () => {
+  await using here = await world(
+    // it runs before the turn, for the claim, in the checkout, and in another one
+    { [PRD]: prd({ verify: [{ shell: FAILS_THIRD, name: "unit" }] }) },
+    turns([`echo 42 > answer.txt; ${CLAIM}; git add -A; git commit -qm work`]),
+  );
+  const { code, stdout } = await here.loop();
+  assert.equal(code, 0, stdout);
+  const flaky = "flaky: exit code 1, and it passed when it was run again on the same content";
+  assert(stdout.includes(`✓ gate unit: ${flaky}`), stdout);
+  assert.match(stdout, /\ngates +unit is flaky: exit code 1/);
+  const { stdout: history } = await here.run("history", "t");
+  assert(history.includes(`1: all gates: unit passes (${flaky})`), history);
+  assert.match((await here.run("status", "t")).stdout, /gates: +unit passes \(flaky: exit code 1/);
+});
+
+/** It counts its runs, but not in the project, where that would be a change. */
+const FAILS_THIRD = "echo x >> $HOME/runs; test $(wc -l < $HOME/runs) != 3";
+
+Deno.test("a PRD that is as it was committed, once a claim was taken back, is not told as left", async () => {
+  await using here = await world(
+    { [PRD]: prd({ verify: [["false"]] }) },
+    turns([`echo 42 > answer.txt; ${CLAIM}`]),
+  );
+  const { stdout } = await here.loop("--max-iterations", "1");
+  assert.equal(await here.project.git("status", "--porcelain"), "?? answer.txt");
+  assert.match((await here.run("status", "t")).stdout, /git: +not committed: `answer.txt`\n/);
+  assert.match(stdout, /not committed: `answer.txt`\n/);
+  assert.doesNotMatch(stdout, /not committed: .*prd\.json|taken back in the PRD/);
+});
+
+Deno.test("hooks that a turn switched off are told in history, to the next agent, and at the end", async () => {
+  await using here = await world(
+    { [PRD]: prd() },
+    turns(["git config core.hooksPath /dev/null; echo 1 > a.txt"], [`echo 2 > a.txt; ${CLAIM}`]),
+  );
+  await here.project.write(".git/hooks/pre-commit", "#!/bin/sh\n");
+  await Deno.chmod(join(here.project.root, ".git/hooks/pre-commit"), 0o755);
+  const { code, stdout } = await here.loop();
+  assert.equal(code, 0, stdout);
+  const off = "hooks that ran before that turn are not run any more: `pre-commit`";
+  assert.match(
+    stdout,
+    /\ngit +hooks that ran before .*\n +how git .*`core.hookspath` is `\/dev\/null`/,
+  );
+  assert((await here.run("history", "t")).stdout.includes(`1: ${off}`));
+  const [, second] = [...new Set(here.model.requests.map(({ prompt }) => prompt))];
+  assert(second.includes(`About git: ${off}. Undo that`), second);
+});
+
 Deno.test("a check that was weakened: what is protected is said, and where the gate fails", async () => {
   await using here = await world(
     {

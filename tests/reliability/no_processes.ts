@@ -37,11 +37,13 @@ export function filesChange(
 
 /** Where there is no repository, nothing is in the way and nothing is to be committed. */
 export const withoutGit: DeliveryGit = {
+  setup: () => undefined,
   state: () => Promise.resolve({ state: { branch: "main", hasCommits: true }, lockLeft: false }),
   bring: () => Promise.resolve("there is no repository"),
   strayLinks: () => Promise.resolve([]),
   whereabouts: () => Promise.resolve(undefined),
   commit: () => Promise.resolve({ unchanged: true }),
+  lastMessage: () => Promise.resolve(undefined),
 };
 
 /** In place of a process: what `test -f <file>` would end with, after `tookMs` of the clock's time. */

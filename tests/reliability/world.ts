@@ -310,11 +310,13 @@ function withProcesses({ during }: VirtualClock, clock: Clock): Outside {
     deliveryGit(signal, { handOn }) {
       const git = deliveryGit(clock, signal, { handOn });
       return {
+        setup: git.setup,
         state: (root) => during(git.state(root)),
         bring: (...of) => during(git.bring(...of)),
         strayLinks: (...of) => during(git.strayLinks(...of)),
         whereabouts: (...of) => during(git.whereabouts(...of)),
         commit: (...of) => during(git.commit(...of)),
+        lastMessage: (...of) => during(git.lastMessage(...of)),
       };
     },
     projectFiles: {
@@ -323,6 +325,7 @@ function withProcesses({ during }: VirtualClock, clock: Clock): Outside {
       filesBetween: (...of) => during(files.filesBetween(...of)),
       copyWorkTree: (...of) => during(files.copyWorkTree(...of)),
       checkOutHead: (...of) => during(files.checkOutHead(...of)),
+      amendInCopy: (...of) => during(files.amendInCopy(...of)),
       ignoredNow: (...of) => during(files.ignoredNow(...of)),
       cleanStart: (...of) => during(files.cleanStart(...of)),
       removeTree: (folder) => during(files.removeTree(folder)),
@@ -481,7 +484,9 @@ function mortalGit(git: DeliveryGit, life: Life): DeliveryGit {
     return done;
   }
   return {
+    setup: git.setup,
     state: git.state,
+    lastMessage: git.lastMessage,
     strayLinks: git.strayLinks,
     whereabouts: git.whereabouts,
     bring: (...of) => mortal("bringing the branch", () => git.bring(...of)),

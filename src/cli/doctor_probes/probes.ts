@@ -8,6 +8,7 @@ import { fileExists, textOf } from "../../host/files/read_file.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
 import { readRepository } from "../../host/git/repository.ts";
 import { whyRefused } from "../../host/git/run_git.ts";
+import { whyUnsigned } from "../../host/git/signing.ts";
 import { isForeign, listenersOn } from "../../host/system/port.ts";
 import { serverEnv } from "../../host/system/server_env.ts";
 import { createSystemd } from "../../host/system/systemd.ts";
@@ -101,6 +102,7 @@ export function doctorProbes(context: Context, order: DoctorOrder): Probes {
     project: root === undefined ? undefined : {
       root,
       git: once(() => readRepository(root, clock)),
+      unsigned: () => whyUnsigned(root, { clock }),
       gitRefusal: () => whyRefused(root, { clock }),
       tasks: () => tasksOf(root),
       gates: () => gateFacts(context, root, order),

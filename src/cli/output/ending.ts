@@ -4,7 +4,7 @@ import { programOf } from "../../app/names.ts";
 import { nextStep, waitsToLand } from "../../control/next_command.ts";
 import { worktreeIn } from "../../control/worktree/find.ts";
 import { branchFor } from "../../control/worktree/names.ts";
-import { prdOf, storyCount } from "../../control/session_prd.ts";
+import { prdOf, prdPathOf, storyCount } from "../../control/session_prd.ts";
 import { readSessions } from "../../control/liveness.ts";
 import { type WorkDone, workDone } from "../../host/git/work_done.ts";
 import {
@@ -16,7 +16,10 @@ import {
 } from "../../store/model.ts";
 import { costWords, tokenWords } from "../../terminal/cost.ts";
 import { duration, plural, usd } from "../../terminal/format.ts";
+import { isFlaky } from "../../terminal/flaky_words.ts";
 import { isInCommit, isOfPerson } from "../../verify/persons_files.ts";
+import { isOfRemote, isOfSetup } from "../../verify/setup_changes.ts";
+import { listed, NOT_COMMITTED } from "../../verify/undelivered.ts";
 import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import { wrap } from "../../terminal/table.ts";
@@ -70,7 +73,8 @@ export async function tellEnding(
     plural(iterations.length, "iteration"),
     workedMs === undefined ? "time unknown" : `${duration(workedMs)} in all`,
   ];
-  const ofPerson = [...new Set(findings.notes.map(({ text }) => text).filter(isOfPerson))];
+  const texts = [...new Set(findings.notes.map(({ text }) => text))];
+  const [ofPerson, ofSetup] = [texts.filter(isOfPerson), texts.filter(isOfSetup)];
   const hasGh = programOf(context, "gh") !== undefined;
   const inside = `${cwd}/`.startsWith(`${session.projectRoot}/`);
   const isNextTold = session.status === "completed" ? !waitsToLand(session, tree) : isTold;
@@ -82,7 +86,7 @@ export async function tellEnding(
       inside,
       hasGh,
       newBranch: branchFor(session.taskName),
-      isPushable: !ofPerson.some(isInCommit),
+      isPushable: !ofPerson.some(isInCommit) && !ofSetup.some(isOfRemote),
     }),
   ];
   const rows: [string, readonly string[]][] = [
@@ -90,9 +94,11 @@ export async function tellEnding(
     ["branch", branchWords(done)],
     ["took", isTold ? [] : [took.join(", ")]],
     ["warning", ofPerson],
+    ["git", ofSetup],
     ["push", done.unpushed.map(unpushedWords)],
+    ["gates", flakyWords(findings)],
     ["claims", reopenedWords(session, findings)],
-    ["left", isTold ? [] : [gitWords(session, findings)].filter((one) => one !== null)],
+    ["left", isTold ? [] : leftWords(session, findings)],
   ];
   const columns = columnsOf(out) - KEY_COLUMNS;
   for (const [key, values] of rows) {
@@ -128,11 +134,27 @@ function storyWords(
   return (ids.length === 0 ? "no story" : ids.join(", ")) + of;
 }
 
+function leftWords(session: Session, findings: Findings): readonly string[] {
+  const notes = findings.notes.filter(({ text }) => !isOfSetup(text));
+  return [gitWords(session, { ...findings, notes })].filter((one) => one !== null);
+}
+
+/** Gates that failed and passed on the same content: each once, with how often. */
+function flakyWords({ gates }: Findings): readonly string[] {
+  return [...Map.groupBy(gates.filter(isFlaky), ({ gate }) => gate)].map(([gate, all]) =>
+    `${gate} is ${all.at(-1)?.why}` + (all.length > 1 ? ` (${plural(all.length, "time")})` : "")
+  );
+}
+
 /** Claims that were taken back in a PRD that is not committed, so that the commits still have them. */
 function reopenedWords(session: Session, findings: Findings): readonly string[] {
-  const { taskDir, projectRoot } = session;
-  const place = path.relative(projectRoot, taskDir);
-  if (!gitWords(session, findings)?.includes(`\`${place}`)) return [];
+  const prd = prdPathOf(session);
+  if (prd === undefined) return [];
+  const told = listed([path.relative(session.projectRoot, prd)]);
+  const isLeft = findings.notes.some(({ text, iteration }) =>
+    iteration === session.iterations && text.startsWith(NOT_COMMITTED) && text.includes(told)
+  );
+  if (!isLeft) return [];
   const open = new Set(
     prdOf(session)?.stories.filter(({ passes }) => !passes).map(({ id }) => id),
   );

@@ -16,6 +16,7 @@ import type { Colors } from "../../terminal/colors.ts";
 import { costWords, shortCost, shortTokens, tokenWords } from "../../terminal/cost.ts";
 import { ago, duration, localMoment, plural, usd } from "../../terminal/format.ts";
 import { findingWords, isTold, withoutFindings } from "../../terminal/finding_words.ts";
+import { passesWords } from "../../terminal/flaky_words.ts";
 import { plain } from "../../terminal/plain.ts";
 import { type Column, fittedTable, width } from "../../terminal/table.ts";
 import { wrap } from "../../terminal/table.ts";
@@ -236,8 +237,9 @@ function runName({ iteration, final }: { iteration: number; final: boolean }): s
   return final ? "all gates" : "gates";
 }
 
-function gateWords({ gate, passed, why, durationMs }: GateRecord): string {
-  return `${gate} ${passed ? "passes" : `fails: ${plain(why, 200)}`} (${duration(durationMs)})`;
+function gateWords({ gate, durationMs, ...ran }: GateRecord): string {
+  const words = ran.passed ? passesWords(ran) : `fails: ${ran.why}`;
+  return `${gate} ${plain(words, 200)} (${duration(durationMs)})`;
 }
 
 function claimsOf({ claims }: Findings, { number }: Iteration): readonly Claim[] {

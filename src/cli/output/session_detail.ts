@@ -14,6 +14,7 @@ import {
 } from "../../store/model.ts";
 import { costWords, shortCost, shortTokens } from "../../terminal/cost.ts";
 import { ago, localMoment, plural, usd } from "../../terminal/format.ts";
+import { passesWords } from "../../terminal/flaky_words.ts";
 import { plain } from "../../terminal/plain.ts";
 import { width, wrap } from "../../terminal/table.ts";
 import { VERSION } from "../../version.ts";
@@ -144,7 +145,7 @@ function logWords({ path, elsewhere }: SessionLog, { alive }: { alive: boolean }
 function gateWords({ gates }: Findings): string | null {
   const last = [...new Map(gates.map((one) => [one.gate, one])).values()];
   if (last.length === 0) return null;
-  return last.map(({ gate, passed, why }) => passed ? `${gate} passes` : `${gate} fails (${why})`)
+  return last.map((one) => `${one.gate} ${one.passed ? passesWords(one) : `fails (${one.why})`}`)
     .join("; ");
 }
 

@@ -5,6 +5,7 @@ import { replaceFile } from "./atomic_write.ts";
 import { fileKey, type FileState, fileState, putBack, readRegularFile } from "./file_state.ts";
 import { makePrivateFolder } from "./paths.ts";
 import { checkOutHead, type CleanStart, cleanStart, ignoredNow } from "../git/clean_checkout.ts";
+import { amendInCopy } from "../git/scratch_commit.ts";
 import { copyWorkTree, removeTree } from "../git/scratch_tree.ts";
 import { filesBetween, type TreeState } from "../git/tree_state.ts";
 import { listFiles } from "../git/work_tree.ts";
@@ -25,6 +26,8 @@ export function projectFiles(clock: Clock) {
       root: string,
       options: { target: string; start: CleanStart; signal?: AbortSignal },
     ) => checkOutHead(root, { clock, ...options }),
+    amendInCopy: (root: string, order: { files: readonly string[]; signal?: AbortSignal }) =>
+      amendInCopy(root, { clock, ...order }),
     ignoredNow: (root: string) => ignoredNow(root, { clock }),
     cleanStart: (root: string) => cleanStart(root, { clock }),
     removeTree,

@@ -10,6 +10,8 @@ import { shellWord } from "../../terminal/shell_word.ts";
 import { withoutLocalFilters } from "./local_filters.ts";
 import { branchesOfRemotes } from "./remote_branch.ts";
 import { readRepository, type Repository } from "./repository.ts";
+import { SIGNS } from "./commit_refusal.ts";
+import { whyUnsigned } from "./signing.ts";
 import { noAnswer, runGit, whyRefused } from "./run_git.ts";
 
 /** Longer than any git command of an editor holds the lock. */
@@ -54,11 +56,23 @@ export async function prepareBranch(
   clock: Clock,
   signal?: AbortSignal,
 ): Promise<string | undefined> {
-  const { root, branch } = wish;
+  const { root } = wish;
   const place = { root, clock, signal };
   const state = await unlockedState(place);
   refuseUnfinished(root, state);
   refuseNoAuthor(root, state);
+  const unsigned = state.hasCommits ? await unsignedWords(place) : undefined;
+  const branched = await checkedOut(place, wish, state);
+  return [unsigned, branched].filter((one) => one !== undefined).join("; ") || undefined;
+}
+
+/** What was done so that the branch is checked out, in words; undefined when it was. */
+async function checkedOut(
+  place: Place,
+  wish: BranchWish,
+  state: Repository,
+): Promise<string | undefined> {
+  const { root, branch } = wish;
   if (branch === undefined) return undefined;
   await refuseBadName(place, branch);
   const { branch: current } = state;
@@ -121,6 +135,25 @@ function refuseNoAuthor(root: string, { identity }: Repository): void {
     [
       { text: "say who, here", command: inRoot(root, "config user.name 'Your Name'") },
       { text: "and where", command: inRoot(root, "config user.email you@example.com") },
+    ],
+  );
+}
+
+/** Each commit would fail, the agent's and ralph's. Returns what may be so only while nobody is there. */
+async function unsignedWords({ root, ...place }: Place): Promise<string | undefined> {
+  const unsigned = await whyUnsigned(root, place);
+  if (!unsigned) return undefined;
+  if (!unsigned.isSure) {
+    return "signing a commit (commit.gpgsign) did not work where nobody could be asked: unlock the key " +
+      `with \`${inRoot(root, SIGNS)}\` before you leave it alone`;
+  }
+  throw new RalphError(
+    "conflict",
+    `cannot work in ${plain(root, 200)}: commits are to be signed there (commit.gpgsign), and ` +
+      "cannot be",
+    [
+      { text: "mend it until this prints a commit", command: inRoot(root, SIGNS) },
+      { text: "or do without", command: inRoot(root, "config commit.gpgsign false") },
     ],
   );
 }

@@ -7,7 +7,13 @@ import type { Clock } from "../../clock.ts";
 import { fileExists } from "../files/read_file.ts";
 import { requireGit, WORK_TREE_MS } from "./run_git.ts";
 import { lendIgnored } from "./lend_ignored.ts";
-import { LEFT_OUT, lendRepository, type RepositorySetup, setupOf } from "./scratch_tree.ts";
+import {
+  excludeInCopy,
+  LEFT_OUT,
+  lendRepository,
+  type RepositorySetup,
+  setupOf,
+} from "./scratch_tree.ts";
 import { allOf, listWorkTree } from "./work_tree.ts";
 
 /**
@@ -72,6 +78,7 @@ export async function checkOutHead(
     lent.push(...isSame ? [folder] : inside.map((one) => path.join(folder, one)));
   }
   await lendIgnored(lent, { root, target }, options);
+  excludeInCopy(target, lent);
 }
 
 async function checkOut(

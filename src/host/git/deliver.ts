@@ -11,7 +11,9 @@ import { plain } from "../../terminal/plain.ts";
 import { plural } from "../../terminal/plural.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import { treeWithBranch } from "./branch.ts";
+import { gitSetup } from "./git_setup.ts";
 import { isLockLeft } from "./left_lock.ts";
+import { unmendable } from "./commit_refusal.ts";
 import { headOf } from "./git_folder.ts";
 import { type RepositoryState, repositoryState, stateAt } from "./repository.ts";
 import { type KnownThen, madeBefore, without } from "./made_before.ts";
@@ -39,12 +41,15 @@ export function deliveryGit(
       const lockLeft = indexLock !== undefined && await isLockLeft(indexLock, { root, clock });
       return { state, lockLeft };
     },
+    setup: gitSetup,
     bring: (root: string, to: Target) => bringToBranch(root, to, place),
     strayLinks: (root: string, trees: Parameters<typeof strayLinks>[1]) =>
       strayLinks(root, trees, { clock, signal }),
     whereabouts: (root: string, sought: Parameters<typeof whereabouts>[1]) =>
       whereabouts(root, sought, { clock, signal }),
     commit: (root: string, order: CommitOrder) => commitFiles(root, order, place),
+    lastMessage: (root: string) =>
+      gitText(root, ["log", "-1", "--format=%B", "--no-show-signature"], { clock, signal }),
   };
 }
 
@@ -218,13 +223,21 @@ async function unlocked(
   }
 }
 
+/** Why there is no commit, in words. */
+interface Refused {
+  why: string;
+  /** The same where no turn of an agent can mend it, with the command that does. */
+  unmendable?: string;
+  /** The hook that looks at messages refuses this one. */
+  ofMessage?: boolean;
+}
+
 /** `unchanged`: all of it is in the last commit already. */
-type Committed = { commit: string } | { unchanged: true } | { why: string };
+export type Committed = { commit: string } | { unchanged: true } | Refused;
 
 /**
  * Commits these files as they are now, and nothing else, whatever is staged: once more where a hook refuses
- * them and has mended them meanwhile, as many formatters do. `why` says why git or a hook refused, in words;
- * then none of them is staged.
+ * them and has mended them meanwhile, as many formatters do. None of them is staged when they are refused.
  */
 export async function commitFiles(
   root: string,
@@ -235,8 +248,24 @@ export async function commitFiles(
   if ("why" in committed && await differFromIndex(root, files, place)) {
     committed = await stageAndCommit(root, { files, message }, place);
   }
-  if ("why" in committed) await unstage(root, files, place);
-  return committed;
+  if (!("why" in committed)) return committed;
+  await unstage(root, files, place);
+  const isOfMessage = committed.unmendable === undefined && await isMessageRefused(root, place);
+  return isOfMessage ? { ...committed, ofMessage: true } : committed;
+}
+
+/**
+ * Asks the hook `commit-msg` alone about the message of the commit that was refused, which git keeps. False
+ * where git cannot do that (before 2.36).
+ */
+async function isMessageRefused(root: string, place: Place): Promise<boolean> {
+  const { clock, signal } = place;
+  const named = ["rev-parse", "--git-path", "COMMIT_EDITMSG"];
+  const file = (await gitText(root, named, { clock, signal }))?.replace(/\n$/, "");
+  if (file === undefined || !fileExists(path.resolve(root, file))) return false;
+  const args = ["hook", "run", "--ignore-missing", "commit-msg", "--", file];
+  const answer = await changeBy(root, args, { ...place, timeoutMs: COMMIT_MS });
+  return answer.kind === "failed" && !/is not a git command|^fatal: /m.test(answer.said);
 }
 
 /** False when it is not known, as after a stop. */
@@ -270,7 +299,7 @@ async function stageAndCommit(
     ["update-index", "--add", "--remove", "--replace", "-z", "--stdin"],
     listOf(files),
   );
-  if (added.kind !== "printed") return { why: whyNot(added) };
+  if (added.kind !== "printed") return refused(added, root);
   // Neither runs anything that the repository names: they need no sandbox.
   const ask = (...args: string[]) => runGit(root, args, { clock, signal, timeoutMs: WORK_TREE_MS });
   const diff = await ask("diff", "--cached", "--name-only", "--no-renames", "-z");
@@ -284,7 +313,7 @@ async function stageAndCommit(
   const committed = isAll
     ? await git(["commit", "--quiet", "--message", message])
     : await git(["commit", "--quiet", "--message", message, "--only", ...NAMED], listOf(differing));
-  if (committed.kind !== "printed") return { why: whyNot(committed) };
+  if (committed.kind !== "printed") return refused(committed, root);
   // After `--only` the index has them as they were before a hook changed them (2.39, measured).
   if (!isAll) await unstage(root, files, place);
   const head = await ask("rev-parse", "HEAD");
@@ -295,7 +324,14 @@ async function stageAndCommit(
 const NAMED = ["--pathspec-from-file=-", "--pathspec-file-nul"];
 const listOf = (files: readonly string[]) => files.map((file) => `${file}\0`).join("");
 
-function whyNot(answer: Exclude<Awaited<ReturnType<typeof runGit>>, { kind: "printed" }>): string {
+type NotPrinted = Exclude<Awaited<ReturnType<typeof runGit>>, { kind: "printed" }>;
+
+function refused(answer: NotPrinted, root: string): Refused {
+  const known = answer.kind === "failed" ? unmendable(answer, root) : undefined;
+  return { why: whyNot(answer), ...known && { unmendable: known.words } };
+}
+
+function whyNot(answer: NotPrinted): string {
   switch (answer.kind) {
     case "failed":
       return `git refuses: ${endOf(answer.said)}`;

@@ -1,7 +1,7 @@
 /** Every call of git goes through here: bounded in time, and about the repository that is named. */
 import type { Clock } from "../../clock.ts";
 import { GitError, type Hint } from "../../error.ts";
-import { isNamed, NO_SECRETS, OF_SIGNING } from "../../no_secrets.ts";
+import { isNamed, NO_SECRETS, OF_DESKTOP, OF_SIGNING } from "../../no_secrets.ts";
 import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import { askExactly } from "../process/ask.ts";
@@ -35,10 +35,13 @@ interface GitOptions {
   within?: readonly string[];
   /** Names of further variables that it gets, for hooks; `AWS_*` stands for all that begin so. */
   handOn?: readonly string[];
+  /** What it runs has no terminal and no desktop to ask a person on. */
+  unattended?: boolean;
   /** How long its hooks have to put things back when it is ended: see `askExactly`. Default: not at all. */
   interruptMs?: number;
 }
 
+const WHERE_TO_ASK: readonly string[] = ["GPG_TTY", ...OF_DESKTOP];
 /** Of the caller's settings in variables. */
 const SETTINGS_MAX = 100;
 /** Far above what a question about refs and objects takes, on a disk that is at work, too. */
@@ -68,13 +71,14 @@ const KEPT =
 export async function runGit(
   root: string,
   args: readonly string[],
-  { timeoutMs = GIT_MS, changes = false, config, within = [], handOn, ...options }: GitOptions,
+  { timeoutMs = GIT_MS, changes = false, config, within = [], handOn, unattended, ...options }:
+    GitOptions,
 ): Promise<GitAnswer> {
   const locks = changes ? [] : ["--no-optional-locks"];
   const git = ["git", ...locks, "-c", "core.fsmonitor=false", "-C", root, ...args];
   try {
     const env = {
-      ...gitEnvironment({ config, handOn }),
+      ...gitEnvironment({ config, handOn, unattended }),
       ...!changes && { GIT_ALLOW_PROTOCOL: "none" },
     };
     const answer = await askExactly([...within, ...git], {
@@ -214,11 +218,15 @@ function tryIt(root: string, args: readonly string[]) {
  * Nothing that may hold a key: whatever the repository's configuration makes git run (filters, hooks,
  * programs that sign) gets what git gets.
  */
-function gitEnvironment(
-  { config = [], handOn = [] }: Pick<GitOptions, "config" | "handOn">,
+export function gitEnvironment(
+  { config = [], handOn = [], unattended = false }: Pick<
+    GitOptions,
+    "config" | "handOn" | "unattended"
+  >,
 ): Readonly<Record<string, string>> {
   const all = allEnvironment();
   const known = new Set([...NO_SECRETS, ...OF_SIGNING]);
+  if (unattended) { for (const name of WHERE_TO_ASK) known.delete(name); }
   const isHandedOn = (name: string) => known.has(name) || KEPT.test(name) || isNamed(name, handOn);
   const settings = [...callersSettings(all), ...config];
   const set = settings.flatMap(([name, value], i) => [

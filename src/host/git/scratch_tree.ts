@@ -80,6 +80,18 @@ export async function copyWorkTree(
     const [from, to] = [path.join(root, repository), path.join(target, repository)];
     await lendRepository(from, { to, clock, signal });
   }
+  excludeInCopy(target, [...ignoredFolders.map((name) => name.slice(0, -1)), ...isLinked]);
+}
+
+/**
+ * Has git ignore `names` in the copy, from its root: to a pattern such as `node_modules/` a link to that folder
+ * is a file like any other (gitignore(5)).
+ */
+export function excludeInCopy(target: string, names: Iterable<string>): void {
+  const lines = [...names].filter((name) => !name.includes("\n"))
+    .map((name) => `/${name.replaceAll(/[\\*?[\] ]/g, "\\$&")}\n`);
+  const options = { append: true, create: true };
+  Deno.writeTextFileSync(path.join(target, ".git/info/exclude"), `\n${lines.join("")}`, options);
 }
 
 /** Removes a folder and all in it, folders that may not be written included. Links are not followed. */

@@ -2,6 +2,8 @@
  * Whether what was done is on the task's branch, and what ralph does by itself so that it is: it moves
  * the branch forward, and commits what a claim that holds has left.
  */
+import type { Committed } from "../../host/git/deliver.ts";
+import type { GitSetup } from "../../host/git/git_setup.ts";
 import type { RepositoryState } from "../../host/git/repository.ts";
 import type { TreeState } from "../../host/git/tree_state.ts";
 import type { Whereabouts } from "../../host/git/whereabouts.ts";
@@ -9,16 +11,20 @@ import type { Story } from "../../task/prd.ts";
 import { plain } from "../../terminal/plain.ts";
 import { type Ownership, ownershipAfter, personsChanged, withoutMade } from "./ownership.ts";
 import { fateWords } from "../../verify/persons_files.ts";
+import { setupChanges } from "../../verify/setup_changes.ts";
 import {
   gitTroubles,
   listed,
   NO_ANSWER,
+  NOT_COMMITTED,
   strayLinkWords,
   uncommitted,
 } from "../../verify/undelivered.ts";
 
 /** What git can be asked and told for it. Nothing of it throws, but when it is stopped. */
 export interface DeliveryGit {
+  /** The repository's own settings and hooks; undefined where they cannot be read. */
+  setup(root: string): GitSetup | undefined;
   /** Undefined when git does not answer. */
   state(root: string): Promise<{ state: RepositoryState; lockLeft: boolean } | undefined>;
   /**
@@ -42,7 +48,9 @@ export interface DeliveryGit {
   commit(
     root: string,
     order: { files: readonly string[]; message: string },
-  ): Promise<{ commit: string } | { unchanged: true } | { why: string }>;
+  ): Promise<Committed>;
+  /** The message of the commit that is checked out; undefined when git cannot say. */
+  lastMessage(root: string): Promise<string | undefined>;
 }
 
 /** In words, each without a full stop. */
@@ -60,16 +68,25 @@ export interface Delivered {
 export interface Delivery {
   /** Looks, and moves the task's branch forward where that changes no file. */
   look(tree: TreeState | undefined): Promise<Delivered>;
+  /** To be called when a turn begins: what is changed in git's settings and hooks from now on is told. */
+  turnBegins(): void;
   /**
    * Remembers what a turn made: what was not committed before it is never ralph's to commit. Returns what
-   * became of what a person had not committed, in words.
+   * became of what a person had not committed, and of git's settings and hooks, in words.
    */
   turnEnded(trees: { before?: TreeState; after?: TreeState }): Promise<readonly string[]>;
   /**
    * Brings the work of these stories onto the branch. `tree`: as the last turn left it, or later.
-   * Returns why that cannot be, in words.
+   * Returns why that cannot be.
    */
-  deliver(stories: readonly Story[], tree: TreeState | undefined): Promise<string | undefined>;
+  deliver(stories: readonly Story[], tree: TreeState | undefined): Promise<Refusal | undefined>;
+}
+
+/** Why work is not on its branch, in words. */
+interface Refusal {
+  why: string;
+  /** No turn of an agent can mend that. */
+  isFinal?: boolean;
 }
 
 export interface DeliveryOptions {
@@ -88,8 +105,13 @@ export interface DeliveryOptions {
 }
 
 export function createDelivery(options: DeliveryOptions): Delivery {
-  const { git, root, isOfTask, commits, start, ownership } = options;
+  const { root, isOfTask, commits, start, ownership } = options;
   let done: readonly string[] = [];
+  /** The hook for messages refused ralph's before, which the agent was told. */
+  let isMessageKnown = false;
+  /** What the last turn ended on, where that is a commit of its own. */
+  let turnsCommit: string | undefined;
+  let setupBefore: GitSetup | undefined;
   const troublesNow = troublesOf(options, (what) => done = [...done, what]);
 
   return {
@@ -106,37 +128,85 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       return looked;
     },
 
+    turnBegins: () => void (setupBefore = options.git.setup(root)),
+
     async turnEnded({ before, after }) {
-      if (!before || !after) return [];
+      const ofSetup = setupChanges(setupBefore, options.git.setup(root));
+      setupBefore = undefined;
+      if (!before || !after) return ofSetup;
+      turnsCommit = before.head === after.head ? undefined : after.head;
       const now = ownership.read();
       const fates = await fatesOf(options, now, { before, after });
       const away = [...fates].filter(([file, { commit }]) => !commit && !after.changed.has(file));
       const names = away.map(([file]) => file);
       await ownership.write(ownershipAfter(now, { before, after }, names));
-      return fateWords(fates, root);
+      return [...ofSetup, ...fateWords(fates, root)];
     },
 
     async deliver(stories, tree) {
       const troubles = await troublesNow(tree);
-      if (troubles.length > 0) return troubles.join("; ");
-      if (!tree) return NO_ANSWER;
+      if (troubles.length > 0) return { why: troubles.join("; ") };
+      if (!tree) return { why: NO_ANSWER };
       const { made } = ownership.read();
       const own = [...tree.changed].filter(([file]) => Object.hasOwn(made, file));
       const unfinished = own.filter(([, { submodule }]) => submodule?.dirty);
       if (unfinished.length > 0) {
         const which = listed(unfinished.map(([file]) => file));
-        return `there are changes that are not committed in the submodule ${which}`;
+        return { why: `there are changes that are not committed in the submodule ${which}` };
       }
       const files = own.map(([file]) => file);
       if (!commits || files.length === 0) return undefined;
-      const committed = await git.commit(root, { files, message: messageOf(stories) });
-      if ("why" in committed) return `${listed(files)} cannot be committed: ${committed.why}`;
+      const message = messageOf(stories);
+      const isTurns = turnsCommit !== undefined && tree.head === turnsCommit;
+      const committed = await commitOf(options, { files, message, isTurns });
+      if ("why" in committed) {
+        const refusal = refusalOf(committed, { files, message, isMessageKnown });
+        isMessageKnown ||= committed.ofMessage ?? false;
+        return refusal;
+      }
+      isMessageKnown = false;
       await ownership.write(withoutMade(ownership.read(), files));
       if ("unchanged" in committed) return undefined;
       const name = committed.commit.slice(0, 12);
       done = [...done, `what was left was committed by ralph, as ${name}: ${listed(files)}`];
       return undefined;
     },
+  };
+}
+
+/**
+ * Where the hook for messages refuses ralph's, that of the turn's own commit may do (`isTurns`: it has one):
+ * what is left then is mostly the tick in the PRD.
+ */
+async function commitOf(
+  { git, root }: DeliveryOptions,
+  { isTurns, ...order }: { files: readonly string[]; message: string; isTurns: boolean },
+): Promise<Committed> {
+  const committed = await git.commit(root, order);
+  if (!("why" in committed && committed.ofMessage && isTurns)) return committed;
+  const message = await git.lastMessage(root);
+  if (message === undefined) return committed;
+  const again = await git.commit(root, { ...order, message });
+  return "why" in again && again.unmendable === undefined ? committed : again;
+}
+
+function refusalOf(
+  { why, unmendable, ofMessage }: Extract<Committed, { why: string }>,
+  { files, message, isMessageKnown }: {
+    files: readonly string[];
+    message: string;
+    isMessageKnown: boolean;
+  },
+): Refusal {
+  const words = `${listed(files)} cannot be committed: ${why}`;
+  if (unmendable !== undefined) return { why: `${words}; ${unmendable}`, isFinal: true };
+  if (!ofMessage) return { why: words };
+  const asked = `\`${plain(message.split("\n")[0], 120)}\``;
+  return {
+    why:
+      `${words}; the hook commit-msg refuses the message ${asked}, with which ralph commits what ` +
+      "is left: commit all of it yourself, with a message that the hook accepts, in place of that one",
+    isFinal: isMessageKnown,
   };
 }
 
@@ -207,7 +277,7 @@ function leftIn(
   const { files, submodules } = uncommitted(tree, {
     start: start && { ...start, changed: new Map(theirs) },
   });
-  return [...files.length > 0 ? [`not committed: ${listed(files)}`] : [], ...submodules];
+  return [...files.length > 0 ? [NOT_COMMITTED + listed(files)] : [], ...submodules];
 }
 
 function mixedIn(

@@ -17,6 +17,7 @@ import { refusedWords } from "../turn/refused_calls.ts";
 import type { TurnReport } from "../turn/turn_end.ts";
 import { knownUsage } from "../turn/usage.ts";
 import { isOfPerson } from "../../verify/persons_files.ts";
+import { isOfHooksOff } from "../../verify/setup_changes.ts";
 import { storiesTicked } from "../../verify/prd/story_changes.ts";
 import { NO_ANSWER } from "../../verify/undelivered.ts";
 import type { Verdict } from "../../verify/verification.ts";
@@ -63,6 +64,8 @@ interface Found extends Left {
   prdKey?: string;
   /** What keeps it from the task's branch, in words. */
   undelivered?: string;
+  /** No turn can mend that. */
+  isStuck?: boolean;
   delivered?: SeenTree;
   /** Why nobody could say whether it is done. */
   trouble: ReviewTrouble;
@@ -78,7 +81,7 @@ export async function finishIteration(
   const { number, story, report, startedAt } = turn;
   const end = isShuttingDown(turn.signal) ? shutdownEnd(report.end) : report.end;
   const found = await findOut(tools, session, turn);
-  const { verdict, prdKey, undelivered, delivered, trouble, ...left } = found;
+  const { verdict, prdKey, undelivered, isStuck, delivered, trouble, ...left } = found;
   const known = knownUsage(report.usage);
   const { refusal, hopeless, ...judgement } = judge({
     end,
@@ -134,9 +137,7 @@ export async function finishIteration(
     server: end.kind === "interrupted" || end.kind === "lost" ? end.server : trouble.server,
     refusal,
     hopeless: hopeless ?? trouble.hopeless,
-    failure,
-    undelivered,
-    delivered,
+    ...{ failure, undelivered, isStuck, delivered },
   };
 }
 
@@ -160,21 +161,25 @@ async function findOut(
   // First: what is put right in the PRD is part of what there is to deliver.
   const reconciled = await reconcile(tools, session, turn);
   const left = await whatIsLeft(tools, session, turn);
-  const ofPerson = await delivery.turnEnded({ before: turn.before, after: left.after });
-  const { prdKey, undelivered, trouble, ...verdict } = await verdictOn(tools, session, {
+  const ofTurn = await delivery.turnEnded({ before: turn.before, after: left.after });
+  const { prdKey, undelivered, isStuck, trouble, ...verdict } = await verdictOn(tools, session, {
     turn,
     left,
     reconciled,
+    forAgent: ofTurn.filter(isOfHooksOff),
   });
   const hasHeld = verdict.claims.some(({ held }) => held);
   // What was committed for it is part of what came of it.
   const { after, change } = hasHeld ? await whatIsLeft(tools, session, turn) : left;
   const at = tools.clock.monotonic();
-  const { troubles, left: uncommitted, done } = await delivery.look(after);
+  // A claim that fell is taken back in the PRD: often that is as it was committed again.
+  const hasFallen = verdict.claims.some(({ held }) => held === false);
+  const now = hasFallen && !hasHeld
+    ? await tools.tree.state(session.task.projectRoot, after) ?? after
+    : after;
+  const { troubles, left: uncommitted, done } = await delivery.look(now);
   const said = new Set(verdict.notes.map(({ text }) => text));
-  const texts = [...ofPerson, ...done, ...troubles, ...uncommitted].filter((text) =>
-    !said.has(text)
-  );
+  const texts = [...ofTurn, ...done, ...troubles, ...uncommitted].filter((text) => !said.has(text));
   const notes = [...verdict.notes, ...texts.map((text) => ({ about: "git", text }) as const)];
   // Without a second look gates may have written since; and a branch that was left was moved just now.
   const isLast = hasHeld && after?.branch === turn.before?.branch;
@@ -186,6 +191,7 @@ async function findOut(
     verdict: { ...verdict, notes },
     prdKey,
     trouble,
+    isStuck,
     undelivered: undelivered ?? (troubles.join("; ") || undefined),
   };
 }
@@ -206,10 +212,16 @@ async function whatIsLeft(
 async function verdictOn(
   tools: LoopTools,
   session: SessionContext,
-  { turn, left, reconciled }: { turn: IterationTurn; left: Left; reconciled: ReconciledTurn },
-): Promise<Verdict & Pick<Found, "prdKey" | "undelivered" | "trouble">> {
+  { turn, left, reconciled, forAgent }: {
+    turn: IterationTurn;
+    left: Left;
+    reconciled: ReconciledTurn;
+    /** What became of git, and it has to mend. */
+    forAgent: readonly string[];
+  },
+): Promise<Verdict & Pick<Found, "prdKey" | "undelivered" | "isStuck" | "trouble">> {
   const { number, agenda, signal, before, report } = turn;
-  let undelivered: string | undefined;
+  let undelivered: Awaited<ReturnType<SessionContext["delivery"]["deliver"]>>;
   const { review, delivered, trouble } = sessionReview(tools, session, {
     iteration: number,
     final: false,
@@ -228,12 +240,13 @@ async function verdictOn(
     review,
     async deliver(stories) {
       undelivered = await session.delivery.deliver(stories, left.after);
-      return undelivered ?? await delivered?.();
+      return undelivered?.why ?? await delivered?.();
     },
     found: [
       ...reconciled.words ? [{ about: "prd", text: reconciled.words } as const] : [],
       // Given up for a stop, git has said nothing.
       ...signal.aborted && !left.after ? [] : gitNotes({ before, ...left }),
+      ...forAgent.map((text) => ({ about: "git", text }) as const),
       ...refused ? [{ about: "refused", text: refused } as const] : [],
     ],
   }, signal);
@@ -246,7 +259,14 @@ async function verdictOn(
     ];
     return { ...claim, why: words.join("; ") || claim.why };
   });
-  return { ...verdict, claims, prdKey: reconciled.key, undelivered, trouble: trouble.found };
+  return {
+    ...verdict,
+    claims,
+    prdKey: reconciled.key,
+    undelivered: undelivered?.why,
+    isStuck: undelivered?.isFinal,
+    trouble: trouble.found,
+  };
 }
 
 const HISTORY_GONE = "git cannot say what this turn changed: its history was rewritten, the " +

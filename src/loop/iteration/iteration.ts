@@ -69,6 +69,7 @@ export async function runIteration(
   const before = seenJustNow(order.seen, clock) ?? await tools.tree.state(task.projectRoot);
   const delivered = await order.delivery.look(before);
   for (const text of delivered.done) emit({ type: "note", about: "git", text });
+  order.delivery.turnBegins();
   const openCodeTitle = titleOf(order);
 
   await recorder.write((store) => {

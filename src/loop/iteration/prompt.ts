@@ -5,6 +5,7 @@ import type { Gate } from "../../task/gate.ts";
 import type { Story } from "../../task/prd.ts";
 import { progressView } from "../../task/progress.ts";
 import { fillTemplate, type Placeholder, places } from "./prompt_template.ts";
+import { wantsAllCommitted } from "../../verify/gates/clean_gates.ts";
 import { storiesAreOpen } from "../../task/stories_open.ts";
 
 /** How much of progress.txt goes into the prompt, in UTF-16 units: some 3,000 tokens. */
@@ -160,7 +161,16 @@ function checks({ gates }: PromptFacts): string {
   const names = gates.map(({ name }) => `\`${name}\``).join(", ");
   return `${own} When you say that something is done, the loop runs these by itself, and takes ` +
     `your word back when one fails: ${names}. Files that they name count as they were when the ` +
-    "session began. Do not delete or skip tests.";
+    "session began. Do not delete or skip tests." + committedLast(gates);
+}
+
+function committedLast(gates: readonly Gate[]): string {
+  const names = gates.filter(wantsAllCommitted).map(({ name }) => `\`${name}\``);
+  if (names.length === 0) return "";
+  return ` ${
+    names.join(", ")
+  } can only pass when all is committed: commit last, your marks in the PRD ` +
+    "and your entry included.";
 }
 
 function claim(format: "json" | "markdown", { id, marks }: Story): string {

@@ -42,12 +42,12 @@ export async function runClean(
     const start = kept();
     await tools.checkOutHead(root, { target, start, signal });
     const putBack = (wanted: (file: string) => boolean) =>
-      putBackInto(target, { protectedFiles, tools, wanted });
+      putBackInto(target, { protectedFiles, tools, signal, wanted });
     // A check that a person never committed checks all the same.
-    putBack((file) => !changed.has(file));
+    await putBack((file) => !changed.has(file));
     const delivered = await run(target);
     if (!delivered) return undefined;
-    if (changed.size > 0) putBack(() => true);
+    if (changed.size > 0) await putBack(() => true);
     const restored = changed.size > 0 ? await run(target) : delivered;
     if (!restored) return undefined;
     const results = restored === delivered ? delivered : bothResults(delivered, restored);

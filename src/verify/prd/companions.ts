@@ -1,8 +1,10 @@
 /**
  * The other files of a task that an agent may delete with what it takes for litter: `progress.txt`
- * and `prompt.md`. They are the agent's or a person's to change; one that is gone comes back.
+ * and `prompt.md`. They are the agent's or a person's to change; one that is gone comes back, and so does
+ * what earlier rounds wrote in a `progress.txt` that was written over.
  */
 import * as path from "node:path";
+import { withOlderInFront } from "../../task/progress.ts";
 import { besidePrd, progressPath, type Task } from "../../task/task_files.ts";
 import { plain } from "../../terminal/plain.ts";
 import { attempt, foldersAbove, lstat, makeFolders } from "./prd_files.ts";
@@ -64,7 +66,7 @@ export function keepCompanions(
       if (isElsewhere) return [];
       return Array.from(kept).flatMap(([name, { bytes, mode }]) => {
         const file = besidePrd(task, name);
-        if (lstat(files, file)) return [];
+        if (lstat(files, file)) return name === "progress.txt" ? olderInFront(name, bytes) : [];
         attempt(`put ${plain(file)} back`, () => {
           makeFolders(files, folders);
           putFile(files, { path: file, bytes, mode });
@@ -73,6 +75,24 @@ export function keepCompanions(
       });
     },
   };
+
+  function olderInFront(name: (typeof COMPANIONS)[number], before: Uint8Array): readonly string[] {
+    const file = besidePrd(task, name);
+    return attempt(`put back what was in ${plain(file)}`, () => {
+      const now = copyOf(name);
+      if (!now || now === kept.get(name)) return [];
+      const [older, newer] = [before, now.bytes].map((bytes) => new TextDecoder().decode(bytes));
+      const both = withOlderInFront(older, newer);
+      if (both === undefined) return [];
+      putFile(files, { path: file, bytes: new TextEncoder().encode(both), mode: now.mode });
+      return [
+        `${
+          plain(path.basename(file), 80)
+        } was written over, and what earlier rounds wrote there was put ` +
+        "in front again",
+      ];
+    });
+  }
 
   /** That of before while the file is as it was; undefined for what is not kept. */
   function copyOf(name: string): Copy | undefined {

@@ -95,7 +95,7 @@ export async function withRestoredTree<T>(
   await tools.removeTree(scratch);
   try {
     await tools.copyWorkTree(protectedFiles.root, { target, signal });
-    putBackInto(target, { protectedFiles, tools, wanted: () => true });
+    await putBackInto(target, { protectedFiles, tools, signal, wanted: () => true });
     return await run(target);
   } finally {
     try {
@@ -108,23 +108,28 @@ export async function withRestoredTree<T>(
 
 /**
  * Puts the protected files that are `wanted`, and are not so there, into another tree of the project as
- * they were. Throws `RalphError` (`state`) when what was kept of one is gone.
+ * they were, and into its last commit: a gate that asks whether all is committed finds what was there. Throws
+ * `RalphError` (`state`) when what was kept of one is gone.
  */
-export function putBackInto(
+export async function putBackInto(
   target: string,
-  { protectedFiles, tools, wanted }: {
+  { protectedFiles, tools, signal, wanted }: {
     protectedFiles: ProtectedFiles;
     tools: ProjectFiles;
+    signal?: AbortSignal;
     wanted: (file: string) => boolean;
   },
-): void {
+): Promise<void> {
   const there = { protectedFiles: { ...protectedFiles, root: target }, tools };
+  const files: string[] = [];
   for (const kept of protectedFiles.files) {
     if (!wanted(kept.path) || changesOf(kept, there).length === 0) continue;
     const content = contentWanted(kept, there);
     const { path: file, state } = kept;
     tools.putBack({ root: protectedFiles.root, target, file, state, content });
+    files.push(file);
   }
+  if (files.length > 0) await tools.amendInCopy(target, { files, signal });
 }
 
 /** Keeps what is not kept yet, and returns all that is. */

@@ -1298,6 +1298,8 @@ cases([
   },
 ]);
 
+const UNSIGNED = (isSure: boolean) => withProject({ unsigned: () => Promise.resolve({ isSure }) });
+
 const REFUSED: Partial<Probes> = {
   project: {
     ...withRepository(undefined).project!,
@@ -1378,6 +1380,20 @@ cases([
     id: "project.git",
     level: "skip",
     says: /needs “git”/,
+  },
+  {
+    name: "commits cannot be signed",
+    spoiled: UNSIGNED(true),
+    id: "project.signing",
+    level: "fail",
+    commands: [/commit-tree -S/, /^git -C \/home\/ann\/shop config commit\.gpgsign false$/],
+  },
+  {
+    name: "commits can perhaps be signed where somebody is there",
+    spoiled: UNSIGNED(false),
+    id: "project.signing",
+    level: "warn",
+    commands: [/commit-tree -S/],
   },
   {
     name: "no author",
@@ -1508,6 +1524,7 @@ Deno.test("a machine on which every name is hostile cannot write to the terminal
     project: {
       root: evil("/home/ann/shop"),
       git: () => Promise.resolve({ hasCommits: true, branch: evil("main"), identity: evil("Ann") }),
+      unsigned: () => Promise.resolve(undefined),
       gitRefusal: () => Promise.resolve(undefined),
       gates: () => [{ name: "g", needs: evil("x"), withheld: [] }],
       protection: () => Promise.resolve({ files: 1, work: [], faults: [evil("fault")] }),

@@ -365,6 +365,15 @@ Deno.test("a session whose work is not on its branch ends for that, whatever ran
   assert.equal(shown(decide({ stories: done, proof })), "stopped not_delivered");
 });
 
+Deno.test("work that no turn can deliver ends the session at once, and a resumed one goes on", () => {
+  const stuck = { ...past("worked")[0], undelivered: "no key signs it", isStuck: true };
+  const over = decide({ past: [...past("worked"), stuck] });
+  assert.equal(shown(over), "stopped not_delivered");
+  assert.equal(detailOf(over), "the work is not delivered: no key signs it");
+  assert.equal(shown(decide({ past: [stuck], resumedAfter: 1 })), "iterate");
+  assert.equal(shown(decide({ past: [{ ...stuck, isStuck: false }] })), "iterate");
+});
+
 Deno.test("what ended a session that a person resumes is not counted again, but its iterations are", () => {
   const refusal = { at: 0, until: 9 * 3_600_000, free: false };
   const ends: [Past[], string][] = [

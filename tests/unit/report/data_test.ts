@@ -211,5 +211,5 @@ Deno.test("what is not known is counted beside what is", () => {
   assert.deepEqual([used.usage.inputTokens, used.usage.costUsd, used.unknown], [10, 0.5, 1]);
   assert.deepEqual(worked, { ms: 120_000, unknown: 0 });
   assert.deepEqual(rounds.map(({ tokens }) => tokens), [10, undefined, undefined]);
-  assert.deepEqual(gates, [{ gate: "g", runs: 2, failed: 1, passesNow: false, ms: 20 }]);
+  assert.deepEqual(gates, [{ gate: "g", runs: 2, failed: 1, passesNow: false, flaky: 0, ms: 20 }]);
 });

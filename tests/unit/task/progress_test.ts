@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { progressView } from "../../../src/task/progress.ts";
+import { progressView, withOlderInFront } from "../../../src/task/progress.ts";
 
 const PATTERNS = "## Codebase Patterns\n- use `deno task`\n- no `any`";
 const entry = (number: number) => `## 2026-01-0${number} - US-00${number}\n- did ${number}\n`;
@@ -76,4 +76,47 @@ Deno.test("progressView: never longer than asked for, and made of the file's own
       text.includes(line) || /^(---|\(.* left out(: \d+)?\))$/.test(line);
     for (const line of view.split("\n")) assert(own(line), line);
   }));
+});
+
+const NOTES = `# Progress
+
+## Codebase Patterns
+
+- Run \`deno task check\` before a commit.
+- Dates are in UTC.
+
+## US-001
+
+- Wrote sum.js, and its tests.
+- The parser throws on empty input,
+  as the tests expect.
+---
+`;
+
+Deno.test("withOlderInFront: a text that was written over is put in front of the new one", () => {
+  for (
+    const newer of [
+      "## US-002\n\n- Wrote product.js.\n",
+      "# Progress\n\n## Codebase Patterns\n\n---\n",
+    ]
+  ) {
+    assert.equal(withOlderInFront(NOTES, newer), `${NOTES}\n${newer}`);
+  }
+  assert.equal(withOlderInFront(NOTES, " \n"), NOTES);
+});
+
+Deno.test("withOlderInFront: what keeps more than next to nothing stays as it is", () => {
+  const kept: readonly string[] = [
+    NOTES,
+    `${NOTES}\n## US-002\n\n- more\n`,
+    `## US-002\n\n- newest first\n\n${NOTES}`,
+    // consolidated: the patterns alone
+    "## Patterns\n\n* Run deno task check before a commit.\n* Dates are in UTC.\n",
+    // wrapped and marked in another way
+    "Run `deno task check` before\na commit. **Dates** are in UTC. Wrote sum.js, and its\ntests.",
+  ];
+  for (const newer of kept) assert.equal(withOlderInFront(NOTES, newer), undefined, newer);
+  for (const older of ["", "# Progress\n", "## \n---\n"]) {
+    assert.equal(withOlderInFront(older, "new"), undefined, "there was nothing to lose");
+  }
 });

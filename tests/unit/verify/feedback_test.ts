@@ -29,3 +29,12 @@ Deno.test("the next prompt names the calls that the user's own rules refused", (
     /^These calls were refused by the user's own rules: bash `git push` \(2 times\)\. /,
   );
 });
+
+Deno.test("the next prompt has the agent undo that hooks do not run", () => {
+  const text = "hooks that ran before that turn are not run any more: `pre-commit`";
+  const told = { takenBack: [], results: [], testsCount: false };
+  assert.equal(
+    failureText({ notes: [{ about: "git", text }], ...told }),
+    `About git: ${text}. Undo that: commits are to be checked by them.`,
+  );
+});

@@ -4,7 +4,12 @@ import { type Home, makeHome, START, WORKER } from "../../../reliability/home.ts
 import type { Reason, SessionEnd } from "../../../../src/store/model.ts";
 
 /** Records a session of one iteration, in which the one story came to pass. */
-function ended(home: Home, status: SessionEnd["status"], reason: Reason, found = {}): void {
+function ended(
+  home: Home,
+  status: SessionEnd["status"],
+  reason: Reason,
+  { headBefore, ...found }: { headBefore?: string; [what: string]: unknown } = {},
+): void {
   const store = home.open();
   const lease = store.startSession(home.task, WORKER, START);
   const number = 1;
@@ -13,6 +18,7 @@ function ended(home: Home, status: SessionEnd["status"], reason: Reason, found =
     storyId: "US-001",
     storyTitle: "Only",
     openCodeTitle: "one 1",
+    headBefore,
   });
   store.endIteration(lease, {
     number,
@@ -61,8 +67,37 @@ Deno.test("a claim that was taken back in a PRD that is not committed is named",
     notes: [{ about: "git", text } as const],
   });
   const says = /^claims {4}US-001 taken back in the PRD, which is not committed: /m;
-  ended(home, "stopped", "max_iterations", found("not committed: `a.txt`"));
-  assert.doesNotMatch((await home.ralph("wait", "one")).stdout, says);
+  for (
+    const other of [
+      "not committed: `a.txt`",
+      "not committed: `tasks/one/progress.txt`",
+      `a gate can only pass when all is committed; in no commit when it ran: \`${PRD}\``,
+    ]
+  ) {
+    ended(home, "stopped", "max_iterations", found(other));
+    assert.doesNotMatch((await home.ralph("wait", "one")).stdout, says);
+  }
   ended(home, "stopped", "max_iterations", found(`not committed: \`${PRD}\``));
   assert.match((await home.ralph("wait", "one")).stdout, says);
+});
+
+Deno.test("what a turn changed in how git works is named, and nothing goes to a remote that came", async () => {
+  await using home = await makeHome();
+  const { git } = home.project;
+  await git("remote", "add", "fork", "https://example.com/a.git");
+  const headBefore = await git("rev-parse", "HEAD");
+  await git("commit", "--quiet", "--allow-empty", "-m", "work");
+  const CHANGED = "how git works here was changed while a turn was at work: ";
+  for (
+    const [what, isPushed] of [["`user.name` is `Bot`", true], ["`remote.fork.url` is new", false]]
+  ) {
+    ended(home, "completed", "all_stories_pass", {
+      headBefore,
+      notes: [{ about: "git", text: CHANGED + what }],
+    });
+    const { stdout } = await home.ralph("wait", "one");
+    assert.doesNotMatch(stdout, /^left/m, "told once");
+    assert.match(stdout, /^git {7}how git works here was changed while a turn was at work: `/m);
+    assert.equal(/^ +git push fork /m.test(stdout), isPushed, stdout);
+  }
 });

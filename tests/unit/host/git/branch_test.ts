@@ -198,3 +198,51 @@ Deno.test("a repository where nobody can commit is refused", async () => {
   await project.git("config", "user.name", "");
   assert.match(await refusal(project, {}), /git does not know who commits there/);
 });
+
+Deno.test("commits that are to be signed, and cannot be, are refused before anything is begun", async () => {
+  for (
+    const config of [
+      { "gpg.program": "/nonexistent/gpg" },
+      { "gpg.format": "ssh" },
+      { "gpg.format": "ssh", "user.signingkey": "/nonexistent/key.pub" },
+      // gpg says why, and git 2.39 does not: its keys are looked at
+      { "gpg.program": "./no-key.sh" },
+    ]
+  ) {
+    await using project = await makeProject({ files: FILES });
+    await project.write("no-key.sh", "#!/bin/sh\nexit 2\n");
+    await Deno.chmod(`${project.root}/no-key.sh`, 0o755);
+    await project.git("config", "commit.gpgsign", "true");
+    for (const [name, value] of Object.entries(config)) {
+      await project.git("config", name, value.replace(/^\./, project.root));
+    }
+    assert.match(
+      await refusal(project, {}),
+      /commits are to be signed there \(commit.gpgsign\), and cannot be$/,
+      JSON.stringify(config),
+    );
+    await project.git("config", "commit.gpgsign", "false");
+    assert.equal(await prepare(project, {}), undefined);
+  }
+});
+
+Deno.test("a key that may only be locked is told; one that signs is not, and leaves no trace", async () => {
+  await using project = await makeProject({ files: FILES });
+  await project.git("config", "commit.gpgsign", "true");
+  await project.git("config", "gpg.format", "ssh");
+  for (const [file, phrase] of [["locked", "a phrase"], ["open", ""]]) {
+    const made = await new Deno.Command("ssh-keygen", {
+      args: ["-q", "-t", "ed25519", "-N", phrase, "-f", `${project.root}/.git/${file}`],
+    }).output();
+    assert(made.success);
+  }
+  await project.git("config", "user.signingkey", `${project.root}/.git/locked`);
+  assert.match(
+    await prepare(project, {}) ?? "",
+    /^signing a commit .* unlock the key with `git -C \S+ commit-tree -S /,
+  );
+  await project.git("config", "user.signingkey", `${project.root}/.git/open`);
+  const before = await state(project);
+  assert.equal(await prepare(project, {}), undefined);
+  assert.deepEqual(await state(project), before);
+});

@@ -177,6 +177,8 @@ Deno.test("on another disk a folder that was ignored is linked", async (t) => {
       await checkOutHead(project.root, { target, start, clock });
       assert.equal(Deno.readLinkSync(`${target}/deps`), `${project.root}/deps`);
       assert.equal(Deno.readTextFileSync(`${target}/deps/x/index.js`), "before");
+      const status = new Deno.Command("git", { args: ["-C", target, "status", "--porcelain"] });
+      assert.equal(new TextDecoder().decode((await status.output()).stdout), "", "it is ignored");
     },
   });
 });

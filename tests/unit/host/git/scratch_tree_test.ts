@@ -147,6 +147,8 @@ Deno.test("ignored folders are linked, ignored files copied, and what Python com
   assert.equal(await copy.sh("cat build/out.txt .env src/a.o local/*"), "builtSECRET=1otu");
   assert(Deno.lstatSync(`${copy.target}/.env`).isFile);
   assert.equal(await copy.sh("ls src"), "a.o\na.py");
+  // a link is no folder, as `build/` asks for one
+  assert.equal(await copy.sh("git status --porcelain"), await sh(root, "git status --porcelain"));
 });
 
 Deno.test("node_modules that is a link itself leads to the same place", async () => {

@@ -176,7 +176,7 @@ Deno.test("a branch of the agent's own is brought to the task's, one with anothe
     "`new` is checked out in place of `main`, and `main` has commits that it has not",
   ]);
   assert.match(deliveredWords(wrong) ?? "", /^Mend the state of git first, .*`new` is checked out/);
-  assert.equal(await delivery.deliver(STORY, await here.state()), wrong.troubles[0]);
+  assert.equal((await delivery.deliver(STORY, await here.state()))?.why, wrong.troubles[0]);
 });
 
 Deno.test("a repository that is recorded as a commit alone is named with the command that takes it in", async () => {
@@ -193,7 +193,7 @@ Deno.test("a repository that is recorded as a commit alone is named with the com
       await git("add", "--all");
       if (isCommitted) await git("commit", "--quiet", "-m", "feat: US-001");
     });
-    const why = await delivery.deliver(STORY, await here.state()) ?? "";
+    const why = (await delivery.deliver(STORY, await here.state()))?.why ?? "";
     assert.match(why, /^`a web` is a git repository of its own, .* no `.gitmodules` names it/);
     assert.deepEqual((await delivery.look(await here.state())).troubles, [why]);
     const command = /take its files in with `([^`]+)`/.exec(why)?.[1] ?? "";
@@ -247,7 +247,7 @@ Deno.test("a submodule's new commit is committed; what is loose in it takes the 
   await project.git("commit", "--quiet", "-m", "submodule");
   await here.turn(() => project.write("lib/lib.js", "2"));
   assert.equal(
-    await delivery.deliver(STORY, await here.state()),
+    (await delivery.deliver(STORY, await here.state()))?.why,
     "there are changes that are not committed in the submodule `lib`",
   );
   const author = ["-c", "user.name=T", "-c", "user.email=t@example.com"];
@@ -316,7 +316,7 @@ Deno.test("a person's file that a turn changes is told at the end, until it is c
 Deno.test("a git that does not answer has delivered nothing", async () => {
   const git = { ...deliveryGit(clock, new AbortController().signal) };
   await using here = await world({ git: { ...git, state: () => Promise.resolve(undefined) } });
-  assert.equal(await here.delivery.deliver(STORY, await here.state()), NO_ANSWER);
+  assert.equal((await here.delivery.deliver(STORY, await here.state()))?.why, NO_ANSWER);
   assert.deepEqual((await here.delivery.look(undefined)).troubles, [NO_ANSWER]);
 });
 
@@ -330,4 +330,79 @@ Deno.test("what is kept of whose files are whose is refused when it is damaged, 
   }
   const kept = { made: { "a.txt": "" }, users: ["b.txt"], mixed: [] };
   assert.deepEqual(readOwnership(JSON.stringify(kept), "/k"), kept);
+});
+
+/** A hook that takes messages of one form alone, as commitlint does. */
+async function commitlint({ project }: World): Promise<void> {
+  await project.write(
+    ".git/hooks/commit-msg",
+    '#!/bin/sh\ngrep -q "^feat(app): " "$1" || { echo "scope may not be empty" >&2; exit 1; }\n',
+  );
+  await Deno.chmod(`${project.root}/.git/hooks/commit-msg`, 0o755);
+}
+
+Deno.test("a hook that refuses ralph's message: the agent is told to commit, and then it is over", async () => {
+  await using here = await world();
+  const { project, delivery } = here;
+  await commitlint(here);
+  await here.turn(() => project.write("work.txt", "w"));
+  const first = await delivery.deliver(STORY, await here.state());
+  assert.match(
+    first?.why ?? "",
+    /scope may not be empty; the hook commit-msg refuses the message `feat: US-001 - Sum`.*: commit all/,
+  );
+  assert.equal(first?.isFinal, false);
+  assert.equal(await project.git("status", "--porcelain"), "?? work.txt", "nothing is staged");
+  await here.turn(() => project.write("work.txt", "w2"));
+  assert.equal((await delivery.deliver(STORY, await here.state()))?.isFinal, true);
+});
+
+Deno.test("what a turn leaves beside its own commit is committed with that one's message", async () => {
+  await using here = await world();
+  const { project, delivery } = here;
+  await commitlint(here);
+  await here.turn(async () => {
+    await project.write("work.txt", "w");
+    await project.git("add", "work.txt");
+    await project.git("commit", "-qm", "feat(app): sum");
+    await project.write("left.txt", "l");
+  });
+  assert.equal(await delivery.deliver(STORY, await here.state()), undefined);
+  assert.equal(await project.git("log", "-1", "--format=%s"), "feat(app): sum");
+  await here.turn(() => project.write("next.txt", "of another story"));
+  assert.match(
+    (await delivery.deliver(STORY, await here.state()))?.why ?? "",
+    /`next.txt` cannot be committed: .*the hook commit-msg/,
+    "that message is not of this turn's work",
+  );
+});
+
+Deno.test("a commit that no turn can make possible is final, with a command; other refusals are not", async () => {
+  await using here = await world();
+  const { project, delivery } = here;
+  await here.turn(() => project.write("work.txt", "w"));
+  await project.git("config", "commit.gpgsign", "true");
+  await project.git("config", "gpg.program", "/nonexistent/gpg");
+  const unsigned = await delivery.deliver(STORY, await here.state());
+  assert.match(unsigned?.why ?? "", /cannot run .*gpg.*`git -C \S+ config commit.gpgsign false`$/);
+  assert.equal(unsigned?.isFinal, true);
+  await project.git("config", "commit.gpgsign", "false");
+  await project.write(".git/hooks/pre-commit", "#!/bin/sh\necho lint >&2; exit 1\n");
+  await Deno.chmod(`${project.root}/.git/hooks/pre-commit`, 0o755);
+  const refused = await delivery.deliver(STORY, await here.state());
+  assert.match(refused?.why ?? "", /git refuses: lint$/);
+  assert.equal(refused?.isFinal, undefined);
+});
+
+Deno.test("what a turn changes in git's settings is told, and not what was changed before it", async () => {
+  await using here = await world();
+  const { project, delivery } = here;
+  await project.git("config", "user.name", "Person");
+  delivery.turnBegins();
+  assert.deepEqual(await here.turn(() => project.git("config", "core.hooksPath", "/dev/null")), [
+    "how git works here was changed while a turn was at work: `core.hookspath` is `/dev/null`",
+  ]);
+  await project.git("config", "user.name", "Another");
+  delivery.turnBegins();
+  assert.deepEqual(await here.turn(() => Promise.resolve()), []);
 });

@@ -127,3 +127,13 @@ Deno.test("placeholders are checked with their line, and the documents list them
   const rows = [...text.matchAll(/^\| *`\{\{(\w+)\}\}` *\| *(.*?) *\|$/gm)];
   assert.deepEqual(Object.fromEntries(rows.map(([, name, what]) => [name, what])), PLACEHOLDERS);
 });
+
+Deno.test("a gate that asks whether all is committed has the agent commit last", () => {
+  const ask = { name: "git diff --exit-code", run: { args: ["git", "diff", "--exit-code"] } };
+  const tests = { name: "npm test", run: { args: ["npm", "test"] } };
+  assert.match(
+    buildPrompt({ ...facts, gates: [ask, tests] }),
+    / `git diff --exit-code` can only pass when all is committed: commit last, your marks in the PRD/,
+  );
+  assert.doesNotMatch(buildPrompt({ ...facts, gates: [tests] }), /commit last/);
+});

@@ -82,12 +82,36 @@ Deno.test("what an agent writes into them is its own, and one that never was is 
   Deno.removeSync(task.file("prompt.md"));
   const companions = task.companions();
   companions.keep();
-  Deno.writeTextFileSync(task.file("progress.txt"), "");
+  Deno.writeTextFileSync(task.file("progress.txt"), "what we learned: nothing");
   assert.deepEqual(companions.putBack(), []);
-  assert.equal(task.text("progress.txt"), "");
+  assert.equal(task.text("progress.txt"), "what we learned: nothing");
   Deno.writeTextFileSync(task.file("prompt.md"), "by the agent");
   Deno.removeSync(task.file("prompt.md"));
   assert.deepEqual(companions.putBack(), []);
+});
+
+const WRITTEN_OVER =
+  "progress.txt was written over, and what earlier rounds wrote there was put in front again";
+
+Deno.test("what earlier rounds wrote comes back in front of a progress.txt that was written over", () => {
+  for (const newer of ["", "## US-002\n\nI did it.\n"]) {
+    using task = taskFolder();
+    const companions = task.companions();
+    companions.keep();
+    Deno.chmodSync(task.file("progress.txt"), 0o600);
+    Deno.writeTextFileSync(task.file("progress.txt"), newer);
+    assert.deepEqual(companions.putBack(), [WRITTEN_OVER]);
+    assert.equal(task.text("progress.txt"), newer === "" ? "learned\n" : `learned\n\n${newer}`);
+    assert.equal((Deno.statSync(task.file("progress.txt")).mode ?? 0) & 0o777, 0o600);
+    assert.deepEqual(companions.putBack(), [], "once");
+    companions.keep();
+    Deno.writeTextFileSync(task.file("prompt.md"), "a new prompt is a person's, or the work's");
+    assert.deepEqual(companions.putBack(), []);
+  }
+  using task = taskFolder();
+  task.companions().keep();
+  Deno.writeTextFileSync(task.file("progress.txt"), "of a turn whose worker died");
+  assert.deepEqual(task.companions({ interrupted: true }).putBack(), [WRITTEN_OVER]);
 });
 
 Deno.test("one that a person removes between two turns stays away", () => {

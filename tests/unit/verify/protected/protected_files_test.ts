@@ -68,12 +68,15 @@ async function protectedProject(
   };
 }
 
-/** All that is in a folder: names, kinds, contents and times, so that nothing can change unseen. */
+/**
+ * All that is in a folder: names, kinds, contents and times, so that nothing can change unseen. Of an object
+ * that git shares it sets the time whenever it would write the same again.
+ */
 async function everything(folder: string): Promise<string> {
   const { stdout } = await new Deno.Command("sh", {
     args: [
       "-c",
-      "find . -printf '%p %y %l %m %T@\\n' | sort; find . -type f -print0 | sort -z | xargs -0 sha256sum",
+      "find . -printf '%p %y %l %m %T@\\n' | sed -E '/\\.git\\/objects/s/[0-9.]+$//' | sort; find . -type f -print0 | sort -z | xargs -0 sha256sum",
     ],
     cwd: folder,
   }).output();
@@ -152,6 +155,33 @@ Deno.test("a gate's script is run as it was, whatever is done to it", async (t) 
         "kept.json",
       ]);
     });
+  }
+});
+
+Deno.test("git finds all committed in the restored tree, where it is so as delivered", async () => {
+  const STATUS = "git status --porcelain; git diff --exit-code HEAD && git log --format=%s";
+  for (const isCommitted of [true, false]) {
+    await using it = await protectedProject({
+      files: { ...checkFiles, ".gitignore": "deps/\n", "check.sh": CHECK },
+      gates: [...checkGates, gate("sh", "check.sh")],
+      protect: ["scripts/new.sh"],
+    });
+    const { project } = it;
+    await project.write("deps/index.js", "ignored");
+    await project.write("scripts/check.sh", "true");
+    await project.write("scripts/new.sh", "true");
+    await Deno.remove(path.join(project.root, "check.sh"));
+    await project.git("add", "--all");
+    await project.git("commit", "--quiet", "-m", "feat: work");
+    await project.git("config", "commit.gpgsign", "true");
+    await project.git("config", "gpg.program", "/nonexistent/gpg");
+    if (!isCommitted) await project.write("work.txt", "better");
+    const { output } = await it.sh(STATUS);
+    if (isCommitted) assert.equal(output, "feat: work\nchore: start");
+    else assert.match(output, /^M work.txt\n/);
+    assert.equal((await it.sh("cat scripts/check.sh check.sh")).output, (CHECK + CHECK).trim());
+    assert.equal((await it.sh("test -e scripts/new.sh")).code, 1);
+    assert.equal(await project.git("log", "-1", "--format=%s"), "feat: work");
   }
 });
 

@@ -1,0 +1,71 @@
+/** Whether commits can be signed while nobody is there, where they are to be. */
+import type { Clock } from "../../clock.ts";
+import { FATAL, unmendable } from "./commit_refusal.ts";
+import { askExactly } from "../process/ask.ts";
+import { gitEnvironment, gitText, runGit } from "./run_git.ts";
+
+/** A key on a card waits for a touch, and an agent of keys for a passphrase: nobody is there for either. */
+const SIGN_MS = 10_000;
+
+interface Unsigned {
+  /** It fails for want of a program or a key, and not for want of a person to ask. */
+  isSure: boolean;
+}
+
+/**
+ * Signs the commit that is checked out anew: that leaves an object that nothing names, which git removes
+ * in its time. No terminal and no desktop is there to ask on. Undefined when that works, or no commit is to
+ * be signed.
+ */
+export async function whyUnsigned(
+  root: string,
+  { clock, signal }: { clock: Clock; signal?: AbortSignal },
+): Promise<Unsigned | undefined> {
+  const wanted = ["config", "--type=bool", "--get", "commit.gpgsign"];
+  if ((await gitText(root, wanted, { clock, signal }))?.trim() !== "true") return undefined;
+  const answer = await runGit(root, ["commit-tree", "-S", "-m", "ralph: can it be signed?", TREE], {
+    clock,
+    signal,
+    changes: true,
+    unattended: true,
+    timeoutMs: SIGN_MS,
+  });
+  if (answer.kind !== "failed" && answer.kind !== "late") return undefined;
+  // Whatever its exit code: no hook of anybody's speaks here.
+  const isUnsigned = answer.kind === "late" ||
+    unmendable({ ...answer, code: FATAL }, root)?.kind === "signing";
+  if (!isUnsigned) return undefined;
+  const isSure = answer.kind === "failed" &&
+    (!PERHAPS_ASKED.test(answer.said) || await hasNoKey(root, { clock, signal }));
+  return { isSure };
+}
+
+const TREE = "HEAD^{tree}";
+
+/** gpg, of which git 2.39 hands on no words, and programs that ask for a passphrase, or say nothing. */
+const PERHAPS_ASKED = /gpg failed to sign the data|passphrase|^error: \n/m;
+
+/** Whether gpg has no such key, as git would name it to it (gpg-interface.c of git 2.39). */
+async function hasNoKey(
+  root: string,
+  options: { clock: Clock; signal?: AbortSignal },
+): Promise<boolean> {
+  const ask = async (...args: string[]) => (await gitText(root, args, options))?.trim();
+  const [format, ofFormat, program = "gpg", key, committer] = await Promise.all([
+    ask("config", "--get", "gpg.format"),
+    ask("config", "--type=path", "--get", "gpg.openpgp.program"),
+    ask("config", "--type=path", "--get", "gpg.program"),
+    ask("config", "--get", "user.signingkey"),
+    ask("var", "GIT_COMMITTER_IDENT"),
+  ]);
+  const name = key ?? committer?.replace(/ \d+ [+-]\d{4}$/, "");
+  if (format !== undefined && format !== "openpgp" || name === undefined) return false;
+  const listing = [ofFormat ?? program, "--batch", "--list-secret-keys", "--", name];
+  const listed = await askExactly(listing, {
+    ...options,
+    env: gitEnvironment({ unattended: true }),
+    clearEnv: true,
+    timeoutMs: SIGN_MS,
+  });
+  return listed.kind === "missing" || listed.kind === "ended" && listed.code !== 0;
+}
