@@ -148,3 +148,32 @@ Deno.test("what depends on another begins at its branch, and is landed after it;
     assert.equal(await project.read("work.txt"), "US-001\nUS-002\n");
   });
 });
+
+Deno.test("run alone, a task begins at the branch of what it depends on as well, and not without it", async () => {
+  const settings = { dependsOn: { b: ["a"], d: ["a", "c"] } };
+  const names = ["a", "b", "c", "d"];
+  await withTasks({ names, script: tickingAgent(), settings }, async (here) => {
+    const { project, type, rootOf } = here;
+    const run = async (task: string, options: readonly string[], code = 0) =>
+      await type(["run", task, ...options, "--foreground", "--server", here.server], code);
+    const open = await run("b", ["--worktree"], 5);
+    assert.match(open, /cannot run `b`: it depends on `a`, which is not completed$/m);
+    await assert.rejects(Deno.stat(rootOf("b")), "nothing was made for it");
+    await run("a", ["--worktree"]);
+    const atHome = await run("b", [], 5);
+    assert.match(
+      atHome,
+      /cannot run `b`: it depends on `a`, and that one's commits are on the branch `ralph\/a` alone/,
+    );
+    assert.match(atHome, /home: ralph land a\nhint: or begin there: ralph run b --worktree$/m);
+    assert.match(await run("b", ["--worktree"]), /, made from `ralph\/a`$/m);
+    assert.equal(await Deno.readTextFile(join(rootOf("b"), "work.txt")), "US-001\nUS-002\n");
+    await run("c", ["--worktree"]);
+    assert.match(
+      await run("d", ["--worktree"], 5),
+      /cannot make a worktree for `d`: it depends on `a` and `c`, and no branch has them all/,
+    );
+    for (const task of ["a", "b"]) await type(["land", task]);
+    assert.equal(await project.read("work.txt"), "US-001\nUS-002\n");
+  });
+});
