@@ -460,7 +460,7 @@ export type QueuedState =
   | "completed"
   /** Its session ended in another way, or could not begin. */
   | "failed"
-  /** It was never begun, for what became of others. */
+  /** It was never begun, for what became of others: what it depends on is not there. */
   | "skipped"
   /** A person took it out. */
   | "removed";

@@ -1,11 +1,11 @@
 /** Whether the work of the tasks that another one depends on is in its tree. */
-import { RalphError } from "../../error.ts";
 import type { Place } from "../../host/git/deliver.ts";
 import { isAncestor } from "../../host/git/landing.ts";
 import { commitOf } from "../../host/git/worktrees.ts";
 import type { NewWorktree, Worktree } from "../../store/model.ts";
 import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
+import { NotInTree } from "../protocol.ts";
 
 /** The worktrees of the tasks that are at home in these folders. */
 export const worktreesOf = (
@@ -30,7 +30,7 @@ export async function notIn(
 }
 
 /**
- * Throws `RalphError` (`conflict`) for a tree that does not have what its task depends on: a worktree
+ * Throws `NotInTree` for a tree that does not have what its task depends on: a worktree
  * that was made before that was done, or the tree at home, where it has not been landed.
  */
 export async function requireDependedOn(
@@ -45,11 +45,11 @@ export async function requireDependedOn(
   }\`, and`;
   const where = `that one's commits are on the branch \`${plain(first.branch, 80)}\` alone`;
   throw root === homeRoot
-    ? new RalphError("conflict", `${what} ${where}`, [
+    ? new NotInTree(`${what} ${where}`, [
       { text: "bring them home", command: `ralph land ${shellWord(first.taskName)}` },
       { text: "or begin there", command: `ralph run ${shellWord(taskName)} --worktree` },
     ])
-    : new RalphError("conflict", `${what} its worktree, which was there before: ${where}`, [{
+    : new NotInTree(`${what} its worktree, which was there before: ${where}`, [{
       text: "bring them in",
       command: `git -C ${shellWord(root)} merge ${shellWord(first.branch)}`,
     }]);
