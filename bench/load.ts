@@ -1,7 +1,8 @@
 /**
- * Many sessions at once on one server: each in a repository of its own that the server has not loaded,
- * two stories each, all started in the same moment, with a model that answers at once. What is on
- * record afterwards is compared with what the model was asked, and with the repositories.
+ * Many sessions at once on one server, two stories each, all started in the same moment, with a model that
+ * answers at once: each in a repository of its own that the server has not loaded, or as the tasks of one
+ * repository with `ralph run --all --parallel`. What is on record afterwards is compared with what the
+ * model was asked, and with the repositories.
  */
 import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
@@ -18,13 +19,24 @@ const LOOK_MS = 500;
 /** Clock ticks of /proc/<pid>/stat are hundredths of a second on Linux (proc(5), sysconf(3)). */
 const TICK_MS = 10;
 
-const USUAL = [1, 10, 30];
+const USUAL = [1, 10];
 
 interface Load {
   /** How long the model thinks before each answer, in milliseconds. */
   think: number;
   /** The setting `turnsAtOnce`; 0: as the program has it. */
   turns: number;
+  /** 1: as the tasks of one repository, with `--parallel`. */
+  parallel: number;
+  /** After so many ralph is ended, and the bench with an error. */
+  minutes: number;
+}
+
+/** Where a session works. */
+interface Place {
+  /** Real path of the tree. */
+  root: string;
+  project: Project;
 }
 
 /** `atOnce`: how many sessions at most; before them fewer. */
@@ -34,31 +46,34 @@ export async function benchLoad({ atOnce, ...load }: Load & { atOnce: number }):
   }
 }
 
-async function measure(count: number, { think, turns }: Load): Promise<void> {
+async function measure(count: number, load: Load): Promise<void> {
+  const { think, turns, parallel } = load;
   const seen = new Map<string, Times>();
   await using model = await startModel(agent(seen, think));
   await using server = await startServer({ version: NEWEST, model });
   await using ralph = await makeRalph();
   await using stack = new AsyncDisposableStack();
-  const projects: Project[] = [];
-  for (let i = 0; i < count; i++) projects.push(stack.use(await benchProject(i)));
+  const places = parallel ? await worktreePlaces(count, stack) : await ownPlaces(count, stack);
   const before = { cpuMs: cpuMs(server.pid), rss: memoryOf(server.pid)?.rss ?? 0 };
 
   const begin = performance.now();
-  const sessions = projects.map((project) => run(ralph, project, { server, turns }));
+  const roots = [...new Set(places.map(({ project }) => project.root))];
+  const tasks = parallel ? ["--all", "--parallel", String(count)] : ["bench"];
+  const sessions = roots.map((root) => run(ralph, { root, tasks, server, ...load }));
   const sampling = sample(ralph, { server, pids: sessions.map(({ pid }) => pid) });
   const ends = await Promise.all(sessions.map(({ end }) => end));
   const wallMs = performance.now() - begin;
   const most = await sampling.stop();
   const faults = [
     ...ends.flatMap((end) => end.faults),
-    ...await faultsOnRecord(ralph, { projects, seen }),
+    ...await faultsOnRecord(ralph, { places, seen }),
   ];
   const sum = (name: "cpuMs" | "late") => ends.reduce((total, end) => total + end[name], 0);
   const each = (ms: number) => `${(ms / count / STORIES).toFixed(0)} ms for each iteration`;
   const dead = [...seen.values()].flatMap((times) => times.between);
   const conditions = [
     `load, ${count} sessions of ${STORIES} iterations, OpenCode ${NEWEST}`,
+    ...parallel ? ["--parallel, one process"] : [],
     ...turns === 0 ? [] : [`turns at once: ${turns}`],
     ...think === 0 ? [] : [`the model thinks ${think} ms`],
   ];
@@ -109,38 +124,69 @@ function agent(seen: Map<string, Times>, thinkMs: number): Script {
   };
 }
 
-function benchProject(project: number): Promise<Project> {
-  const stories = storiesOf(project).map((id) => `### ${id}: Story\n\n- [ ] ${id} is done\n`);
-  const files = { "tasks/bench/prd.md": `# PRD\n\n${stories.join("\n")}` };
-  return makeProject({ name: `shop-${project}`, files });
+async function ownPlaces(count: number, stack: AsyncDisposableStack): Promise<Place[]> {
+  const places: Place[] = [];
+  for (let i = 0; i < count; i++) {
+    const files = { "tasks/bench/prd.md": prdOf(i) };
+    const project = stack.use(await makeProject({ name: `shop-${i}`, files }));
+    places.push({ root: project.root, project });
+  }
+  return places;
 }
 
-const storiesOf = (project: number) =>
-  Array.from({ length: STORIES }, (_, i) => `US-${String(project).padStart(3, "0")}${i}`);
+async function worktreePlaces(count: number, stack: AsyncDisposableStack): Promise<Place[]> {
+  const names = Array.from({ length: count }, (_, i) => `bench-${i}`);
+  const files = Object.fromEntries(names.map((name, i) => [`tasks/${name}/prd.md`, prdOf(i)]));
+  const project = stack.use(await makeProject({ files }));
+  return names.map((name) => ({ root: join(`${project.root}.ralph`, name), project }));
+}
+
+function prdOf(place: number): string {
+  const stories = storiesOf(place).map((id) => `### ${id}: Story\n\n- [ ] ${id} is done\n`);
+  return `# PRD\n\n${stories.join("\n")}`;
+}
+
+const storiesOf = (place: number) =>
+  Array.from({ length: STORIES }, (_, i) => `US-${String(place).padStart(3, "0")}${i}`);
 
 function run(
   ralph: Ralph,
-  project: Project,
-  { server, turns }: { server: TestServer; turns: number },
+  { root, tasks, server, turns, minutes }: Load & {
+    root: string;
+    tasks: readonly string[];
+    server: TestServer;
+  },
 ) {
-  const child = ralph.start(["run", "bench", "--foreground", "--json", "--server", server.url], {
-    cwd: project.root,
+  const options = ["--foreground", "--json", "--server", server.url];
+  const child = ralph.start(["run", ...tasks, ...options], {
+    cwd: root,
     env: turns === 0 ? {} : { RALPH_TURNS_AT_ONCE: String(turns) },
   });
-  return { pid: child.pid, end: ended(child) };
+  return { pid: child.pid, end: ended(child, minutes) };
 }
 
 /** How one run ended: what is wrong with it, and how often it told that it waits for the server. */
 async function ended(
   child: Deno.ChildProcess,
+  minutes: number,
 ): Promise<{ faults: string[]; late: number; cpuMs: number }> {
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    child.kill("SIGKILL");
+  }, minutes * 60_000);
   const [stdout, stderr, used, { code }] = await Promise.all([
     new Response(child.stdout).text(),
     new Response(child.stderr).text(),
     lastCpu(child),
     child.status,
   ]);
-  const faults = code === 0 ? [] : [`ended with ${code}: ${stderr.trim().slice(-300)}`];
+  clearTimeout(timer);
+  const faults = isLate
+    ? [`not ended after ${minutes} minutes, and killed`]
+    : code === 0
+    ? []
+    : [`ended with ${code}: ${stderr.trim().slice(-300)}`];
   const texts = stdout.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line))
     .filter(({ type }) => type === "activity").map(({ text }) => text as string);
   faults.push(...texts.filter((text) => text.startsWith("waiting for the database")));
@@ -223,7 +269,7 @@ function writeWait(path: string): number | undefined {
 /** What is lost, or not true, of what is on record. */
 async function faultsOnRecord(
   ralph: Ralph,
-  { projects, seen }: { projects: readonly Project[]; seen: ReadonlyMap<string, Times> },
+  { places, seen }: { places: readonly Place[]; seen: ReadonlyMap<string, Times> },
 ): Promise<string[]> {
   using database = new DatabaseSync(databaseOf(ralph), { readOnly: true });
   const faults: string[] = [];
@@ -234,11 +280,11 @@ async function faultsOnRecord(
   };
   const integrity = database.prepare("PRAGMA integrity_check").get();
   expect("integrity", integrity?.integrity_check, "ok");
-  for (const [i, project] of projects.entries()) {
+  for (const [i, { root, project }] of places.entries()) {
     const stories = storiesOf(i);
     const sessions = database.prepare(
       "SELECT id, status, reason FROM sessions WHERE project_root = ?",
-    ).all(project.root);
+    ).all(root);
     expect(`sessions of ${i}`, sessions.map(({ status, reason }) => [status, reason]), [[
       "completed",
       "all_stories_pass",
@@ -253,11 +299,10 @@ async function faultsOnRecord(
     );
     const turns = [...seen.get(String(i).padStart(3, "0"))?.turns.keys() ?? []];
     expect(`turns of ${i}`, turns, stories);
-    expect(`work of ${i}`, (await project.read("work.txt").catch(() => "")).split("\n"), [
-      ...stories,
-      "",
-    ]);
-    expect(`tree of ${i}`, await project.git("status", "--porcelain"), "");
+    const work = textOf(join(root, "work.txt")).split("\n");
+    expect(`work of ${i}`, work, [...stories, ""]);
+    const tree = await project.git("-C", root, "status", "--porcelain").catch(String);
+    expect(`tree of ${i}`, tree, "");
   }
   return faults;
 }

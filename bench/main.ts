@@ -10,7 +10,8 @@
  *   loop    the loop's iterations against a bare script that does the same turns; memory
  *   stop    how long `ralph stop` takes in each state, on both versions of OpenCode
  *   tree    what many files, and many tests in one file, cost in each iteration
- *   load    many sessions at once on one server: time, CPU, memory, and whether all is on record
+ *   load    many sessions at once on one server: time, CPU, memory, and whether all is on record;
+ *           `--parallel 1` as the tasks of one repository, `--minutes` ends it
  *   doctor  how long `ralph doctor` takes, all well and with a server that hangs
  *
  * `--stories 5` and the like, by the names below, set how many; `--smallest` sets the least of all.
@@ -51,6 +52,8 @@ const USUAL = {
   atOnce: 50,
   think: 0,
   turns: 0,
+  parallel: 0,
+  minutes: 15,
 };
 const LEAST: typeof USUAL = {
   starts: 1,
@@ -67,6 +70,8 @@ const LEAST: typeof USUAL = {
   atOnce: 2,
   think: 0,
   turns: 0,
+  parallel: 0,
+  minutes: 5,
 };
 
 const { values, positionals } = parseArgs({

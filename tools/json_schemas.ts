@@ -824,13 +824,13 @@ export const PRINTED: Readonly<Record<string, Printed>> = {
     as: "object",
   },
   clean: {
-    what: "The ended sessions; with --worktrees the worktrees.",
+    what: "The ended sessions; with --worktrees the worktrees, with --server OpenCode's sessions.",
     forms: [
       object({
         found: z.array(z.strictObject({ id: session, task })).meta({ description: "All of them" }),
         forgotten: whole("How many were forgotten"),
         dryRun: yes("Whether it was --dry-run"),
-      }).meta({ title: "without --worktrees" }),
+      }).meta({ title: "without --worktrees and --server" }),
       object({
         worktrees: z.array(z.strictObject({
           task,
@@ -842,6 +842,17 @@ export const PRINTED: Readonly<Record<string, Printed>> = {
         removed: whole("How many were removed"),
         dryRun: yes("Whether it was --dry-run"),
       }).meta({ title: "with --worktrees" }),
+      object({
+        sessions: z.array(z.strictObject({
+          openCodeSession: text("Its id on the server"),
+          task,
+          session,
+          endedAt: time("When that session ended"),
+          stays: or(text("Why it is not deleted"), "it can be"),
+        })).meta({ description: "Those that are old enough, and still there" }),
+        deleted: whole("How many were deleted"),
+        dryRun: yes("Whether it was --dry-run"),
+      }).meta({ title: "with --server" }),
     ],
     as: "object",
   },

@@ -13,6 +13,7 @@ export const EXIT = {
   unavailable: 6,
   state: 7,
   unfinished: 8,
+  notBegun: 9,
   bug: 70,
   interrupted: 130,
   terminated: 143,
@@ -30,6 +31,7 @@ export const MEANINGS: readonly (readonly [ExitCode, string])[] = [
   [EXIT.unavailable, "the OpenCode server cannot be used"],
   [EXIT.state, "stored state cannot be read or written, or is newer than this ralph"],
   [EXIT.unfinished, "not finished yet: paused, or only one story was wanted, and passes"],
+  [EXIT.notBegun, "a queued task was not run, for what became of others"],
   [EXIT.bug, "a bug in ralph"],
   [EXIT.interrupted, "ended by Ctrl-C, also in a question"],
   [EXIT.terminated, "ended by SIGTERM or SIGHUP"],
@@ -77,9 +79,9 @@ export function exitCodeOfSession(end: { status: Status; reason: string | null }
   }
 }
 
-/** Of several sessions: what failed counts before what is not finished. */
+/** Of several tasks: what failed counts before what was not run, and that before what is not finished. */
 export function worstOf(codes: readonly ExitCode[]): ExitCode {
-  const order = [EXIT.unavailable, EXIT.failed, EXIT.unfinished];
+  const order = [EXIT.unavailable, EXIT.failed, EXIT.notBegun, EXIT.unfinished];
   return order.find((code) => codes.includes(code)) ?? EXIT.done;
 }
 

@@ -1,6 +1,5 @@
 /** Where a run works: in the project, or in a worktree of the task's own. */
 import { requireWritten } from "../control/preflight.ts";
-import { readSessions } from "../control/liveness.ts";
 import {
   recordedWorktrees,
   requireNotGone,
@@ -10,7 +9,7 @@ import {
 import { readWhole } from "../host/files/read_file.ts";
 import { untilEnded } from "../host/process/signals.ts";
 import { readAgenda } from "../loop/iteration/backlog.ts";
-import { whyResumable } from "../loop/session/resumable.ts";
+import { completedBefore, goesOnThere } from "../queue/dependencies.ts";
 import { readSettings } from "../settings/read.ts";
 import type { SettingsPart } from "../settings/settings.ts";
 import type { Task } from "../task/task_files.ts";
@@ -41,12 +40,13 @@ export async function taskToWorkOn(
     return { task };
   }
   if (printPrompt) return { task: whereTheyWork(context, [task])[0] };
-  const goesOn = tree ? undefined : goesOnAtHome(context, task);
+  const goesOn = tree ? undefined : goesOnThere(context, task);
   if (goesOn !== undefined) {
     context.warn(`no worktree is made: this ${goesOn}, in ${plain(task.projectRoot, 200)}`);
     return { task };
   }
   requireWritten(task, readAgenda(Deno, { task, promised: accept }));
+  const dependsOn = completedBefore(context, task, settings);
   const { prepareWorktree } = await import("../control/worktree/prepare.ts");
   using ending = untilEnded();
   try {
@@ -54,7 +54,7 @@ export async function taskToWorkOn(
     return {
       task: await prepareWorktree(context, task, {
         settings,
-        dependsOn: [],
+        dependsOn: tree && goesOnThere(context, { dir: tree.taskDir }) ? [] : dependsOn,
         signal: ending.signal,
         tell,
       }),
@@ -64,13 +64,4 @@ export async function taskToWorkOn(
     context.warn("stopped; the same command goes on with the worktree where this was");
     return { ended: exitCodeOfSignal(ending.name) };
   }
-}
-
-/** Why the task is gone on with where it was begun; undefined when nothing of it waits there. */
-export function goesOnAtHome(context: CommandContext, task: Task): string | undefined {
-  const last = readSessions(context, {
-    read: (store) => store.lastSession(task.dir),
-    whenEmpty: undefined,
-  });
-  return last && whyResumable(last);
 }

@@ -55,6 +55,15 @@ interface ReportedError {
   hints: readonly Hint[];
   /** It was told to end before there was a session. */
   stopped: boolean;
+  /** What its task depends on is not in its tree. */
+  depends: boolean;
+}
+
+/** What a task depends on is not in the tree that it would work in, and so it is not begun. */
+export class NotInTree extends RalphError {
+  constructor(message: string, hints: readonly Hint[]) {
+    super("conflict", message, hints);
+  }
 }
 
 /** A worker was told to end while there was nothing yet to record. */

@@ -11,6 +11,7 @@ import type { Task } from "../task/task_files.ts";
 import { plain } from "../terminal/plain.ts";
 import {
   EndedBefore,
+  NotInTree,
   type SessionStarted,
   StoppedBefore,
   type WorkerInput,
@@ -66,7 +67,8 @@ export async function startWorker(
   const report: WorkerReport = JSON.parse(line);
   if ("ready" in report) return report.ready;
   if ("waiting" in report) throw new Error("a worker that waits has not answered yet");
-  const { kind, message, hints, stopped } = report.error;
+  const { kind, message, hints, stopped, depends } = report.error;
   if (stopped) throw new StoppedBefore(task.name);
+  if (depends) throw new NotInTree(message, hints);
   throw new RalphError(kind, message, hints);
 }

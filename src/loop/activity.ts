@@ -66,6 +66,30 @@ export function waitingForTurn(why: string): Activity {
   return { kind: "waiting_for_turn", text: `waiting for its turn: ${why}` };
 }
 
+/** Another session was told to wait. */
+export function waitingForLimit(
+  { provider, until, by, said, isAsked }: {
+    provider: string;
+    /** Epoch milliseconds. */
+    until: number;
+    /** The session that was told, in words. */
+    by: string;
+    said: string;
+    /** That one asks again now. */
+    isAsked: boolean;
+  },
+  now: number,
+): Activity {
+  const words = isAsked
+    ? `to end: ${plain(by, 80)} asks first`
+    : `until ${timeWords(until, now)} (met by ${plain(by, 80)}): ${plain(said, 200)}`;
+  return {
+    kind: "rate_limited",
+    text: `waiting for ${plain(provider, 40)}'s rate limit ${words}`,
+    until,
+  };
+}
+
 /** `what`: what git is doing, in words that are safe to show. */
 export function waitingForGit(what: string): Activity {
   return { kind: "waiting_for_git", text: `waiting for git: ${what}` };
@@ -73,7 +97,7 @@ export function waitingForGit(what: string): Activity {
 
 /** Whether an activity, by its text, waits for something: of a session that is on record. */
 export function isWaiting(text: string): boolean {
-  return /^(suspended:|rate limited until|provider fails,|nothing heard of|waiting for (server|git|its turn):)/
+  return /^(suspended:|rate limited until|provider fails,|nothing heard of|waiting for (server|git|its turn):|waiting for [^:]+'s rate limit )/
     .test(text);
 }
 

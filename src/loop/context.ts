@@ -11,6 +11,7 @@ import type { Past } from "./decide.ts";
 import type { Emit } from "./event.ts";
 import type { Backlog } from "./iteration/backlog.ts";
 import type { Delivery } from "./iteration/delivery.ts";
+import type { SharedLimit } from "./provider/shared_limit.ts";
 import type { Recorder } from "./recorder.ts";
 import type { TurnPlace } from "./server/turn_place.ts";
 import type { FilePatch } from "../verify/review/changes.ts";
@@ -24,6 +25,8 @@ export interface LoopTools {
   turns: Turns;
   /** Among the turns at work on the server. */
   place: TurnPlace;
+  /** What providers have sessions of this user wait for. */
+  limit: SharedLimit;
   recorder: Recorder;
   /** For reading, but that the worker is there: what is written goes through `recorder`. */
   store: Pick<

@@ -21,6 +21,7 @@ import { tellVerdict } from "./iteration/finish.ts";
 import { runIteration } from "./iteration/iteration.ts";
 import type { Spent } from "./limits.ts";
 import { refusalsInRow, refusedMs } from "./provider/backoff.ts";
+import { chosenProvider } from "./provider/chosen_provider.ts";
 import { waitForProvider } from "./provider/wait.ts";
 import { watchLease } from "./recorder.ts";
 import { editingAgent } from "./server/editing_agent.ts";
@@ -407,6 +408,7 @@ class Rounds {
     });
     if (!ready) return place.unloaded();
     const [prices, agent] = await Promise.all([this.#prices(), this.#agent()]);
+    if (!await this.#passes(isOver)) return;
     if (!await place.load({ isOver, signal })) return;
     const order = {
       ...this.#order,
@@ -422,6 +424,19 @@ class Rounds {
       seen: this.#seen,
     };
     this.#add(await runIteration(this.#tools, order, signal));
+  }
+
+  /** Waits while another session's provider, which is this one's, takes no requests. */
+  async #passes(isOver: () => boolean): Promise<boolean> {
+    const { client, limit, place } = this.#tools;
+    const { model, agent } = this.#order.settings;
+    return await limit.pass({
+      model,
+      chosen: () => chosenProvider(client, agent),
+      onWait: () => place.release(),
+      isOver,
+      signal: this.#signal,
+    });
   }
 }
 

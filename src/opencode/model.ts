@@ -14,6 +14,8 @@ export interface OpenCodeSession {
   parentId?: string;
   /** Epoch milliseconds. */
   createdAt: number;
+  /** When something was last said in it, or changed; where the server says that. Epoch milliseconds. */
+  updatedAt?: number;
   /** Those of its own, where the server says them. */
   rules?: readonly Rule[];
 }

@@ -15,6 +15,7 @@ import type { ReadOnlyStore } from "../store/store.ts";
 import { findTask } from "../task/find.ts";
 import type { Task } from "../task/task_files.ts";
 import { parseFlags } from "./flags.ts";
+import { requireInTree } from "./dependencies.ts";
 import { treeOf } from "./place.ts";
 
 /** What a task is started with. */
@@ -51,6 +52,7 @@ export async function startOf(
   if (done !== undefined) return { done };
   const spent = spentBy(store, queue.tasks.filter(({ id }) => id !== queued.id));
   const limits = { ...flags.limits, ...limitsLeft(queue, { spent, own: settings.limits }) };
+  if (!queued.worktree) await requireInTree(context, home, queued.dependsOn);
   const last = tree && store.lastSession(tree.taskDir);
   // One that goes on has begun with what was done then.
   const dependsOn = last && whyResumable(last) ? [] : queued.dependsOn;

@@ -1,12 +1,20 @@
 /** What tasks depend on, as this project says now, and whether that is completed. */
 import type { Context } from "../app/context.ts";
 import { readSessions } from "../control/liveness.ts";
+import { requireDependedOn, worktreesOf } from "../control/worktree/depended_on.ts";
+import {
+  homeRootOf,
+  homeTask,
+  recordedWorktrees,
+  whereTheyWork,
+} from "../control/worktree/find.ts";
 import { RalphError } from "../error.ts";
 import { readFileIfAny } from "../host/files/read_file.ts";
 import { systemTree } from "../host/files/system_tree.ts";
+import { whyResumable } from "../loop/session/resumable.ts";
 import type { Settings } from "../settings/settings.ts";
-import type { Session } from "../store/model.ts";
-import { listTasks } from "../task/find.ts";
+import type { Session, Worktree } from "../store/model.ts";
+import { findTask, listTasks } from "../task/find.ts";
 import { readPrd } from "../task/prd_file.ts";
 import { taskDependencies } from "../task/task_dependencies.ts";
 import { callName, type Task } from "../task/task_files.ts";
@@ -59,11 +67,61 @@ export function uncompleted(context: Context, tasks: readonly Task[]): readonly 
   });
 }
 
-/** Throws `RalphError`: `conflict` when what the task depends on is not completed, else as above. */
-export function requireDependencies(context: Context, task: Task, settings: Said): void {
-  const dependsOn = dependenciesOf([task], settings).get(task.dir) ?? [];
-  const [first, ...others] = uncompleted(context, dependsOn);
-  if (first) throw dependsOnOpen(task, [first, ...others]);
+/** The task in the tree that its worktree was made from; one that is in none as it is. */
+export function atHome(task: Task, trees: readonly Worktree[]): Task {
+  const { dir, projectRoot } = homeTask(task, trees);
+  if (dir === task.dir) return task;
+  return findTask(dir, { cwd: projectRoot, tree: systemTree, projectRoot });
+}
+
+/**
+ * The folders, at home, of the tasks that this one depends on. Throws `RalphError`: `conflict` when one of
+ * them is not completed where it is worked on, else as above.
+ */
+export function completedBefore(
+  context: Context,
+  task: Task,
+  settings: Said,
+): readonly string[] {
+  const home = atHome(task, recordedWorktrees(context));
+  const dependsOn = dependenciesOf([home], settings).get(home.dir) ?? [];
+  const open = uncompleted(context, whereTheyWork(context, dependsOn));
+  if (open.length > 0) throw dependsOnOpen(task, open);
+  return dependsOn.map(({ dir }) => dir);
+}
+
+/**
+ * Throws `RalphError` (`conflict`) where the work of the tasks at home in these folders is not in the tree
+ * of this one. One that goes on has begun with what was done then.
+ */
+export async function requireInTree(
+  context: Context,
+  task: Pick<Task, "name" | "dir" | "projectRoot">,
+  homeDirs: readonly string[],
+): Promise<void> {
+  if (homeDirs.length === 0 || goesOnThere(context, task) !== undefined) return;
+  const { name: taskName, projectRoot: root } = task;
+  const homeRoot = homeRootOf(context, root) ?? root;
+  const needed = worktreesOf(homeDirs, recordedWorktrees(context));
+  await requireDependedOn({ taskName, root, homeRoot }, needed, { clock: context.clock });
+}
+
+/** Why the task is gone on with in this folder; undefined when nothing of it waits there. */
+export function goesOnThere(context: Context, { dir }: Pick<Task, "dir">): string | undefined {
+  const last = readSessions(context, {
+    read: (store) => store.lastSession(dir),
+    whenEmpty: undefined,
+  });
+  return last && whyResumable(last);
+}
+
+/** Throws as `completedBefore` and `requireInTree` do. */
+export async function requireDependencies(
+  context: Context,
+  task: Task,
+  settings: Said,
+): Promise<void> {
+  await requireInTree(context, task, completedBefore(context, task, settings));
 }
 
 /** The error for a task whose dependencies are not completed. */

@@ -3,7 +3,7 @@ import type { Context } from "../app/context.ts";
 import { lockPath, treeLockPath } from "../app/store.ts";
 import { sleep } from "../clock.ts";
 import { isLocked, markIfDead } from "../control/liveness.ts";
-import { EndedBefore, StoppedBefore } from "../control/protocol.ts";
+import { EndedBefore, NotInTree, StoppedBefore } from "../control/protocol.ts";
 import { RalphError } from "../error.ts";
 import { taskKey } from "../host/files/paths.ts";
 import { workerLives } from "../host/lock/lock.ts";
@@ -161,6 +161,7 @@ async function tryToBegin(hands: Hands, queue: Queue, queued: QueuedTask): Promi
       return await sleep(context.clock, LOOK_MS, signal);
     }
     if (error instanceof StoppedBefore) return void (known.paused = true);
+    if (error instanceof NotInTree) return void end(hands, queued, "skipped", error.message);
     if (error instanceof EndedBefore && known.revivals++ < REVIVALS_MAX) return;
     known.atWork = true;
     // One that has begun all the same is looked at like any other.

@@ -347,6 +347,22 @@ export interface PrdEdit {
   at: number;
 }
 
+/** A provider that has those wait that use it. Times in epoch milliseconds. */
+export interface ProviderLimit {
+  /** When it is asked again. */
+  until: number;
+  /** Its words. */
+  said: string;
+  /** The session that was told, and that asks first. */
+  sessionId: number;
+  taskName: string;
+  projectRoot: string;
+  /** That session has not ended. */
+  isRunning: boolean;
+  /** Until then the others wait for what that one is told. */
+  firstUntil: number;
+}
+
 /** An iteration that is about to be made. */
 export interface NewIteration {
   number: number;
@@ -444,7 +460,7 @@ export type QueuedState =
   | "completed"
   /** Its session ended in another way, or could not begin. */
   | "failed"
-  /** It was never begun, for what became of others. */
+  /** It was never begun, for what became of others: what it depends on is not there. */
   | "skipped"
   /** A person took it out. */
   | "removed";

@@ -15,6 +15,7 @@ import { damageOf, structuralDamageOf } from "./integrity.ts";
 import { iterationWrites } from "./iteration_writes.ts";
 import { type KeptHash, keptHashes } from "./kept_hashes.ts";
 import { leasedWrites, type Times, type Writing } from "./leased_writes.ts";
+import { limitReaders, limitWrites } from "./limit_records.ts";
 import { migrate, type Migration, refuseUnusable, schemaVersion } from "./migrations.ts";
 import type {
   AnswerRecord,
@@ -30,6 +31,7 @@ import type {
   NewWorktree,
   Note,
   PrdEdit,
+  ProviderLimit,
   Queue,
   QueuedState,
   QueuedTask,
@@ -147,6 +149,10 @@ export interface ReadOnlyStore {
   lastQueues(): readonly Queue[];
   /** The latest queue of a project, given the real path of its root. */
   lastQueue(projectRoot: string): Queue | undefined;
+  /** Whether any provider is on record as one that has those wait that use it. */
+  anyProviderLimit(): boolean;
+  /** What a provider last had a session wait for, until it gave one an answer; it may be past. */
+  providerLimit(provider: string): ProviderLimit | undefined;
   close(): void;
 }
 
@@ -266,6 +272,22 @@ export interface Store extends ReadOnlyStore {
   recordFinalRun(lease: Lease, run: FinalRun): void;
 
   /**
+   * Writes down that a provider has this session wait, for all that use it. Where it has another running
+   * one wait for longer, that stays.
+   */
+  limitMet(
+    lease: Lease,
+    limit: Pick<ProviderLimit, "until" | "said" | "firstUntil"> & { provider: string },
+  ): void;
+  /**
+   * This session asks a provider that had sessions wait, and the others wait until `firstUntil` (epoch
+   * milliseconds) for what it is told. False where another one does.
+   */
+  goFirst(lease: Lease, order: { provider: string; firstUntil: number }): boolean;
+  /** The provider has answered the session that asked first: nobody waits any more. */
+  limitOver(lease: Lease, provider: string): void;
+
+  /**
    * Puts tasks behind those of the project's open queue, or into a new one, in place of one that has
    * ended. A task that is open there already stays as it is.
    */
@@ -323,6 +345,7 @@ export function openStore(options: StoreOptions): Store {
     ...worktreeReaders(run),
     ...worktreeWrites(writing),
     ...queueReaders(run),
+    ...limitReaders(run),
     ...reviewReaders(run),
     ...reviewWrites(writing),
     ...startWrites(writing),
@@ -331,6 +354,7 @@ export function openStore(options: StoreOptions): Store {
     ...findingWrites(writing),
     ...wordsOfPerson(writing),
     ...queueWrites(writing),
+    ...limitWrites(writing),
     ...keptHashes(writing),
     requireSame,
     keepDailyCopy: () =>
@@ -365,6 +389,7 @@ export function openStoreReadOnly(
     ...editReaders(run),
     ...worktreeReaders(run),
     ...queueReaders(run),
+    ...limitReaders(run),
     ...reviewReaders(run),
     close: () => database.close(),
   };

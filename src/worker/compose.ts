@@ -21,6 +21,7 @@ import {
 } from "../loop/iteration/ownership.ts";
 import { createDelivery, type Delivery } from "../loop/iteration/delivery.ts";
 import type { LoopOrder } from "../loop/loop.ts";
+import { SharedLimit } from "../loop/provider/shared_limit.ts";
 import { createRecorder, type Recorder } from "../loop/recorder.ts";
 import type { Begun } from "../loop/session/begin.ts";
 import { parseCleanStart, serializeCleanStart } from "../loop/session/kept_clean_start.ts";
@@ -120,6 +121,14 @@ export function compose(host: WorkerHost, begin: Begin): Composed {
         clock,
         tell,
         emit,
+      }),
+      limit: new SharedLimit({
+        store,
+        recorder,
+        clock,
+        lease: begun.lease,
+        tell,
+        maxMs: begun.settings.limits.rateLimitMs,
       }),
       recorder,
       store,

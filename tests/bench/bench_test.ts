@@ -95,20 +95,24 @@ Deno.test("bench tree measures git's state, the census, and one file", async () 
 });
 
 Deno.test("bench load runs sessions at once, and finds all of them on record", async () => {
-  const printed = await bench("load");
+  const names = [
+    "wall time",
+    "dead time",
+    "ralph CPU",
+    "server CPU",
+    "workers PSS",
+    "workers RSS",
+    "server RSS",
+    "write waits",
+    "model peak",
+  ];
+  const apart = await bench("load");
   for (const count of [1, 2]) {
-    assertFigures(printed, `load, ${count} sessions of 2 iterations`, [
-      "wall time",
-      "dead time",
-      "ralph CPU",
-      "server CPU",
-      "workers PSS",
-      "workers RSS",
-      "server RSS",
-      "write waits",
-      "model peak",
-    ]);
+    assertFigures(apart, `load, ${count} sessions of 2 iterations`, names);
   }
+  const parallel = await bench("load", "--parallel", "1");
+  assertFigures(parallel, "load, 2 sessions of 2 iterations", names);
+  assert.match(parallel, /^load, 2 sessions .*, --parallel, one process$/m);
 });
 
 Deno.test("bench doctor measures doctor under a systemd, or says why not", async () => {

@@ -127,12 +127,19 @@ Deno.test("what depends on another begins at its branch, and is landed after it;
   await withTasks({ names, script: tickingAgent(), settings }, async (here) => {
     const { project, type, rootOf } = here;
     const run = ["run", ...names, "--parallel", "2", "--foreground", "--server", here.server];
-    const told = await type(run, 1);
+    const told = await type(run, 9);
     assert.match(
       told,
-      /^ +d +failed: cannot make a worktree for `d`: it depends on `a` and `c`, and no branch has them all: land/m,
+      /^ +d +not run: cannot make a worktree for `d`: it depends on `a` and `c`, and no branch has them all: land/m,
     );
     assert.match(told, /^a: completed/m);
+    const { status, detail } = JSON.parse(await type(["wait", "d", "--json"], 9));
+    assert.equal(status, "skipped");
+    assert.match(detail, /^cannot make a worktree for `d`: it depends on/);
+    assert.match(
+      await type(["status"]),
+      /^d\tskipped\tcannot make a worktree/m,
+    );
     assert.match(told, /^next +ralph land [ac]\n +ralph land [acb]\n +ralph land [bc]$/m);
     assert.equal(
       await Deno.readTextFile(join(rootOf("b"), "work.txt")),
@@ -146,5 +153,32 @@ Deno.test("what depends on another begins at its branch, and is landed after it;
     await type(["land", "a"]);
     await type(["land", "b"]);
     assert.equal(await project.read("work.txt"), "US-001\nUS-002\n");
+  });
+});
+
+Deno.test("run alone, a task begins at the branch of what it depends on as well, and not without it", async () => {
+  const settings = { dependsOn: { b: ["a"] } };
+  const names = ["a", "b", "c"];
+  await withTasks({ names, script: tickingAgent(), settings }, async (here) => {
+    const { type, rootOf } = here;
+    const run = async (task: string, options: readonly string[], code = 0) =>
+      await type(["run", task, ...options, "--foreground", "--server", here.server], code);
+    const open = await run("b", ["--worktree"], 5);
+    assert.match(open, /cannot run `b`: it depends on `a`, which is not completed$/m);
+    await assert.rejects(Deno.stat(rootOf("b")), "nothing was made for it");
+    await run("a", ["--worktree"]);
+    const atHome = await run("b", [], 5);
+    assert.match(
+      atHome,
+      /cannot run `b`: it depends on `a`, and that one's commits are on the branch `ralph\/a` alone/,
+    );
+    assert.match(atHome, /home: ralph land a\nhint: or begin there: ralph run b --worktree$/m);
+    const queue = await run("b", ["c"], 9);
+    assert.match(
+      queue,
+      /^ +b +not run: cannot run `b`: it depends on `a`, and .*\n +c +completed$/m,
+    );
+    assert.match(await run("b", ["--worktree"]), /, made from `ralph\/a`$/m);
+    assert.equal(await Deno.readTextFile(join(rootOf("b"), "work.txt")), "US-001\nUS-002\n");
   });
 });

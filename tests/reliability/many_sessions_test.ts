@@ -9,13 +9,18 @@ import { NEWEST } from "../support/install.ts";
 import { startServer } from "../support/opencode_server.ts";
 import { makeProject, type Project } from "../support/project.ts";
 import { makeRalph } from "../support/ralph.ts";
-import { say, type Script, startModel } from "../support/scripted_model.ts";
+import { httpError, say, type Script, startModel } from "../support/scripted_model.ts";
 import { until } from "../support/wait.ts";
 
 const PRD = "### US-001: One\n\n- [ ] done\n\n### US-002: Two\n\n- [ ] done\n";
 
+/** Time enough to start two sessions, on a busy machine too. */
+const LIMITED_S = 30;
+
 /** Some projects with a task `t`, a real server, and ralph. */
-async function world({ projects: count, script }: { projects: number; script: Script }) {
+async function world(
+  { projects: count, turns = 1, script }: { projects: number; turns?: number; script: Script },
+) {
   await using stack = new AsyncDisposableStack();
   const model = stack.use(await startModel(script));
   const server = stack.use(await startServer({ version: NEWEST, model }));
@@ -27,7 +32,7 @@ async function world({ projects: count, script }: { projects: number; script: Sc
     );
   }
   const owned = stack.move();
-  const env = { RALPH_TURNS_AT_ONCE: "1" };
+  const env = { RALPH_TURNS_AT_ONCE: String(turns) };
   const cli = (project: Project, ...args: string[]) => ralph(args, { cwd: project.root, env });
   return {
     server,
@@ -98,6 +103,38 @@ Deno.test("one turn at once: who waits says for whom, is stopped at once, and ha
   for (const project of [first, third]) {
     assert.deepEqual(await here.completed(project), ["advanced", "advanced"]);
   }
+});
+
+Deno.test("a rate limit that one session meets is waited for by the others, and none asks meanwhile", async () => {
+  const agent = tickingAgent();
+  const asked: number[] = [];
+  const script: Script = (request) => {
+    asked.push(performance.now());
+    return asked.length > 1 ? agent(request) : httpError(
+      429,
+      { error: { message: "Rate limit reached" } },
+      { "retry-after": String(LIMITED_S) },
+    );
+  };
+  await using here = await world({ projects: 3, turns: 3, script });
+  const [first, second, third] = here.projects;
+  await here.run(first);
+  await here.shows(first, /^rate limited until/);
+  for (const project of [second, third]) await here.run(project);
+  for (const project of [second, third]) {
+    await here.shows(
+      project,
+      /^waiting for fake's rate limit until .*UTC \(met by t in shop-0\): Rate limit reached$/,
+    );
+  }
+  const stopped = await here.cli(third, "stop", "t");
+  assert.equal(stopped.code, 0, stopped.stderr);
+  assert.deepEqual(await here.outcomes(third), []);
+  assert.equal(asked.length, 1);
+  for (const project of [first, second]) {
+    assert.deepEqual(await here.completed(project), ["advanced", "advanced"]);
+  }
+  assert(asked[1] - asked[0] >= LIMITED_S * 1_000, `${asked[1] - asked[0]} ms`);
 });
 
 Deno.test("a server that is suspended and then started anew: each session goes on", async () => {

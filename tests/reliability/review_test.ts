@@ -9,6 +9,8 @@ import { call, hang, httpError, type Reply, say } from "../support/scripted_mode
 import { answer, type Asked, askedIn, isReview, REVIEWERS } from "../support/reviewer.ts";
 import { assignment, bash, edit, write } from "../support/agent.ts";
 import { findingWords } from "../../src/terminal/finding_words.ts";
+import { openStore } from "../../src/store/store.ts";
+import { migrations } from "../support/migrations.ts";
 import { createWorld, honestAgent, tickStory, type World, type WorldOptions } from "./world.ts";
 
 type Reviewer = (asked: Asked, nth: number, request: FakeModelRequest) => string | Reply;
@@ -477,4 +479,42 @@ Deno.test("rules that the story before has changed are named, too", async () => 
   const [, second] = prompts(world).filter(isReview);
   assert.match(second, /^<<<instructions-\w+\nAGENTS\.md\n/m);
   assert.doesNotMatch(second, /^diff --git .*AGENTS\.md$/m);
+});
+
+Deno.test("a reviewer waits for its provider where another session was told to in mid-turn", async () => {
+  let meets = () => {};
+  const agent: FakeScript = (request) => {
+    meets();
+    return honestAgent(request);
+  };
+  await using world = await reviewed(good, { agent });
+  const { clock } = world;
+  const until = clock.now() + 600_000;
+  const other = openStore({ path: world.database, migrations, now: clock.now });
+  const lease = other.startSession(
+    { taskName: "b", taskDir: "/b", projectRoot: "/shop" },
+    {
+      maxIterations: 1,
+      serverUrl: "",
+      serverPort: 1,
+      workerPid: 1,
+      workerVersion: "",
+      accepted: false,
+    },
+    { settings: "{}", tree: null, choices: null },
+  );
+  meets = () =>
+    other.limitMet(lease, { provider: "fake", until, said: "slow down", firstUntil: until });
+  const { end, events } = await run(world);
+  other.close();
+  assert.equal(end?.status, "completed", end?.detail);
+  assert(clock.now() >= until && clock.now() < until + 60_000);
+  const told = events.flatMap((event) =>
+    event.type === "activity" || event.type === "review_started" ? event : []
+  );
+  assert.deepEqual(told.map((event) => event.type === "activity" ? event.text : "review"), [
+    "waiting for fake's rate limit until 00:10 UTC (met by b in shop): slow down",
+    "review",
+  ]);
+  assert.deepEqual(outcomes(world), ["passed"]);
 });

@@ -17,31 +17,64 @@ import { logOf } from "../../control/session_log.ts";
 import { chooseSession } from "../select/sessions.ts";
 import { openUserStore } from "../../app/store.ts";
 import { commandJson } from "../../terminal/json_text.ts";
-import { taskArgument } from "../arguments.ts";
+import { taskArgument, to } from "../arguments.ts";
+import { type Parsed, parseDuration } from "../../settings/values.ts";
 
 export function command(context: CommandContext, done: Done) {
   return new Command("clean")
     .addArgument(taskArgument("[task]"))
     .option("--worktrees", "remove worktrees whose work is in another branch, and no session")
+    .option(
+      "--server",
+      "delete OpenCode sessions that ralph has made, and that have ended long ago",
+    )
+    .option(
+      "--older-than <time>",
+      "with --server: how long ago, such as 90d or 12h (default: 30d)",
+      to(parseAge),
+    )
     .option("--dry-run", "show which, and change nothing")
-    .option("-y, --yes", "forget or remove them without asking")
+    .option("-y, --yes", "forget, remove or delete them without asking")
     .option("--json", "print one JSON object; needs --yes or --dry-run")
     .addHelpText(
       "after",
       `
 Examples:
   ralph clean my-feature --dry-run
-  ralph clean --worktrees           those that were landed; their branches go with them`,
+  ralph clean --worktrees           those that were landed; their branches go with them
+  ralph clean --server --older-than 90d --dry-run`,
     )
     .action(async (task, options) => {
-      const { worktrees = false, dryRun = false, yes = false, json = false } = options;
+      const { worktrees = false, server = false, olderThan } = options;
+      const { dryRun = false, yes = false, json = false } = options;
       if (json && !yes && !dryRun) {
         throw new RalphError("usage", "`--json` cannot ask: say `--yes` or `--dry-run` beside it");
+      }
+      if (worktrees && server) {
+        throw new RalphError("usage", "say one of `--worktrees` and `--server`");
+      }
+      if (olderThan !== undefined && !server) {
+        throw new RalphError("usage", "`--older-than` is for `--server`");
+      }
+      if (server) {
+        const olderThanMs = olderThan ?? 30 * DAY_MS;
+        const { cleanServer } = await import("../clean_server.ts");
+        return done(await cleanServer(context, { task, olderThanMs, dryRun, yes, json }));
       }
       if (!worktrees) return done(await clean(context, { task, dryRun, yes, json }));
       const { cleanWorktrees } = await import("../clean_worktrees.ts");
       done(await cleanWorktrees(context, { task, dryRun, yes, json }));
     });
+}
+
+const DAY_MS = 24 * 3_600_000;
+
+/** `90d`, or a duration of hours, in milliseconds. */
+function parseAge(text: string): Parsed<number> {
+  const days = Number(/^(\d{1,4})d$/.exec(text)?.[1]);
+  if (days > 0) return { value: days * DAY_MS };
+  const duration = parseDuration(text);
+  return "value" in duration ? duration : { wanted: "a time such as `90d` or `12h`" };
 }
 
 const ALL = 1_000_000;

@@ -203,7 +203,7 @@ export async function runTask(context: CommandContext, options: RunOptions): Pro
   const running = runningSession(context, task);
   if (running) throw alreadyRunning(task, running);
   if (options.resume) requireResumable(context, task, flags.limits ?? {});
-  requireDependencies(context, task, settings);
+  await requireDependencies(context, task, settings);
   requireFreeTree(context, task);
   requireWritten(task, agenda);
   const others = remarksOnOtherPrds(task, agenda.stories, systemTree);

@@ -32,7 +32,7 @@ export function command(context: CommandContext, done: Done) {
     .addHelpText(
       "after",
       "\nExamples:\n  ralph wait my-feature && git push\n  ralph wait one two                its " +
-        "exit code is the worst of them: 6, 1, 8, 0\n  ralph run --all && ralph wait --all",
+        "exit code is the worst of them: 6, 1, 9, 8, 0\n  ralph run --all && ralph wait --all",
     )
     .action(async (tasks, { all = false, json = false, timeout }) => {
       const timeoutMs = timeout === undefined ? Infinity : timeout * 1000;
@@ -89,7 +89,7 @@ function suspensionTeller(context: CommandContext): (session: Session) => Promis
 }
 
 const codeOf = (end: End) =>
-  "session" in end ? exitCodeOfSession(end.session) : codeOfQueued(end.notBegun);
+  "session" in end ? exitCodeOfSession(end.session) : codeOfQueued(end.notBegun.queued);
 
 function fieldsOf(end: End) {
   if ("notBegun" in end) return queuedEndFields(end.notBegun);

@@ -1,6 +1,6 @@
 /** `ralph __worker`, the background half of `ralph run`: what to do comes through standard input. */
 import { Command } from "@commander-js/extra-typings";
-import { parseInput, StoppedBefore, type WorkerReport } from "../../control/protocol.ts";
+import { NotInTree, parseInput, StoppedBefore, type WorkerReport } from "../../control/protocol.ts";
 import { RalphError } from "../../error.ts";
 import { takeOverEnvironment } from "../../host/system/environment.ts";
 import { onEndingSignal } from "../../host/process/signals.ts";
@@ -48,7 +48,8 @@ async function worker(context: CommandContext): Promise<number> {
   } catch (error) {
     if (error instanceof RalphError) {
       const { kind, message, hints } = error;
-      report({ error: { kind, message, hints, stopped: error instanceof StoppedBefore } });
+      const stopped = error instanceof StoppedBefore;
+      report({ error: { kind, message, hints, stopped, depends: error instanceof NotInTree } });
     }
     throw error;
   } finally {

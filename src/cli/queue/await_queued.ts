@@ -78,7 +78,8 @@ export function queuedEndLines({ queue, queued, isWorked }: QueuedEnd): readonly
   return [`${plain(task, 80)}: ${queuedWords(queue, queued)}`, next];
 }
 
-export function codeOfQueued({ queued }: QueuedEnd) {
+export function codeOfQueued(queued: QueuedTask) {
   if (isOpen(queued)) return EXIT.unfinished;
+  if (queued.state === "skipped") return EXIT.notBegun;
   return queued.state === "completed" ? EXIT.done : EXIT.failed;
 }

@@ -5,7 +5,6 @@ import { requireServer } from "../../app/require_server.ts";
 import { clientAt } from "../../app/server_client.ts";
 import { nothingToDo, requireChoices, requireWritten } from "../../control/preflight.ts";
 import {
-  homeTask,
   recordedWorktrees,
   whereTheyWork,
   worktreeIn,
@@ -17,16 +16,16 @@ import { readWhole } from "../../host/files/read_file.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
 import { environmentNames } from "../../host/system/environment.ts";
 import { readAgenda } from "../../loop/iteration/backlog.ts";
+import { atHome, goesOnThere } from "../../queue/dependencies.ts";
 import { readSettings } from "../../settings/read.ts";
 import type { Worktree } from "../../store/model.ts";
 import type { Settings, SettingsPart } from "../../settings/settings.ts";
 import type { Agenda } from "../../task/agenda.ts";
-import { findTask, listTasks } from "../../task/find.ts";
+import { listTasks } from "../../task/find.ts";
 import { remarksOnCopies, remarksOnOtherPrds } from "../../task/other_prds.ts";
 import type { Task } from "../../task/task_files.ts";
 import { plain } from "../../terminal/plain.ts";
 import type { CommandContext } from "../command_context.ts";
-import { goesOnAtHome } from "../own_worktree.ts";
 import { projectRootHere } from "../select/project_root.ts";
 import { taskToRun } from "../select/task_to_run.ts";
 
@@ -106,15 +105,13 @@ function placeOf(
 ): ToQueue {
   const isInOwn = worktreeIn(trees, { taskDir: task.dir }) !== undefined;
   if (!isInOwn && !settings.worktree) return { task, home: task, worktree: false };
-  const goesOn = isInOwn ? undefined : goesOnAtHome(context, task);
+  const goesOn = isInOwn ? undefined : goesOnThere(context, task);
   if (goesOn !== undefined) {
     const where = plain(task.projectRoot, 200);
     context.warn(`no worktree is made for \`${plain(task.name, 80)}\`: it ${goesOn}, in ${where}`);
     return { task, home: task, worktree: false };
   }
-  const { dir, projectRoot } = homeTask(task, trees);
-  const home = findTask(dir, { cwd: projectRoot, tree: systemTree, projectRoot });
-  return { task, home, worktree: true };
+  return { task, home: atHome(task, trees), worktree: true };
 }
 
 function rootOf(context: CommandContext, tasks: readonly ToQueue[]): string {

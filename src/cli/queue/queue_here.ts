@@ -11,10 +11,11 @@ import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import { table } from "../../terminal/table.ts";
 import type { CommandContext } from "../command_context.ts";
-import { EXIT, exitCodeOfSignal } from "../exit_codes.ts";
+import { EXIT, exitCodeOfSignal, worstOf } from "../exit_codes.ts";
 import { runHere } from "../foreground.ts";
 import { eventJson } from "../output/event_json.ts";
 import { columnsOf, unread } from "../output/streams.ts";
+import { codeOfQueued } from "./await_queued.ts";
 import { queuedFields, queueRows } from "./words.ts";
 
 /**
@@ -59,7 +60,7 @@ export async function queueHere(
   tellEnd({ ...context, output: { ...context.output, out } }, queue, options);
   if (ending.name) return exitCodeOfSignal(ending.name);
   if (end === "paused") return EXIT.unfinished;
-  return queue.tasks.every(({ state }) => state === "completed") ? EXIT.done : EXIT.failed;
+  return worstOf(queue.tasks.map(codeOfQueued));
 }
 
 function taken(root: string): RalphError {

@@ -1,11 +1,11 @@
 /** Whether the work of the tasks that another one depends on is in its tree. */
-import { RalphError } from "../../error.ts";
 import type { Place } from "../../host/git/deliver.ts";
 import { isAncestor } from "../../host/git/landing.ts";
 import { commitOf } from "../../host/git/worktrees.ts";
 import type { NewWorktree, Worktree } from "../../store/model.ts";
 import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
+import { NotInTree } from "../protocol.ts";
 
 /** The worktrees of the tasks that are at home in these folders. */
 export const worktreesOf = (
@@ -30,25 +30,27 @@ export async function notIn(
 }
 
 /**
- * Throws `RalphError` (`conflict`) for a worktree that was made before what its task depends on was
- * done, and so does not have it.
+ * Throws `NotInTree` for a tree that does not have what its task depends on: a worktree
+ * that was made before that was done, or the tree at home, where it has not been landed.
  */
 export async function requireDependedOn(
-  { root, taskName, branch, homeRoot }: NewWorktree,
+  { root, taskName, homeRoot }: Pick<NewWorktree, "root" | "taskName" | "homeRoot">,
   needed: readonly Worktree[],
   place: Place,
 ): Promise<void> {
-  const [first] = await notIn(`refs/heads/${branch}`, { root: homeRoot, trees: needed }, place);
+  const [first] = await notIn("HEAD", { root, trees: needed }, place);
   if (!first) return;
-  throw new RalphError(
-    "conflict",
-    `cannot run \`${plain(taskName, 80)}\`: it depends on \`${
-      plain(first.taskName, 80)
-    }\`, and its ` +
-      `worktree, which was there before, does not have that one's commits`,
-    [{
+  const what = `cannot run \`${plain(taskName, 80)}\`: it depends on \`${
+    plain(first.taskName, 80)
+  }\`, and`;
+  const where = `that one's commits are on the branch \`${plain(first.branch, 80)}\` alone`;
+  throw root === homeRoot
+    ? new NotInTree(`${what} ${where}`, [
+      { text: "bring them home", command: `ralph land ${shellWord(first.taskName)}` },
+      { text: "or begin there", command: `ralph run ${shellWord(taskName)} --worktree` },
+    ])
+    : new NotInTree(`${what} its worktree, which was there before: ${where}`, [{
       text: "bring them in",
       command: `git -C ${shellWord(root)} merge ${shellWord(first.branch)}`,
-    }],
-  );
+    }]);
 }

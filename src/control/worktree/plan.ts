@@ -17,6 +17,7 @@ import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import { alone } from "./alone.ts";
 import { notIn, worktreesOf } from "./depended_on.ts";
+import { NotInTree } from "../protocol.ts";
 import { homeTask, recordedWorktrees } from "./find.ts";
 import { branchFor, folderBeside, movedTo } from "./names.ts";
 
@@ -74,7 +75,7 @@ export async function planWorktree(
 
 /**
  * The branch of what the task depends on, where that is not in the base yet: the one that has all the
- * others. Throws `RalphError` (`conflict`) when none has: nobody has put those together.
+ * others. Throws `NotInTree` when none has: nobody has put those together.
  */
 async function beginningOf(
   task: Task,
@@ -98,13 +99,18 @@ async function beginningOf(
   if (apart.length === 0) return undefined;
   const names = apart.map(({ taskName }) => `\`${plain(taskName, 80)}\``).join(" and ");
   const into = `\`${plain(base, 80)}\``;
-  throw refused(task, `it depends on ${names}, and no branch has them all: land them first`, [
-    ...apart.map(({ taskName }) => ({
-      text: `bring it into ${into}`,
-      command: `ralph land ${shellWord(taskName)}`,
-    })),
-    { text: "then run it", command: `ralph run ${shellWord(task.name)} --worktree` },
-  ]);
+  const { message, hints } = refused(
+    task,
+    `it depends on ${names}, and no branch has them all: land them first`,
+    [
+      ...apart.map(({ taskName }) => ({
+        text: `bring it into ${into}`,
+        command: `ralph land ${shellWord(taskName)}`,
+      })),
+      { text: "then run it", command: `ralph run ${shellWord(task.name)} --worktree` },
+    ],
+  );
+  throw new NotInTree(message, hints);
 }
 
 type Options = { clock: Context["clock"]; signal: AbortSignal };

@@ -97,6 +97,7 @@ export async function finishIteration(
     refusedBefore: turn.refusedBefore ?? 0,
     refusedMs: report.refusedMs,
   });
+  if (refusal) tools.limit.refused(end, { ...refusal, model: session.settings.model });
   const blocked = end.kind === "finished" ? blockedWords(end.text) : undefined;
   const failure = refusal?.free ? turn.failureBefore : failureOf(judgement, verdict);
   const failureKey = verdict.failureKey ?? prdFailureKey(prdKey, judgement);
@@ -135,9 +136,8 @@ export async function finishIteration(
     ...{ outcome: judgement.outcome, detail: judgement.detail, failureKey, blocked },
     outOf: end.kind === "timeout" && end.limit === "session" ? end.why : trouble.outOf,
     server: end.kind === "interrupted" || end.kind === "lost" ? end.server : trouble.server,
-    refusal,
     hopeless: hopeless ?? trouble.hopeless,
-    ...{ failure, undelivered, isStuck, delivered },
+    ...{ refusal, failure, undelivered, isStuck, delivered },
   };
 }
 

@@ -14,7 +14,7 @@ import type { TurnReport } from "../turn/turn_end.ts";
 /** Follows a turn to its end, and tells what it does. Throws as `Turns.run` does, and `LostSession`. */
 export function followTurn(
   tools: LoopTools,
-  { lease, task, backlog }: SessionContext,
+  { lease, task, backlog, settings }: SessionContext,
   { number, say, ...options }:
     & Omit<TurnOptions, "onEvent" | "onActivity" | "onTick" | "onAnswer" | "beforeAbort" | "steers">
     & {
@@ -23,7 +23,7 @@ export function followTurn(
       say?: (text: string) => Promise<void>;
     },
 ): Promise<TurnReport> {
-  const { turns, place, store, recorder, emit } = tools;
+  const { turns, place, limit, store, recorder, emit } = tools;
   const narrate = narrator({
     sessionId: options.sessionId,
     projectRoot: task.projectRoot,
@@ -40,6 +40,7 @@ export function followTurn(
       // before the tool writes, as far as that goes, and after it did
       if (event.type === "tool") backlog.look();
       if (event.type === "message" && event.message.role === "assistant") place.loaded();
+      limit.see(event, settings.model);
       narrate(event);
     },
     onActivity: activityTeller(tools, lease),

@@ -79,6 +79,27 @@ export function classifyError(error: AgentError): ErrorClass {
 }
 
 /**
+ * What a provider says that holds for all who use it: a rate limit, a quota, or that it is overloaded.
+ * Undefined for any other error.
+ */
+export function limitSaid(error: AgentError): string | undefined {
+  const inside = errorInside(error);
+  const { message } = inside ?? error;
+  const status = error.statusCode ?? inside?.code;
+  const isLimit = classifyError(error).kind === "refused" &&
+    (status === 429 || status === OVERLOADED || isLimitText(message));
+  return isLimit ? message : undefined;
+}
+
+/** The same by words alone. */
+export function isLimitText(message: string): boolean {
+  return (RATE_LIMIT.test(message) || /overloaded/i.test(message)) && !isOutOfCredit(message);
+}
+
+/** Anthropic's status for it. */
+const OVERLOADED = 529;
+
+/**
  * What the provider said where an error came in the middle of an answer: OpenCode hands on its JSON,
  * 1.18.33 the object, 1.1.53 its message alone (measured). Undefined for any other error.
  */

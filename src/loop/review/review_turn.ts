@@ -124,18 +124,22 @@ async function goOn(
 }
 
 async function follow(
-  { client, turns, emit, tell }: ReviewerTools,
-  { root, prices, beforeAbort, signal }: ReviewTurnOrder,
+  { client, turns, limit, emit, tell }: ReviewerTools,
+  { root, model, prices, beforeAbort, signal }: ReviewTurnOrder,
   options: Pick<TurnOptions, "sessionId" | "limits" | "send" | "workedBeforeMs">,
 ): Promise<TurnReport> {
   const { sessionId } = options;
   emit({ type: "opencode_session", id: sessionId });
+  const narrate = narrator({ sessionId, projectRoot: root, emit: withoutAnswer(emit) });
   const report = await turns.run({
     ...options,
     prices: await prices(),
     signal,
     onlyReads: true,
-    onEvent: narrator({ sessionId, projectRoot: root, emit: withoutAnswer(emit) }),
+    onEvent(event) {
+      limit?.see(event, model);
+      narrate(event);
+    },
     onActivity: (activity) => tell(asReview(activity)),
     beforeAbort,
   });

@@ -9,6 +9,7 @@ import { plain } from "../../terminal/plain.ts";
 import { reviewPrompt } from "../../verify/review/prompt.ts";
 import { type LinesOf, refusedIn } from "../../verify/review/verdict.ts";
 import { inWords, type Spent, spentWith } from "../limits.ts";
+import { chosenProvider } from "../provider/chosen_provider.ts";
 import { waitForProvider } from "../provider/wait.ts";
 import { type Attempt, attemptOutcome, ofWhatIsThere } from "./attempt.ts";
 import { changedInstructions } from "./instructions.ts";
@@ -59,7 +60,7 @@ async function review(
   let lastWords = fault;
   const provider = patience(tools, order);
   while (tries < TRIES_MAX) {
-    if (signal.aborted) return { kind: "stopped" };
+    if (signal.aborted || !left && !await passes(tools, order)) return { kind: "stopped" };
     const wasLeft = left !== undefined;
     const attempt = await ask(tools, order, { request, fault, left });
     left = undefined;
@@ -90,6 +91,20 @@ async function review(
   const why = `its reviewer gave no answer that can be used, ${TRIES_MAX} times in a row: ` +
     lastWords + instead(order);
   return { kind: "none", why };
+}
+
+/** Waits while another session's provider, which is the reviewer's, takes no requests. False: stopped. */
+async function passes(
+  { client, limit }: ReviewerTools,
+  { model, agent, pauses, spent, limits, signal }: ReviewerOrder,
+): Promise<boolean> {
+  const isOver = () => pauses() || spent().durationMs >= (limits.durationMs ?? Infinity);
+  const chosen = async () => chosenProvider(client, await agent());
+  while (limit && !await limit.pass({ model, chosen, isOver, signal })) {
+    if (signal.aborted || pauses()) return false;
+    if (isOver()) return true;
+  }
+  return true;
 }
 
 /** What a person can do about a reviewer that cannot be had. */
@@ -146,6 +161,9 @@ async function ask(
     now: clock.now(),
   });
   const isVerdict = VERDICTS.includes(answered.end.outcome);
+  if (answered.until !== undefined) {
+    tools.limit?.refused(report.end, { until: answered.until, model: order.model });
+  }
   const attempt = isVerdict ? ofWhatIsThere(answered, await moved(tools, order)) : answered;
   const end = { ...attempt.end, durationMs: clock.monotonic() - startedAt };
   await book.end(begun.id, end);

@@ -22,5 +22,5 @@ export type ReviewerTools =
   & Pick<LoopTools, "client" | "turns" | "changes" | "linesOf" | "readText" | "emit">
   & { tree: Pick<LoopTools["tree"], "state" | "change"> }
   /** Absent: it counts for no limit on turns at once, as where a person asks for a review now. */
-  & Partial<Pick<LoopTools, "place">>
+  & Partial<Pick<LoopTools, "place" | "limit">>
   & { clock: Clock; book: ReviewBook; tell: (activity: Activity) => void };

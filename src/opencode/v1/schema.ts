@@ -29,7 +29,7 @@ const session = z.object({
   title: z.string(),
   directory: z.string(),
   parentID: id.nullish(),
-  time: z.object({ created: z.number() }),
+  time: z.object({ created: z.number(), updated: z.number().nullish().catch(undefined) }),
   permission: z.array(rule).nullish().catch(undefined),
 }).transform((raw): OpenCodeSession => ({
   id: raw.id,
@@ -37,6 +37,7 @@ const session = z.object({
   directory: raw.directory,
   parentId: raw.parentID ?? undefined,
   createdAt: raw.time.created,
+  ...raw.time.updated != null && { updatedAt: raw.time.updated },
   ...raw.permission && { rules: raw.permission },
 }));
 

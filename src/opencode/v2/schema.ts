@@ -38,7 +38,11 @@ const rawSession = z.object({
   title: z.string().nullish(),
   location,
   parentID: id.nullish(),
-  time: z.object({ created: z.number(), idle: z.number().nullish() }),
+  time: z.object({
+    created: z.number(),
+    updated: z.number().nullish().catch(undefined),
+    idle: z.number().nullish(),
+  }),
   /** Of the last turn that ended, as the releases since 2.0.11 keep it. */
   outcome: z.enum(["succeeded", "failed", "interrupted"]).nullish().catch(undefined),
   permissions: z.array(rule).nullish().catch(undefined),
@@ -50,6 +54,7 @@ const sessionOf = (raw: z.infer<typeof rawSession>): OpenCodeSession => ({
   directory: raw.location.directory,
   parentId: raw.parentID ?? undefined,
   createdAt: raw.time.created,
+  ...raw.time.updated != null && { updatedAt: raw.time.updated },
   ...raw.permissions && { rules: raw.permissions },
 });
 

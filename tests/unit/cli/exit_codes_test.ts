@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
-import { EXIT, exitCodeOf, exitCodeOfSession, MEANINGS } from "../../../src/cli/exit_codes.ts";
+import {
+  EXIT,
+  exitCodeOf,
+  exitCodeOfSession,
+  MEANINGS,
+  worstOf,
+} from "../../../src/cli/exit_codes.ts";
 
 Deno.test("the documents have the table as it is", () => {
   const text = Deno.readTextFileSync(new URL("../../../docs/usage.md", import.meta.url));
@@ -8,6 +14,12 @@ Deno.test("the documents have the table as it is", () => {
   );
   assert.deepEqual(rows, MEANINGS);
   assert.deepEqual(MEANINGS.map(([code]) => code), Object.values(EXIT));
+});
+
+Deno.test("of several tasks the worst counts, and one that was not run is worse than one to go on with", () => {
+  assert.equal(worstOf([0, 9, 1, 8]), 1);
+  assert.equal(worstOf([0, 8, 9]), 9);
+  assert.equal(worstOf([0, 0]), 0);
 });
 
 Deno.test("errors and ends of sessions have their codes", () => {

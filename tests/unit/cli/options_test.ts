@@ -59,6 +59,11 @@ const REVIEW: Elsewhere = {
   test: "review asks now, of what is there, says where it sees it, and writes nothing down",
 };
 
+const CLEAN_SERVER: Elsewhere = {
+  file: "e2e/clean_server_test.ts",
+  test: "clean --server deletes what ralph has made and nobody needs (OpenCode 1)",
+};
+
 /** Every option of every command but `--help`. */
 const OPTIONS: Readonly<Record<string, Readonly<Record<string, Look | Elsewhere>>>> = {
   run: {
@@ -562,6 +567,8 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, Look | Elsewhere>
     },
   },
   clean: {
+    "--server": CLEAN_SERVER,
+    "--older-than": CLEAN_SERVER,
     async "--worktrees"(home) {
       await ok(home, "run", "one", "--foreground", "--worktree");
       assert.match(await ok(home, "clean", "--worktrees", "--yes"), /removed 1 worktree/);

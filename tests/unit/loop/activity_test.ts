@@ -6,6 +6,7 @@ import {
   silence,
   timeWords,
   waitingForGit,
+  waitingForLimit,
   waitingForServer,
   waitingForTurn,
 } from "../../../src/loop/activity.ts";
@@ -68,8 +69,21 @@ Deno.test("what waits is told from what works by its text, as it is on record", 
     waitingForServer("it does not answer"),
     waitingForGit("it looks at the branch"),
     waitingForTurn("the server loads the project of a in shop"),
+    ...[false, true].map((isAsked) =>
+      waitingForLimit({
+        provider: "anthropic",
+        until: 60_000,
+        by: "b in shop",
+        said: "slow down",
+        isAsked,
+      }, 0)
+    ),
   ];
   for (const activity of waits) assert(activity && isWaiting(activity.text), activity?.text);
-  const works = [activityOf({ type: "busy" }, 0).text, "running gate waiting for server: x"];
+  const works = [
+    activityOf({ type: "busy" }, 0).text,
+    "running gate waiting for server: x",
+    "running gate waiting for a's rate limit until x",
+  ];
   for (const text of works) assert(!isWaiting(text), text);
 });

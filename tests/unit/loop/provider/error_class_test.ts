@@ -1,6 +1,6 @@
 /** What errors mean, by what real servers made of them (1.1.53, 1.18.33, measured). */
 import assert from "node:assert/strict";
-import { classifyError } from "../../../../src/loop/provider/error_class.ts";
+import { classifyError, limitSaid } from "../../../../src/loop/provider/error_class.ts";
 import type { AgentError } from "../../../../src/opencode/model.ts";
 
 const api = (statusCode: number | undefined, message: string, retryable = false): AgentError => ({
@@ -82,6 +82,22 @@ Deno.test("where a person has to do something first, trying again is hopeless", 
 Deno.test("a limit, an overload and a provider that is away are refusals for now", () => {
   for (const error of REFUSED) {
     assert.deepEqual(classifyError({ ...error, retryAt: 7 }), { kind: "refused", until: 7 });
+  }
+});
+
+Deno.test("a limit and an overload hold for all who use the provider, with its words", () => {
+  const said = REFUSED.map((error) => limitSaid(error)).filter((one) => one !== undefined);
+  assert.deepEqual(said.map((words) => words.slice(0, 22)), [
+    "Rate limit reached",
+    "Provider is overloaded",
+    "secondary rate limit",
+    "You exceeded your curr",
+    "Rate limit exceeded",
+    "Too many requests",
+    "Overloaded",
+  ]);
+  for (const error of [...FAILURES, ...HOPELESS.map(([error]) => error)]) {
+    assert.equal(limitSaid(error), undefined, error.message);
   }
 });
 

@@ -1,0 +1,27 @@
+/** Whether a session may ask a provider that has had one wait. Pure. */
+import type { ProviderLimit } from "../../store/model.ts";
+
+type Standing =
+  | { kind: "free" }
+  /** It asks, and the others wait for what it is told. */
+  | { kind: "first" }
+  /** Until then, in epoch milliseconds. `isAsked`: another one asks now. */
+  | { kind: "held"; until: number; isAsked: boolean };
+
+/**
+ * The one that was told asks first; should it have ended, whoever comes. Nobody is held for longer than
+ * `leftMs`, which is what a session may still wait: such a word is not believed, but asked for.
+ */
+export function standingOf(
+  limit: ProviderLimit | undefined,
+  { session, now, leftMs }: { session: number; now: number; leftMs: number },
+): Standing {
+  if (!limit) return { kind: "free" };
+  const { sessionId, until, firstUntil, isRunning } = limit;
+  const heldUntil = isRunning ? firstUntil : until;
+  if (sessionId === session || heldUntil <= now) return { kind: "first" };
+  if (heldUntil - now > leftMs) return { kind: "free" };
+  return until > now
+    ? { kind: "held", until, isAsked: false }
+    : { kind: "held", until: heldUntil, isAsked: true };
+}
