@@ -8,6 +8,7 @@ import type { Review, ReviewOutcome } from "../../store/model.ts";
 import { plain } from "../../terminal/plain.ts";
 import { reviewPrompt } from "../../verify/review/prompt.ts";
 import { type LinesOf, refusedIn } from "../../verify/review/verdict.ts";
+import { timeWords } from "../activity.ts";
 import { inWords, type Spent, spentWith } from "../limits.ts";
 import { waitForProvider } from "../provider/wait.ts";
 import { type Attempt, attemptOutcome, ofWhatIsThere } from "./attempt.ts";
@@ -182,7 +183,7 @@ function patience(
           inWords(rateLimitMs)
         }: ${said}`;
       }
-      const at = new Date(until).toISOString();
+      const at = timeWords(until, clock.now());
       const text = `the reviewer's provider is asked again at ${at}: ${plain(said, 200)}`;
       tell({ kind: "rate_limited", text, until });
       const isOver = () => pauses() || spent().durationMs >= durationMs;
