@@ -148,7 +148,8 @@ async function ask(
   });
   const isVerdict = VERDICTS.includes(answered.end.outcome);
   const attempt = isVerdict ? ofWhatIsThere(answered, await moved(tools, order)) : answered;
-  const end = { ...attempt.end, durationMs: clock.monotonic() - startedAt };
+  const before = left?.durationMs ?? 0; // of the workers that were at it
+  const end = { ...attempt.end, durationMs: before + clock.monotonic() - startedAt };
   await book.end(begun.id, end);
   const { outcome, detail, findings, usage = null, durationMs } = end;
   emit({ type: "review", stories, outcome, detail, findings, usage, durationMs });
