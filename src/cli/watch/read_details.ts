@@ -88,10 +88,11 @@ export async function diffOf(
       : headBefore === headAfter
       ? "nothing was committed"
       : range.join("..");
-    const lines = answer.text.trimEnd().split("\n");
+    const text = answer.text.trimEnd();
+    const lines = text === "" ? [] : text.split("\n");
     const left = lines.length - DIFF_LINES;
     return [
-      `iteration ${number}: ${what}`,
+      `iteration ${number}: ${what}${text === "" && headBefore !== headAfter ? ": no change" : ""}`,
       ...lines.slice(0, DIFF_LINES),
       ...left > 0 ? [`… ${plural(left, "more line")}: git diff ${range.join(" ")}`] : [],
     ];

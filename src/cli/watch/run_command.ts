@@ -10,7 +10,7 @@ import type { TaskCommand } from "./view.ts";
 /** A stop waits for git, for commands of the agent and for the server, each with its own limit. */
 const COMMAND_MS = 10 * 60_000;
 
-/** Runs it, and returns the first line of what it said. */
+/** Runs it, and returns the first line of what it said: of those that are not indented. */
 export async function runCommand(
   { mainUrl, clock, environment, output: { err } }: CommandContext,
   { name, takesTerminal }: TaskCommand,
@@ -35,5 +35,6 @@ export async function runCommand(
   if (answer.kind !== "ended") return `${name}: ${answer.kind}`;
   const { code, stdout, stderr } = answer;
   const said = code === 0 ? stdout || stderr : stderr || stdout;
-  return said.split("\n").find((line) => line.trim() !== "") ?? `${name}: exit code ${code}`;
+  const lines = said.split("\n").filter((line) => line.trim() !== "");
+  return lines.find((line) => /^\S/.test(line)) ?? lines.at(0) ?? `${name}: exit code ${code}`;
 }

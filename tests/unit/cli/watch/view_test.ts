@@ -94,6 +94,8 @@ Deno.test("a key changes the view, or has an effect", () => {
     [{ asks: { command: stop, taskDir: "/b" } }, "enter", {}],
     [{}, "?", { helps: true }],
     [{ helps: true }, "q", {}],
+    [{ helps: true }, "down", { helps: true, scroll: 1 }],
+    [{ helps: true, shows: "output" }, "end", { helps: true, shows: "output", scroll: 50 }],
     [{}, "x", {}],
   ];
   for (const [before, key, after] of table) {
