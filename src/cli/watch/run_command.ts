@@ -1,6 +1,6 @@
 /** The commands that keys run: this program again, so that they do what they do in a shell. */
 import { ask } from "../../host/process/ask.ts";
-import { handTerminalTo } from "../../host/process/programs.ts";
+import { handQuestionsTo, handTerminalTo } from "../../host/process/programs.ts";
 import { selfCommand } from "../../host/process/self.ts";
 import type { CommandContext } from "../command_context.ts";
 import type { TaskView } from "./model.ts";
@@ -10,17 +10,19 @@ import type { TaskCommand } from "./view.ts";
 /** A stop waits for git, for commands of the agent and for the server, each with its own limit. */
 const COMMAND_MS = 10 * 60_000;
 
-/** Runs it, and returns the first line of what it said: of those that are not indented. */
+/** Runs it, and returns the first line of what it said. */
 export async function runCommand(
   { mainUrl, clock, environment, output: { err } }: CommandContext,
-  { name, takesTerminal }: TaskCommand,
+  { name, takes }: TaskCommand,
   { task, terminal }: { task: TaskView; terminal: Terminal },
 ): Promise<string> {
   const command = [...selfCommand(mainUrl), name, task.taskDir];
-  if (takesTerminal) {
+  if (takes) {
     return await terminal.lend(async ({ line }) => {
-      const code = await handTerminalTo(command, {});
-      if (code === 0) return "";
+      const { code, said } = takes === "questions"
+        ? await handQuestionsTo(command)
+        : { code: await handTerminalTo(command, {}), said: "" };
+      if (code === 0) return firstLine(said);
       err.write("\nEnter: back to ralph watch ");
       await line();
       return `${name}: exit code ${code}`;
@@ -35,6 +37,11 @@ export async function runCommand(
   if (answer.kind !== "ended") return `${name}: ${answer.kind}`;
   const { code, stdout, stderr } = answer;
   const said = code === 0 ? stdout || stderr : stderr || stdout;
+  return firstLine(said) || `${name}: exit code ${code}`;
+}
+
+/** Of those that are not indented, as a plan is. */
+function firstLine(said: string): string {
   const lines = said.split("\n").filter((line) => line.trim() !== "");
-  return lines.find((line) => /^\S/.test(line)) ?? lines.at(0) ?? `${name}: exit code ${code}`;
+  return lines.find((line) => /^\S/.test(line)) ?? lines.at(0) ?? "";
 }

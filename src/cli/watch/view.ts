@@ -36,8 +36,8 @@ export interface TaskCommand {
   what: string;
   /** What is asked before it is run. */
   asks?: string;
-  /** It gets the terminal. */
-  takesTerminal?: boolean;
+  /** It gets the terminal: all of it, or to ask something, and says then what came of it. */
+  takes?: "terminal" | "questions";
 }
 
 /** One line is all that a further command takes. */
@@ -46,7 +46,7 @@ export const TASK_COMMANDS: readonly TaskCommand[] = [
     key: "a",
     name: "attach",
     what: "the agent's conversation in OpenCode; leaving it comes back here",
-    takesTerminal: true,
+    takes: "terminal",
   },
   {
     key: "s",
@@ -56,7 +56,7 @@ export const TASK_COMMANDS: readonly TaskCommand[] = [
   },
   { key: "c", name: "checkpoint", what: "pause it after this iteration" },
   { key: "r", name: "run", what: "run it again, or go on with it" },
-  { key: "n", name: "say", what: "tell the agent something", takesTerminal: true },
+  { key: "n", name: "say", what: "tell the agent something", takes: "questions" },
 ];
 
 /** What a key makes the program do. */
