@@ -87,7 +87,7 @@ export async function diffOf(
       ? "so far, in files that git knows"
       : headBefore === headAfter
       ? "nothing was committed"
-      : range.join("..");
+      : range.map((commit) => commit.slice(0, 12)).join("..");
     const text = answer.text.trimEnd();
     const lines = text === "" ? [] : text.split("\n");
     const left = lines.length - DIFF_LINES;
