@@ -208,6 +208,10 @@ Deno.test("watch asks what the agent is to be told, and tells it", async () => {
     const { stdout } = await world.ralph(["status", "one", "--json"], { cwd: world.project.root });
     return JSON.parse(stdout).words.some(({ text }: { text: string }) => text === "mind the tests");
   }, { what: "the words on record" });
+  await pty.type("n");
+  await pty.shows(/What is the agent to be told\?\s+│\s+_/);
+  await pty.type("\x03");
+  await pty.shows(/^ralph watch[^]*● one .* agent working/);
 });
 
 Deno.test("watch prints a line for each change in a pipe, and refuses a dumb terminal", async () => {

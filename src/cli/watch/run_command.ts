@@ -3,6 +3,7 @@ import { ask } from "../../host/process/ask.ts";
 import { handQuestionsTo, handTerminalTo } from "../../host/process/programs.ts";
 import { selfCommand } from "../../host/process/self.ts";
 import type { CommandContext } from "../command_context.ts";
+import { EXIT } from "../exit_codes.ts";
 import type { TaskView } from "./model.ts";
 import type { Terminal } from "./terminal.ts";
 import type { TaskCommand } from "./view.ts";
@@ -22,7 +23,9 @@ export async function runCommand(
       const { code, said } = takes === "questions"
         ? await handQuestionsTo(command)
         : { code: await handTerminalTo(command, {}), said: "" };
-      if (code === 0) return firstLine(said);
+      if (code === EXIT.done) return firstLine(said);
+      // Who gives up a question has seen that.
+      if (code === EXIT.interrupted && takes === "questions") return "";
       err.write("\nEnter: back to ralph watch ");
       await line();
       return `${name}: exit code ${code}`;

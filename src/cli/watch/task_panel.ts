@@ -1,5 +1,5 @@
 /** The chosen task: what it is at, and its stories, its iterations or what it says. */
-import { withoutDate } from "../output/log_entry.ts";
+import { withLocalTime } from "../output/log_entry.ts";
 import { tookWords } from "../../report/took.ts";
 import { tokensOf } from "../../store/model.ts";
 import { costWords, tokenWords } from "../../terminal/cost.ts";
@@ -109,7 +109,7 @@ export function panelBody(
       return output.length > 0
         ? {
           length: output.length,
-          line: (i) => [{ text: plain(withoutDate(output[i])) }],
+          line: (i) => [{ text: plain(withLocalTime(output[i])) }],
           hang: logHang,
           of: output,
         }

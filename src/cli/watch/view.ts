@@ -141,8 +141,9 @@ function pressOther(view: View, key: string, shown: Shown): Pressed {
     case "left":
       return { view: turned(view, -1) };
     case "enter":
-      return { view: { ...view, whole: true, scroll: 0 } };
+      return { view: { ...view, whole: shown.chosen !== undefined, scroll: 0 } };
     case "l":
+      if (shown.chosen === undefined) return { view };
       return { view: { ...view, shows: "output", whole: true, scroll: 0 } };
     case "d": {
       if (shown.iterations.length === 0) return { view };

@@ -20,6 +20,9 @@ import { UNSEEN } from "../../../../src/terminal/plain.ts";
 import { width } from "../../../../src/terminal/table.ts";
 import { VERSION } from "../../../../src/version.ts";
 
+// Times of day are told as they are here.
+Deno.env.set("TZ", "Europe/Berlin");
+
 const NOON = Date.UTC(2026, 10, 20, 12);
 const ago = (ms: number) => new Date(NOON - ms).toISOString();
 const MINUTE = 60_000;
@@ -183,7 +186,7 @@ Deno.test("each view, question and message has its place", () => {
       /▸ 3 {2}US-003 {2}under way {2}4m +- [^]* 2 {2}US-002 {2}advanced {3}3m 5s {2}8,400 tokens/,
     ],
     [{ shows: "iterations", iteration: 2 }, /▸ 2 {2}US-002/],
-    [{ shows: "output" }, /11:58:19 {3}line 59\n\? help/],
+    [{ shows: "output" }, /12:58:19 {3}line 59\n\? help/],
     [{ shows: "output", scroll: 10 }, /line 49\n\? help/],
     [{ shows: "diff", whole: true }, /\[diff\][^]*\n\+ {4}new\n-old/],
     [{ whole: true }, /^ralph watch.*\n── checkout/],
@@ -244,7 +247,7 @@ Deno.test("over the whole screen no line is cut, and what is told stands there t
     `2026-11-20T11:58:11.123Z ${wide}.`,
   ];
   const said = of({ whole: true, shows: "output" }, {}, { output });
-  assert.match(said, /11:58:10 {3}bash {3}word0[^…]*word39 end/);
+  assert.match(said, /12:58:10 {3}bash {3}word0[^…]*word39 end/);
   assert.equal(said.replaceAll(/[^日本語の出力は全部読める🎉]/gu, "").length % wide.length, 0);
   assert.match(of({ whole: true, shows: "diff" }, {}, { diff: [`+${long} end`] }), /word39 end/);
   assert.match(of({ helps: true }), /agent's conversation in OpenCode; leaving it comes back here/);
