@@ -240,3 +240,15 @@ Deno.test("watch prints a line for each change in a pipe, and refuses a dumb ter
   });
   await pty.shows(/cannot draw on this terminal[^]*ralph watch \| cat[^]*code 2/);
 });
+
+Deno.test("whoever leaves logs --follow is told that the session goes on", async () => {
+  await using world = await makeWorld();
+  await world.run("one");
+  await world.modelCalls(1);
+  await using pty = await watching(world, { args: ["logs", "one", "--follow"], columns: 60 });
+  await pty.shows(/OpenCode session ses_/);
+  await pty.type("\x03");
+  await pty.shows(/session 1 goes on; stop it with `ralph stop one`/);
+  const { stdout } = await world.ralph(["status", "one", "--json"], { cwd: world.project.root });
+  assert.equal(JSON.parse(stdout).status, "running");
+});
