@@ -50,8 +50,8 @@ export function sessionWrites(
       const seen = seenAt === undefined ? null : new Date(seenAt).toISOString();
       return change(
         `UPDATE sessions SET status = 'failed', reason = 'worker_died', detail = @detail,
-            activity = NULL, activity_since = NULL, ended_at = @now, updated_at = @now,
-            worker_seen_at = ${SEEN_SINCE}
+            activity = NULL, activity_since = NULL, updated_at = @now,
+            ended_at = coalesce(min(@now, max(@seen, updated_at)), @now), worker_seen_at = ${SEEN_SINCE}
           WHERE id = @id AND epoch = @epoch AND status = 'running'`,
         { id, epoch, detail, seen, maxMs: UNWRITTEN_MS_MAX, now: times.now() },
       ) > 0;

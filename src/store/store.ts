@@ -187,7 +187,7 @@ export interface Store extends ReadOnlyStore {
   /**
    * Marks a running session as failed because its worker is dead. Call it only while holding the
    * task's lock: that is what proves it. `seenAt`: when it was there last, in epoch milliseconds, as far
-   * as that is known beside the database. Returns whether there was anything to mark.
+   * as that is known beside the database; the session has ended then. Returns whether there was anything to mark.
    */
   markWorkerDied(
     session: { id: number; epoch: number },

@@ -637,12 +637,13 @@ Deno.test("a worker that is killed has worked until it was seen last, beside the
     const seenAt = seenAfterMs === undefined ? undefined : now + seenAfterMs;
     now += 3_600_000;
     assert(store.markWorkerDied({ id, epoch }, "gone", { seenAt }));
-    return store.workedMs(id);
+    const ended = Date.parse(store.session(id)?.endedAt ?? "");
+    return [store.workedMs(id), now - ended];
   };
-  assert.equal(worked(undefined), 10_000);
-  assert.equal(worked(8_000), 18_000);
+  assert.deepEqual(worked(undefined), [10_000, 0], "ended when it is found, as far as is known");
+  assert.deepEqual(worked(8_000), [18_000, 3_592_000]);
   // The clock was set meanwhile, or another one has touched the file: no more than it can be.
-  assert.equal(worked(-5_000), 10_000);
-  assert.equal(worked(3_600_000), 25_000);
+  assert.deepEqual(worked(-5_000), [10_000, 3_600_000]);
+  assert.deepEqual(worked(7_200_000), [25_000, 0]);
   store.close();
 });
