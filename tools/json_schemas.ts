@@ -743,6 +743,7 @@ export const PRINTED: Readonly<Record<string, Printed>> = {
         total: or(whole("All stories"), "the PRD cannot be read"),
         next: or(text("Id of the story that is next"), "none"),
         status: or(text("How its latest session is", ...STATUSES), "it has none"),
+        queued: or(text("What it waits for in a queue", "after `one`"), "it is in none"),
         leftOut: words("Ids of stories that a person has taken out"),
         remarks: words("What else a person has to know of the PRD"),
         problem: or(text("Why the PRD cannot be read"), "it can"),

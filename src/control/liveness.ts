@@ -3,7 +3,7 @@ import type { Context } from "../app/context.ts";
 import { lockPath, openUserStore, openUserStoreReadOnly } from "../app/store.ts";
 import { sleep } from "../clock.ts";
 import { taskKey } from "../host/files/paths.ts";
-import { LockError, workerLives } from "../host/lock/lock.ts";
+import { LockError, touchedAt, workerLives } from "../host/lock/lock.ts";
 import { StoreError } from "../store/database.ts";
 import type { Session } from "../store/model.ts";
 import type { ReadOnlyStore } from "../store/store.ts";
@@ -79,10 +79,12 @@ function markDead(context: Context, store: ReadOnlyStore): void {
 
 /** Marks a running session as failed if its worker is dead. */
 export function markIfDead(context: Context, session: Session): void {
-  workerLives(lockPath(context, keyOf(session)), () => {
+  const lock = lockPath(context, keyOf(session));
+  workerLives(lock, () => {
+    const seenAt = touchedAt(lock);
     const store = openUserStore(context, { timeoutMs: MARK_MS, letsRowsBe: true });
     try {
-      store.markWorkerDied(session, "the worker ended without a word");
+      store.markWorkerDied(session, "the worker ended without a word", { seenAt });
     } finally {
       store.close();
     }

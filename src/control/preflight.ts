@@ -71,16 +71,15 @@ export function requireResumable(
   if (status === "completed") throw refusal("its last session has completed");
   if (reason === "story_passes") throw refusal("its last session was for one story, which passes");
   const made = maxIterations ?? iterations;
+  const more = moreOf(last)?.map(shellWord).join(" ");
   if (reason === "max_iterations" && (limits.iterations ?? 0) <= made) {
-    const more = shellWord(String(made + 10));
     throw refusal(`its limit of ${plural(made, "iteration")} is reached`, {
       text: "allow more, those that were made included",
-      command: `ralph resume ${shellWord(task.name)} --max-iterations ${more}`,
+      command: `ralph resume ${shellWord(task.name)} ${more}`,
     });
   }
   const { costUsd, tokens, durationMs } = limits;
   if (reason === "budget" && costUsd === undefined && !tokens && !durationMs) {
-    const more = moreOf(last);
     throw refusal(
       plain(last.detail ?? "its budget is spent", 200),
       more === undefined
@@ -90,7 +89,7 @@ export function requireResumable(
         }
         : {
           text: "allow more, what was used included",
-          command: `ralph resume ${shellWord(task.name)} ${more.map(shellWord).join(" ")}`,
+          command: `ralph resume ${shellWord(task.name)} ${more}`,
         },
     );
   }

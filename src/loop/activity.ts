@@ -25,8 +25,11 @@ export interface Activity {
 /** A silence that is worth telling: no answer takes as long to begin. */
 const SILENCE_MS = 60_000;
 
-/** The activity behind a status. Providers name a rate limit in words only, so far as seen. */
-export function activityOf(busy: Busy, now: number): Activity {
+/**
+ * The activity behind a status. Providers name a rate limit in words only, so far as seen. `named`: until
+ * when the provider itself says that it takes no requests, which is not when it is asked again.
+ */
+export function activityOf(busy: Busy, now: number, named?: number): Activity {
   if (busy.type === "busy") return { kind: "working", text: "agent working" };
   if (busy.type === "job") {
     const text = `waiting for a command in the background: ${plain(busy.command, 100)}`;
@@ -36,10 +39,17 @@ export function activityOf(busy: Busy, now: number): Activity {
   const said = message === "" ? "" : `: ${plain(message, 200)}`;
   const at = timeWords(until, now);
   if (RATE_LIMIT.test(message)) {
-    return { kind: "rate_limited", text: `rate limited until ${at}${said}`, until };
+    return { kind: "rate_limited", text: `${limitedWords(at, { named, now })}${said}`, until };
   }
   const text = `provider fails, attempt ${attempt}, asked again at ${at}${said}`;
   return { kind: "retrying", text, until };
+}
+
+/** `at`: when it is asked again. */
+function limitedWords(at: string, { named, now }: { named?: number; now: number }): string {
+  if (named === undefined || named <= now) return `rate limited, asked again at ${at}`;
+  const its = timeWords(named, now);
+  return `rate limited until ${its}, asked again ${its === at ? "then" : `at ${at}`}`;
 }
 
 /**
@@ -97,13 +107,13 @@ export function waitingForGit(what: string): Activity {
 
 /** Whether an activity, by its text, waits for something: of a session that is on record. */
 export function isWaiting(text: string): boolean {
-  return /^(suspended:|rate limited until|provider fails,|nothing heard of|waiting for (server|git|its turn):|waiting for [^:]+'s rate limit )/
+  return /^(suspended:|rate limited|provider fails,|the reviewer's provider|nothing heard of|waiting for (server|git|its turn):|waiting for [^:]+'s rate limit )/
     .test(text);
 }
 
 /** Why the provider is asked again, by the text of an activity; undefined where it is not. */
 export function retryOf(text: string): "rate_limit" | "failure" | undefined {
-  if (text.startsWith("rate limited until")) return "rate_limit";
+  if (text.startsWith("rate limited")) return "rate_limit";
   return text.startsWith("provider fails,") ? "failure" : undefined;
 }
 

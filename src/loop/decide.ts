@@ -59,8 +59,8 @@ export type Action =
   | { kind: "iterate"; number: number; of: number; story: Story }
   /** All stories pass: run all gates. */
   | { kind: "prove" }
-  /** The provider takes no requests until then, in epoch milliseconds; in its words. */
-  | { kind: "wait"; until: number; why: string; attempt: number }
+  /** The provider refuses: why in its words, and when it is asked again, in epoch milliseconds. */
+  | { kind: "wait"; until: number; named?: number; why: string; attempt: number }
   | { kind: "end" } & SessionEnd;
 
 /**
@@ -117,7 +117,9 @@ function refused({ past, limits, waited }: Snapshot): Action | undefined {
   const { refusal, detail = "" } = past.at(-1) ?? {};
   if (!refusal || waited) return undefined;
   if (refusedMs(past) <= limits.rateLimitMs) {
-    return { kind: "wait", until: refusal.until, why: detail, attempt: refusalsInRow(past) };
+    const { until, named } = refusal;
+    const wait = { kind: "wait", until, why: detail, attempt: refusalsInRow(past) } as const;
+    return named === undefined ? wait : { ...wait, named };
   }
   const limit = `longer than ${inWords(limits.rateLimitMs)}`;
   return end("failed", "provider_error", `waiting for the provider takes ${limit}: ${detail}`);

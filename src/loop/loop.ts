@@ -379,8 +379,9 @@ class Rounds {
   /** The provider takes no requests for now. */
   async #wait(agenda: Agenda, action: Extract<Action, { kind: "wait" }>): Promise<void> {
     const { clock } = this.#tools;
-    const { until, why: message, attempt } = action;
-    this.#tell(activityOf({ type: "retry", message, nextAt: until, attempt }, clock.now()));
+    const { until, named, why: message, attempt } = action;
+    const busy = { type: "retry", message, nextAt: until, attempt } as const;
+    this.#tell(activityOf(busy, clock.now(), named));
     await waitForProvider({
       clock,
       until,

@@ -64,6 +64,7 @@ th, td { padding: .4rem .75rem .4rem 0; border-bottom: 1px solid var(--rule); te
   vertical-align: top; overflow-wrap: anywhere; }
 th { color: var(--muted); font-size: .85rem; font-weight: 600; white-space: nowrap; }
 .short { white-space: nowrap; }
+.words { min-width: 9rem; }
 td { font-variant-numeric: tabular-nums; }
 details.row { border: 1px solid var(--rule); border-bottom-width: 0; }
 details.row:first-of-type { border-radius: .5rem .5rem 0 0; }
@@ -99,7 +100,7 @@ pre .hunk { color: var(--muted); } pre .file { font-weight: 600; }
   rect, .below, .span, pre, pre span { print-color-adjust: exact; }
   pre { overflow: visible; white-space: pre-wrap; overflow-wrap: anywhere; }
   .scroll { overflow: visible; }
-  table { min-width: 0; }
+  table, .words { min-width: 0; }
   a { color: inherit; text-decoration: none; }
   /* Iterations are told whole; the changes of commits stay folded, which are books. */
   .rounds details.row::details-content { content-visibility: visible; height: auto; }

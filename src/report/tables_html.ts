@@ -33,6 +33,8 @@ ${
 
 const good = (words: string) => markup`<span class="good">${words}</span>`;
 const short = (words: string) => markup`<span class="short">${words}</span>`;
+/** Not one word under the other where the others leave no room. */
+const words = (cell: Cell) => markup`<div class="words">${cell}</div>`;
 const bad = (words: string) => markup`<span class="bad">${words}</span>`;
 
 export function troublesTable({ troubles, sessions }: Report): Html | null {
@@ -45,7 +47,7 @@ export function troublesTable({ troubles, sessions }: Report): Html | null {
     "What failed, and how it was mended",
     ["What", "Where", "Mended"],
     troubles.map(({ what, why, round, sessionId, times, mended }) => [
-      markup`<strong>${what}</strong><br>${why}`,
+      words(markup`<strong>${what}</strong><br>${why}`),
       markup`${place(round, sessionId)}${times > 1 ? `, ${plural(times, "time")}` : null}`,
       mended
         ? markup`${good(mended.words)}, ${place(mended.round, mended.sessionId)}${
@@ -73,7 +75,7 @@ export function takenBackTable({ takenBack, sessions }: Report): Html | null {
     takenBack.map(({ storyId, round, why, heldIn }) => [
       storyId,
       linkTo(round, several),
-      why ?? "not on record",
+      words(why ?? "not on record"),
       heldIn ? markup`${good("yes")}, ${linkTo(heldIn, several)}` : bad("no"),
     ]),
   );
@@ -102,10 +104,12 @@ export function sessionsTable({ sessions }: Report): Html | null {
       short(utc(session.startedAt)),
       session.endedAt ? short(utc(session.endedAt)) : "not yet",
       short(`${session.iterations} of ${session.maxIterations ?? "unknown"}`),
-      session.model ?? "the server's default",
-      markup`${session.status}${session.detail ? `: ${session.detail}` : null}${
-        session.earlier === null ? null : markup`<br>${OF_THE_PREDECESSOR}`
-      }`,
+      words(session.model ?? "the server's default"),
+      words(
+        markup`${session.status}${session.detail ? `: ${session.detail}` : null}${
+          session.earlier === null ? null : markup`<br>${OF_THE_PREDECESSOR}`
+        }`,
+      ),
     ]),
   );
 }

@@ -2,6 +2,15 @@
 import { LostSession, type Writing } from "./leased_writes.ts";
 import type { Lease, SessionEnd } from "./model.ts";
 
+/** A worker writes every 10 s that it is there, and looks every 5 s whether that is due. */
+const UNWRITTEN_MS_MAX = 15_000;
+/**
+ * A worker's last write, and for how long it was there after that: the machine's clock may have been set
+ * meanwhile, and that of `worker_seen_at` is another one.
+ */
+const SEEN_SINCE = `coalesce(strftime('%Y-%m-%dT%H:%M:%fZ', julianday(worker_seen_at)
+  + min(max(julianday(@seen) - julianday(updated_at), 0), @maxMs / 86400000.0)), worker_seen_at)`;
+
 /** A session from its start to its end. */
 export function sessionWrites(
   { one, change, times, updateSession }: Writing,
@@ -32,12 +41,19 @@ export function sessionWrites(
       updateSession(lease, { status, reason, detail, ...over });
     },
 
-    markWorkerDied(session: { id: number; epoch: number }, detail: string): boolean {
+    markWorkerDied(
+      session: { id: number; epoch: number },
+      detail: string,
+      { seenAt }: { seenAt?: number } = {},
+    ): boolean {
+      const { id, epoch } = session;
+      const seen = seenAt === undefined ? null : new Date(seenAt).toISOString();
       return change(
         `UPDATE sessions SET status = 'failed', reason = 'worker_died', detail = @detail,
-            activity = NULL, activity_since = NULL, ended_at = @now, updated_at = @now
+            activity = NULL, activity_since = NULL, updated_at = @now,
+            ended_at = coalesce(min(@now, max(@seen, updated_at)), @now), worker_seen_at = ${SEEN_SINCE}
           WHERE id = @id AND epoch = @epoch AND status = 'running'`,
-        { id: session.id, epoch: session.epoch, detail, now: times.now() },
+        { id, epoch, detail, seen, maxMs: UNWRITTEN_MS_MAX, now: times.now() },
       ) > 0;
     },
 

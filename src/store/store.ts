@@ -192,9 +192,14 @@ export interface Store extends ReadOnlyStore {
   endSession(lease: Lease, end: SessionEnd): void;
   /**
    * Marks a running session as failed because its worker is dead. Call it only while holding the
-   * task's lock: that is what proves it. Returns whether there was anything to mark.
+   * task's lock: that is what proves it. `seenAt`: when it was there last, in epoch milliseconds, as far
+   * as that is known beside the database; the session has ended then. Returns whether there was anything to mark.
    */
-  markWorkerDied(session: { id: number; epoch: number }, detail: string): boolean;
+  markWorkerDied(
+    session: { id: number; epoch: number },
+    detail: string,
+    known?: { seenAt?: number },
+  ): boolean;
   /** Removes an ended session and its iterations. Returns whether it was there. */
   forget(sessionId: number): boolean;
 

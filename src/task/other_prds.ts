@@ -9,13 +9,15 @@ import { type Task, taskFile } from "./task_files.ts";
 
 /**
  * What a person has to know of them before the stories of this task are worked on, one line each. The
- * places of its project are looked through, since a path does not tell of other files.
+ * places of its project are looked through where that was not done to find it: a path does not tell of
+ * other files.
  */
 export function remarksOnOtherPrds(
   task: Task,
   stories: readonly Story[],
   tree: Tree,
 ): readonly string[] {
+  if (task.isListed) return remarksOnCopies(task, stories, tree);
   const { copies = [] } = task;
   const group = listPlaces(task.projectRoot, tree).tasks.find((one) =>
     one.dir === task.dir || one.copies?.some(({ dir }) => dir === task.dir)

@@ -80,7 +80,8 @@ export function listPlaces(projectRoot: string, tree: Tree): Listing {
   const order = (a: Task, b: Task) =>
     a.name < b.name ? -1 : a.name > b.name ? 1 : a.dir < b.dir ? -1 : 1;
   const { counting, copies } = withoutCopies([...tasks.values()], named, at);
-  return { tasks: counting.toSorted(order), refused: [...refused, ...copies] };
+  const listed = counting.map((task): Task => ({ ...task, isListed: true }));
+  return { tasks: listed.toSorted(order), refused: [...refused, ...copies] };
 }
 
 const isFolderOfTasks = (place: string, { dir, prdPath }: Task, root: string) =>

@@ -20,6 +20,8 @@ export interface Task {
   promptPath?: string;
   /** Other PRDs of the same work, which do not count; of one in the same folder `name` and `dir` are the task's. */
   copies?: readonly { name: string; dir: string; prdPath: string }[];
+  /** All places of the project were looked through: there are no other copies. */
+  isListed?: true;
 }
 
 type Place = Pick<Task, "name" | "dir" | "prdPath" | "promptPath">;

@@ -40,21 +40,47 @@ export function hanging(head: string, text: string, columns: number): string[] {
   );
 }
 
+/** A line that is too long goes on under its own beginning. */
+export function underItself(text: string, columns: number): string[] {
+  if (width(text) <= columns) return [text];
+  const [indent] = text.match(/^ */) ?? [""];
+  return wrap(text, columns - indent.length).map((line) => indent + line);
+}
+
 /**
  * The text in lines of so many columns, broken at blanks. What can be pasted stays whole: a command in
- * backticks, and a word that is wider than the line.
+ * backticks, and a word that is wider than the line, unless it is of a script that has no blanks.
  */
 export function wrap(text: string, columns: number): string[] {
   if (width(text) <= columns) return [text];
   const lines: string[] = [];
   let line = "";
   for (const [word] of text.matchAll(/(?:`[^`]*`|[^\s`]|`)+/g)) {
+    if (width(word) > columns && WITHOUT_BLANKS.test(word) && !/[`/]/.test(word)) {
+      const [first, ...rest] = cutEverywhere(line === "" ? word : `${line} ${word}`, columns);
+      lines.push(first, ...rest.slice(0, -1));
+      line = rest.at(-1) ?? "";
+      continue;
+    }
     if (line !== "" && width(line) + 1 + width(word) > columns) {
       lines.push(line);
       line = word;
     } else line = line === "" ? word : `${line} ${word}`;
   }
   return [...lines, line];
+}
+
+/** Chinese and Japanese are broken between any two characters; so is Thai, between words. */
+const WITHOUT_BLANKS = /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}]/u;
+
+/** At any character, for a text that is wider than the line. */
+function cutEverywhere(text: string, columns: number): string[] {
+  const lines = [""];
+  for (const character of text) {
+    if (width(lines[lines.length - 1] + character) > columns) lines.push(character);
+    else lines[lines.length - 1] += character;
+  }
+  return lines;
 }
 
 export interface Column<Row> {

@@ -9,7 +9,7 @@ import type { CleanStart } from "../host/git/clean_checkout.ts";
 import { textOf } from "../host/files/read_file.ts";
 import { pruneFolder, type SessionFolder } from "../host/files/session_folder.ts";
 import { systemTree } from "../host/files/system_tree.ts";
-import { activityTeller } from "../loop/activity.ts";
+import { type Activity, activityTeller } from "../loop/activity.ts";
 import type { Emit } from "../loop/event.ts";
 import { type Backlog, prdBacklog, promptBacklog } from "../loop/iteration/backlog.ts";
 import type { LoopTools } from "../loop/context.ts";
@@ -50,6 +50,7 @@ import { COMPANIONS, type Companions, keepCompanions } from "../verify/prd/compa
 import { type PrdFiles, removeHalfWritten } from "../verify/prd/prd_files.ts";
 import { createVerification, type Verification } from "../verify/verification.ts";
 import type { WorkerHost } from "./host.ts";
+import { patientDelivery } from "./patient_delivery.ts";
 import { patientTree } from "./patient_tree.ts";
 
 /** Names in the session's folder. */
@@ -146,7 +147,7 @@ export function compose(host: WorkerHost, begin: Begin): Composed {
       settings: begun.settings,
       backlog,
       verification: verificationOf(host, { ...begin, recorder, folder, backlog, tree }),
-      delivery: deliveryOf(host, { task, begun, signal, recorder, folder }),
+      delivery: deliveryOf(host, { task, begun, signal, recorder, folder, tell }),
       treeBefore: keptTree(folder, KEPT_TREES.turn),
       treeReviewed: keptTree(folder, KEPT_TREES.review),
       template,
@@ -162,9 +163,10 @@ export function compose(host: WorkerHost, begin: Begin): Composed {
 /** Where the session's work has to end up: the PRD's branch, or the one that it began on. */
 function deliveryOf(
   host: WorkerHost,
-  { task, begun, signal, recorder, folder }: Pick<Begin, "task" | "begun" | "signal"> & {
+  { task, begun, signal, recorder, folder, tell }: Pick<Begin, "task" | "begun" | "signal"> & {
     recorder: Recorder;
     folder: CheckedFolder;
+    tell: (activity: Activity) => void;
   },
 ): Delivery {
   const { startTree, settings } = begun;
@@ -175,8 +177,9 @@ function deliveryOf(
     ? kept
     : ownershipAtStart(startTree, kept ?? NOTHING);
   if (ownership !== kept) keep(ownership);
+  const git = host.deliveryGit(signal, { server: settings.server, handOn: settings.gateEnv });
   return createDelivery({
-    git: host.deliveryGit(signal, { server: settings.server, handOn: settings.gateEnv }),
+    git: patientDelivery(git, { clock: host.clock, tell }),
     root: task.projectRoot,
     isOfTask: isOfTask(task),
     branch: host.branchOf(task) ?? startTree?.branch,

@@ -1,5 +1,6 @@
 /** The locks that make a process the worker of a task, and the only one in its working tree. */
 import type { Context } from "../app/context.ts";
+import type { Clock } from "../clock.ts";
 import { requireOwnFolders } from "../app/own_folders.ts";
 import { lockPath, treeLockPath } from "../app/store.ts";
 import { alreadyRunning } from "../control/already_running.ts";
@@ -15,6 +16,7 @@ import { shellWord } from "../terminal/shell_word.ts";
 
 /** How long a worker may take from its lock to its row: git comes between, in a large tree too. */
 const BEGIN_MS_MAX = 10_000;
+const TOUCH_MS = 1_000;
 
 /**
  * Both locks, as one. Throws `RalphError`: `conflict` with who has the one that is taken, `state` where
@@ -32,9 +34,11 @@ export async function takeLocks(context: Context, task: Task): Promise<Lock> {
     const { name, dir: taskDir, projectRoot } = task;
     const since = context.clock.now();
     tree.note(lockNote({ pid: Deno.pid, task: name, taskDir, projectRoot, since }));
+    const stopTouching = touchOften(lock, context.clock);
     return {
       ...lock,
       release() {
+        stopTouching();
         tree.release();
         lock.release();
       },
@@ -43,6 +47,16 @@ export async function takeLocks(context: Context, task: Task): Promise<Lock> {
     lock.release();
     throw error;
   }
+}
+
+/** Between two writes of the worker the lock's file tells how long it was there, if it is killed. */
+function touchOften(lock: Lock, clock: Clock): () => void {
+  const touch = () => {
+    lock.touch(clock.now());
+    cancel = clock.after(TOUCH_MS, touch);
+  };
+  let cancel = clock.after(TOUCH_MS, touch);
+  return () => cancel();
 }
 
 function takenBy(task: Task, path: string): RalphError {

@@ -25,7 +25,10 @@ onEachVersion("provider trouble", async (t, world) => {
     const { end, activities, usage } = await world.turn();
     assert.equal(end.kind === "finished" && end.text, "after the limit");
     const limited = activities.find((activity) => activity.kind === "rate_limited");
-    assert.match(limited?.text ?? "", /^rate limited until \d\d:\d\d UTC: Rate limit exceeded/);
+    assert.match(
+      limited?.text ?? "",
+      /^rate limited, asked again at \d\d:\d\d UTC: Rate limit exceeded/,
+    );
     assert.ok((limited?.until ?? 0) > before + 1_000, `${limited?.until} after ${before}`);
     assert.ok((limited?.until ?? 0) < before + 30_000);
     assert.equal(activities.at(-1)?.kind, "working");

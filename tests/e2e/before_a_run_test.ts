@@ -30,6 +30,27 @@ const rowsOf = (stdout: string) =>
   stdout.split("\n").slice(0, stdout.split("\n").findIndex((line) => /session \d+,/.test(line)))
     .map((line) => line.trim().replace(/\s+/, " "));
 
+Deno.test("a run says where its branch is: to be made, here, or on a remote alone", async () => {
+  await using world = await makeWorld({ [TWO]: prd({ branchName: "ralph/two" }) });
+  const { git } = world.project;
+  const branchSaid = async () => {
+    const { stdout } = await runOnce(world);
+    await git("switch", "--quiet", "main");
+    return rowsOf(stdout).find((row) => row.startsWith("branch"));
+  };
+  assert.equal(await branchSaid(), "branch ralph/two (now on main; a new one begins at main)");
+  assert.equal(await branchSaid(), "branch ralph/two (now on main)");
+  await git("branch", "--quiet", "--move", "ralph/two", "elsewhere");
+  await git("remote", "add", "origin", ".");
+  await git("update-ref", "refs/remotes/origin/ralph/two", "elsewhere");
+  const pushed = "begins at origin/ralph/two, which it tracks";
+  assert.equal(await branchSaid(), `branch ralph/two (now on main; ${pushed})`);
+  await git("branch", "--quiet", "--delete", "--force", "ralph/two");
+  await git("remote", "add", "other", ".");
+  await git("update-ref", "refs/remotes/other/ralph/two", "elsewhere");
+  assert.equal(await branchSaid(), "branch ralph/two (now on main; a new one begins at main)");
+});
+
 Deno.test("a run says story, model, agent, gates, branch and limits before its session begins", async () => {
   const verify = [["true"], ["test", "-e", "made"]];
   await using world = await makeWorld({ [TWO]: prd({ verify, branchName: "ralph/two" }) });

@@ -100,7 +100,7 @@ Deno.test("resume goes on with a session that its limit ended, and counts on", a
   assert.equal(refused.code, 2);
   assert.match(
     refused.stderr,
-    /cannot resume `two`: its limit of 1 iteration is reached[^]*ralph resume two --max-iterations 11/,
+    /cannot resume `two`: its limit of 1 iteration is reached[^]*ralph resume two -n 11/,
   );
   const { code, stdout } = await run("resume", "two", "-n", "3", ...here);
   assert.equal(code, 0, stdout);

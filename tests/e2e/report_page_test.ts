@@ -44,6 +44,12 @@ browserTest(
       assert.deepEqual(heard, [], name);
       const widest = await said<number>(page, "document.documentElement.scrollWidth");
       assert(widest <= width, `${name}: ${widest} wide`);
+      const thin = await said<string[]>(
+        page,
+        "[...document.querySelectorAll('td')].filter((td) => td.innerText.trim().length > 12 && " +
+          "td.clientWidth < 90).map((td) => td.innerText)",
+      );
+      assert.deepEqual(thin, [], `${name}: a word under the other`);
       const body = await said<string>(page, "getComputedStyle(document.body).backgroundColor");
       assert.equal(body, colorScheme === "dark" ? "rgb(20, 23, 26)" : "rgb(255, 255, 255)");
       assert.deepEqual(await violations(page), [], name);

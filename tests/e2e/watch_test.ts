@@ -163,7 +163,8 @@ Deno.test("watch fits the terminal, says all without colours, and draws in ASCII
     await pty.shows(columns < 20 ? /^too small$/m : /three/);
   }
   await pty.resize(60, 20);
-  await pty.shows(/> \* three .* agent working/);
+  // The foot of 60 columns: what was drawn for 100 may still be there.
+  await pty.shows(/> \* three .* agent working[^]*\n\? help .* a attach *$/);
   assert.match(pty.lines()[19], /\? help .* q leave/);
   // deno-lint-ignore no-control-regex
   assert.doesNotMatch(pty.sent, /\x1b\[[1-9][\d;]*m/);
@@ -200,11 +201,17 @@ Deno.test("watch asks what the agent is to be told, and tells it", async () => {
   await pty.type("n");
   await pty.shows(/What is the agent to be told\?/);
   await pty.type("mind the tests\r");
-  await pty.shows(/● one .* agent working/);
+  await pty.shows(
+    /● one .* agent working[^]*`one`: (?:handed to the turn at work|recorded; the turn)/,
+  );
   await until(async () => {
     const { stdout } = await world.ralph(["status", "one", "--json"], { cwd: world.project.root });
     return JSON.parse(stdout).words.some(({ text }: { text: string }) => text === "mind the tests");
   }, { what: "the words on record" });
+  await pty.type("n");
+  await pty.shows(/What is the agent to be told\?\s+│\s+_/);
+  await pty.type("\x03");
+  await pty.shows(/^ralph watch[^]*● one .* agent working/);
 });
 
 Deno.test("watch prints a line for each change in a pipe, and refuses a dumb terminal", async () => {
@@ -232,4 +239,16 @@ Deno.test("watch prints a line for each change in a pipe, and refuses a dumb ter
     line: "$@; echo code $?",
   });
   await pty.shows(/cannot draw on this terminal[^]*ralph watch \| cat[^]*code 2/);
+});
+
+Deno.test("whoever leaves logs --follow is told that the session goes on", async () => {
+  await using world = await makeWorld();
+  await world.run("one");
+  await world.modelCalls(1);
+  await using pty = await watching(world, { args: ["logs", "one", "--follow"], columns: 60 });
+  await pty.shows(/OpenCode session ses_/);
+  await pty.type("\x03");
+  await pty.shows(/session 1 goes on; stop it with `ralph stop one`/);
+  const { stdout } = await world.ralph(["status", "one", "--json"], { cwd: world.project.root });
+  assert.equal(JSON.parse(stdout).status, "running");
 });

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { sleep } from "../../src/clock.ts";
+import { answer, askedIn, isReview } from "../support/reviewer.ts";
 import { say } from "../support/scripted_model.ts";
 import { createWorld, honestAgent, type World } from "./world.ts";
 
@@ -60,5 +61,53 @@ for (const { what, killedAtMs, goneMs, serverDies, wantMs } of CASES) {
     assert.equal(Math.round(told.durationMs), took);
     assert(Math.abs(Number(took) - wantMs) < SLACK_MS, `${took} of ${wantMs} ms`);
     assert(Number(worked) >= Number(sum) - 1, `session ${worked} ms, its iterations ${sum} ms`);
+  });
+}
+
+const REVIEWS: Omit<Case, "serverDies">[] = [
+  { what: "goes on", killedAtMs: 20_000, goneMs: 60_000, wantMs: ANSWER_MS },
+  {
+    what: "is answered while nobody is there",
+    killedAtMs: 20_000,
+    goneMs: 600_000,
+    wantMs: ANSWER_MS,
+  },
+];
+
+for (const { what, killedAtMs, goneMs, wantMs } of REVIEWS) {
+  Deno.test(`a worker is killed in mid-review, which ${what}: it took what was worked`, async () => {
+    let begun = () => {};
+    const began = new Promise<void>((resolve) => begun = resolve);
+    await using world: World = await createWorld({
+      stories: 1,
+      processes: false,
+      review: { rounds: 2, when: "story" },
+      async script(request) {
+        if (!isReview(request.prompt)) return honestAgent(request);
+        begun();
+        await sleep(world.clock, ANSWER_MS);
+        return say(answer(askedIn(request.prompt), { met: true, file: "work/US-001.txt" }));
+      },
+    });
+    const { clock } = world;
+    const first = world.work();
+    await clock.run(began);
+    await clock.run(sleep(clock, killedAtMs));
+    first.kill();
+    await clock.run(sleep(clock, goneMs));
+    const second = world.work();
+    assert.equal((await clock.run(second.end))?.status, "completed");
+
+    const told = second.events.find(({ type }) => type === "review");
+    assert(told?.type === "review");
+    const db = new DatabaseSync(world.database, { readOnly: true });
+    const [{ took, outcome }] = db.prepare("SELECT duration_ms AS took, outcome FROM reviews")
+      .all();
+    const [{ all }] = db.prepare('SELECT duration_ms AS "all" FROM iterations').all();
+    db.close();
+    assert.equal(outcome, "passed");
+    assert.equal(Math.round(told.durationMs), took);
+    assert(Math.abs(Number(took) - wantMs) < SLACK_MS, `${took} of ${wantMs} ms`);
+    assert(Number(all) >= Number(took), `an iteration of ${all} ms, its review ${took} ms`);
   });
 }

@@ -48,7 +48,7 @@ for (const version of [OLD, NEWEST]) {
       async (now) => {
         await now.working();
         await now.pass(HOUR);
-        assert.match(now.status(), /^rate limited until 05:0\d UTC: Rate limit reached$/);
+        assert.match(now.status(), /^rate limited, asked again at 05:0\d UTC: Rate limit reached$/);
       },
     );
     const { iterations } = five.ended("completed", "all_stories_pass");
@@ -150,7 +150,7 @@ Deno.test("a stop ends the wait for a provider at once", async () => {
   await using stopped = await night({ script: () => limited() }, async (now) => {
     await now.iterationEnded(3);
     await now.pass(SECOND);
-    assert.match(now.status(), /^rate limited until .* UTC: /);
+    assert.match(now.status(), /^rate limited, asked again at .* UTC: /);
     stoppedAt = now.clock.monotonic();
     now.worker.stop();
   });

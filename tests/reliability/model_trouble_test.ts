@@ -166,7 +166,7 @@ onEachVersion("a rate limit is waited for, and is no failure", async (t, world, 
     );
     assert.match(
       row.activities[0],
-      /^rate limited until (\d{4}-\d\d-\d\d )?\d\d:\d\d UTC: Rate limit reached$/,
+      /^rate limited, asked again at (\d{4}-\d\d-\d\d )?\d\d:\d\d UTC: Rate limit reached$/,
     );
   });
 
@@ -181,7 +181,10 @@ onEachVersion("a rate limit is waited for, and is no failure", async (t, world, 
       ["completed", 2, 2],
       row.shown,
     );
-    assert.match(row.activities.at(-1), /^rate limited until .* UTC: .*Rate limit exceeded/);
+    assert.match(
+      row.activities.at(-1),
+      /^rate limited(?: until .* UTC)?, asked again .*: .*Rate limit exceeded/,
+    );
   });
 });
 
@@ -200,7 +203,7 @@ onEachVersion("while the model or its provider is waited for", async (t, world, 
 
   await t.step("status says until when, and a stop ends the wait at once", async () => {
     await world.start(() => limited);
-    const row = await world.status(/^rate limited until .*UTC: .*Rate limit exceeded/);
+    const row = await world.status(/^rate limited, asked again at .*UTC: .*Rate limit exceeded/);
     assert.equal(row.status, "running");
     const began = performance.now();
     const stop = await world.cli("stop", "one");

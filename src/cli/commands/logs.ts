@@ -7,7 +7,8 @@ import { commandJson } from "../../terminal/json_text.ts";
 import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import type { CommandContext, Done } from "../command_context.ts";
-import { EXIT } from "../exit_codes.ts";
+import { EXIT, exitCodeOfSignal } from "../exit_codes.ts";
+import { untilEnded } from "../../host/process/signals.ts";
 import {
   entryPrinter,
   failedWith,
@@ -206,7 +207,7 @@ async function followLog(
   first: Session,
   wanted: Wanted,
 ): Promise<number> {
-  const { err } = context.output;
+  const { out, err } = context.output;
   let session = first;
   // The worker makes its log a moment after its session.
   while (session.logPath === null && isAlive(context, session)) {
@@ -218,6 +219,7 @@ async function followLog(
   const { path } = log;
   if (log.elsewhere !== undefined) err.line(`warning: ${log.elsewhere}`);
   const show = shower(context, session, wanted);
+  using leaving = out.isTerminal && !wanted.json ? untilEnded() : undefined;
   let reader = open(path, "end");
   // Up to where the reader begins: nothing is shown twice, and nothing is left out.
   const read = showPast(path, { wanted, show, end: reader?.position }) ?? logReader();
@@ -232,11 +234,15 @@ async function followLog(
       reader = replacement;
       continue;
     }
-    if (!alive) break;
-    await sleep(context.clock, POLL_MS);
+    if (!alive || leaving?.name) break;
+    await sleep(context.clock, POLL_MS, leaving?.signal);
   }
   reader?.close();
-  return EXIT.done;
+  if (!leaving?.name) return EXIT.done;
+  const name = shellWord(session.taskName);
+  // Behind the `^C`.
+  err.line(`\nsession ${session.id} goes on; stop it with \`ralph stop ${name}\``);
+  return exitCodeOfSignal(leaving.name);
 }
 
 interface LogReader {

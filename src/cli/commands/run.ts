@@ -29,6 +29,7 @@ import { STATE_VARIABLE } from "../../host/files/paths.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
 import { textInside } from "../../host/files/outside.ts";
 import { readWhole, textOf } from "../../host/files/read_file.ts";
+import { placeOfBranch } from "../../host/git/remote_branch.ts";
 import { repositoryState } from "../../host/git/repository.ts";
 import { environmentNames, setVariable } from "../../host/system/environment.ts";
 import { readAgenda } from "../../loop/iteration/backlog.ts";
@@ -48,6 +49,7 @@ import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import { wrap } from "../../terminal/table.ts";
 import { eventLines } from "../../worker/narration.ts";
+import { branchOf } from "../../worker/system_host.ts";
 import { integer, serverOption, taskArgument, to } from "../arguments.ts";
 import type { CommandContext, Done } from "../command_context.ts";
 import { EXIT, exitCodeOfSession } from "../exit_codes.ts";
@@ -220,21 +222,7 @@ export async function runTask(context: CommandContext, options: RunOptions): Pro
   }
   if (others.length > 0 && !json) await askWhetherToBegin(context, task, agenda);
 
-  // Before the first request that has the server load the project.
-  warnOfCode(context, task);
-  const [chosen, repository] = await Promise.all([
-    choicesOf(context, { task, agenda, settings }),
-    repositoryState(task.projectRoot, context.clock),
-  ]);
-  for (const warning of [...warnings, ...missingHookPrograms(context, settings)]) {
-    context.warn(warning);
-  }
-  for (const { fault } of openCodeSettings(task.projectRoot, textOf)) {
-    if (fault !== undefined) {
-      context.warn(`${fault}; OpenCode will not work here once it is restarted`);
-    }
-  }
-  tellPlan(context, { task, agenda, settings, flags, chosen, repository, quiet: json });
+  await tellWhatIsToCome(context, { task, agenda, settings, warnings, flags, json });
   const { dir: taskDir, projectRoot } = task;
   const order: WorkerOrder = {
     taskDir,
@@ -248,6 +236,38 @@ export async function runTask(context: CommandContext, options: RunOptions): Pro
   return options.foreground
     ? await runHere(context, order, { ...options, bell: settings.notify })
     : await runInBackground(context, { task, order, settings, json, agenda, state });
+}
+
+/** The plan, with what will go wrong. Throws where that ends the run before it begins. */
+async function tellWhatIsToCome(
+  context: CommandContext,
+  { task, agenda, settings, warnings, flags, json }: {
+    task: Task;
+    agenda: Agenda;
+    settings: Settings;
+    warnings: readonly string[];
+    flags: SettingsPart;
+    json: boolean;
+  },
+): Promise<void> {
+  // Before the first request that has the server load the project.
+  warnOfCode(context, task);
+  const branch = branchOf(task);
+  const [chosen, repository, branchPlace] = await Promise.all([
+    choicesOf(context, { task, agenda, settings }),
+    repositoryState(task.projectRoot, context.clock),
+    branch === undefined ? undefined : placeOfBranch(task.projectRoot, branch, context.clock),
+  ]);
+  for (const warning of [...warnings, ...missingHookPrograms(context, settings)]) {
+    context.warn(warning);
+  }
+  for (const { fault } of openCodeSettings(task.projectRoot, textOf)) {
+    if (fault !== undefined) {
+      context.warn(`${fault}; OpenCode will not work here once it is restarted`);
+    }
+  }
+  const asked = { chosen, repository, branchPlace };
+  tellPlan(context, { task, agenda, settings, flags, ...asked, quiet: json });
 }
 
 /** Undefined where no agent works. Throws where the server cannot be used, or lacks what is chosen. */

@@ -38,10 +38,15 @@ Examples:
 
 /** Throws `RalphError` (`usage`) where nobody can be asked, or says nothing, `interrupted` when given up. */
 async function askWords({ output }: CommandContext, task: string): Promise<string> {
-  if (!output.out.isTerminal || !output.inputIsTerminal) throw noWords(task);
+  const { out, err, inputIsTerminal } = output;
+  if (!inputIsTerminal || !out.isTerminal && !err.isTerminal) throw noWords(task);
   const { text } = await import("@clack/prompts");
+  const { stdout, stderr } = await import("node:process");
   const answer = answered(
-    await text({ message: "What is the agent to be told?" }),
+    await text({
+      message: "What is the agent to be told?",
+      output: out.isTerminal ? stdout : stderr,
+    }),
     "nothing was said",
   );
   if (!answer) throw noWords(task);

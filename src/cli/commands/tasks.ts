@@ -14,6 +14,7 @@ import { fit, table } from "../../terminal/table.ts";
 import { columnsOf } from "../output/streams.ts";
 import type { CommandContext, Done } from "../command_context.ts";
 import { EXIT } from "../exit_codes.ts";
+import { waitingTasks } from "../queue/waiting_tasks.ts";
 import { projectRootHere } from "../select/project_root.ts";
 import { whereTheyWork } from "../../control/worktree/find.ts";
 import { readSessions } from "../../control/liveness.ts";
@@ -37,6 +38,8 @@ export interface TaskSummary {
   next: string | null;
   /** Status of its latest session. */
   status: string | null;
+  /** What it waits for in a queue. */
+  queued: string | null;
   /** Ids of stories that a person has taken out of the work. */
   leftOut: readonly string[];
   /** What else a person has to know of the PRD. */
@@ -65,14 +68,19 @@ export function taskSummaries(context: CommandContext, root: string): readonly T
     read: (store) => found.map(({ dir }) => store.lastSession(dir)),
     whenEmpty: [],
   });
+  const waiting = waitingTasks(context);
   return [
     // a worktree has its own copies
-    ...found.map((task, i) => summary({ copies: listed[i].copies, ...task }, sessions[i])),
+    ...found.map((task, i) => ({
+      ...summary({ copies: listed[i].copies, ...task }, sessions[i]),
+      queued: waiting.get(task.dir)?.words ?? null,
+    })),
     ...refused.map(({ name, path, error }) => ({
       ...UNKNOWN,
       task: plain(name, 80),
       taskDir: path,
       status: null,
+      queued: null,
       problem: error.message.replaceAll(`${root}/`, ""),
     })),
   ];
@@ -97,7 +105,7 @@ export function showTasks(
     plain(names[i], 60),
     one.total === null ? "-" : `${one.passing}/${one.total}`,
     plain(one.next ?? "-", 40),
-    plain(one.status ?? "-"),
+    one.queued === null ? plain(one.status ?? "-") : `queued: ${plain(one.queued, 100)}`,
     one.problem ? colors.red(fit(plain(one.problem), 100)) : fit(one.remarks.join("; "), 160),
   ]);
   for (const line of table([header, ...rows], columnsOf(out))) out.line(line);
@@ -105,7 +113,7 @@ export function showTasks(
 
 const UNKNOWN = { passing: null, total: null, next: null, leftOut: [], remarks: [] };
 
-function summary(task: Task, session: Session | undefined): TaskSummary {
+function summary(task: Task, session: Session | undefined): Omit<TaskSummary, "queued"> {
   const base = { task: task.name, taskDir: task.dir, status: session?.status ?? null };
   if (task.prdPath === undefined) return { ...base, ...UNKNOWN, problem: null };
   try {

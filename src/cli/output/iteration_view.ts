@@ -18,7 +18,7 @@ import { ago, count, duration, plural } from "../../terminal/format.ts";
 import { findingWords, withoutFindings } from "../../terminal/finding_words.ts";
 import { plain } from "../../terminal/plain.ts";
 import { hanging, table } from "../../terminal/table.ts";
-import { withoutDate } from "./log_entry.ts";
+import { withLocalTime } from "./log_entry.ts";
 
 export interface IterationRecord extends Findings {
   session: Session;
@@ -49,7 +49,7 @@ export function iterationView(
     ...section("Prompt", prompt === undefined ? ["not on record"] : textLines(prompt)),
     ...section(
       "Log",
-      log.length === 0 ? ["none of it is left"] : log.map((line) => plain(withoutDate(line))),
+      log.length === 0 ? ["none of it is left"] : log.map((line) => plain(withLocalTime(line))),
     ),
     ...section("Gates", gates.flatMap((gate) => gateLines(gate, colors))),
     ...section("Commits", commitLines(record.iteration, commits, colors)),
@@ -66,10 +66,10 @@ export function iterationView(
   ];
 }
 
-/** A line of a section, with the blanks that it begins with before each of its lines. */
+/** A line of a section, going on below what stands behind its time, and the blanks that it begins with. */
 function inside(line: string, columns: number): string[] {
-  const [blanks] = /^ */.exec(line) ?? [""];
-  return hanging(`  ${blanks}`, line.slice(blanks.length), columns);
+  const [head] = /^(?:\d\d:\d\d:\d\d)? */.exec(line) ?? [""];
+  return hanging(`  ${head}`, line.slice(head.length), columns);
 }
 
 /** Says nothing that the words do not. */

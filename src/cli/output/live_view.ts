@@ -3,7 +3,7 @@ import type { Clock } from "../../clock.ts";
 import type { LoopEvent } from "../../loop/event.ts";
 import { redraw } from "../../terminal/live.ts";
 import { plain } from "../../terminal/plain.ts";
-import { fit, width } from "../../terminal/table.ts";
+import { fit, underItself, width } from "../../terminal/table.ts";
 import { eventLines, toolLine } from "../../worker/narration.ts";
 import { PLAIN } from "../../terminal/colors.ts";
 import { liveTotals } from "./live_totals.ts";
@@ -53,7 +53,8 @@ export function liveView(stream: Stream, clock: Clock): LiveView {
     const lines = block();
     // Where the terminal has become narrower, what was drawn takes more rows by now.
     const rows = drawn.reduce((sum, one) => sum + Math.max(1, Math.ceil(one / stream.width())), 0);
-    stream.write(redraw({ drawn: rows, above, block: lines.map(stream.colors.dim) }));
+    const lasting = above.flatMap((line) => underItself(line, stream.width()));
+    stream.write(redraw({ drawn: rows, above: lasting, block: lines.map(stream.colors.dim) }));
     drawn = lines.map(width);
     above = [];
     if (sessionSince !== undefined) cancel = clock.after(REDRAW_MS, draw);

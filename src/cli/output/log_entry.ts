@@ -2,8 +2,7 @@
 import type { Colors } from "../../terminal/colors.ts";
 import { localDay, localTime } from "../../terminal/format.ts";
 import { plain } from "../../terminal/plain.ts";
-import { width } from "../../terminal/table.ts";
-import { wrap } from "../../terminal/table.ts";
+import { underItself } from "../../terminal/table.ts";
 
 export interface LogEntry {
   /** Epoch milliseconds; undefined before the first line that has a time. */
@@ -70,18 +69,11 @@ export function entryPrinter(
     }
     const time = isTimed && at !== undefined ? localTime(at) : "";
     const paint = painter(text, colors);
-    const [first, ...rest] = broken(plain(text), Math.max(columns - TIME_COLUMNS, 10));
+    const [first, ...rest] = underItself(plain(text), Math.max(columns - TIME_COLUMNS, 10));
     lines.push(`${colors.dim(time.padEnd(TIME_COLUMNS))}${paint(first)}`.trimEnd());
     for (const line of rest) lines.push(`${" ".repeat(TIME_COLUMNS)}${paint(line)}`);
     return lines;
   };
-}
-
-/** A line that is too long goes on under its own beginning. */
-function broken(text: string, columns: number): string[] {
-  if (width(text) <= columns) return [text];
-  const [indent] = text.match(/^ */) ?? [""];
-  return wrap(text, columns - indent.length).map((line) => indent + line);
 }
 
 /** As the live view has them, as far as the text tells. */
@@ -102,7 +94,7 @@ function painter(text: string, colors: Colors): (text: string) => string {
     );
 }
 
-/** A line of the log with the time of day alone, in UTC as it was logged. */
-export function withoutDate(line: string): string {
-  return line.replace(/^\d{4}-\d\d-\d\dT(\d\d:\d\d:\d\d)\.\d+Z /, "$1 ");
+/** A line of the log with the time of day here alone. */
+export function withLocalTime(line: string): string {
+  return line.replace(TIMED, (_, time, text) => `${localTime(Date.parse(time))} ${text}`);
 }

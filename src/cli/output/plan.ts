@@ -6,6 +6,7 @@ import type { Verdict } from "../../doctor/check.ts";
 import { RalphError } from "../../error.ts";
 import { modelVerdict } from "../../doctor/model.ts";
 import { gatesVerdict } from "../../doctor/project.ts";
+import type { BranchPlace } from "../../host/git/remote_branch.ts";
 import type { RepositoryState } from "../../host/git/repository.ts";
 import { limitsOfContinued } from "../../loop/session/begin.ts";
 import { storedSettings } from "../../loop/session/kept_settings.ts";
@@ -43,6 +44,8 @@ interface PlanOrder {
   chosen?: Chosen & { generation: 1 | 2 };
   /** Undefined where git does not answer in time. */
   repository?: RepositoryState;
+  /** Of the PRD's branch; undefined where it names none, or git does not answer in time. */
+  branchPlace?: BranchPlace;
   /** Only what will go wrong is told. */
   quiet: boolean;
 }
@@ -181,15 +184,18 @@ function reviewWords(review: ReviewSettings | false, { stories }: Agenda): strin
   return `by ${by}, ${at}; ${plural(rounds, "refusal")} in a row end the session${but}`;
 }
 
-function branchWords({ task, settings, repository }: PlanOrder): string {
+function branchWords({ task, settings, repository, branchPlace }: PlanOrder): string {
   const wanted = branchOf(task);
   const current = repository && (repository.branch ?? "none");
   if (current === undefined) return wanted === undefined ? "not known" : plain(wanted, 80);
   if (wanted === undefined || wanted === current) return plain(current, 80);
-  const base = settings.baseBranch ?? current;
-  return `${plain(wanted, 80)} (now on ${plain(current, 80)}; a new one begins at ${
-    plain(base, 80)
-  })`;
+  const base = plain(settings.baseBranch ?? current, 80);
+  const begins = branchPlace?.kind === "here"
+    ? ""
+    : branchPlace?.kind === "pushed"
+    ? `; begins at ${plain(branchPlace.remote, 80)}, which it tracks`
+    : `; a new one begins at ${base}`;
+  return `${plain(wanted, 80)} (now on ${plain(current, 80)}${begins})`;
 }
 
 /** `last`: whose counts go on. */

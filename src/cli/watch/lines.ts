@@ -1,4 +1,5 @@
 /** Lines of a screen: pieces of text, each in a style, which take up a known room. */
+import { once } from "../../once.ts";
 import type { Colors } from "../../terminal/colors.ts";
 import { fit, width } from "../../terminal/table.ts";
 
@@ -33,6 +34,61 @@ export function fitLine(line: Line, columns: number): Line {
     if (text !== piece.text) break;
   }
   return fitting;
+}
+
+/**
+ * The line in as many as it takes, broken at blanks where there are some; those after the first begin
+ * `hang` columns in.
+ */
+export function folded(line: Line, columns: number, hang = 0): readonly Line[] {
+  const text = lineText(line);
+  if (width(text) <= columns) return [line];
+  const indent = hang > columns / 2 ? 0 : hang;
+  const lines: Line[] = [];
+  for (let at = 0; at < text.length;) {
+    const isFirst = at === 0;
+    const end = at + unitsFor(text.slice(at), columns - (isFirst ? 0 : indent));
+    const pieces = between(line, at, text[end - 1] === " " ? end - 1 : end);
+    lines.push(isFirst || indent === 0 ? pieces : [{ text: " ".repeat(indent) }, ...pieces]);
+    at = end;
+  }
+  return lines;
+}
+
+/** How much of the text goes into one line, in UTF-16 units; at least one character. */
+function unitsFor(text: string, columns: number): number {
+  // Thousands of lines are folded at once, and nearly all of them are so.
+  if (/^[ -~]*$/.test(text)) {
+    if (text.length <= columns) return text.length;
+    if (text[columns] === " ") return columns + 1;
+    const blank = text.lastIndexOf(" ", columns - 1) + 1;
+    return blank > columns / 2 ? blank : columns;
+  }
+  let units = 0;
+  let broken = 0;
+  let used = 0;
+  for (const { segment } of graphemes().segment(text.slice(0, columns * PER_COLUMN_MAX))) {
+    used += width(segment);
+    if (used > columns && units > 0) {
+      if (segment === " ") return units + 1;
+      return broken > columns / 2 ? broken : units;
+    }
+    units += segment.length;
+    if (segment === " ") broken = units;
+  }
+  return units;
+}
+
+const graphemes = once(() => new Intl.Segmenter());
+
+/** The part of the line from one UTF-16 unit to another. */
+function between(line: Line, from: number, to: number): Line {
+  let at = 0;
+  return line.flatMap((piece) => {
+    const text = piece.text.slice(Math.max(0, from - at), Math.max(0, to - at));
+    at += piece.text.length;
+    return text === "" ? [] : [{ ...piece, text }];
+  });
 }
 
 /** Words of one text in lines of so many columns each; one that is longer is cut. */

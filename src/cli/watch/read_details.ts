@@ -87,11 +87,12 @@ export async function diffOf(
       ? "so far, in files that git knows"
       : headBefore === headAfter
       ? "nothing was committed"
-      : range.join("..");
-    const lines = answer.text.trimEnd().split("\n");
+      : range.map((commit) => commit.slice(0, 12)).join("..");
+    const text = answer.text.trimEnd();
+    const lines = text === "" ? [] : text.split("\n");
     const left = lines.length - DIFF_LINES;
     return [
-      `iteration ${number}: ${what}`,
+      `iteration ${number}: ${what}${text === "" && headBefore !== headAfter ? ": no change" : ""}`,
       ...lines.slice(0, DIFF_LINES),
       ...left > 0 ? [`… ${plural(left, "more line")}: git diff ${range.join(" ")}`] : [],
     ];

@@ -3,9 +3,7 @@ import type { Context } from "../../app/context.ts";
 import { logOf } from "../../control/session_log.ts";
 import { whereTheyWork } from "../../control/worktree/find.ts";
 import { type Starting, startingWorkers } from "../../control/starting.ts";
-import { readAsIs } from "../../control/liveness.ts";
-import { treeOf } from "../../queue/place.ts";
-import { queuedWords } from "../queue/words.ts";
+import { waitingTasks } from "../queue/waiting_tasks.ts";
 import { RalphError } from "../../error.ts";
 import { readFileIfAny } from "../../host/files/read_file.ts";
 import { suspensions, type ToldAsItIs } from "../../control/suspended.ts";
@@ -60,7 +58,7 @@ export function taskReader(
   let allReadAt = -Infinity;
   let starting: readonly Starting[] = [];
   let startingReadAt = -Infinity;
-  let queued: ReadonlyMap<string, Queued> = new Map();
+  let queued: ReturnType<typeof waitingTasks> = new Map();
   let asItIs: ToldAsItIs = (session) => session;
   // What cannot be told now is asked again at the next look.
   const lookAtWorkers = () => void suspensions(context).then((told) => asItIs = told, () => {});
@@ -85,7 +83,7 @@ export function taskReader(
     if (clock.monotonic() - startingReadAt >= STARTING_MS) {
       startingReadAt = clock.monotonic();
       starting = startingWorkers(context);
-      queued = queuedTasks(context);
+      queued = waitingTasks(context);
       lookAtWorkers();
     }
     for (const one of queued.values()) keep(one);
@@ -127,32 +125,6 @@ function taskView(
     problem: prd?.problem,
     ...isRunning && { last: log?.last },
   };
-}
-
-interface Queued {
-  taskDir: string;
-  name: string;
-  projectRoot: string;
-  words: string;
-}
-
-/** Those that wait, by their folders. */
-function queuedTasks(context: Context): ReadonlyMap<string, Queued> {
-  const { queues, trees } = readAsIs(
-    context,
-    (store) => ({ queues: store.lastQueues(), trees: store.worktrees() }),
-  ) ?? { queues: [], trees: [] };
-  return new Map(
-    queues.filter(({ endedAt }) => endedAt === null).flatMap((queue) =>
-      queue.tasks.filter(({ state }) => state === "waiting").map((task) => {
-        const { taskName: name } = task;
-        const tree = treeOf(queue, task, trees);
-        const { taskDir } = tree ?? task;
-        const projectRoot = tree?.root ?? queue.projectRoot;
-        return [taskDir, { taskDir, name, projectRoot, words: queuedWords(queue, task) }];
-      })
-    ),
-  );
 }
 
 /** A PRD that cannot be read, as one that is being written, is read again once it has changed. */

@@ -2,7 +2,8 @@
 import { plain } from "../../terminal/plain.ts";
 import type { Glyphs } from "./glyphs.ts";
 import { width } from "../../terminal/table.ts";
-import { fitLine, type Line, lineText, type Piece } from "./lines.ts";
+import { foldedBody } from "./fold_body.ts";
+import { fitLine, folded, type Line, lineText, type Piece } from "./lines.ts";
 import { calledName, type Details, isAtWork, type Model, type TaskView } from "./model.ts";
 import { bodyOf, factLines, healthWords, panelBody } from "./task_panel.ts";
 import { taskRows } from "./task_rows.ts";
@@ -48,11 +49,14 @@ export function screen(model: Model, details: Details, shown: Shown): Screen {
   const room = Math.max(0, rows - above.length - foot.length);
   const told = facts.slice(0, Math.max(0, room - 2));
   const page = Math.max(1, room - told.length);
-  const body = view.helps || !task
-    ? bodyOf(view.helps ? helpLines() : [])
+  const lines = view.helps || !task
+    ? bodyOf(view.helps ? helpLines() : [], HELP_HANG)
     : panelBody(task, details, shown);
+  const { body, rowOf } = view.helps || view.whole
+    ? foldedBody(lines, columns)
+    : { body: lines, rowOf: (line: number) => line };
   const scrollMax = Math.max(0, body.length - page);
-  const at = firstLine(details, { view, scrollMax, page });
+  const at = firstLine(details, { view, scrollMax, page, rowOf });
   const lower = Array.from(
     { length: Math.min(page, body.length - at) },
     (_, i) => body.line(at + i),
@@ -74,13 +78,18 @@ export function screen(model: Model, details: Details, shown: Shown): Screen {
 /** The first line of the lower part that is shown. */
 function firstLine(
   { iterations }: Details,
-  { view, scrollMax, page }: { view: View; scrollMax: number; page: number },
+  { view, scrollMax, page, rowOf }: {
+    view: View;
+    scrollMax: number;
+    page: number;
+    rowOf: (line: number) => number;
+  },
 ): number {
   if (view.helps) return Math.min(view.scroll, scrollMax);
   if (view.shows === "output") return Math.max(0, scrollMax - view.scroll);
   if (view.shows !== "iterations") return Math.min(view.scroll, scrollMax);
   // Scrolled by itself, so that the chosen one is seen.
-  const at = Math.max(0, iterations.findIndex(({ number }) => number === view.iteration));
+  const at = rowOf(Math.max(0, iterations.findIndex(({ number }) => number === view.iteration)));
   return Math.max(0, Math.min(scrollMax, at - Math.floor(page / 2)));
 }
 
@@ -88,10 +97,14 @@ function filled(lines: readonly Line[], { columns, rows }: Size): readonly Line[
   return Array.from({ length: rows }, (_, i) => fitLine(lines[i] ?? [], columns));
 }
 
-function headLine({ tasks, health }: Model, { columns, glyphs }: Shown): Line {
+function headLine(model: Model, { columns, glyphs, view }: Shown): Line {
+  const { tasks, health } = model;
   const atWork = tasks.filter(isAtWork).length;
   const servers = [...health].map(([url, one]) => healthWords(url, one));
-  const words = [`${atWork} running`, `${tasks.length} in all`, ...servers];
+  const filter = view.filter === ""
+    ? []
+    : [`${listed(model, view).length} with \`${plain(view.filter, 20)}\``];
+  const words = [...filter, `${atWork} running`, `${tasks.length} in all`, ...servers];
   const isTrouble = [...health.values()].some(({ state }) => state === "not well");
   const title = columns < 40 ? "" : "ralph watch  ";
   return [
@@ -102,13 +115,13 @@ function headLine({ tasks, health }: Model, { columns, glyphs }: Shown): Line {
 
 /** The list takes what it needs, up to half of the screen. */
 function listLines(model: Model, chosen: TaskView | undefined, shown: Shown): readonly Line[] {
-  const { rows, view } = shown;
+  const { rows, columns, view } = shown;
   const tasks = listed(model, view);
   if (tasks.length === 0) {
     const text = model.tasks.length === 0
       ? "No task yet. `ralph new <name>` makes one, `ralph run <task>` works on it."
       : `No task has \`${plain(view.filter, 40)}\` in its name, project or status; Esc shows all.`;
-    return [[{ text, style: "dim" }]];
+    return folded([{ text, style: "dim" }], columns);
   }
   const height = Math.min(tasks.length, Math.max(1, Math.floor((rows - 4) / 2)));
   const at = chosen ? tasks.indexOf(chosen) : 0;
@@ -139,40 +152,56 @@ function ruleLine(task: TaskView, { columns, glyphs, view }: Shown): Line {
   return [...line, { text: glyphs.rule.repeat(left) }];
 }
 
-function messageLines({ tasks, trouble }: Model, { message, view }: Shown): readonly Line[] {
+/** Of a message: what it is about comes first. */
+const MESSAGE_LINES = 3;
+
+function messageLines(model: Model, { message, columns, view }: Shown): readonly Line[] {
+  const { tasks, trouble } = model;
   if (view.asks === "filter") return [[{ text: `/${plain(view.filter)}_` }]];
+  const lines = (text: string, style: "bold" | "red") =>
+    folded([{ text: plain(text), style }], columns).slice(0, MESSAGE_LINES);
   if (view.asks) {
     const { command: { name, asks }, taskDir } = view.asks;
     const task = tasks.find((one) => one.taskDir === taskDir);
     const called = task ? plain(calledName(task), 60) : "";
-    return [[{ text: `${name} ${called}: ${asks}? y / n`, style: "bold" }]];
+    return lines(`${name} ${called}: ${asks}? y / n`, "bold");
   }
   return [
-    ...trouble === undefined ? [] : [[{ text: plain(trouble), style: "red" as const }]],
-    ...message === undefined ? [] : [[{ text: plain(message), style: "bold" as const }]],
+    ...trouble === undefined ? [] : lines(trouble, "red"),
+    ...message === undefined ? [] : lines(message, "bold"),
   ];
 }
 
 /** What of the keys is told at the bottom, the most needed first. */
 function footLine({ columns, view }: Shown): Line {
-  const keys = view.helps ? ["any key: back"] : [
+  const keys = keysFor(view);
+  const fitting = keys.filter((_, i) => keys.slice(0, i + 1).join("  ").length <= columns);
+  return [{ text: fitting.join("  "), style: "dim" }];
+}
+
+function keysFor({ helps, asks, whole }: View): readonly string[] {
+  if (helps) return ["up, down scroll", "any other key: back"];
+  if (asks === "filter") return ["Enter show these", "Esc show all"];
+  if (asks) return ["y yes", "any other key: no"];
+  return [
     "? help",
     "q leave",
-    ...view.whole ? ["Esc back"] : ["Enter open"],
+    ...whole ? ["Esc back"] : ["Enter open"],
     "Tab view",
     "/ filter",
     ...TASK_COMMANDS.map(({ key, name }) => `${key} ${name}`),
     "l log",
     "d diff",
   ];
-  const fitting = keys.filter((_, i) => keys.slice(0, i + 1).join("  ").length <= columns);
-  return [{ text: fitting.join("  "), style: "dim" }];
 }
+
+/** What keys do stands behind them. */
+const HELP_HANG = 14;
 
 function helpLines(): readonly Line[] {
   return [
     [{ text: "Keys of ralph watch", style: "bold" }],
     [],
-    ...KEY_HELP.map(([keys, what]): Line => [{ text: `  ${keys.padEnd(12)}${what}` }]),
+    ...KEY_HELP.map(([keys, what]): Line => [{ text: `  ${keys.padEnd(HELP_HANG - 2)}${what}` }]),
   ];
 }

@@ -1,14 +1,14 @@
 /** The chosen task: what it is at, and its stories, its iterations or what it says. */
-import { withoutDate } from "../output/log_entry.ts";
+import { withLocalTime } from "../output/log_entry.ts";
 import { tookWords } from "../../report/took.ts";
 import { tokensOf } from "../../store/model.ts";
 import { costWords, tokenWords } from "../../terminal/cost.ts";
-import { ago, plural } from "../../terminal/format.ts";
+import { age, plural } from "../../terminal/format.ts";
 import { plain } from "../../terminal/plain.ts";
 import { table, width } from "../../terminal/table.ts";
 import { VERSION } from "../../version.ts";
 import type { Glyphs } from "./glyphs.ts";
-import { type Line, type Piece, wrapped } from "./lines.ts";
+import { folded, type Line, lineText, type Piece, wrapped } from "./lines.ts";
 import type { Details, Health, Model, Round, StoryState, TaskView } from "./model.ts";
 import { costOf, elapsed, nowWords, silentFor, statusStyle } from "./task_rows.ts";
 import type { View } from "./view.ts";
@@ -19,11 +19,14 @@ interface Around {
   glyphs: Glyphs;
 }
 
+/** Lines of how it ended: the rest is for the whole screen. */
+const ENDED_MAX = 2;
+
 /** What it is at, in a few lines. */
 export function factLines(
   task: TaskView,
   { health }: Pick<Model, "health">,
-  { columns, now, glyphs }: Around,
+  { columns, now, glyphs, view }: Around & { view: View },
 ): readonly Line[] {
   const { session } = task;
   const first = [{ text: plain(nowWords(task, now)), style: statusStyle(task) }];
@@ -37,19 +40,20 @@ export function factLines(
       : [],
     ...session || task.starting ? [`time ${elapsed(task, now)}`] : [],
     ...silent === undefined ? [] : [`silent ${silent}`],
-    ...session ? [`cost ${costOf(task, " of ")}`] : [],
+    ...session ? [`cost ${costOf(task)}`] : [],
     ...session?.model ? [`model ${plain(session.model, 60)}`] : [],
     ...session?.status === "running" ? [workerWords(task), serverWords(task, health)] : [],
     ...task.problem ? [plain(task.problem, 200)] : [],
   ];
   const last = task.live && task.last ? [`last: ${plain(task.last.text.trim(), 400)}`] : [];
   const ended = session && session.status !== "running" && session.detail
-    ? [plain(session.detail, 400)]
+    ? folded([{ text: plain(session.detail, 600), style: "dim" }], columns)
     : [];
   return [
     first,
     ...wrapped(facts, columns, glyphs.between).map((text): Line => [{ text }]),
-    ...[...last, ...ended].map((text): Line => [{ text, style: "dim" }]),
+    ...last.map((text): Line => [{ text, style: "dim" }]),
+    ...view.whole ? ended : ended.slice(0, ENDED_MAX),
   ];
 }
 
@@ -73,14 +77,22 @@ export function healthWords(url: string, health: Health | undefined): string {
 }
 
 /** Lines that are made when they are shown: there may be thousands. */
-interface Body {
+export interface Body {
   length: number;
   line: (index: number) => Line;
+  /** How far in a line goes on that is folded. */
+  hang?: (line: Line) => number;
+  /** What its lines are made of: the same as before, and they are the same. */
+  of?: object;
 }
 
-export function bodyOf(lines: readonly Line[]): Body {
-  return { length: lines.length, line: (index) => lines[index] };
+export function bodyOf(lines: readonly Line[], hang = 0): Body {
+  return { length: lines.length, line: (index) => lines[index], hang: () => hang };
 }
+
+/** The time, and the blanks with which a line of a log begins. */
+const LOG_HEAD = /^(?:\d\d:\d\d:\d\d)? */;
+const logHang = (line: Line) => LOG_HEAD.exec(lineText(line))?.[0].length ?? 0;
 
 /** The view's lines. */
 export function panelBody(
@@ -90,17 +102,26 @@ export function panelBody(
 ): Body {
   switch (view.shows) {
     case "stories":
-      return bodyOf(storyLines(task, around));
+      return bodyOf(storyLines(task, around), STORY_HANG);
     case "iterations":
-      return bodyOf(iterationLines(iterations, { view, ...around }));
+      return bodyOf(iterationLines(iterations, { view, ...around }), ITERATION_HANG);
     case "output":
       return output.length > 0
-        ? { length: output.length, line: (i) => [{ text: plain(withoutDate(output[i])) }] }
+        ? {
+          length: output.length,
+          line: (i) => [{ text: plain(withLocalTime(output[i])) }],
+          hang: logHang,
+          of: output,
+        }
         : bodyOf([[{ text: "it has said nothing yet", style: "dim" }]]);
     case "diff":
-      return { length: diff.length, line: (i) => diffLine(diff[i]) };
+      return { length: diff.length, line: (i) => diffLine(diff[i]), hang: () => 1, of: diff };
   }
 }
+
+/** Behind the state of a story, and behind the number of an iteration. */
+const STORY_HANG = 14;
+const ITERATION_HANG = 6;
 
 const STORY_STYLES: Readonly<Record<StoryState, Piece["style"]>> = {
   done: "green",
@@ -116,9 +137,9 @@ function storyLines({ stories, problem }: TaskView, { glyphs }: Around): readonl
   return stories.map(({ id, title, state, why }) => {
     const label = plain(id, 20);
     const space = " ".repeat(Math.max(0, ids - width(label)));
-    const more = why === "" ? "" : `  (${plain(why, 120)})`;
+    const more = why === "" ? "" : `  (${plain(why, 400)})`;
     const text = `${glyphs.story[state]} ${state.padEnd(8)}  ${label}${space}  ${
-      plain(title, 200)
+      plain(title, 1_000)
     }`;
     return [{ text: `  ${text.trimEnd()}${more}`, style: STORY_STYLES[state] }];
   });
@@ -134,7 +155,7 @@ function iterationLines(
     `${one === chosen ? glyphs.chosen : " "} ${one.number}`,
     plain(one.storyId ?? "-", 20),
     one.standing.word,
-    one.endedAt === null ? ago(Date.parse(one.startedAt), now) : tookWords(one),
+    one.standing.word === "under way" ? age(Date.parse(one.startedAt), now) : tookWords(one),
     one.usage ? tokenWords(tokensOf(one.usage), one.usage) : unknownOf(one, "tokens"),
     one.usage ? costWords(one.usage) : unknownOf(one, "cost"),
     one.commits === null ? "-" : plural(one.commits, "commit"),

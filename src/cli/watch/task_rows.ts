@@ -94,7 +94,9 @@ const COST: Column = {
   title: "COST",
   columns: 15,
   align: "right",
-  piece: (task) => ({ text: costOf(task, "/") }),
+  piece: ({ session, usage, budgetUsd }) => ({
+    text: session ? shortCost(usage, budgetUsd).replace(" of ", "/") : "-",
+  }),
 };
 
 const ACTION: Column = {
@@ -208,8 +210,7 @@ function inSteps(then: number, now: number): string {
 }
 
 /** What its ended iterations cost, and what it may cost. */
-export function costOf({ session, usage, budgetUsd }: TaskView, of: string): string {
-  if (!session) return "-";
+export function costOf({ usage, budgetUsd }: TaskView): string {
   const spent = usage && shortCost(usage) !== "unknown" ? costWords(usage) : "unknown";
-  return budgetUsd === undefined ? spent : `${spent}${of}${usd(budgetUsd)}`;
+  return budgetUsd === undefined ? spent : `${spent} (limit ${usd(budgetUsd)})`;
 }

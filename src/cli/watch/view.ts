@@ -36,8 +36,8 @@ export interface TaskCommand {
   what: string;
   /** What is asked before it is run. */
   asks?: string;
-  /** It gets the terminal. */
-  takesTerminal?: boolean;
+  /** It gets the terminal: all of it, or to ask something, and says then what came of it. */
+  takes?: "terminal" | "questions";
 }
 
 /** One line is all that a further command takes. */
@@ -46,7 +46,7 @@ export const TASK_COMMANDS: readonly TaskCommand[] = [
     key: "a",
     name: "attach",
     what: "the agent's conversation in OpenCode; leaving it comes back here",
-    takesTerminal: true,
+    takes: "terminal",
   },
   {
     key: "s",
@@ -56,7 +56,7 @@ export const TASK_COMMANDS: readonly TaskCommand[] = [
   },
   { key: "c", name: "checkpoint", what: "pause it after this iteration" },
   { key: "r", name: "run", what: "run it again, or go on with it" },
-  { key: "n", name: "say", what: "tell the agent something", takesTerminal: true },
+  { key: "n", name: "say", what: "tell the agent something", takes: "questions" },
 ];
 
 /** What a key makes the program do. */
@@ -105,7 +105,10 @@ export function press(view: View, key: string, shown: Shown): Pressed {
   if (key === "ctrl-c") return { view, effect: { type: "quit" } };
   if (key === "ctrl-z") return { view, effect: { type: "suspend" } };
   if (key === "ctrl-l") return { view, effect: { type: "repaint" } };
-  if (view.helps) return { view: { ...view, helps: false, scroll: 0 } };
+  if (view.helps) {
+    const scroll = MOVES[key];
+    return { view: scroll ? scrolled(view, scroll, shown) : { ...view, helps: false, scroll: 0 } };
+  }
   if (view.asks === "filter") return { view: filtering(view, key) };
   if (view.asks) {
     const { asks, ...rest } = view;
@@ -138,8 +141,9 @@ function pressOther(view: View, key: string, shown: Shown): Pressed {
     case "left":
       return { view: turned(view, -1) };
     case "enter":
-      return { view: { ...view, whole: true, scroll: 0 } };
+      return { view: { ...view, whole: shown.chosen !== undefined, scroll: 0 } };
     case "l":
+      if (shown.chosen === undefined) return { view };
       return { view: { ...view, shows: "output", whole: true, scroll: 0 } };
     case "d": {
       if (shown.iterations.length === 0) return { view };
@@ -203,7 +207,11 @@ function moved(view: View, move: Move, shown: Shown): View {
   if (view.shows === "iterations" && !("pages" in move)) {
     return { ...view, iteration: stepped(shown.iterations, view.iteration, move) };
   }
-  const down = view.shows === "output" ? -1 : 1;
+  return scrolled(view, move, shown);
+}
+
+function scrolled(view: View, move: Move, shown: Shown): View {
+  const down = view.shows === "output" && !view.helps ? -1 : 1;
   const by = "lines" in move ? move.lines : "pages" in move ? move.pages * shown.page : 0;
   const to = "to" in move && ((move.to === "end") === (down === 1) ? Infinity : 0);
   const scroll = to === false ? view.scroll + down * by : to;
@@ -225,7 +233,7 @@ function stepped<T>(
 export const KEY_HELP: readonly (readonly [keys: string, what: string])[] = [
   ["up, down", "choose a task, or an iteration; scroll what is open"],
   ["Tab", "stories, iterations, output of the chosen task"],
-  ["Enter", "open it over the whole screen; Esc goes back"],
+  ["Enter", "open it over the whole screen, where no line is cut; Esc goes back"],
   ["/", "show only tasks with this in their name, project or status"],
   ...TASK_COMMANDS.map(({ key, what }) => [key, what] as const),
   ["l", "its log"],

@@ -12,6 +12,8 @@ import { fileNumber, heldLocks, locksOn } from "./proc_locks.ts";
 export interface Lock {
   /** Leaves words for those who find the lock taken; see `noteIn`. */
   note(text: string): void;
+  /** Leaves in the file's time that it was held at `now`, in epoch milliseconds; see `touchedAt`. */
+  touch(now: number): void;
   release(): void;
 }
 
@@ -40,6 +42,7 @@ export function tryLock(path: string): Lock | undefined {
 
 const lockOf = (file: Deno.FsFile): Lock => ({
   note: noteInto(file),
+  touch: touchOf(file),
   release: () => giveBack(file),
 });
 
@@ -60,6 +63,26 @@ function noteInto(file: Deno.FsFile): Lock["note"] {
       // Whoever finds the lock taken is then told less.
     }
   };
+}
+
+/** What cannot be left there stops no work. */
+function touchOf(file: Deno.FsFile): Lock["touch"] {
+  return (now) => {
+    try {
+      file.utimeSync(new Date(now), new Date(now));
+    } catch {
+      // How long the worker was there is then less well known, should it be killed.
+    }
+  };
+}
+
+/** When whoever held the lock last was there last, in epoch milliseconds; undefined where that is not known. */
+export function touchedAt(path: string): number | undefined {
+  try {
+    return Deno.lstatSync(path).mtime?.getTime();
+  } catch {
+    return undefined;
+  }
 }
 
 /**

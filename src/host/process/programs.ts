@@ -25,8 +25,21 @@ export async function handTerminalTo(
   command: readonly string[],
   env: Readonly<Record<string, string>>,
 ): Promise<number> {
-  const [program, ...args] = command;
-  const streams = { stdin: "inherit", stdout: "inherit", stderr: "inherit" } as const;
+  return (await handTo(command, { env, stdout: "inherit" })).code;
+}
+
+/** The same, but for its standard output, which is returned: it asks on the standard error output. */
+export async function handQuestionsTo(
+  command: readonly string[],
+): Promise<{ code: number; said: string }> {
+  return await handTo(command, { env: {}, stdout: "piped" });
+}
+
+async function handTo(
+  [program, ...args]: readonly string[],
+  { env, stdout }: { env: Readonly<Record<string, string>>; stdout: "inherit" | "piped" },
+): Promise<{ code: number; said: string }> {
+  const streams = { stdin: "inherit", stdout, stderr: "inherit" } as const;
   let child: Deno.ChildProcess | undefined;
   let isTerminated = false;
   const stopListening = onEndingSignal((name) => {
@@ -36,8 +49,9 @@ export async function handTerminalTo(
   });
   try {
     child = new Deno.Command(program, { args, env, ...streams }).spawn();
+    const said = stdout === "piped" ? await new Response(child.stdout).text() : "";
     const { code } = await child.status;
-    return isTerminated ? TERMINATED : code;
+    return { code: isTerminated ? TERMINATED : code, said };
   } finally {
     stopListening();
   }

@@ -6,6 +6,8 @@ export interface Refusal {
   readonly at: number;
   /** When to ask again. */
   readonly until: number;
+  /** Until when the provider said that it refuses. */
+  readonly named?: number;
   /** The model had given nothing before: such an iteration costs none. */
   readonly free: boolean;
 }
@@ -15,7 +17,7 @@ type Past = readonly { readonly refusal?: Refusal }[];
 const AGAIN_MS = { first: 5_000, max: 15 * 60_000 };
 
 /**
- * The refusal that ended a turn. The provider is asked again when it said so (`until`, epoch
+ * The refusal that ended a turn. The provider is asked again when it said so (`named`, epoch
  * milliseconds), and each time later: one that names a short time again and again would make
  * iterations without end.
  */
@@ -31,12 +33,13 @@ export function refusalOf(
     /** How long OpenCode had asked in vain by itself. */
     refusedMs?: number;
   },
-  until = 0,
+  named?: number,
 ): Refusal {
   const againMs = Math.min(AGAIN_MS.first * 2 ** refusedBefore, AGAIN_MS.max);
   return {
     at: now - refusedMs,
-    until: Math.max(until, now + againMs),
+    until: Math.max(named ?? 0, now + againMs),
+    ...named !== undefined && { named },
     free: gaveNothing || tokens === 0,
   };
 }

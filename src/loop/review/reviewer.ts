@@ -8,6 +8,7 @@ import type { Review, ReviewOutcome } from "../../store/model.ts";
 import { plain } from "../../terminal/plain.ts";
 import { reviewPrompt } from "../../verify/review/prompt.ts";
 import { type LinesOf, refusedIn } from "../../verify/review/verdict.ts";
+import { timeWords } from "../activity.ts";
 import { inWords, type Spent, spentWith } from "../limits.ts";
 import { chosenProvider } from "../provider/chosen_provider.ts";
 import { waitForProvider } from "../provider/wait.ts";
@@ -165,7 +166,8 @@ async function ask(
     tools.limit?.refused(report.end, { until: answered.until, model: order.model });
   }
   const attempt = isVerdict ? ofWhatIsThere(answered, await moved(tools, order)) : answered;
-  const end = { ...attempt.end, durationMs: clock.monotonic() - startedAt };
+  const before = left?.durationMs ?? 0; // of the workers that were at it
+  const end = { ...attempt.end, durationMs: before + clock.monotonic() - startedAt };
   await book.end(begun.id, end);
   const { outcome, detail, findings, usage = null, durationMs } = end;
   emit({ type: "review", stories, outcome, detail, findings, usage, durationMs });
@@ -200,7 +202,7 @@ function patience(
           inWords(rateLimitMs)
         }: ${said}`;
       }
-      const at = new Date(until).toISOString();
+      const at = timeWords(until, clock.now());
       const text = `the reviewer's provider is asked again at ${at}: ${plain(said, 200)}`;
       tell({ kind: "rate_limited", text, until });
       const isOver = () => pauses() || spent().durationMs >= durationMs;

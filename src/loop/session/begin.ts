@@ -164,6 +164,10 @@ async function goOn(
   const { startTree, warnings } = await startTreeOf(tools, { previous, start, isOver });
   const left = store.iterations(previous.id).find(({ outcome }) => outcome === null);
   const found = left && await findTurn(client, left).catch(unanswered);
+  const leftReview = store.reviews(previous.id).findLast(({ outcome, iteration }) =>
+    outcome === null && iteration === (left ?? store.iterations(previous.id).at(-1))?.number
+  );
+  const atWork = leftReview ? await findTurn(client, leftReview).catch(unanswered) : found;
   const seenAt = store.workerSeenAt(previous.id);
   const maxMs = settings.limits.turnMs;
   const lease = store.continueSession(
@@ -171,7 +175,7 @@ async function goOn(
     {
       ...worker,
       maxIterations: settings.limits.iterations,
-      aloneMs: found && aloneMs(found, { seenAt, now: clock.now(), maxMs }),
+      aloneMs: atWork && aloneMs(atWork, { seenAt, now: clock.now(), maxMs }),
     },
     {
       settings: storeSettings({ ...settings, owesEvidence }),

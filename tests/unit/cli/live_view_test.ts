@@ -99,6 +99,16 @@ Deno.test("the block has what is done, the iteration, and the session so far wit
   assert.doesNotMatch(screen.text, /in all/);
 });
 
+Deno.test("what stays is broken at blanks, and goes on under its own beginning", () => {
+  const { screen, view } = world(40);
+  view.show(STARTED);
+  view.say("  what a person reads is not broken in the middle of a word");
+  const lines = screen.text.split("\n").map((line) => line.trimEnd());
+  const at = lines.indexOf("  what a person reads is not broken in");
+  assert.deepEqual(lines.slice(at, at + 2), [lines[at], "  the middle of a word"]);
+  assert(at > 0, screen.text);
+});
+
 Deno.test("while a reviewer looks the block says so, and no longer that a gate runs", () => {
   const { screen, view, pass } = world(100);
   view.show(STARTED);

@@ -20,9 +20,19 @@ Deno.test("an activity has words that are safe to show, and says until when", ()
     activityOf({ type: "retry", attempt: 3, message, nextAt: until }, NOW);
   assert.deepEqual(retry("Rate limit exceeded\u001b[2J"), {
     kind: "rate_limited",
-    text: "rate limited until 14:02 UTC: Rate limit exceeded\\x1b[2J",
+    text: "rate limited, asked again at 14:02 UTC: Rate limit exceeded\\x1b[2J",
     until,
   });
+  const limited = { type: "retry", attempt: 3, message: "Rate limit exceeded", nextAt: until };
+  const named = (at: number) => activityOf({ ...limited, type: "retry" }, NOW, at).text;
+  assert.equal(
+    named(NOW + 10_000),
+    "rate limited until 14:01 UTC, asked again at 14:02 UTC: Rate limit exceeded",
+  );
+  assert.equal(
+    named(until),
+    "rate limited until 14:02 UTC, asked again then: Rate limit exceeded",
+  );
   assert.deepEqual(retry("Internal error"), {
     kind: "retrying",
     text: "provider fails, attempt 3, asked again at 14:02 UTC: Internal error",

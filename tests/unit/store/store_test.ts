@@ -623,3 +623,27 @@ Deno.test("a person's edit of the PRD is kept until the iteration ends that it w
   assert.deepEqual(store.prdEdits(lease.sessionId, 1), []);
   store.close();
 });
+
+Deno.test("a worker that is killed has worked until it was seen last, beside the database, too", () => {
+  using dir = temporaryFolder();
+  let now = NOW;
+  const store = openStore({ path: `${dir.path}/s.db`, migrations, now: () => now });
+  const worked = (seenAfterMs: number | undefined) => {
+    now = NOW;
+    const taskDir = `/p/tasks/${seenAfterMs}`;
+    const { sessionId: id, epoch } = store.startSession({ ...task, taskDir }, worker, start);
+    now += 10_000;
+    store.noteThere({ sessionId: id, epoch });
+    const seenAt = seenAfterMs === undefined ? undefined : now + seenAfterMs;
+    now += 3_600_000;
+    assert(store.markWorkerDied({ id, epoch }, "gone", { seenAt }));
+    const ended = Date.parse(store.session(id)?.endedAt ?? "");
+    return [store.workedMs(id), now - ended];
+  };
+  assert.deepEqual(worked(undefined), [10_000, 0], "ended when it is found, as far as is known");
+  assert.deepEqual(worked(8_000), [18_000, 3_592_000]);
+  // The clock was set meanwhile, or another one has touched the file: no more than it can be.
+  assert.deepEqual(worked(-5_000), [10_000, 3_600_000]);
+  assert.deepEqual(worked(7_200_000), [25_000, 0]);
+  store.close();
+});

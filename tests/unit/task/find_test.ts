@@ -92,7 +92,7 @@ for (const [argument, cwd, dir] of FOUND) {
 }
 
 Deno.test("findTask: all of a task, with the real paths", () => {
-  assert.deepEqual(findTask("login", { cwd: "/link-to-p", tree }), LOGIN);
+  assert.deepEqual(findTask("login", { cwd: "/link-to-p", tree }), { ...LOGIN, isListed: true });
   assert.equal(findTask("status", { cwd: "/p", tree }).prdPath, "/p/tasks/status/PRD.md");
   assert.equal(findTask("away", { cwd: "/p", tree }).prdPath, "/p/docs/spec.md");
   const prompted = findTask("prompted", { cwd: "/p", tree });

@@ -161,6 +161,29 @@ Deno.test("same work: what only the other file has is told, and what passes ther
   ]);
 });
 
+Deno.test("same work: the places are looked through once, by whichever way the task is named", () => {
+  const files = { "tasks/prd-sums.md": markdown(TITLES), "tasks/prd.json": json([one, two]) };
+  const said = ["only in tasks/prd-sums.md, which is not read: US-003 Round a sum"];
+  const { stories } = parsePrd({
+    path: "prd.json",
+    bytes: new TextEncoder().encode(files["tasks/prd.json"]),
+  });
+  for (const argument of ["prd", "tasks/prd.json"]) {
+    const tree = treeOf(files);
+    let looks = 0;
+    const counted = {
+      ...tree,
+      list(folder: string) {
+        if (folder === "/p/.agents/tasks") looks++;
+        return tree.list(folder);
+      },
+    };
+    const task = findTask(argument, { cwd: "/p", tree: counted });
+    assert.deepEqual(remarksOnOtherPrds(task, stories, counted), said);
+    assert.equal(looks, 1, argument);
+  }
+});
+
 Deno.test("same work: the markdown beside a prd.json is told of, if it has stories", () => {
   const template = json(["A health endpoint"], { done: [] });
   const beside = (text: string) =>

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { age, count, duration, plural, usd } from "../../../src/terminal/format.ts";
 import { bar } from "../../../src/terminal/bar.ts";
 import { costWords, shortCost, shortTokens, tokenWords } from "../../../src/terminal/cost.ts";
-import { wrap } from "../../../src/terminal/table.ts";
+import { underItself, wrap } from "../../../src/terminal/table.ts";
 import { redraw } from "../../../src/terminal/live.ts";
 import { fit, fittedTable, table, width } from "../../../src/terminal/table.ts";
 
@@ -134,6 +134,19 @@ Deno.test("text is broken at blanks, by the columns that it takes, and what can 
   assert.deepEqual(wrap("a `b", 20), ["a `b"]);
   assert.deepEqual(wrap("/a/long/path/that/stays", 5), ["/a/long/path/that/stays"]);
   assert.deepEqual(wrap("", 5), [""]);
+  // There are no blanks in it: nothing else would be a line of that width.
+  assert.deepEqual(wrap("US-1 購物車顯示所有商品 (3 open)", 12), [
+    "US-1 購物車",
+    "顯示所有商品",
+    "(3 open)",
+  ]);
+  assert.deepEqual(wrap("/a/購物車顯示所有商品", 8), ["/a/購物車顯示所有商品"]);
+  assert.deepEqual(wrap("`ralph run 購物車顯示所有商品`", 8), ["`ralph run 購物車顯示所有商品`"]);
+});
+
+Deno.test("a line that is too long goes on under its own beginning", () => {
+  assert.deepEqual(underItself("  one two three", 9), ["  one two", "  three"]);
+  assert.deepEqual(underItself("  one   two", 11), ["  one   two"]);
 });
 
 Deno.test("a table takes the first layout that fits, and gives what is left to what was cut", () => {

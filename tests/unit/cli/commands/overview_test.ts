@@ -48,6 +48,29 @@ Deno.test("ralph alone shows this project, and the commands that make sense now"
   }
 });
 
+Deno.test("a task that waits in a queue is told as such, among the tasks and by ralph alone", async () => {
+  await using home = await makeHome();
+  await home.project.write("tasks/two/prd.md", "### US-007: Open\n\n- [ ] it\n");
+  const { root } = home.project;
+  const store = home.open();
+  const queued = (name: string) => ({
+    ...{ taskName: name, taskDir: join(root, "tasks", name), flags: "{}" },
+    ...{ dependsOn: [], worktree: false },
+  });
+  store.enqueue({
+    ...{ projectRoot: root, failFast: false, parallel: 1 },
+    tasks: [queued("one"), queued("two")],
+  });
+  store.close();
+  for (const args of [["tasks"], []]) {
+    const { stdout } = await home.ralph(...args);
+    assert.match(stdout, /^one +1\/1 +- +queued: is next *$/m);
+    assert.match(stdout, /^two +0\/1 +US-007 +queued: after `one` *$/m);
+  }
+  const json = JSON.parse((await home.ralph("tasks", "--json")).stdout);
+  assert.deepEqual(json.map((one: { queued: string }) => one.queued), ["is next", "after `one`"]);
+});
+
 Deno.test("ralph alone in a project without tasks, and outside of one, says how to begin", async () => {
   await using home = await makeHome();
   await Deno.remove(join(home.project.root, "tasks"), { recursive: true });

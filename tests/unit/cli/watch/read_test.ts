@@ -168,8 +168,13 @@ Deno.test("the diff is that of the iteration, and runs no program that the repos
         ...iteration,
       } as Iteration,
     })).join("\n");
-  assert.match(await diff({}), /^iteration 3: [0-9a-f.]+\n a\.txt[^]*\n-old\n\+new$/);
+  assert.match(
+    await diff({}),
+    /^iteration 3: [0-9a-f]{12}\.\.[0-9a-f]{12}\n a\.txt[^]*\n-old\n\+new$/,
+  );
   assert.match(await diff({ headAfter: before }), /^iteration 3: nothing was committed/);
+  const nothing = await diff({ endedAt: null, headAfter: null, headBefore: after });
+  assert.equal(nothing, "iteration 3: so far, in files that git knows: no change");
   await project.write("a.txt", "newer\n");
   const underWay = await diff({ endedAt: null, headAfter: null });
   assert.match(underWay, /^iteration 3: so far, in files that git knows\n[^]*\n\+newer$/);

@@ -20,6 +20,9 @@ import { UNSEEN } from "../../../../src/terminal/plain.ts";
 import { width } from "../../../../src/terminal/table.ts";
 import { VERSION } from "../../../../src/version.ts";
 
+// Times of day are told as they are here.
+Deno.env.set("TZ", "Europe/Berlin");
+
 const NOON = Date.UTC(2026, 10, 20, 12);
 const ago = (ms: number) => new Date(NOON - ms).toISOString();
 const MINUTE = 60_000;
@@ -140,7 +143,7 @@ Deno.test("the screen has all tasks, and of the chosen one what it is at", () =>
     new       -                 -         not readable: cannot re…        -       -                -
 ── checkout ─ [stories]  iterations   output  ─
 agent working
-session 4 · iteration 3/10 · story US-003 · time 12m · silent 1m · cost $1.25 of $5.00
+session 4 · iteration 3/10 · story US-003 · time 12m · silent 1m · cost $1.25 (limit $5.00)
 model anthropic/claude · worker 4711 alive · server 127.0.0.1:14096 well (1.18.33)
 last: bash   npm test
   ✓ done      US-001  The cart
@@ -180,19 +183,19 @@ Deno.test("each view, question and message has its place", () => {
   const views: readonly (readonly [Partial<View>, RegExp])[] = [
     [
       { shows: "iterations" },
-      /▸ 3 {2}US-003 {2}under way {2}4m ago[^]* 2 {2}US-002 {2}advanced {3}3m 5s {3}8,400 tokens/,
+      /▸ 3 {2}US-003 {2}under way {2}4m +- [^]* 2 {2}US-002 {2}advanced {3}3m 5s {2}8,400 tokens/,
     ],
     [{ shows: "iterations", iteration: 2 }, /▸ 2 {2}US-002/],
-    [{ shows: "output" }, /11:58:19 {3}line 59\n\? help/],
+    [{ shows: "output" }, /12:58:19 {3}line 59\n\? help/],
     [{ shows: "output", scroll: 10 }, /line 49\n\? help/],
     [{ shows: "diff", whole: true }, /\[diff\][^]*\n\+ {4}new\n-old/],
     [{ whole: true }, /^ralph watch.*\n── checkout/],
     [{ helps: true }, /^Keys of ralph watch/],
-    [{ asks: "filter", filter: "che" }, /\n\/che_\n\? help/],
+    [{ asks: "filter", filter: "che" }, /\n\/che_\nEnter show these {2}Esc show all/],
     [{ filter: "xyz" }, /No task has `xyz`/],
     [
       { asks: { command: TASK_COMMANDS[1], taskDir: STOPPED.taskDir } },
-      /\nstop search: abort .*\? y \/ n\n/,
+      /\nstop search: abort .*\? y \/ n\ny yes {2}any other key: no/,
     ],
     [{ task: STOPPED.taskDir }, /▸ ■ search[^]*three iterations changed nothing/],
     [{ task: NEW.taskDir }, /cannot read the PRD tasks\/new\/prd\.json: line 3/],
@@ -209,6 +212,93 @@ Deno.test("each view, question and message has its place", () => {
   const none = { tasks: [], health: new Map() };
   assert.match(shown({}, { model: none }).text, /No task yet\. `ralph new <name>` makes one/);
   assert.match(shown({}, { columns: 12, rows: 3 }).text, /^too small/);
+});
+
+Deno.test("over the whole screen no line is cut, and what is told stands there to its last word", () => {
+  const [narrow, low] = [60, 20];
+  const of = (
+    view: Partial<View>,
+    task: Partial<TaskView> = {},
+    details: Partial<Details> = {},
+  ) => {
+    const model = { ...MODEL, tasks: [{ ...RUNNING, ...task }, STOPPED] };
+    const pages: string[] = [];
+    let scrollMax = Infinity;
+    for (let scroll = 0; scroll <= scrollMax; scroll++) {
+      const shown = screen(model, { ...DETAILS, ...details }, {
+        ...{ columns: narrow, rows: low, now: NOON, glyphs: UNICODE },
+        view: { ...FIRST_VIEW, ...view, scroll },
+      });
+      scrollMax = shown.scrollMax;
+      pages.push(...shown.lines.map((line) => lineText(line).trim()));
+    }
+    return pages.join(" ");
+  };
+  const long = Array.from({ length: 40 }, (_, i) => `word${i}`).join(" ");
+  const wide = "日本語の出力は全部読める🎉".repeat(8);
+  const story = { id: "US-1", title: `${long} end`, state: "open", why: "" } as const;
+  assert.match(of({ whole: true }, { stories: [story] }), /word20[^…]*word39 end/);
+  assert.match(of({}, { stories: [story] }), /word1[^]*…/);
+  const round = { ...ITERATION, detail: `${long} end` };
+  const view = { whole: true, shows: "iterations" } as const;
+  assert.match(of(view, {}, { iterations: [round] }), /word39 end/);
+  const output = [
+    `2026-11-20T11:58:10.123Z   bash   ${long} end`,
+    `2026-11-20T11:58:11.123Z ${wide}.`,
+  ];
+  const said = of({ whole: true, shows: "output" }, {}, { output });
+  assert.match(said, /12:58:10 {3}bash {3}word0[^…]*word39 end/);
+  assert.equal(said.replaceAll(/[^日本語の出力は全部読める🎉]/gu, "").length % wide.length, 0);
+  assert.match(of({ whole: true, shows: "diff" }, {}, { diff: [`+${long} end`] }), /word39 end/);
+  assert.match(of({ helps: true }), /agent's conversation in OpenCode; leaving it comes back here/);
+  assert.match(of({ helps: true }), /everything goes on running/);
+});
+
+Deno.test("of a long log the rows that are shown are the right ones, at any place", () => {
+  const output = Array.from(
+    { length: 300 },
+    (_, i) => `2026-11-20T11:58:10.123Z ${"x".repeat(i % 7 * 15)} line ${i}.`,
+  );
+  for (const columns of [60, 40]) {
+    const at = (scroll: number) =>
+      screen(MODEL, { ...DETAILS, output }, {
+        ...{ columns, rows: 20, now: NOON, glyphs: UNICODE },
+        view: { ...FIRST_VIEW, shows: "output", whole: true, scroll },
+      });
+    const { scrollMax, page } = at(0);
+    const seen = new Set<string>();
+    for (let scroll = 0; scroll < scrollMax + page; scroll += page - 2) {
+      const text = at(Math.min(scroll, scrollMax)).lines.map(lineText).join("\n");
+      for (const [, number] of text.matchAll(/line\s+(\d+)\./g)) seen.add(number);
+    }
+    assert.equal(seen.size, 300, `${columns} columns`);
+    assert.match(at(0).lines.map(lineText).join("\n"), /line\s+299\.\s*\n\? help/);
+    assert.match(at(scrollMax).lines.map(lineText).join("\n"), /\sline 0\./);
+  }
+});
+
+Deno.test("a filter and how a task ended can be read at 60 columns", () => {
+  const narrow = { columns: 60, rows: 20 };
+  const filtered = shown({ filter: "nothing like that at all" }, narrow).text;
+  assert.match(filtered, /^ralph watch {2}0 with `nothing like that a…` · 1 running/);
+  assert.match(filtered.replaceAll(/ *\n/g, " "), /name, project or status; Esc shows all\./);
+  const detail = `${"the gate fails, as it did before; ".repeat(8)}end`;
+  const session = STOPPED.session && { ...STOPPED.session, detail };
+  const model = { ...MODEL, tasks: [{ ...STOPPED, session }] };
+  const whole = shown({ whole: true }, { ...narrow, model }).text.replaceAll(/ *\n/g, " ");
+  assert(whole.includes(detail), whole);
+  const message =
+    "error: `checkout` is running already (session 4, iteration 3 of 10, worker 4711)";
+  assert.match(
+    shown({}, { ...narrow, message }).text.replaceAll(/ *\n/g, " "),
+    /worker 4711\) \? help/,
+  );
+  const usage = { ...USAGE, unknownParts: 1, costUsd: 0.1012 };
+  const cost = { ...MODEL, tasks: [{ ...RUNNING, usage }] };
+  assert.match(
+    shown({}, { model: cost }).text,
+    / ≥\$0\.10\/\$5\.00\n[^]*cost \$0\.1012 \+ 1 iteration of unknown cost \(limit \$5\.00\)/,
+  );
 });
 
 Deno.test("whatever is foreign, and however small the terminal, no line breaks out", () => {

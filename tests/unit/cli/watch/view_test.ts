@@ -94,6 +94,8 @@ Deno.test("a key changes the view, or has an effect", () => {
     [{ asks: { command: stop, taskDir: "/b" } }, "enter", {}],
     [{}, "?", { helps: true }],
     [{ helps: true }, "q", {}],
+    [{ helps: true }, "down", { helps: true, scroll: 1 }],
+    [{ helps: true, shows: "output" }, "end", { helps: true, shows: "output", scroll: 50 }],
     [{}, "x", {}],
   ];
   for (const [before, key, after] of table) {
@@ -115,6 +117,10 @@ Deno.test("a key changes the view, or has an effect", () => {
     taskDir: "/a",
   });
   assert.equal(effect({}, "s"), undefined, "it asks first");
+  for (const key of ["enter", "l"]) {
+    const { view: none } = press(view(), key, { ...SHOWN, tasks: [], chosen: undefined });
+    assert.equal(none.whole, false, `${key} without a task`);
+  }
   for (const command of TASK_COMMANDS.filter(({ asks }) => !asks)) {
     assert.deepEqual(effect({}, command.key), { type: "command", command, taskDir: "/b" });
     assert.equal(effect({}, command.key, { ...SHOWN, tasks: [], chosen: undefined }), undefined);

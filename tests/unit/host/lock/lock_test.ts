@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
-import { holdsLock, noteIn, takeLock, workerLives } from "../../../../src/host/lock/lock.ts";
+import {
+  holdsLock,
+  noteIn,
+  takeLock,
+  touchedAt,
+  workerLives,
+} from "../../../../src/host/lock/lock.ts";
 import { systemClock } from "../../../../src/host/system/clock.ts";
 import { temporaryFolder } from "../../../support/folder.ts";
 import { until } from "../../../support/wait.ts";
@@ -43,6 +49,18 @@ Deno.test("the lock is another process's until that one is killed", async () => 
   assert.equal(workerLives(path, () => assert.fail("it is held")), true);
   lock.release();
   assert.equal(workerLives(path), false);
+});
+
+Deno.test("who holds the lock leaves when that was, and nobody else does", async () => {
+  using dir = temporaryFolder();
+  const path = `${dir.path}/t.lock`;
+  assert.equal(touchedAt(path), undefined);
+  const lock = await takeLock(path, systemClock);
+  lock?.touch(1_700_000_000_500);
+  assert.equal(touchedAt(path), 1_700_000_000_500);
+  lock?.release();
+  assert.equal(workerLives(path), false);
+  assert.equal(touchedAt(path), 1_700_000_000_500);
 });
 
 Deno.test({

@@ -146,7 +146,7 @@ Deno.test("outcome: a refusal for now says when to ask again, and costs nothing 
   const { outcome, detail, refusal, hopeless } = judge({ ...usual, end, tokens: 0 });
   assert.deepEqual([outcome, hopeless], ["error", undefined]);
   assert.equal(detail, "the provider takes no requests for now: APIError: slow down");
-  assert.deepEqual(refusal, { at: NOW, until: NOW + 60_000, free: true });
+  assert.deepEqual(refusal, { at: NOW, until: NOW + 60_000, named: NOW + 60_000, free: true });
   for (const tokens of [1, undefined]) {
     assert.equal(judge({ ...usual, end, tokens }).refusal?.free, false, `${tokens} tokens`);
   }
