@@ -104,6 +104,7 @@ const sessionFields = {
 
 const gateFields = {
   passed: yes("Whether it passed"),
+  flaky: yes("Whether it failed at first, and passed when it was run again on the same content"),
   why: text("Why, such as its exit code"),
   durationMs: ms("How long it took, in milliseconds"),
 };

@@ -68,7 +68,7 @@ export type LoopEvent =
   /** Which files are protected, and which the gates only run. */
   | { type: "protected" } & Protection
   /** What one run of a gate showed. */
-  | { type: "gate"; name: string; passed: boolean; why: string; durationMs: number }
+  | { type: "gate"; name: string; passed: boolean; flaky: boolean; why: string; durationMs: number }
   /** A review is asked for. `model` null: the server's default. */
   | { type: "review_started"; stories: readonly string[]; model: string | null }
   /** What came of it; `detail` says the same in words. */

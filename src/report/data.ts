@@ -1,5 +1,4 @@
 /** What a report tells, worked out from what is on record. Pure: rows in, data out. */
-import { isFlaky } from "../terminal/flaky_words.ts";
 import {
   type GateRecord,
   type Iteration,
@@ -135,7 +134,7 @@ function gatesOf(runs: readonly GateRecord[]): GateSummary[] {
     runs: all.length,
     failed: all.filter(({ passed }) => !passed).length,
     passesNow: all.at(-1)?.passed ?? false,
-    flaky: all.filter(isFlaky).length,
+    flaky: all.filter(({ flaky }) => flaky).length,
     ms: sum(all.map(({ durationMs }) => durationMs)),
   }));
 }

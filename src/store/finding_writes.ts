@@ -85,12 +85,12 @@ export function insertFindings(
     final: boolean;
   },
 ): void {
-  for (const { passed, ...gate } of gates) {
+  for (const { passed, flaky, ...gate } of gates) {
     change(
-      `INSERT INTO gate_results (session_id, iteration, position, final, gate, passed, why,
+      `INSERT INTO gate_results (session_id, iteration, position, final, gate, passed, flaky, why,
           output, duration_ms)
         VALUES (@sessionId, @iteration, (SELECT count(*) FROM gate_results
-          WHERE session_id = @sessionId AND iteration = @iteration), @final, @gate, @passed,
+          WHERE session_id = @sessionId AND iteration = @iteration), @final, @gate, @passed, @flaky,
           @why, @output, @durationMs)`,
       {
         ...at,
@@ -98,6 +98,7 @@ export function insertFindings(
         durationMs: Math.round(gate.durationMs),
         final: final ? 1 : 0,
         passed: passed ? 1 : 0,
+        flaky: flaky ? 1 : 0,
       },
     );
   }

@@ -223,6 +223,8 @@ export interface SessionStart {
 export interface GateRecord {
   gate: string;
   passed: boolean;
+  /** It failed at first, and passed when it was run again on the same content. */
+  flaky: boolean;
   why: string;
   output: string;
   durationMs: number;

@@ -204,12 +204,17 @@ export function iterationReaders({ one, many }: Pick<Statements, "one" | "many">
           { sessionId },
         );
       return {
-        gates: all("gate_results", "final, gate, passed, why, output, duration_ms", "position")
+        gates: all(
+          "gate_results",
+          "final, gate, passed, flaky, why, output, duration_ms",
+          "position",
+        )
           .map((row) => ({
             iteration: Number(row.iteration),
             final: row.final === 1,
             gate: words(row.gate),
             passed: row.passed === 1,
+            flaky: row.flaky === 1,
             why: words(row.why),
             output: words(row.output),
             durationMs: Number(row.duration_ms),

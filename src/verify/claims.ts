@@ -105,8 +105,10 @@ export function outputsOf(results: readonly GateResult[]): string {
 }
 
 /** A result as it is recorded. */
-export function recordOf({ gate, passed, why, output, durationMs }: GateResult): GateRecord {
-  return { gate: gate.name, passed, why, output: usefulEnd(output), durationMs };
+export function recordOf(
+  { gate, passed, flaky = false, why, output, durationMs }: GateResult,
+): GateRecord {
+  return { gate: gate.name, passed, flaky, why, output: usefulEnd(output), durationMs };
 }
 
 function failureOf({ gate, why }: GateResult): string {

@@ -3,7 +3,7 @@ import type { LoopEvent } from "../loop/event.ts";
 import { type Outcome, tokensOf, type Usage } from "../store/model.ts";
 import { storiesOpen } from "../task/stories_open.ts";
 import { duration, plural } from "../terminal/format.ts";
-import { isFlaky } from "../terminal/flaky_words.ts";
+import { flakyWords } from "../terminal/flaky_words.ts";
 import { plain } from "../terminal/plain.ts";
 import { costWords, tokenWords } from "../terminal/cost.ts";
 import { commandAfter } from "../control/next_command.ts";
@@ -124,8 +124,9 @@ function iterationStart(event: Of<"iteration_started">, colors: Colors): string[
 
 function gateLine({ name, durationMs, ...ran }: Of<"gate">, colors: Colors): string {
   const mark = ran.passed ? colors.green("✓") : colors.red("✗");
-  const failure = ran.passed && !isFlaky(ran) ? "" : `: ${plain(ran.why, 300)}`;
-  return `  ${mark} gate ${name}${failure}${colors.dim(` (${duration(durationMs)})`)}`;
+  const words = ran.flaky ? flakyWords(ran.why) : ran.why;
+  const told = ran.passed && !ran.flaky ? "" : `: ${plain(words, 300)}`;
+  return `  ${mark} gate ${name}${told}${colors.dim(` (${duration(durationMs)})`)}`;
 }
 
 /** The verdict, and what was found with its places. */

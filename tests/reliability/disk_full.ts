@@ -33,6 +33,7 @@ const WRITES: readonly ((store: Store, lease: Lease) => void)[] = [
       gates: Array.from({ length: 5 }, (_, i) => ({
         gate: `gate ${i}`,
         passed: true,
+        flaky: false,
         why: "exit code 0",
         output: "o".repeat(4_000),
         durationMs: 1,

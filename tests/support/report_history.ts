@@ -157,6 +157,7 @@ function gate(passed: boolean, name = "deno test") {
   return {
     gate: name,
     passed,
+    flaky: false,
     why: passed ? "exit code 0" : "exit code 1",
     output: passed ? "ok" : `the total is exact ... FAILED\n\n${HOSTILE}\n`,
     durationMs: 4_200,

@@ -16,7 +16,7 @@ import {
 } from "../../store/model.ts";
 import { costWords, tokenWords } from "../../terminal/cost.ts";
 import { duration, plural, usd } from "../../terminal/format.ts";
-import { isFlaky } from "../../terminal/flaky_words.ts";
+import { flakyWords } from "../../terminal/flaky_words.ts";
 import { isInCommit, isOfPerson } from "../../verify/persons_files.ts";
 import { isOfRemote, isOfSetup } from "../../verify/setup_changes.ts";
 import { listed, NOT_COMMITTED } from "../../verify/undelivered.ts";
@@ -96,7 +96,7 @@ export async function tellEnding(
     ["warning", ofPerson],
     ["git", ofSetup],
     ["push", done.unpushed.map(unpushedWords)],
-    ["gates", flakyWords(findings)],
+    ["gates", flakyGates(findings)],
     ["claims", reopenedWords(session, findings)],
     ["left", isTold ? [] : leftWords(session, findings)],
   ];
@@ -140,9 +140,12 @@ function leftWords(session: Session, findings: Findings): readonly string[] {
 }
 
 /** Gates that failed and passed on the same content: each once, with how often. */
-function flakyWords({ gates }: Findings): readonly string[] {
-  return [...Map.groupBy(gates.filter(isFlaky), ({ gate }) => gate)].map(([gate, all]) =>
-    `${gate} is ${all.at(-1)?.why}` + (all.length > 1 ? ` (${plural(all.length, "time")})` : "")
+function flakyGates({ gates }: Findings): readonly string[] {
+  return [...Map.groupBy(gates.filter(({ flaky }) => flaky), ({ gate }) => gate)].map((
+    [gate, all],
+  ) =>
+    `${gate} is ${flakyWords(all.at(-1)?.why ?? "")}` +
+    (all.length > 1 ? ` (${plural(all.length, "time")})` : "")
   );
 }
 

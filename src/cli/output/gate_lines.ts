@@ -10,10 +10,11 @@ const PASSED_LINES = 3;
 
 /** `withheld`: names of variables that it did not get. */
 export function shownGate(result: GateResult, withheld: readonly string[]) {
-  const { gate: { name }, passed, why, output, durationMs } = result;
+  const { gate: { name }, passed, flaky = false, why, output, durationMs } = result;
   return {
     name,
     passed,
+    flaky,
     why,
     durationMs: Math.round(durationMs),
     /** What it seems to lack of this machine. */

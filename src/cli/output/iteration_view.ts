@@ -16,6 +16,7 @@ import type { Colors } from "../../terminal/colors.ts";
 import { costWords, shortCost, shortTokens } from "../../terminal/cost.ts";
 import { ago, count, duration, plural } from "../../terminal/format.ts";
 import { findingWords, withoutFindings } from "../../terminal/finding_words.ts";
+import { flakyWords } from "../../terminal/flaky_words.ts";
 import { plain } from "../../terminal/plain.ts";
 import { hanging, table } from "../../terminal/table.ts";
 import { withLocalTime } from "./log_entry.ts";
@@ -135,13 +136,14 @@ function textLines(text: string): string[] {
 }
 
 function gateLines(
-  { gate, passed, why, output, durationMs, final }: Findings["gates"][number],
+  { gate, passed, flaky, why, output, durationMs, final }: Findings["gates"][number],
   colors: Colors,
 ): string[] {
   const sign = passed ? colors.green("✓") : colors.red("✗");
+  const words = flaky ? flakyWords(why) : why;
   const what = final ? " (all gates, at the end)" : "";
   return [
-    `${sign} ${plain(gate)}: ${plain(why, 300)} (${duration(durationMs)})${what}`,
+    `${sign} ${plain(gate)}: ${plain(words, 300)} (${duration(durationMs)})${what}`,
     ...output.trim() === "" ? [] : textLines(output).map((line) => `    ${line}`),
   ];
 }

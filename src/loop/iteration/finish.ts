@@ -344,8 +344,8 @@ export function tellVerdict(
   { gates, claims, notes }: Pick<Verdict, "gates" | "claims" | "notes">,
   emit: Emit,
 ): void {
-  for (const { gate, passed, why, durationMs } of gates) {
-    emit({ type: "gate", name: gate, passed, why, durationMs });
+  for (const { gate, passed, flaky, why, durationMs } of gates) {
+    emit({ type: "gate", name: gate, passed, flaky, why, durationMs });
   }
   for (const note of notes) {
     if (isOfPerson(note.text)) emit({ type: "warning", text: note.text });

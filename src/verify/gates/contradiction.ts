@@ -4,7 +4,6 @@
  */
 import type { TreeState } from "../../host/git/tree_state.ts";
 import { type Gate, gateKey } from "../../task/gate.ts";
-import { flakyWhy } from "../../terminal/flaky_words.ts";
 import type { EvidenceTree } from "../evidence.ts";
 import type { GateMemory } from "./gate_memory.ts";
 import type { GateResult } from "./gates.ts";
@@ -67,7 +66,10 @@ export function settled(
     const durationMs = result.durationMs + other.durationMs;
     const { output } = result;
     return other.passed
-      ? { ...other, durationMs, output, why: flakyWhy(result.why) }
+      ? { ...other, flaky: true, durationMs, output, why: flakyWhy(result.why) }
       : { ...other, durationMs, why: `${other.why}, twice` };
   });
 }
+
+/** `why`: of the run that failed. */
+const flakyWhy = (why: string) => `${why}, and it passed when it was run again on the same content`;

@@ -8,6 +8,8 @@ import { plainOutput } from "./gate_output.ts";
 export interface GateResult {
   readonly gate: Gate;
   readonly passed: boolean;
+  /** It failed at first, and passed when it was run again on the same content. */
+  readonly flaky?: boolean;
   /** One line, without a full stop: `exit code 1`. */
   readonly why: string;
   /** What the command printed, both outputs in order, bounded, as lines that are safe to show. */

@@ -40,8 +40,22 @@ const usage: Usage = {
 const findings = [
   {
     gates: [
-      { gate: "deno test", passed: false, why: "exit code 1", output: "1 failed", durationMs: 800 },
-      { gate: "deno lint", passed: true, why: "exit code 0", output: "", durationMs: 90 },
+      {
+        gate: "deno test",
+        passed: false,
+        flaky: false,
+        why: "exit code 1",
+        output: "1 failed",
+        durationMs: 800,
+      },
+      {
+        gate: "deno lint",
+        passed: true,
+        flaky: false,
+        why: "exit code 0",
+        output: "",
+        durationMs: 90,
+      },
     ],
     claims: [{ storyId: "US-001", held: false, why: "the gate `deno test` fails: exit code 1" }],
     notes: [{ about: "tests", text: "1 test deleted: a_test.ts: adds \x1b[31m" } as const],
@@ -49,8 +63,22 @@ const findings = [
   },
   {
     gates: [
-      { gate: "deno test", passed: true, why: "exit code 0", output: "ok", durationMs: 700 },
-      { gate: "deno lint", passed: true, why: "exit code 0", output: "", durationMs: 90 },
+      {
+        gate: "deno test",
+        passed: true,
+        flaky: false,
+        why: "exit code 0",
+        output: "ok",
+        durationMs: 700,
+      },
+      {
+        gate: "deno lint",
+        passed: true,
+        flaky: false,
+        why: "exit code 0",
+        output: "",
+        durationMs: 90,
+      },
     ],
     claims: [{ storyId: "US-002", held: true, why: null }],
     usage: { ...usage, derivedCostUsd: 0.5, unpricedCalls: 2, uncountedCalls: 1 },

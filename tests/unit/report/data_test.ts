@@ -29,6 +29,7 @@ function record(
   const gateOf = ([gate, passed]: [string, boolean]): GateRecord => ({
     gate,
     passed,
+    flaky: false,
     why: passed ? "exit code 0" : "exit code 1",
     output: "",
     durationMs: 10,

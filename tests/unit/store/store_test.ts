@@ -323,8 +323,15 @@ Deno.test("what the loop found out is read back, by iteration and in order", () 
   const store = open(`${dir.path}/sessions.db`);
   const lease = store.startSession(task, worker, start);
   store.beginIteration(lease, newIteration);
-  const gate = { gate: "deno test", passed: true, why: "exit code 0", output: "ok", durationMs: 5 };
-  const failed = { ...gate, gate: "deno lint", passed: false, why: "exit code 1" };
+  const gate = {
+    gate: "deno test",
+    passed: true,
+    flaky: true,
+    why: "exit code 0",
+    output: "ok",
+    durationMs: 5,
+  };
+  const failed = { ...gate, gate: "deno lint", passed: false, flaky: false, why: "exit code 1" };
   store.endIteration(lease, {
     number: 1,
     outcome: "advanced",

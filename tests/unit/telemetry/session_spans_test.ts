@@ -29,7 +29,7 @@ const ABOUT = {
 const tool = (status: "running" | "completed" | "error", title = SECRET) =>
   ({ type: "tool", tool: "bash", title, status, refused: false, subagent: false }) as const;
 const gate = (name: string, passed: boolean, durationMs: number) =>
-  ({ type: "gate", name, passed, why: SECRET, durationMs }) as const;
+  ({ type: "gate", name, passed, flaky: false, why: SECRET, durationMs }) as const;
 
 /** One iteration with a call of a tool, two gates and a refusal, by the second. */
 const EVENTS: readonly [number, LoopEvent][] = [

@@ -36,6 +36,7 @@ Deno.test("verify runs the gates as they are now, shows what they print, and cha
   assert.equal(typeof durationMs, "number");
   assert.deepEqual(gate, {
     schema: 1,
+    flaky: false,
     name: "no-such-program",
     passed: false,
     why: "there is no program `no-such-program` on PATH",
