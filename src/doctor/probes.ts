@@ -14,6 +14,7 @@ import type { Inspection } from "../store/inspect.ts";
 import type { Hint, RalphError } from "../error.ts";
 import type { ProjectChoices } from "../opencode/project_choices.ts";
 import type { SettingsFile } from "../opencode/settings_files.ts";
+import type { CompletionFile } from "./completion_setup.ts";
 
 export interface Probes {
   /** What commands in remedies are filled in with. */
@@ -39,7 +40,8 @@ export interface Probes {
   listeners(): Promise<readonly Listener[] | undefined>;
   /** Whether it is another user's, and a request to the server may reach it. */
   isForeign(listener: Listener): boolean;
-  readonly completions: { readonly shell: string; readonly file: string } | undefined;
+  /** Undefined for a shell that has none. */
+  readonly completions: CompletionFile | undefined;
   readonly serverEnv: ServerEnv;
   /** The password is not for this server: only the project's own settings name it. */
   readonly isPasswordWithheld: boolean;

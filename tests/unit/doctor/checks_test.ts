@@ -278,10 +278,30 @@ cases([
   },
   {
     name: "they are not installed",
-    spoiled: NO_FILE("/home/ann/.zfunc/_ralph"),
+    spoiled: {
+      completions: {
+        shell: "zsh",
+        file: "/home/ann/a b/.zshrc",
+        text: "# source <(ralph completions zsh)\n",
+      },
+    },
     id: "host.completions",
     level: "skip",
-    says: /ralph completions zsh > \/home\/ann\/\.zfunc\/_ralph/,
+    says: /installed: printf '\\n%s\\n' 'source <\(ralph completions zsh\)' >> ~\/'a b\/\.zshrc'$/,
+  },
+  {
+    name: "an empty file, as a command leaves it that was not found",
+    spoiled: { completions: { shell: "fish", file: "/home/ann/ralph.fish", text: "" } },
+    id: "host.completions",
+    level: "skip",
+    says: /: mkdir -p \/home\/ann && ralph completions fish > ~\/ralph\.fish$/,
+  },
+  {
+    name: "another `ralph` on PATH",
+    spoiled: { names: { ...healthy.names, ralph: "/opt/ralph/bin/ralph" } },
+    id: "host.completions",
+    level: "skip",
+    says: /not this program/,
   },
   {
     name: "another shell",
@@ -1496,7 +1516,7 @@ Deno.test("a machine on which every name is hostile cannot write to the terminal
     names,
     program: (name) => evil(`/usr/bin/${name}`),
     versionOf: () => Promise.resolve(evil("1.18.33")),
-    completions: { shell: "zsh", file: evil("/home/ann/.zfunc/_ralph") },
+    completions: { shell: "zsh", file: evil("/home/ann/.zshrc"), text: undefined },
     mode: () => ({ mode: 0o755, uid: 1000 }),
     fileSystemType: () => Promise.resolve(evil("nfs")),
     isNetworkFileSystem: () => true,

@@ -83,7 +83,7 @@ const repository: Repository = {
   identity: "Ann <ann@example.com>",
 };
 
-const files = new Set([OPENCODE, UNIT_FILE, names.dataFolder, "/home/ann/.zfunc/_ralph"]);
+const files = new Set([OPENCODE, UNIT_FILE, names.dataFolder]);
 
 export const healthy: Probes = {
   names,
@@ -108,7 +108,11 @@ export const healthy: Probes = {
       controlGroup: unit.controlGroup,
     }]),
   isForeign: (one) => isForeign(one, { url: names.serverUrl, uid: names.uid }),
-  completions: { shell: "zsh", file: "/home/ann/.zfunc/_ralph" },
+  completions: {
+    shell: "zsh",
+    file: "/home/ann/.zshrc",
+    text: "# mine\nsource <(ralph completions zsh)\n",
+  },
   serverEnv: {
     path: "/home/ann/.config/ralph/server.env",
     isOpen: false,
