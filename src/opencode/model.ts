@@ -61,7 +61,7 @@ export interface AgentError {
   message: string;
   /** The provider's HTTP status, where there was one. */
   statusCode?: number;
-  /** Whether the server thinks that it may pass: it has then asked again by itself. */
+  /** Whether it may pass, by what the server says of it: most often it has then asked again by itself. */
   retryable?: boolean;
   /** When the provider wants to be asked again, in epoch milliseconds, where it said so. */
   retryAt?: number;

@@ -261,7 +261,16 @@ async function ask(turn: TurnContext, prompt: string): Promise<Reply> {
   }));
 }
 
+/** What comes without an event is a stream that has ended, whatever it says (measured). */
+const BROKEN_OFF: StructuredError = {
+  type: "provider.invalid-output",
+  message: "Provider stream ended without a terminal finish event",
+};
+
+const unreadable = (message: string) => ({ type: "provider.invalid-output", message });
+
 function refusal({ status, body }: Extract<Reply, { kind: "http" }>): StructuredError {
+  if (status === 200) return BROKEN_OFF;
   const types: Readonly<Record<number, string>> = {
     400: "provider.invalid-request",
     401: "provider.auth",
@@ -305,11 +314,11 @@ async function receive(
   try {
     for (const step of reply.steps) {
       if ("waitMs" in step) await turn.pause(step.waitMs);
-      else if ("hang" in step) {
-        await turn.pause(SILENCE_MS);
-        return { type: "provider.invalid-output", message: "no more came" };
-      } else if ("reset" in step || "raw" in step) {
-        return { type: "provider.invalid-output", message: "Invalid stream event" };
+      else if ("hang" in step || "reset" in step) {
+        if ("hang" in step) await turn.pause(SILENCE_MS);
+        return unreadable("Failed to read fake/openai-compatible-chat stream");
+      } else if ("raw" in step) {
+        return unreadable("Invalid fake/openai-compatible-chat stream event");
       } else if ("finish" in step) finish = FINISHES[step.finish] ?? step.finish;
       else {
         writer.write("reasoning", step.delta.reasoning_content);
@@ -320,10 +329,7 @@ async function receive(
   } finally {
     if (!turn.life.ended.signal.aborted) writer.close();
   }
-  if (finish === undefined) {
-    const message = "Provider stream ended without a terminal finish event";
-    return { type: "provider.invalid-output", message };
-  }
+  if (finish === undefined) return BROKEN_OFF;
   for (const call of calls) await runToolCall(turn, message, call);
   if (finish === "content_filter") {
     return { type: "provider.content-filter", message: "Provider blocked the response" };

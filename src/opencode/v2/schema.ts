@@ -70,8 +70,22 @@ const ERROR_NAMES: Readonly<Record<string, string>> = {
   "provider.auth": "ProviderAuthError",
   "provider.content-filter": "ContentFilterError",
 };
-/** The server has asked again by itself before it told of these, or may. */
-const RETRYABLE = ["provider.rate-limit", "provider.internal", "provider.transport"];
+/**
+ * What may pass: limits, a provider that is away, and answers that are none. For the first three the
+ * server has asked again by itself, unless a tool was already called.
+ */
+const PASSING = [
+  "provider.rate-limit",
+  "provider.internal",
+  "provider.transport",
+  // A stream without an end or in pieces, a chunk that is not JSON, an error in the place of one: the
+  // server keeps none of it.
+  "provider.invalid-output",
+  "tool.result-missing", // of a tool that the provider runs itself
+  // Where it was asked to shorten the conversation.
+  "provider.error",
+  "compaction.failed",
+];
 /** `Provider request failed with HTTP 429: {…}` (measured); later releases have a field for it. */
 const STATUS_IN_WORDS = /\bHTTP (\d{3})\b/;
 
@@ -83,7 +97,8 @@ export function errorOf({ type, message, status }: z.infer<typeof error>): Agent
     name: ERROR_NAMES[type] ?? (type.startsWith("provider.") ? "APIError" : "UnknownError"),
     message: said === "" ? type : said,
     statusCode: statusCode ?? (type === "provider.rate-limit" ? 429 : undefined),
-    retryable: RETRYABLE.includes(type) || undefined,
+    // One that the server knows nothing of came inside an answer, unless it has a status.
+    retryable: PASSING.includes(type) || (type === "provider.unknown" && !statusCode) || undefined,
   };
 }
 
