@@ -69,6 +69,7 @@ const ERROR_NAMES: Readonly<Record<string, string>> = {
   aborted: "MessageAbortedError",
   "provider.auth": "ProviderAuthError",
   "provider.content-filter": "ContentFilterError",
+  "provider.no-route": "ProviderModelNotFoundError",
 };
 /**
  * What may pass: limits, a provider that is away, and answers that are none. For the first three the
@@ -89,12 +90,17 @@ const PASSING = [
 /** `Provider request failed with HTTP 429: {…}` (measured); later releases have a field for it. */
 const STATUS_IN_WORDS = /\bHTTP (\d{3})\b/;
 
+/** No model was chosen, and there is none, or not yet: which of them the server's list tells. */
+const NONE_AT_ALL = /^No model is available/;
+
 export function errorOf({ type, message, status }: z.infer<typeof error>): AgentError {
   const said = message ?? "";
   const inWords = STATUS_IN_WORDS.exec(said)?.[1];
   const statusCode = status ?? (inWords === undefined ? undefined : Number(inWords));
   return {
-    name: ERROR_NAMES[type] ?? (type.startsWith("provider.") ? "APIError" : "UnknownError"),
+    name: NONE_AT_ALL.test(said)
+      ? "UnknownError"
+      : ERROR_NAMES[type] ?? (type.startsWith("provider.") ? "APIError" : "UnknownError"),
     message: said === "" ? type : said,
     statusCode: statusCode ?? (type === "provider.rate-limit" ? 429 : undefined),
     // One that the server knows nothing of came inside an answer, unless it has a status.
