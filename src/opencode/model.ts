@@ -46,6 +46,12 @@ interface Tokens {
   cacheWriteTokens: number;
 }
 
+/** What a session used in all, as the server counts it: calls of the model without a message, too. */
+export interface SessionUse {
+  tokens: Tokens;
+  costUsd: number;
+}
+
 /** What a model costs, in US dollars for a million tokens. */
 export interface Price {
   input: number;
@@ -159,6 +165,7 @@ export type AgentEvent =
   | { type: "error"; sessionId?: string; error: AgentError }
   | { type: "session"; session: OpenCodeSession }
   | { type: "message"; message: MessageHead }
+  | { type: "use"; sessionId: string; use: SessionUse }
   /** Text as it grows: `text` is the whole part so far where the server says so, else `delta`. */
   | {
     type: "text";

@@ -30,6 +30,7 @@ for (const [what, messages, unpricedCalls, uncountedCalls] of TABLE) {
     const client = {
       messages: () => Promise.resolve([...messages]),
       children: () => Promise.resolve([]),
+      sessionUse: () => Promise.resolve(undefined),
     };
     const { usage } = await readUsage(client, { sessionId: "ses_1" });
     assert.deepEqual(
