@@ -17,7 +17,7 @@ interface Account {
 const NOTHING: Amount = { costUsd: 0, tokens: 0 };
 
 /** Adds up what a turn uses while it runs: each message and each count comes many times. */
-export interface Bill {
+interface Bill {
   readonly sum: Readonly<Amount>;
   /** `costUsd`: what is known of its cost, whoever says so. */
   message(message: Pick<MessageHead, "id" | "sessionId" | "tokens">, costUsd: number): void;

@@ -55,14 +55,13 @@ export function createProgress(
     streamBroke: false,
     ...nothingUsed(),
   };
-  const { seeMessage, seeUse } = counter(progress, prices);
+  const count = counter(progress, prices);
   let spentUntil = startedMs;
   let lastSeen = "";
 
   return {
     now: progress,
-    seeMessage,
-    seeUse,
+    ...count,
 
     seeLast(message) {
       const seen = JSON.stringify(message);
@@ -72,13 +71,13 @@ export function createProgress(
         if (message.role === "assistant") progress.stillMs = 0;
       }
       lastSeen = seen;
-      seeMessage(message);
+      count.seeMessage(message);
     },
 
     see(event, { own }) {
       progress.quietMs = 0;
-      if (event.type === "message") seeMessage(event.message);
-      if (event.type === "use") seeUse(event.sessionId, event.use);
+      if (event.type === "message") count.seeMessage(event.message);
+      if (event.type === "use") count.seeUse(event.sessionId, event.use);
       if (!own) return void (progress.childQuietMs = 0);
       if (event.type === "idle") progress.sawIdle = true;
       if (event.type === "busy") progress.sawIdle = false;
