@@ -24,6 +24,7 @@ const REQUESTS = [
   "messages",
   "children",
   "turnRecord",
+  "sessionUse",
   "abort",
   "unload",
   "permissions",

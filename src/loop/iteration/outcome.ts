@@ -60,7 +60,7 @@ export function judge(facts: IterationFacts): Judgement {
     claims.filter((claim) => claim.held === held).map(({ storyId }) => storyId);
   const storiesPassed = ids(true);
   const trouble = answer?.why ?? troubleOf(facts.end, errorClass);
-  const gaveNothing = facts.toolRuns === 0 && (answer !== undefined || brokeOff(facts.end));
+  const gaveNothing = facts.toolRuns === 0;
   const fallen = claims.filter(({ held }) => held === false)
     .map(({ storyId, why }) =>
       `${storyId} was claimed and taken back: ${withoutFindings(why ?? "")}`

@@ -33,13 +33,17 @@ const NO_TOOLS =
 /** A model that is asked and does not answer: that is no refusal. */
 const SILENT = /timed? ?out/i;
 
+/** Of a model that is not there. */
+export const NO_MODEL_NAME = "ProviderModelNotFoundError";
 /** Errors of other names are the agent's, or a person's abort. */
-const OF_THE_PROVIDER = ["APIError", "UnknownError", "ProviderAuthError"];
+const OF_THE_PROVIDER = ["APIError", "UnknownError", "ProviderAuthError", NO_MODEL_NAME];
 
 const CREDIT = "pay the provider, or take another model with `--model`";
 const LOGIN =
   "log in again with `opencode auth login` (OpenCode 2: in its own terminal), or take " +
   "another model with `--model`";
+const PROVIDERS = "log in to a provider with `opencode auth login` " +
+  "(OpenCode 2: in its own terminal, `opencode`)";
 const MODELS = "see which models there are with `opencode models` " +
   "(OpenCode 2: `opencode api GET /api/model`)";
 const TOOL_MODELS =
@@ -68,7 +72,9 @@ export function classifyError(error: AgentError): ErrorClass {
     statusCode === 401 || statusCode === 403 || name === "ProviderAuthError" ||
     BAD_KEY.test(message)
   ) return { kind: "hopeless", todo: LOGIN };
-  if (statusCode === 404 || NO_MODEL.test(message)) return { kind: "hopeless", todo: MODELS };
+  if (statusCode === 404 || name === NO_MODEL_NAME || NO_MODEL.test(message)) {
+    return { kind: "hopeless", todo: MODELS };
+  }
   if (NO_AGENT.test(message)) return { kind: "hopeless", todo: AGENTS };
   if (SILENT.test(message)) return { kind: "failure" };
   if (
@@ -120,8 +126,8 @@ export function errorInside(
 }
 
 /** What it means that the server does not have what was asked for. */
-export function missingClass(what: "model" | "agent"): ErrorClass {
-  return { kind: "hopeless", todo: what === "model" ? MODELS : AGENTS };
+export function missingClass(what: "provider" | "model" | "agent"): ErrorClass {
+  return { kind: "hopeless", todo: { provider: PROVIDERS, model: MODELS, agent: AGENTS }[what] };
 }
 
 /** Whether a provider's words say that it wants money first: asking again costs only time. */

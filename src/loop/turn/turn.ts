@@ -230,7 +230,8 @@ class Turn {
     onEvent(event);
     if (event.type === "busy") this.#report(activityOf(event.busy, clock.now()));
     if (event.type === "idle" || (own && event.type === "error")) this.#wakeup.wake();
-    if (event.type === "message" && runsAway(this.#progress.now, limits)) this.#wakeup.wake();
+    const used = event.type === "message" || event.type === "use";
+    if (used && runsAway(this.#progress.now, limits)) this.#wakeup.wake();
   }
 
   /** Also finds out, for the next time, about one whose creation was missed. */
@@ -259,11 +260,16 @@ class Turn {
 
   /** What the turn did before this worker came: no event tells. */
   async #recall(): Promise<void> {
-    const { client, sessionId } = this.#options;
+    await this.#catchUp();
     this.#missedEvents = true;
+    this.#wakeup.wake(); // it may have ended long ago
+  }
+
+  /** Counts what no event told of. */
+  async #catchUp(): Promise<void> {
+    const { client, sessionId } = this.#options;
     const messages = await client.messages(sessionId).catch(ignoreServerFailure);
     for (const message of messages ?? []) this.#progress.seeMessage(message);
-    this.#wakeup.wake(); // it may have ended long ago
   }
 
   /** Looks until the turn has ended. Undefined when it is stopped, or fails, first. */
@@ -285,6 +291,7 @@ class Turn {
   #pollWhenDue(): void {
     const now = this.#options.clock.monotonic();
     if (!this.#missedEvents && now - this.#polledAt < TICK_MS) return;
+    if (this.#missedEvents) this.#inBackground(this.#catchUp());
     this.#missedEvents = false;
     this.#polledAt = now;
     this.#inBackground(this.#autoReply.poll());
@@ -317,6 +324,7 @@ class Turn {
     this.#goneSince = undefined;
     this.#tellOthers(seen.others);
     if (seen.last) this.#progress.seeLast(seen.last);
+    for (const [id, use] of seen.uses ?? []) this.#progress.seeUse(id, use);
     if (seen.toolRuns) this.#progress.seeToolRun();
     if (seen.subagents.length > 0 || seen.busy?.type === "job") this.#progress.seeBackground();
     if (seen.busy) this.#report(this.#activityNow(seen.busy));

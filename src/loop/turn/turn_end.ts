@@ -23,7 +23,13 @@ export type TurnEnd =
   /** The server lost the turn, or could not be asked any more. */
   | { kind: "interrupted"; why: string; server?: "lost_turn" }
   /** The agent never started. `said`: the server's words for it. `missing`: it does not have that. */
-  | { kind: "lost"; why: string; said?: string; missing?: "model" | "agent"; server?: "away" }
+  | {
+    kind: "lost";
+    why: string;
+    said?: string;
+    missing?: "provider" | "model" | "agent";
+    server?: "away";
+  }
   /**
    * A limit was exceeded, and the turn aborted; `confirmed` says whether it was seen to end. `text`: that of
    * its last message, where the agent had finished that by then.
