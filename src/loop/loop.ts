@@ -163,6 +163,8 @@ class Rounds {
   #proof?: Proof;
   /** The provider refused the last iteration, and that was waited out. */
   #waited = false;
+  /** What was left running before this worker's first turn was named. */
+  #named = false;
   /** All gates ran in this session before its first turn. */
   #looked: boolean;
   /** What is in no commit at the end, or keeps the work from the task's branch. */
@@ -392,6 +394,13 @@ class Rounds {
     this.#waited = true;
   }
 
+  /** Before this worker's first turn: such as what a turn that could not be ended has left at work. */
+  async #nameLeft(): Promise<void> {
+    if (this.#named) return;
+    this.#named = true;
+    await tellLeft(this.#tools, this.#order.task);
+  }
+
   async #iterate(agenda: Agenda, action: Extract<Action, { kind: "iterate" }>): Promise<void> {
     const signal = this.#signal;
     const past = this.#past.slice(this.#order.begun.resumedAfter);
@@ -408,6 +417,7 @@ class Rounds {
       signal,
     });
     if (!ready) return place.unloaded();
+    await this.#nameLeft();
     const [prices, agent] = await Promise.all([this.#prices(), this.#agent()]);
     if (!await this.#passes(isOver)) return;
     if (!await place.load({ isOver, signal })) return;

@@ -5,6 +5,7 @@ import { type Note, tokensOf } from "../../store/model.ts";
 import type { Story } from "../../task/prd.ts";
 import { plain } from "../../terminal/plain.ts";
 import { plural } from "../../terminal/plural.ts";
+import { activityTeller } from "../activity.ts";
 import type { Emit } from "../event.ts";
 import { UNTOLD } from "./follow_turn.ts";
 import { blockedWords } from "./final_text.ts";
@@ -14,6 +15,7 @@ import { isShuttingDown } from "../shutdown.ts";
 import type { Reconciled } from "./backlog.ts";
 import { judge, UNCONFIRMED } from "./outcome.ts";
 import { refusedWords } from "../turn/refused_calls.ts";
+import { awaitLeftCommands } from "../turn/left_commands.ts";
 import type { TurnReport } from "../turn/turn_end.ts";
 import { knownUsage } from "../turn/usage.ts";
 import { isOfPerson } from "../../verify/persons_files.ts";
@@ -141,6 +143,21 @@ export async function finishIteration(
   };
 }
 
+/** What the turn has left at work, or was ended at its end. */
+async function leftNotes(
+  tools: LoopTools,
+  { lease, task }: SessionContext,
+  { number, report: { end, endedJob }, signal }: IterationTurn,
+): Promise<readonly Note[]> {
+  if (endedJob !== undefined) return [{ about: "left", text: endedJob }];
+  const row = tools.store.iterations(lease.sessionId).find((one) => one.number === number);
+  const since = row ? Date.parse(row.startedAt) : 0;
+  return await awaitLeftCommands(
+    { ...tools, tell: activityTeller(tools, lease) },
+    { root: task.projectRoot, since, end, signal },
+  );
+}
+
 /** A change of the PRD that is put back, each time. */
 function prdFailureKey(key: string | undefined, { outcome }: Pick<Ended, "outcome">) {
   return key && outcome !== "advanced" ? `prd: ${key}` : undefined;
@@ -158,6 +175,7 @@ async function findOut(
   turn: IterationTurn,
 ): Promise<Found> {
   const { delivery } = session;
+  const leftAtWork = await leftNotes(tools, session, turn);
   // First: what is put right in the PRD is part of what there is to deliver.
   const reconciled = await reconcile(tools, session, turn);
   const left = await whatIsLeft(tools, session, turn);
@@ -166,6 +184,7 @@ async function findOut(
     turn,
     left,
     reconciled,
+    leftAtWork,
     forAgent: ofTurn.filter(isOfHooksOff),
   });
   const hasHeld = verdict.claims.some(({ held }) => held);
@@ -212,10 +231,11 @@ async function whatIsLeft(
 async function verdictOn(
   tools: LoopTools,
   session: SessionContext,
-  { turn, left, reconciled, forAgent }: {
+  { turn, left, reconciled, leftAtWork, forAgent }: {
     turn: IterationTurn;
     left: Left;
     reconciled: ReconciledTurn;
+    leftAtWork: readonly Note[];
     /** What became of git, and it has to mend. */
     forAgent: readonly string[];
   },
@@ -243,6 +263,7 @@ async function verdictOn(
       return undelivered?.why ?? await delivered?.();
     },
     found: [
+      ...leftAtWork,
       ...reconciled.words ? [{ about: "prd", text: reconciled.words } as const] : [],
       // Given up for a stop, git has said nothing.
       ...signal.aborted && !left.after ? [] : gitNotes({ before, ...left }),

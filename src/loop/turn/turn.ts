@@ -13,7 +13,7 @@ import type { AgentEvent, Busy } from "../../opencode/model.ts";
 import { unlessAborted } from "../../abort_signal.ts";
 import { plain } from "../../terminal/plain.ts";
 import { type Activity, activityOf, onChange, silence, waitingForServer } from "../activity.ts";
-import type { TurnLimits } from "../limits.ts";
+import { inWords, type TurnLimits } from "../limits.ts";
 import { tellIfSlow } from "../server/retry.ts";
 import { type Answer, type AutoReply, createAutoReply } from "./auto_reply.ts";
 import { assess, nextLookMs, runsAway, TICK_MS } from "./completion.ts";
@@ -323,8 +323,10 @@ class Turn {
     else if (wasGone) this.#report(SERVER_IS_BACK);
     const verdict = assess(seen, { progress: this.#progress.now, limits, now: clock.now() });
     if (verdict.kind !== "running" && verdict.kind !== "finishing") {
-      if (seen.busy?.type === "job") this.#report(jobEnded(seen.busy));
-      return { ending: verdict, reading: seen.reading, leavesJobs: seen.busy?.type === "job" };
+      const found = { ending: verdict, reading: seen.reading };
+      if (seen.busy?.type !== "job") return found;
+      const endedJob = jobEnded(seen.busy, this.#progress.now.jobMs);
+      return { ...found, leavesJobs: true, endedJob };
     }
     this.#lookMs = nextLookMs(verdict, this.#progress.now);
     return undefined;
@@ -373,10 +375,10 @@ function phaseOf(busy: Busy | undefined): Phase {
   return PHASES[busy.type];
 }
 
-const jobEnded = ({ command }: { command: string }): Activity => ({
-  kind: "working",
-  text: `ending a command in the background: ${plain(command, 100)}`,
-});
+/** `jobMs`: how long it has outlived its agent's work. */
+const jobEnded = ({ command }: { command: string }, jobMs: number) =>
+  `a command in the background was ended ${inWords(jobMs)} after the agent's work: ` +
+  plain(command, 100);
 
 function sessionOf(event: AgentEvent): string | undefined {
   switch (event.type) {
