@@ -7,7 +7,14 @@ import { linkedController } from "../abort_signal.ts";
 import { GitError, RalphError } from "../error.ts";
 import { OpenCodeError } from "../opencode/error.ts";
 import { StoreError } from "../store/database.ts";
-import type { FinalRun, Lease, Outcome, Reason, SessionEnd } from "../store/model.ts";
+import {
+  type FinalRun,
+  type Lease,
+  type Outcome,
+  type Reason,
+  type SessionEnd,
+  spentOf,
+} from "../store/model.ts";
 import { LostSession } from "../store/store.ts";
 import type { Agenda } from "../task/agenda.ts";
 import type { Task } from "../task/task_files.ts";
@@ -94,7 +101,7 @@ export function sessionEnded(
     left: readonly string[];
   },
 ): Extract<LoopEvent, { type: "session_ended" }> {
-  const { usage, complete } = store.usage(sessionId);
+  const used = store.usage(sessionId);
   const { gates, claims } = store.findings(sessionId);
   return {
     type: "session_ended",
@@ -102,7 +109,8 @@ export function sessionEnded(
     task: task.name,
     ...end,
     iterations: store.session(sessionId)?.iterations ?? 0,
-    usage: complete ? usage : null,
+    usage: used.complete ? used.usage : null,
+    spent: spentOf(used),
     durationMs,
     workedMs,
     gates: [...new Map(gates.map(({ gate, passed }) => [gate, { name: gate, passed }])).values()],
