@@ -49,7 +49,7 @@ export type { SessionEnd };
 export interface LoopOrder extends SessionContext {
   begun: Pick<
     Begun,
-    "past" | "resumedAfter" | "failure" | "underWay" | "ranBeforeMs" | "startTree"
+    "past" | "continues" | "resumedAfter" | "failure" | "underWay" | "ranBeforeMs" | "startTree"
   >;
   /** Whether a person asked for a pause after the iteration. */
   checkpointAsked: () => boolean;
@@ -276,6 +276,7 @@ class Rounds {
     if (!iteration) return;
     const left = {
       iteration,
+      told: this.#order.begun.continues,
       prices: this.#prices,
       spent: this.#spent(),
       signal: this.#signal,
