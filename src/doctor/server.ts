@@ -16,7 +16,7 @@ import {
 } from "./check.ts";
 import { modelVerdict } from "./model.ts";
 import type { Asked, Names, Probes } from "./probes.ts";
-import { newPasswordCommand, serveCommand, tryTurn, unitFacts } from "./service.ts";
+import { managedVerdict, newPasswordCommand, serveCommand, tryTurn, unitFacts } from "./service.ts";
 import { INSTALLED, LOG_COMMAND, RESTART_COMMAND, startedLately, UNIT_NAME } from "./unit_facts.ts";
 import { attachCommand, type CommandServer } from "../opencode/commands.ts";
 import { isSameVersion, isTestedVersion, testedWords } from "../opencode/versions.ts";
@@ -82,6 +82,12 @@ export const serverChecks: readonly Check[] = [
     timeoutMs: COLD_MS + 1_000,
     async run(probes, { levelOf }) {
       const { server, names } = probes;
+      const managed = await managedVerdict(probes);
+      if (managed) {
+        return levelOf("service.port") === "fail"
+          ? skip("it is OpenCode's own background service: see Service")
+          : managed;
+      }
       const asked = await server.health();
       if ("value" in asked) return ok(`${names.serverUrl}, OpenCode ${asked.value.generation}`);
       const { error } = asked;
