@@ -45,7 +45,7 @@ export function managedWarning(listeners: readonly Listener[]): string | undefin
 
 /** Of a server that OpenCode keeps by itself; undefined of any other. */
 export async function managedVerdict(
-  { listeners, names }: Pick<Probes, "listeners" | "names">,
+  { listeners, names, exists }: Pick<Probes, "listeners" | "names" | "exists">,
 ): Promise<Verdict | undefined> {
   const holder = (await listeners())?.find(({ uid, command }) =>
     uid === names.uid && isManaged(command ?? "")
@@ -54,7 +54,9 @@ export async function managedVerdict(
     `${names.port}: ${describeHolder(holder, names)}`,
     NOT_MANAGED,
     { text: "end it, in its own way", command: `${programIn(holder)} service stop` },
-    reinstall(names),
+    exists(names.unitFile)
+      ? reinstall(names)
+      : { text: "and start one for ralph", command: serveCommand(names) },
   );
 }
 

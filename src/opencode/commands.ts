@@ -57,8 +57,10 @@ export function serverCommands(server: CommandServer): ServerCommands {
     };
   }
   const { url } = server;
+  // The keys of providers are in its answer, too: nothing else of that is shown.
   const ask = (path: string) =>
-    withPassword(server, ["opencode2", "api", "--server", url, "GET", path]);
+    `${withPassword(server, ["opencode2", "api", "--server", url, "GET", path])} | ` +
+    `grep -oE '"(id|providerID)":"[^"]*"'`;
   return {
     login: withPassword(server, ["opencode2", "--server", url]),
     models: ask("/api/model"),

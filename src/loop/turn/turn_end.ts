@@ -32,6 +32,9 @@ export type TurnEnd =
   /** `signal` aborted, and so was the turn; `confirmed` says whether it was seen to end. */
   | { kind: "stopped"; confirmed: boolean };
 
+/** How it begins what `endedJob` says. */
+export const JOB_ENDED = "a command in the background was ended";
+
 export interface TurnReport {
   readonly end: TurnEnd;
   readonly usage: Usage;

@@ -10,6 +10,7 @@ Deno.test("a command for OpenCode 2 names the server: without, it starts one of 
   for (const command of [login, models, agents, attachCommand(server, session)]) {
     assert.match(command, /^opencode2 (api )?--server http:\/\/127\.0\.0\.1:4096( |$)/);
   }
+  for (const command of [models, agents]) assert.match(command, / \| grep -oE /);
 });
 
 Deno.test("a password that a file holds is read by the shell, and is no word of the command", async () => {
