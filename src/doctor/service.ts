@@ -4,7 +4,7 @@ import type { Listener } from "../host/system/port.ts";
 import { age } from "../terminal/format.ts";
 import { plain } from "../terminal/plain.ts";
 import { shellWord } from "../terminal/shell_word.ts";
-import { type Check, fail, ok, type Remedy, skip, warn } from "./check.ts";
+import { type Check, fail, ok, type Remedy, skip, type Verdict, warn } from "./check.ts";
 import { MANAGER_MS } from "./host.ts";
 import type { Names, Probes } from "./probes.ts";
 import { isTestedVersion, majorOf, testedWords } from "../opencode/versions.ts";
@@ -38,9 +38,32 @@ const NOT_MANAGED = "OpenCode's own background service takes up by itself what w
 
 /** What `run` says of the program at the server's port, if there is something to say. */
 export function managedWarning(listeners: readonly Listener[]): string | undefined {
-  return listeners.some(({ command }) => isManaged(command ?? ""))
-    ? `${NOT_MANAGED}; end it with \`opencode service stop\`, then: ralph doctor service`
-    : undefined;
+  const holder = listeners.find(({ command }) => isManaged(command ?? ""));
+  return holder &&
+    `${NOT_MANAGED}; end it with \`${programIn(holder)} service stop\`, then: ralph doctor service`;
+}
+
+/** Of a server that OpenCode keeps by itself; undefined of any other. */
+export async function managedVerdict(
+  { listeners, names, exists }: Pick<Probes, "listeners" | "names" | "exists">,
+): Promise<Verdict | undefined> {
+  const holder = (await listeners())?.find(({ uid, command }) =>
+    uid === names.uid && isManaged(command ?? "")
+  );
+  return holder && fail(
+    `${names.port}: ${describeHolder(holder, names)}`,
+    NOT_MANAGED,
+    { text: "end it, in its own way", command: `${programIn(holder)} service stop` },
+    exists(names.unitFile)
+      ? reinstall(names)
+      : { text: "and start one for ralph", command: serveCommand(names) },
+  );
+}
+
+/** The name that its program has: an OpenCode 1 may be there as `opencode`, and knows no service. */
+function programIn({ command = "" }: Listener): string {
+  const [program] = command.split(" ");
+  return /\/opencode2?$|^opencode2?$/.test(program) ? shellWord(plain(program, 200)) : "opencode2";
 }
 
 const LOOPBACK = /^(127\.|::1$|localhost$)/;
@@ -113,14 +136,8 @@ export const serviceChecks: readonly Check[] = [
       }
       const unit = await unitFacts(probes);
       const [holder] = listeners;
-      if (isManaged(holder.command ?? "")) {
-        return fail(
-          `${names.port}: ${describeHolder(holder, names)}`,
-          NOT_MANAGED,
-          { text: "end it, in its own way", command: "opencode service stop" },
-          reinstall(names),
-        );
-      }
+      const managed = await managedVerdict(probes);
+      if (managed) return managed;
       if (unit && isOfUnit(holder, unit)) {
         return ok(`${names.port}: ${UNIT_NAME} (pid ${holder.pid})`);
       }

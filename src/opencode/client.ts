@@ -32,6 +32,8 @@ export type PermissionReply = { reply: "once" } | { reply: "reject"; message: st
 export interface OpenCode {
   readonly url: string;
   readonly directory: string;
+  /** The file that its password is from, where that is no variable's. */
+  readonly passwordFile?: string;
   /**
    * Throws `not_opencode` or `unhealthy` where the reply is not that of a healthy OpenCode.
    * `timeoutMs`: 2 s unless told.

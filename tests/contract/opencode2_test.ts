@@ -284,8 +284,17 @@ onOpenCode2("opencode 2: the end", async (t, world) => {
 
   await t.step("one that never ends is ended when the turn has no more time", async () => {
     model.setScript(leaving("sleep 60"));
-    const { end } = await world.turn({ limits: { turnMs: 4_000 } });
+    const told: string[] = [];
+    const { end, endedJob } = await world.turn({
+      limits: { turnMs: 4_000 },
+      onActivity: ({ kind, text }) => kind === "waiting_for_command" && told.push(text),
+    });
     assert.equal(end.kind === "finished" && end.text, "gone ahead");
+    assert.deepEqual(told, ["waiting for a command in the background: sleep 60"]);
+    assert.match(
+      endedJob ?? "",
+      /^a command in the background was ended \d+ s after the agent's work: sleep 60$/,
+    );
     assert.deepEqual([...await client.busy()], []);
   });
 

@@ -283,7 +283,7 @@ async function choicesOf(
   const onWait = (words: string) => context.output.err.line(`Waiting for its turn: ${words}.`);
   const loading = { task, server: url, onWait };
   const choices = await whileLoading(context, loading, () => requireChoices(client, settings));
-  return { ...choices, generation };
+  return { ...choices, server: { generation, url, passwordFile: client.passwordFile } };
 }
 
 /** The background service that OpenCode 2 keeps by itself is no server for this. */

@@ -5,6 +5,7 @@ import { readSessions } from "../../control/liveness.ts";
 import type { Verdict } from "../../doctor/check.ts";
 import { RalphError } from "../../error.ts";
 import { modelVerdict } from "../../doctor/model.ts";
+import type { CommandServer } from "../../opencode/commands.ts";
 import { gatesVerdict } from "../../doctor/project.ts";
 import type { BranchPlace } from "../../host/git/remote_branch.ts";
 import type { RepositoryState } from "../../host/git/repository.ts";
@@ -41,7 +42,7 @@ interface PlanOrder {
   /** Of these, what the command line says. */
   flags: SettingsPart;
   /** Undefined where no agent works, since all stories pass. */
-  chosen?: Chosen & { generation: 1 | 2 };
+  chosen?: Chosen & { server: CommandServer };
   /** Undefined where git does not answer in time. */
   repository?: RepositoryState;
   /** Of the PRD's branch; undefined where it names none, or git does not answer in time. */

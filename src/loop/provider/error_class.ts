@@ -1,12 +1,16 @@
 /** What an error of the provider means for what comes next. Pure. */
+import type { ServerCommands } from "../../opencode/commands.ts";
 import type { AgentError } from "../../opencode/model.ts";
 
 export type ErrorClass =
   /** The provider takes no requests for now; `until` in epoch milliseconds, where it said so. */
   | { kind: "refused"; until?: number }
   /** Trying again cannot help before a person has done something: `todo` says what, if known. */
-  | { kind: "hopeless"; todo?: string }
+  | { kind: "hopeless"; todo?: Todo }
   | { kind: "failure" };
+
+/** What a person can do, in words, with the commands of the server that they use. */
+type Todo = (commands: ServerCommands) => string;
 
 /** Words of a rate limit, for a text of a provider or of the server about it, and nothing else. */
 export const RATE_LIMIT = /rate.?limit|too many requests|(?<!disk )quota|usage limit|\b429\b/i;
@@ -38,19 +42,14 @@ export const NO_MODEL_NAME = "ProviderModelNotFoundError";
 /** Errors of other names are the agent's, or a person's abort. */
 const OF_THE_PROVIDER = ["APIError", "UnknownError", "ProviderAuthError", NO_MODEL_NAME];
 
-const CREDIT = "pay the provider, or take another model with `--model`";
-const LOGIN =
-  "log in again with `opencode auth login` (OpenCode 2: in its own terminal), or take " +
-  "another model with `--model`";
-const PROVIDERS = "log in to a provider with `opencode auth login` " +
-  "(OpenCode 2: in its own terminal, `opencode`)";
-const MODELS = "see which models there are with `opencode models` " +
-  "(OpenCode 2: `opencode api GET /api/model`)";
-const TOOL_MODELS =
-  "take a model that can call tools, with `--model`: `opencode models` has a list " +
-  "(OpenCode 2: `opencode api GET /api/model`)";
-const AGENTS = "see which agents there are with `opencode agent list` " +
-  "(OpenCode 2: `opencode api GET /api/agent`)";
+const CREDIT: Todo = () => "pay the provider, or take another model with `--model`";
+const LOGIN: Todo = ({ login }) =>
+  `log in again with \`${login}\`, or take another model with \`--model\``;
+const PROVIDERS: Todo = ({ login }) => `log in to a provider with \`${login}\``;
+const MODELS: Todo = ({ models }) => `see which models there are with \`${models}\``;
+const TOOL_MODELS: Todo = ({ models }) =>
+  `take a model that can call tools, with \`--model\`: \`${models}\` has a list`;
+const AGENTS: Todo = ({ agents }) => `see which agents there are with \`${agents}\``;
 
 /** A model that cannot call tools writes no file. */
 export const TOOLLESS: ErrorClass = { kind: "hopeless", todo: TOOL_MODELS };

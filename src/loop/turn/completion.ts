@@ -98,7 +98,7 @@ const WAKE_MS = 5_000;
  * How long a command in the background may outlive its agent's turn, which its end would wake up: it
  * may be tests that the agent waits for. One that never ends, such as a web server, is then ended.
  */
-const JOB_MS = 3 * 60_000;
+export const JOB_MS = 3 * 60_000;
 
 /** Whether `message` ends a turn. Interrupted ones stay without both forever. */
 export function isFinished(message: Message): boolean {

@@ -13,7 +13,7 @@ import type { AgentEvent, Busy } from "../../opencode/model.ts";
 import { unlessAborted } from "../../abort_signal.ts";
 import { plain } from "../../terminal/plain.ts";
 import { type Activity, activityOf, onChange, silence, waitingForServer } from "../activity.ts";
-import type { TurnLimits } from "../limits.ts";
+import { inWords, type TurnLimits } from "../limits.ts";
 import { tellIfSlow } from "../server/retry.ts";
 import { type Answer, type AutoReply, createAutoReply } from "./auto_reply.ts";
 import { assess, nextLookMs, runsAway, TICK_MS } from "./completion.ts";
@@ -21,7 +21,7 @@ import { type Look, look, lookAtEnd } from "./look.ts";
 import { createProgress, type Phase, type ProgressKeeper } from "./progress.ts";
 import { createSessionTree, type SessionTree } from "./session_tree.ts";
 import { createSteering, type Steering, type Steers } from "./steering.ts";
-import { endTurn, type FoundEnd, type TurnReport } from "./turn_end.ts";
+import { endTurn, type FoundEnd, JOB_ENDED, type TurnReport } from "./turn_end.ts";
 import { NO_USAGE, type Prices } from "./usage.ts";
 import { createWakeup, type Wakeup } from "./wakeup.ts";
 
@@ -331,8 +331,10 @@ class Turn {
     else if (wasGone) this.#report(SERVER_IS_BACK);
     const verdict = assess(seen, { progress: this.#progress.now, limits, now: clock.now() });
     if (verdict.kind !== "running" && verdict.kind !== "finishing") {
-      if (seen.busy?.type === "job") this.#report(jobEnded(seen.busy));
-      return { ending: verdict, reading: seen.reading, leavesJobs: seen.busy?.type === "job" };
+      const found = { ending: verdict, reading: seen.reading };
+      if (seen.busy?.type !== "job") return found;
+      const endedJob = jobEnded(seen.busy, this.#progress.now.jobMs);
+      return { ...found, leavesJobs: true, endedJob };
     }
     this.#lookMs = nextLookMs(verdict, this.#progress.now);
     return undefined;
@@ -381,10 +383,10 @@ function phaseOf(busy: Busy | undefined): Phase {
   return PHASES[busy.type];
 }
 
-const jobEnded = ({ command }: { command: string }): Activity => ({
-  kind: "working",
-  text: `ending a command in the background: ${plain(command, 100)}`,
-});
+/** `jobMs`: how long it has outlived its agent's work. */
+const jobEnded = ({ command }: { command: string }, jobMs: number) =>
+  `${JOB_ENDED} ${inWords(jobMs)} after the agent's work: ` +
+  plain(command, 100);
 
 function sessionOf(event: AgentEvent): string | undefined {
   switch (event.type) {

@@ -99,6 +99,18 @@ const heldBy = (...holders: NonNullable<Awaited<ReturnType<Probes["listeners"]>>
 });
 const OTHER = { address: "127.0.0.1", uid: 1000, pid: 4711, command: "nc -l\x1b[31m 14096" };
 
+Deno.test("asked for the server alone, the doctor says of OpenCode's own service what it is", async () => {
+  const spoiled = {
+    ...heldBy({ ...OTHER, command: "/usr/bin/opencode2 serve --service" }),
+    ...withoutAnswer("unauthorized"),
+  };
+  const found = await diagnose(spoiled, checks.filter(({ group }) => group === "Server"));
+  const answers = found.get("server.answers");
+  assert(answers?.level === "fail", answers?.level);
+  assert.match(answers.remedy[0].command ?? "", /^\/usr\/bin\/opencode2 service stop$/);
+  assert.equal(found.get("server.password")?.level, "skip");
+});
+
 Deno.test("every check has an id of its own, in its group, and follows what it needs", () => {
   const ids = checks.map(({ id }) => id);
   assert.equal(new Set(ids).size, ids.length);
@@ -413,7 +425,17 @@ cases([
     id: "service.port",
     level: "fail",
     says: /takes up by itself what was interrupted/,
-    commands: [/^opencode service stop$/, REINSTALL],
+    commands: [/^\/usr\/bin\/opencode service stop$/, REINSTALL],
+  },
+  {
+    name: "OpenCode's own background service, which no password of ralph's helps",
+    spoiled: {
+      ...heldBy({ ...OTHER, command: "/usr/bin/opencode2 serve --service" }),
+      ...withoutAnswer("unauthorized"),
+    },
+    id: "server.answers",
+    level: "skip",
+    says: /own background service: see Service/,
   },
   {
     name: "another OpenCode",

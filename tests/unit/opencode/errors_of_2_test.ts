@@ -1,7 +1,10 @@
 /** What the errors of OpenCode 2 mean: every type that its source has (build of July 2026). */
 import assert from "node:assert/strict";
 import { classifyError } from "../../../src/loop/provider/error_class.ts";
+import { serverCommands } from "../../../src/opencode/commands.ts";
 import { errorOf } from "../../../src/opencode/v2/schema.ts";
+
+const COMMANDS = serverCommands({ generation: 2, url: "http://127.0.0.1:14096" });
 
 const TABLE: readonly [type: string, message: string, means: string, todo?: RegExp][] = [
   ["provider.rate-limit", "Provider request failed with HTTP 429: {}", "refused"],
@@ -19,9 +22,9 @@ const TABLE: readonly [type: string, message: string, means: string, todo?: RegE
   ["provider.error", "boom", "refused"],
   ["compaction.failed", "Compaction produced no summary", "refused"],
   ["tool.result-missing", "Provider did not return a tool result", "refused"],
-  ["provider.auth", "Provider request failed with HTTP 401: {}", "hopeless", /auth login/],
-  ["provider.auth", "expired", "hopeless", /auth login/],
-  ["provider.unknown", "Incorrect API key provided: sk-xx", "hopeless", /auth login/],
+  ["provider.auth", "Provider request failed with HTTP 401: {}", "hopeless", /log in again/],
+  ["provider.auth", "expired", "hopeless", /log in again/],
+  ["provider.unknown", "Incorrect API key provided: sk-xx", "hopeless", /log in again/],
   ["provider.unknown", "Provider request failed with HTTP 402: {}", "hopeless", /pay/],
   ["provider.quota", "insufficient_quota: no", "hopeless", /pay/],
   ["provider.no-route", "Model unavailable: fake/nope", "hopeless", /models/],
@@ -46,6 +49,7 @@ for (const [type, message, means, todo] of TABLE) {
   Deno.test(`opencode 2: ${type}: ${message}`, () => {
     const errorClass = classifyError(errorOf({ type, message }));
     assert.equal(errorClass.kind, means);
-    if (todo) assert.match(errorClass.kind === "hopeless" ? errorClass.todo ?? "" : "", todo);
+    if (!todo) return;
+    assert.match(errorClass.kind === "hopeless" ? errorClass.todo?.(COMMANDS) ?? "" : "", todo);
   });
 }
