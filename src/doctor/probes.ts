@@ -3,6 +3,7 @@
  * put together in `cli/doctor_probes/probes.ts`. What several checks ask for is asked once.
  */
 import type { Listener } from "../host/system/port.ts";
+import type { Unwritable } from "../host/files/unwritable.ts";
 import type { Repository } from "../host/git/repository.ts";
 import type { ServerEnv } from "../host/system/server_env.ts";
 import type { Systemd } from "../host/system/systemd.ts";
@@ -127,6 +128,8 @@ export interface SessionFacts {
 interface ProjectProbes {
   readonly root: string;
   git(): Promise<Repository | undefined>;
+  /** What of it, its git folder and its tasks is there and cannot be written to. */
+  unwritable(): Promise<readonly Unwritable[]>;
   /** Undefined where commits can be signed, or are not to be; `isSure`: not even with somebody there. */
   unsigned(): Promise<
     { isSure: boolean } | undefined

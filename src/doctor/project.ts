@@ -5,6 +5,7 @@ import { plain } from "../terminal/plain.ts";
 import { shellWord } from "../terminal/shell_word.ts";
 import type { Names, Probes } from "./probes.ts";
 import { RESTART_COMMAND } from "./unit_facts.ts";
+import { writableFault } from "./writable.ts";
 import { type Check, fail, NO_PROJECT, ok, skip, type Verdict, warn } from "./check.ts";
 
 const NO_GIT_ANSWER = "git does not answer here";
@@ -59,6 +60,19 @@ export const projectChecks: readonly Check[] = [
         });
       }
       return ok(`on ${plain(branch, 80)}`);
+    },
+  },
+  {
+    id: "project.writable",
+    group: "Project",
+    title: "can be written",
+    needs: ["project.root"],
+    async run({ project, names }) {
+      if (!project) return skip(NO_PROJECT);
+      const { root } = project;
+      const fault = writableFault(await project.unwritable(), { root, uid: names.uid });
+      if (!fault) return ok("the project, its git folder and its tasks");
+      return fail(fault.found, "no session starts: its work could not be kept", ...fault.remedy);
     },
   },
   {

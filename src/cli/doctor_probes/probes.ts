@@ -17,11 +17,12 @@ import { codeWords, projectCode } from "../../opencode/project_code.ts";
 import { openCodeSettings } from "../../opencode/settings_files.ts";
 import { once } from "../../once.ts";
 import { sqliteVersion } from "../../store/inspect.ts";
-import { findProjectRoot } from "../../task/find.ts";
+import { findProjectRoot, listTasks } from "../../task/find.ts";
 import type { Gate } from "../../task/gate.ts";
 import { VERSION } from "../../version.ts";
 import { connectionTo } from "../../app/server_client.ts";
 import { namesOf, onPath, programOf } from "../../app/names.ts";
+import { unwritableIn } from "../../app/writable.ts";
 import type { Context } from "../../app/context.ts";
 import { completionsOf, environmentOf, otherUsers, versionOf } from "./machine.ts";
 import { gateFacts, protectionFacts, tasksOf } from "./project.ts";
@@ -102,6 +103,7 @@ export function doctorProbes(context: Context, order: DoctorOrder): Probes {
     project: root === undefined ? undefined : {
       root,
       git: once(() => readRepository(root, clock)),
+      unwritable: () => unwritableIn(context, root, listTasks(root, systemTree)),
       unsigned: () => whyUnsigned(root, { clock }),
       gitRefusal: () => whyRefused(root, { clock }),
       tasks: () => tasksOf(root),

@@ -1298,6 +1298,11 @@ cases([
   },
 ]);
 
+const UNWRITABLE = (...places: readonly [below: string, uid: number][]) =>
+  withProject({
+    unwritable: () =>
+      Promise.resolve(places.map(([below, uid]) => ({ path: `/home/ann/shop${below}`, uid }))),
+  });
 const UNSIGNED = (isSure: boolean) => withProject({ unsigned: () => Promise.resolve({ isSure }) });
 
 const REFUSED: Partial<Probes> = {
@@ -1394,6 +1399,34 @@ cases([
     id: "project.signing",
     level: "warn",
     commands: [/commit-tree -S/],
+  },
+  {
+    name: "parts of the git folder are root's",
+    spoiled: UNWRITABLE(["/.git/objects", 0], ["/.git/objects/00", 0], ["/.git/index", 1000]),
+    id: "project.writable",
+    level: "fail",
+    says:
+      /^you may not write to \/home\/ann\/shop\/\.git\/objects, which belongs to root, nor 2 more/,
+    commands: [/^sudo chown -R 1000 \/home\/ann\/shop\/\.git\/objects$/],
+  },
+  {
+    name: "the whole project is another user's",
+    spoiled: UNWRITABLE(["", 1001], ["/.git", 1001]),
+    id: "project.writable",
+    level: "fail",
+    says: /\/home\/ann\/shop, which belongs to user 1001, nor 1 more in the project/,
+    commands: [
+      /^git clone \/home\/ann\/shop ~\/shop$/,
+      /^sudo chown -R 1000 \/home\/ann\/shop$/,
+    ],
+  },
+  {
+    name: "the project is read-only",
+    spoiled: UNWRITABLE(["", 1000]),
+    id: "project.writable",
+    level: "fail",
+    says: /which belongs to you/,
+    commands: [/^chmod -R u\+w \/home\/ann\/shop$/, /^findmnt -T \/home\/ann\/shop$/],
   },
   {
     name: "no author",
@@ -1524,6 +1557,7 @@ Deno.test("a machine on which every name is hostile cannot write to the terminal
     project: {
       root: evil("/home/ann/shop"),
       git: () => Promise.resolve({ hasCommits: true, branch: evil("main"), identity: evil("Ann") }),
+      unwritable: () => Promise.resolve([{ path: evil("/home/ann/shop/a"), uid: 0 }]),
       unsigned: () => Promise.resolve(undefined),
       gitRefusal: () => Promise.resolve(undefined),
       gates: () => [{ name: "g", needs: evil("x"), withheld: [] }],

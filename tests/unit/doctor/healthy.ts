@@ -121,6 +121,7 @@ export const healthy: Probes = {
   project: {
     root: "/home/ann/shop",
     git: () => Promise.resolve(repository),
+    unwritable: () => Promise.resolve([]),
     unsigned: () => Promise.resolve(undefined),
     gitRefusal: () => Promise.resolve(undefined),
     gates: () => [{ name: "test", withheld: [] }, { name: "sh", needs: "opencode", withheld: [] }],
