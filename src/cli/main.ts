@@ -6,7 +6,7 @@ import { environment, keepLoopbackOffProxies } from "../host/system/environment.
 import { AmbiguousTask } from "../task/ambiguous_task.ts";
 import { type CommandContext, commandContext } from "./command_context.ts";
 import { EXIT } from "./exit_codes.ts";
-import { systemOutput, withoutReader } from "./output/streams.ts";
+import { systemOutput, unread, withoutReader } from "./output/streams.ts";
 import { COMMANDS, program } from "./program.ts";
 import { meant } from "./synonyms.ts";
 
@@ -45,7 +45,7 @@ export async function execute(typed: readonly string[], given: CommandContext): 
       command: Object.keys(COMMANDS).find((name) => name === args[0] && !name.startsWith("_")),
       colors: output.err.colors,
     });
-    output.err.write(text);
+    unread(output.err).write(text);
     return exitCode;
   }
 }

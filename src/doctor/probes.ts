@@ -110,6 +110,8 @@ interface StoreProbes {
   /** Undefined when nothing was ever recorded. */
   read(): StoreFacts | RalphError | undefined;
   sqliteVersion(): string;
+  /** Of the folders that ralph's own would be made in, those that cannot be written to. */
+  unwritable(): Promise<readonly Unwritable[]>;
 }
 
 export interface StoreFacts extends Inspection {

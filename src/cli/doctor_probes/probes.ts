@@ -5,6 +5,8 @@ import type { RalphError } from "../../error.ts";
 import { fileSystemType, freeBytes, isNetworkFileSystem } from "../../host/files/file_system.ts";
 import { modeOf } from "../../host/files/mode.ts";
 import { fileExists, textOf } from "../../host/files/read_file.ts";
+import { unwritableOf } from "../../host/files/unwritable.ts";
+import { nearestFolder } from "../../host/files/why_not_written.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
 import { readRepository } from "../../host/git/repository.ts";
 import { whyRefused } from "../../host/git/run_git.ts";
@@ -99,6 +101,8 @@ export function doctorProbes(context: Context, order: DoctorOrder): Probes {
     store: {
       read: once(() => storeFacts(context, order)),
       sqliteVersion,
+      unwritable: () =>
+        unwritableOf([names.dataFolder, names.stateFolder].map(nearestFolder), clock),
     },
     project: root === undefined ? undefined : {
       root,

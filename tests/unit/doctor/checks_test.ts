@@ -1201,6 +1201,30 @@ cases([
     says: /^not made yet/,
   },
   {
+    name: "there is none, and can be one",
+    spoiled: { store: { ...healthy.store, read: () => undefined } },
+    id: "store.writable",
+    level: "ok",
+    says: /^not made yet/,
+  },
+  {
+    name: "there is none, and can be none",
+    spoiled: {
+      store: {
+        ...healthy.store,
+        read: () => undefined,
+        unwritable: () => Promise.resolve([{ path: "/home/ann", uid: 0 }]),
+      },
+    },
+    id: "store.writable",
+    level: "fail",
+    says: /cannot be made: you may not write to \/home\/ann \|/,
+    commands: [
+      /^ls -ld \/home\/ann; findmnt -T \/home\/ann$/,
+      /^export RALPH_STATE=\/var\/tmp\/ann-ralph$/,
+    ],
+  },
+  {
     name: "damaged beyond reading",
     spoiled: { store: { ...healthy.store, read: () => damaged } },
     id: "store.database",

@@ -117,7 +117,11 @@ export const healthy: Probes = {
   isPasswordWithheld: false,
   otherUsers: () => Promise.resolve([]),
   server,
-  store: { read: () => store, sqliteVersion: () => "3.53.0" },
+  store: {
+    read: () => store,
+    sqliteVersion: () => "3.53.0",
+    unwritable: () => Promise.resolve([]),
+  },
   project: {
     root: "/home/ann/shop",
     git: () => Promise.resolve(repository),
