@@ -140,9 +140,10 @@ interface ProjectProbes {
   gitRefusal(): Promise<{ why: string; remedy: readonly Hint[] } | undefined>;
   /**
    * Those of the settings and of all tasks. `needs`: the program that is looked for on PATH; a path
-   * may be of what the work is to make. `withheld`: variables that it names and does not get.
+   * may be of what the work is to make. `line`: what a list was probably meant as, for a shell.
+   * `withheld`: variables that it names and does not get.
    */
-  gates(): readonly { name: string; needs?: string; withheld: readonly string[] }[];
+  gates(): readonly { name: string; needs?: string; line?: string; withheld: readonly string[] }[];
   /**
    * How many files a session would protect, what its gates run that is not, and what `protect` does
    * not do, in words. Undefined when git cannot tell.

@@ -259,6 +259,12 @@ export const projectChecks: readonly Check[] = [
   },
 ];
 
+const asLine = (line: string) => ({
+  text: `a line for the shell has no brackets of its own: \`"verify": [${
+    plain(JSON.stringify(line), 200)
+  }]\``,
+});
+
 /** Whether gates can run at all, as far as their commands tell. */
 export function gatesVerdict(
   gates: ReturnType<NonNullable<Probes["project"]>["gates"]>,
@@ -269,13 +275,29 @@ export function gatesVerdict(
       text: 'name the project\'s checks in ralph.json, such as `{"verify": [["npm", "test"]]}`',
     });
   }
-  for (const { name, needs } of gates) {
+  for (const { name, needs, line } of gates) {
     if (needs === undefined || onPath(needs) !== undefined) continue;
+    if (line !== undefined) {
+      return fail(
+        `the gate ${plain(name)} is a list, so its first word is a program, and there is no ` +
+          `\`${plain(needs, 80)}\``,
+        "no session starts with it",
+        { ...asLine(line), command: `${names.ralph} verify` },
+      );
+    }
     const found = `the gate ${plain(name)} needs ${plain(needs, 80)}, which is not on PATH`;
     return fail(found, "no session starts with it", {
       text: "install it, then see whether it runs",
       command: `${names.ralph} verify`,
     });
+  }
+  for (const { name, line } of gates) {
+    if (line === undefined) continue;
+    return warn(
+      `the gate ${plain(name)} is a list, whose words no shell reads`,
+      "`&&` and `||` are handed to the program as they are",
+      asLine(line),
+    );
   }
   for (const { name, withheld: [variable] } of gates) {
     if (variable === undefined) continue;

@@ -1658,6 +1658,17 @@ Deno.test("gates: a program that is not there fails, a variable that is withheld
   };
   assert.equal((await withGates())?.level, "warn");
   const db = { name: "db", needs: "opencode", withheld: ["DATABASE_URL"] };
+  const line = { name: "x", needs: "gone", line: "cd x && npm test", withheld: [] };
+  const listed = await withGates(db, line);
+  assert(listed?.level === "fail");
+  assert.match(listed.found, /x is a list, so .*, and there is no `gone`$/);
+  assert.match(
+    listed.remedy[0].text,
+    /no brackets of its own: `"verify": \["cd x && npm test"\]`$/,
+  );
+  const handed = await withGates({ ...line, needs: "opencode", line: "npm test && x" });
+  assert(handed?.level === "warn");
+  assert.match(handed.found, /whose words no shell reads/);
   const missing = await withGates(db, { name: "x", needs: "gone", withheld: [] });
   assert(missing?.level === "fail");
   assert.equal(missing.found, "the gate x needs gone, which is not on PATH");
