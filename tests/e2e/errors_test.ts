@@ -289,5 +289,13 @@ Deno.test("no HOME: a message instead of files in strange places", async () => {
   const { code, stderr } = await ralph(["run", "one"], { cwd: project.root, env: { HOME: "" } });
   assert.equal(code, 2);
   assert.match(stderr, /neither XDG_DATA_HOME nor HOME/);
+  // What the hint says works also in a shell to which `~` is nothing without HOME, as to dash.
+  const [, command] = /^hint: say where your home folder is: (.+)$/m.exec(stderr) ?? [];
+  const said = await new Deno.Command("sh", {
+    args: ["-c", `${command} && cd && pwd`],
+    clearEnv: true,
+    env: { PATH: Deno.env.get("PATH") ?? "/usr/bin:/bin" },
+  }).output();
+  assert.match(new TextDecoder().decode(said.stdout), /^\/./);
   assert.equal(await project.git("status", "--porcelain"), "");
 });

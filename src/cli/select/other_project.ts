@@ -65,8 +65,8 @@ const TOLD = new WeakSet<CommandContext>();
 /** Says once of which project it is, where that is another one. */
 export function tellOtherProject(
   context: CommandContext,
-  { taskName, projectRoot }: Place,
-  trees: readonly Worktree[],
+  { taskName, projectRoot }: Omit<Place, "taskDir">,
+  trees?: readonly Worktree[],
 ): void {
   if (TOLD.has(context) || isOfThisProject(context, projectRoot, trees)) return;
   TOLD.add(context);
