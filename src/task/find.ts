@@ -121,10 +121,6 @@ function unusable(
           text: `to run it by its path; the settings are those of ${shown}`,
           command: `ralph run ${shellWord(task.dir)}`,
         },
-        {
-          text: "or, if this folder is to be a project of its own",
-          command: `git -C ${shellWord(up)} init`,
-        },
       ],
     );
   }

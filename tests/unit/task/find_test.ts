@@ -183,8 +183,7 @@ Deno.test("findTask: a task here that cannot be used is told from one that is no
   assert.equal(isUnusable("cart", "/mono"), false);
   assert.equal(
     hintsOf("cart", "/mono/packages/app"),
-    "to run it by its path; the settings are those of /mono|ralph run /mono/packages/app/tasks/cart\n" +
-      "or, if this folder is to be a project of its own|git -C /mono/packages/app init",
+    "to run it by its path; the settings are those of /mono|ralph run /mono/packages/app/tasks/cart",
   );
   assert.equal(
     findTask("/mono/packages/app/tasks/cart", { cwd: "/mono/packages/app", tree }).projectRoot,
