@@ -1,6 +1,6 @@
 /** Tasks of other projects: what spends or changes is not done there by a name alone. */
 import type { Context } from "../../app/context.ts";
-import { recordedWorktrees, rootsOf } from "../../control/worktree/find.ts";
+import { recordedWorktrees } from "../../control/worktree/find.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
 import type { Worktree } from "../../store/model.ts";
 import { AmbiguousTask } from "../../task/ambiguous_task.ts";
@@ -15,6 +15,10 @@ interface Place {
   projectRoot: string;
 }
 
+/** The project that a working tree was made from, also one that is gone; else itself. */
+const homeRoot = (root: string, trees: readonly Worktree[]) =>
+  trees.find((tree) => tree.root === root)?.homeRoot ?? root;
+
 /** Whether a session or a task there is of the project that the command is given in, or of its worktrees. */
 export function isOfThisProject(
   context: Context,
@@ -22,17 +26,22 @@ export function isOfThisProject(
   trees: readonly Worktree[] = recordedWorktrees(context),
 ): boolean {
   const here = findProjectRoot(context.cwd(), systemTree);
-  const home = trees.find((tree) => tree.root === here && tree.removedAt === null)?.homeRoot;
-  return rootsOf(home ?? here, trees).includes(root);
+  return here !== undefined && homeRoot(root, trees) === homeRoot(here, trees);
 }
 
 /**
  * What is thrown where only another project has a task of that name, and something is to be spent or
  * changed: somebody at a terminal is asked whether it is meant.
  */
-export function ofOtherProject(argument: string, { taskDir, projectRoot }: Place): AmbiguousTask {
+export function ofOtherProject(
+  argument: string,
+  place: Place,
+  trees: readonly Worktree[],
+): AmbiguousTask {
   const name = plain(argument, 80);
-  const root = plain(projectRoot, 200);
+  const { taskDir } = place;
+  const otherProject = homeRoot(place.projectRoot, trees);
+  const root = plain(otherProject, 200);
   return new AmbiguousTask(
     `\`${name}\``,
     [{ path: taskDir, about: `of the project ${root}` }],
@@ -40,7 +49,7 @@ export function ofOtherProject(argument: string, { taskDir, projectRoot }: Place
     {
       message: `there is no task \`${name}\` here, but one in the project ${root}`,
       question: `There is no task \`${name}\` here, but one in the project ${root}. Is it meant?`,
-      otherProject: projectRoot,
+      otherProject,
     },
   );
 }
@@ -57,7 +66,7 @@ export function requireOwn(
   } catch (error) {
     if (error instanceof UnusableTask) throw error;
   }
-  throw ofOtherProject(argument, session);
+  throw ofOtherProject(argument, session, trees);
 }
 
 const TOLD = new WeakSet<CommandContext>();
@@ -65,12 +74,14 @@ const TOLD = new WeakSet<CommandContext>();
 /** Says once of which project it is, where that is another one. */
 export function tellOtherProject(
   context: CommandContext,
-  { taskName, projectRoot }: Omit<Place, "taskDir">,
-  trees?: readonly Worktree[],
+  place: Omit<Place, "taskDir">,
+  trees: readonly Worktree[] = recordedWorktrees(context),
 ): void {
-  if (TOLD.has(context) || isOfThisProject(context, projectRoot, trees)) return;
+  if (TOLD.has(context) || isOfThisProject(context, place.projectRoot, trees)) return;
   TOLD.add(context);
   context.output.err.line(
-    `\`${plain(taskName, 80)}\` is of another project: ${plain(projectRoot, 200)}`,
+    `\`${plain(place.taskName, 80)}\` is of another project: ${
+      plain(homeRoot(place.projectRoot, trees), 200)
+    }`,
   );
 }

@@ -1,7 +1,7 @@
 import { readSessions } from "../../control/liveness.ts";
 import { RalphError } from "../../error.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
-import { homeRootOf, whereTheyWork } from "../../control/worktree/find.ts";
+import { homeRootOf, recordedWorktrees, whereTheyWork } from "../../control/worktree/find.ts";
 import { findProjectRoot, findTask, isPath } from "../../task/find.ts";
 import type { Task } from "../../task/task_files.ts";
 import { UnusableTask } from "../../task/unusable_task.ts";
@@ -37,6 +37,6 @@ export function taskToRun(context: CommandContext, argument: string): Task {
     }
     if (named.length === 0) throw error;
     if (named.length > 1) throw ambiguous(context, argument, named);
-    throw ofOtherProject(argument, named[0]);
+    throw ofOtherProject(argument, named[0], recordedWorktrees(context));
   }
 }

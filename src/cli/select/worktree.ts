@@ -20,7 +20,7 @@ export function requireWorktree(context: CommandContext, argument: string): Work
   const tree = treeHere(context, argument, trees);
   if (tree) return tree;
   if (known.length === 1) {
-    const [{ taskName, taskDir, homeRoot: projectRoot }] = known;
+    const [{ taskName, taskDir, root: projectRoot }] = known;
     requireOwn(context, argument, { session: { taskName, taskDir, projectRoot }, trees });
     return known[0];
   }

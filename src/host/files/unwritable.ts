@@ -10,7 +10,7 @@ export interface Unwritable {
   gid?: number;
 }
 
-/** A test of 300 paths takes a shell some 3 ms. */
+/** A shell tests 300 paths in some 5 ms, its start included (measured). */
 const SHELL_MS = 2_000;
 /** access(2), which Deno does not have: groups, access lists and read-only mounts count, and root's rights. */
 const TEST = 'for one do [ -w "$one" ] || printf "%s\\0" "$one"; done';

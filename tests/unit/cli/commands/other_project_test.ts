@@ -20,6 +20,12 @@ async function makeTwo() {
     START,
   );
   store.endSession(lease, { status: "stopped", reason: "user_stop", detail: "" });
+  const { root } = first;
+  store.addWorktree({
+    ...{ taskName: "tree", taskDir: `${root}-tree/tasks/tree`, root: `${root}-tree` },
+    ...{ homeDir: join(root, "tasks/tree"), homeRoot: root },
+    ...{ branch: "tree", branchMade: true, base: "main", begunAt: null },
+  });
   store.close();
   const owned = stack.move();
   return { first, home, [Symbol.asyncDispose]: () => owned.disposeAsync() };
@@ -55,6 +61,15 @@ Deno.test("what spends or changes does nothing to another project's task by its 
     assert(stderr.includes(`: cd '${first.root}' && ralph ${words}\n`), what);
   }
   assert.match((await home.ralph("history", "demo")).stdout, /^session 1 {2}demo/);
+});
+
+Deno.test("a worktree of another project is neither landed nor removed by its task's name", async () => {
+  await using two = await makeTwo();
+  for (const args of [["land", "tree"], ["clean", "--worktrees", "tree", "--yes"]]) {
+    const { code, stderr } = await two.home.ralph(...args);
+    assert.equal(code, 2, stderr);
+    assert(stderr.includes(`: cd '${two.first.root}' && ralph ${args.join(" ")}\n`), stderr);
+  }
 });
 
 Deno.test("what only looks finds another project's task by its name, and says whose it is", async () => {
