@@ -59,7 +59,7 @@ export async function cleanServer(
   },
 ): Promise<number> {
   const { out, err } = context.output;
-  const chosen = task === undefined ? undefined : chooseSession(context, task);
+  const chosen = task === undefined ? undefined : chooseSession(context, task, { changes: true });
   const left = leftOnServer(context, { taskDir: chosen?.taskDir, olderThanMs });
   const found = await lookAtAll(context, left);
   if (!json) tell(context, found);

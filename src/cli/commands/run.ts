@@ -5,6 +5,7 @@ import { requireInside } from "../../app/inside.ts";
 import { requireOwnFolders } from "../../app/own_folders.ts";
 import { promptOf } from "../../app/prompt_file.ts";
 import { requireServer } from "../../app/require_server.ts";
+import { requireWritable } from "../../app/writable.ts";
 import { clientAt } from "../../app/server_client.ts";
 import { whileLoading } from "../../app/server_places.ts";
 import { alreadyRunning } from "../../control/already_running.ts";
@@ -208,6 +209,7 @@ export async function runTask(context: CommandContext, options: RunOptions): Pro
   await requireDependencies(context, task, settings);
   requireFreeTree(context, task);
   requireWritten(task, agenda);
+  await requireWritable(context, task);
   const others = remarksOnOtherPrds(task, agenda.stories, systemTree);
   const remarks = [...agenda.remarks ?? [], ...others, ...notOurs(foreign)];
   for (const remark of remarks) context.warn(remark);

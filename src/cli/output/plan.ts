@@ -31,6 +31,7 @@ import { table } from "../../terminal/table.ts";
 import { allGates, gatesOfTask } from "../../verify/claims.ts";
 import { branchOf } from "../../worker/system_host.ts";
 import type { CommandContext } from "../command_context.ts";
+import { isOfThisProject } from "../select/other_project.ts";
 import { factsOf } from "../doctor_probes/project.ts";
 import { columnsOf } from "./streams.ts";
 
@@ -74,6 +75,9 @@ export function tellPlan(context: CommandContext, order: PlanOrder): void {
   if (!order.quiet) {
     const { out } = context.output;
     const rows = [
+      ...isOfThisProject(context, task.projectRoot)
+        ? []
+        : [["project", plain(task.projectRoot, 200)]],
       ...agenda.format === undefined ? [] : [["story", storyWords(agenda)]],
       ...chosen ? [["model", modelWords(model)], ["agent", chosen.agent]] : [],
       ["gates", gatesWords(gates.map(({ name }) => name), state)],

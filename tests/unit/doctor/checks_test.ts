@@ -1243,6 +1243,30 @@ cases([
     says: /^not made yet/,
   },
   {
+    name: "there is none, and can be one",
+    spoiled: { store: { ...healthy.store, read: () => undefined } },
+    id: "store.writable",
+    level: "ok",
+    says: /^not made yet/,
+  },
+  {
+    name: "there is none, and can be none",
+    spoiled: {
+      store: {
+        ...healthy.store,
+        read: () => undefined,
+        unwritable: () => Promise.resolve([{ path: "/home/ann", uid: 0 }]),
+      },
+    },
+    id: "store.writable",
+    level: "fail",
+    says: /cannot be made: you may not write to \/home\/ann \|/,
+    commands: [
+      /^ls -ld \/home\/ann; findmnt -T \/home\/ann$/,
+      /^export RALPH_STATE=\/var\/tmp\/ann-ralph$/,
+    ],
+  },
+  {
     name: "damaged beyond reading",
     spoiled: { store: { ...healthy.store, read: () => damaged } },
     id: "store.database",
@@ -1340,6 +1364,11 @@ cases([
   },
 ]);
 
+const UNWRITABLE = (...places: readonly [below: string, uid: number][]) =>
+  withProject({
+    unwritable: () =>
+      Promise.resolve(places.map(([below, uid]) => ({ path: `/home/ann/shop${below}`, uid }))),
+  });
 const UNSIGNED = (isSure: boolean) => withProject({ unsigned: () => Promise.resolve({ isSure }) });
 
 const REFUSED: Partial<Probes> = {
@@ -1436,6 +1465,34 @@ cases([
     id: "project.signing",
     level: "warn",
     commands: [/commit-tree -S/],
+  },
+  {
+    name: "parts of the git folder are root's",
+    spoiled: UNWRITABLE(["/.git/objects", 0], ["/.git/objects/00", 0], ["/.git/index", 1000]),
+    id: "project.writable",
+    level: "fail",
+    says:
+      /^you may not write to \/home\/ann\/shop\/\.git\/objects, which belongs to root, nor 2 more/,
+    commands: [/^sudo chown -R 1000 \/home\/ann\/shop\/\.git\/objects$/],
+  },
+  {
+    name: "the whole project is another user's",
+    spoiled: UNWRITABLE(["", 1001], ["/.git", 1001]),
+    id: "project.writable",
+    level: "fail",
+    says: /\/home\/ann\/shop, which belongs to user 1001, nor 1 more in the project/,
+    commands: [
+      /^git clone \/home\/ann\/shop ~\/shop$/,
+      /^sudo chown -R 1000 \/home\/ann\/shop$/,
+    ],
+  },
+  {
+    name: "the project is read-only",
+    spoiled: UNWRITABLE(["", 1000]),
+    id: "project.writable",
+    level: "fail",
+    says: /which belongs to you/,
+    commands: [/^chmod -R u\+w \/home\/ann\/shop$/, /^findmnt -T \/home\/ann\/shop$/],
   },
   {
     name: "no author",
@@ -1566,6 +1623,7 @@ Deno.test("a machine on which every name is hostile cannot write to the terminal
     project: {
       root: evil("/home/ann/shop"),
       git: () => Promise.resolve({ hasCommits: true, branch: evil("main"), identity: evil("Ann") }),
+      unwritable: () => Promise.resolve([{ path: evil("/home/ann/shop/a"), uid: 0 }]),
       unsigned: () => Promise.resolve(undefined),
       gitRefusal: () => Promise.resolve(undefined),
       gates: () => [{ name: "g", needs: evil("x"), withheld: [] }],
@@ -1642,6 +1700,17 @@ Deno.test("gates: a program that is not there fails, a variable that is withheld
   };
   assert.equal((await withGates())?.level, "warn");
   const db = { name: "db", needs: "opencode", withheld: ["DATABASE_URL"] };
+  const line = { name: "x", needs: "gone", line: "cd x && npm test", withheld: [] };
+  const listed = await withGates(db, line);
+  assert(listed?.level === "fail");
+  assert.match(listed.found, /x is a list, so .*, and there is no `gone`$/);
+  assert.match(
+    listed.remedy[0].text,
+    /no brackets of its own: `"verify": \["cd x && npm test"\]`$/,
+  );
+  const handed = await withGates({ ...line, needs: "opencode", line: "npm test && x" });
+  assert(handed?.level === "warn");
+  assert.match(handed.found, /whose words no shell reads/);
   const missing = await withGates(db, { name: "x", needs: "gone", withheld: [] });
   assert(missing?.level === "fail");
   assert.equal(missing.found, "the gate x needs gone, which is not on PATH");

@@ -121,10 +121,15 @@ export const healthy: Probes = {
   isPasswordWithheld: false,
   otherUsers: () => Promise.resolve([]),
   server,
-  store: { read: () => store, sqliteVersion: () => "3.53.0" },
+  store: {
+    read: () => store,
+    sqliteVersion: () => "3.53.0",
+    unwritable: () => Promise.resolve([]),
+  },
   project: {
     root: "/home/ann/shop",
     git: () => Promise.resolve(repository),
+    unwritable: () => Promise.resolve([]),
     unsigned: () => Promise.resolve(undefined),
     gitRefusal: () => Promise.resolve(undefined),
     gates: () => [{ name: "test", withheld: [] }, { name: "sh", needs: "opencode", withheld: [] }],
