@@ -422,9 +422,13 @@ Deno.test("a task is found across projects; an ambiguous or a wrong name lists w
   await run("three");
   await cli("wait", "three");
   const elsewhere = await from(third.root, "run", "three", "-f", "--server", server.url);
-  assert.equal(elsewhere.code, 0, elsewhere.stderr);
+  assert.equal(elsewhere.code, 2, elsewhere.stderr);
+  const [, there] = /^hint: if that one is meant: cd (\S+) && ralph run three -f /m
+    .exec(elsewhere.stderr) ?? [];
+  const gone = await from(there, "run", "three", "-f", "--server", server.url);
+  assert.equal(gone.code, 0, gone.stderr);
   assert.match(
-    elsewhere.stdout,
+    gone.stdout,
     /^three: all 3 stories pass already, and there are no gates to run/,
   );
   const wrong = await cli("status", "tree");
