@@ -1,11 +1,11 @@
 /** Real OpenCode servers in trouble, with the program as a process. */
 import assert from "node:assert/strict";
-import { tickingAgent } from "../support/agent.ts";
-import type { Version } from "../support/install.ts";
+import { bash, onOpenCode2, tickingAgent } from "../support/agent.ts";
+import { OPENCODE2, type ServerVersion } from "../support/install.ts";
 import { startServer } from "../support/opencode_server.ts";
 import { makeProject } from "../support/project.ts";
 import { makeRalph } from "../support/ralph.ts";
-import { type Script, startModel } from "../support/scripted_model.ts";
+import { call, hang, type Script, startModel } from "../support/scripted_model.ts";
 import { until } from "../support/wait.ts";
 import { NEWEST } from "../support/install.ts";
 
@@ -22,7 +22,7 @@ function prd(stories: number): string {
 
 /** A project, a server, and ralph at work on the project's stories. */
 async function work(
-  { version, stories, script }: { version: Version; stories: number; script: Script },
+  { version, stories, script }: { version: ServerVersion; stories: number; script: Script },
 ) {
   await using stack = new AsyncDisposableStack();
   const model = stack.use(await startModel(script));
@@ -118,6 +118,38 @@ Deno.test("a page of something else on the server's port: shown, waited for, and
   const { iterations } = await here.completed();
   assert.deepEqual(iterations.map(({ outcome }) => outcome), ["interrupted", "advanced"]);
 });
+
+const VERSIONS_KILLED = [NEWEST, ...OPENCODE2 === undefined ? [] : ["2"] as const];
+for (const version of VERSIONS_KILLED) {
+  Deno.test(`a server killed while a command runs, ${version}: the next turn waits for its end`, async () => {
+    const began = Promise.withResolvers<void>();
+    const agent = tickingAgent();
+    let turns = 0;
+    let asked = false;
+    const script: Script = async (request) => {
+      if (request.step === 0) turns++;
+      if (turns > 1) return await agent(request);
+      if (asked) return hang();
+      asked = true;
+      return call(bash("echo $$ > began; sleep 15; echo late > late.txt"));
+    };
+    await using here = await work({
+      version,
+      stories: 1,
+      script: version === "2" ? onOpenCode2(script) : script,
+    });
+    void until(() => here.project.read("began").catch(() => undefined), { what: "the command" })
+      .then(() => began.resolve());
+    await began.promise;
+    await here.server.kill();
+    await here.server.start();
+    await here.shows(/^waiting for commands of a turn that was lost: process \d+: /);
+    assert.equal(turns, 1);
+    const { iterations } = await here.completed();
+    assert.deepEqual(iterations.map(({ outcome }) => outcome), ["interrupted", "advanced"]);
+    assert.equal(await here.project.read("late.txt"), "late\n");
+  });
+}
 
 Deno.test("a server that hangs, and goes on: seen within ten seconds, the same turn goes on", async () => {
   const { script, reached, go } = holdTurn("US-001");
