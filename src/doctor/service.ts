@@ -40,7 +40,9 @@ const NOT_MANAGED = "OpenCode's own background service takes up by itself what w
 export function managedWarning(listeners: readonly Listener[]): string | undefined {
   const holder = listeners.find(({ command }) => isManaged(command ?? ""));
   return holder &&
-    `${NOT_MANAGED}; end it with \`${programIn(holder)} service stop\`, then: ralph doctor service`;
+    `${NOT_MANAGED}; end it with \`${
+      shellWord(programIn(holder))
+    } service stop\`, then: ralph doctor service`;
 }
 
 /** Of a server that OpenCode keeps by itself; undefined of any other. */
@@ -53,7 +55,7 @@ export async function managedVerdict(
   return holder && fail(
     `${names.port}: ${describeHolder(holder, names)}`,
     NOT_MANAGED,
-    { text: "end it, in its own way", command: `${programIn(holder)} service stop` },
+    { text: "end it, in its own way", command: `${shellWord(programIn(holder))} service stop` },
     exists(names.unitFile)
       ? reinstall(names)
       : { text: "and start one for ralph", command: serveCommand(names) },
@@ -63,7 +65,7 @@ export async function managedVerdict(
 /** The name that its program has: an OpenCode 1 may be there as `opencode`, and knows no service. */
 function programIn({ command = "" }: Listener): string {
   const [program] = command.split(" ");
-  return /\/opencode2?$|^opencode2?$/.test(program) ? shellWord(plain(program, 200)) : "opencode2";
+  return /^[\w./+@-]*opencode2?$/.test(program) ? program : "opencode2";
 }
 
 const LOOPBACK = /^(127\.|::1$|localhost$)/;

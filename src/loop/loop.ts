@@ -419,14 +419,16 @@ class Rounds {
     if (lostTurn) place.unloaded();
     // Much may have changed while it waited.
     if (!await place.take({ isOver, signal })) return;
-    const ready = await this.#server.ready({
-      leftMs: (this.#order.settings.limits.durationMs ?? Infinity) - this.#spent().durationMs,
-      lostTurn,
-      isOver,
-      signal,
-    });
+    const [ready] = await Promise.all([
+      this.#server.ready({
+        leftMs: (this.#order.settings.limits.durationMs ?? Infinity) - this.#spent().durationMs,
+        lostTurn,
+        isOver,
+        signal,
+      }),
+      this.#nameLeft(),
+    ]);
     if (!ready) return place.unloaded();
-    await this.#nameLeft();
     const [prices, agent] = await Promise.all([this.#prices(), this.#agent()]);
     if (!await this.#passes(isOver)) return;
     if (!await place.load({ isOver, signal })) return;

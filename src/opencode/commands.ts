@@ -24,10 +24,19 @@ export const programNames = (generation: Generation): readonly string[] =>
 
 /** Which server a command is meant for. */
 export interface CommandServer {
-  generation: Generation;
+  /** Undefined where it does not say. */
+  generation: Generation | undefined;
   url: string;
   /** The file that its password is in, where no variable has it. */
   passwordFile?: string;
+}
+
+/** The server of a client, as it is now. */
+export async function serverOf(
+  { url, passwordFile, health }: Pick<OpenCode, "url" | "passwordFile" | "health">,
+): Promise<CommandServer> {
+  const answer = await health().catch(ignoreServerFailure);
+  return { generation: answer?.generation, url, passwordFile };
 }
 
 /** What helps a person with a server, as commands that can be pasted. */
@@ -37,64 +46,58 @@ export interface ServerCommands {
   agents: string;
 }
 
-/** Of a server that does not say which OpenCode it is. */
-const UNKNOWN: ServerCommands = {
-  login: "ralph doctor server",
-  models: "ralph doctor server",
-  agents: "ralph doctor server",
-};
+export const serverCommands = (server: CommandServer): ServerCommands => ({
+  login: loginCommand(server),
+  models: modelsCommand(server),
+  agents: agentsCommand(server),
+});
+
+const LOOK = "ralph doctor server";
+
+/** Logs in to a provider; in OpenCode 2 that is done in its own terminal. */
+export function loginCommand(server: CommandServer): string {
+  if (server.generation === undefined) return LOOK;
+  return server.generation === 1
+    ? "opencode auth login"
+    : serverCommand(server, ["opencode2", "--server", server.url]);
+}
+
+/** Lists the models, of one provider where that can be said. */
+export function modelsCommand(server: CommandServer, providerId?: string): string {
+  if (server.generation === undefined) return LOOK;
+  if (server.generation === 2) return listCommand(server, "/api/model");
+  return providerId === undefined ? "opencode models" : `opencode models ${shellWord(providerId)}`;
+}
+
+function agentsCommand(server: CommandServer): string {
+  if (server.generation === undefined) return LOOK;
+  return server.generation === 1 ? "opencode agent list" : listCommand(server, "/api/agent");
+}
 
 /**
  * Without `--server` OpenCode 2 asks none that is there: it starts a service of its own, which stays
- * (measured). In its own terminal one logs in.
+ * (measured). The keys of providers are in its answer, too: nothing but ids of that is shown.
  */
-export function serverCommands(server: CommandServer): ServerCommands {
-  if (server.generation === 1) {
-    return {
-      login: "opencode auth login",
-      models: "opencode models",
-      agents: "opencode agent list",
-    };
-  }
-  const { url } = server;
-  // The keys of providers are in its answer, too: nothing else of that is shown.
-  const ask = (path: string) =>
-    `${withPassword(server, ["opencode2", "api", "--server", url, "GET", path])} | ` +
-    `grep -oE '"(id|providerID)":"[^"]*"'`;
-  return {
-    login: withPassword(server, ["opencode2", "--server", url]),
-    models: ask("/api/model"),
-    agents: ask("/api/agent"),
-  };
-}
-
-/** The same of the server that answers. */
-export async function commandsOf(
-  client: Pick<OpenCode, "url" | "passwordFile" | "health">,
-): Promise<ServerCommands> {
-  const { url, passwordFile } = client;
-  const health = await client.health().catch(ignoreServerFailure);
-  return health ? serverCommands({ generation: health.generation, url, passwordFile }) : UNKNOWN;
-}
-
-/** The models of one provider, where that can be said. */
-export function modelsOf(server: CommandServer, providerId: string): string {
-  const { models } = serverCommands(server);
-  return server.generation === 1 ? `${models} ${shellWord(providerId)}` : models;
-}
+const listCommand = (server: CommandServer, path: string) =>
+  `${
+    serverCommand(server, ["opencode2", "api", "--server", server.url, "GET", path])
+  } | grep -oE '"(id|providerID)":"[^"]*"'`;
 
 /** `attachArguments` as a command that can be pasted, with `program` for the one that is there. */
 export function attachCommand(
-  server: CommandServer,
+  { generation = 1, ...server }: CommandServer,
   session: { directory: string; sessionId: string },
-  program: string = programNames(server.generation)[0],
+  program: string = programNames(generation)[0],
 ): string {
-  const { generation, url } = server;
-  return withPassword(server, [program, ...attachArguments(generation, { url, ...session })]);
+  const words = [program, ...attachArguments(generation, { url: server.url, ...session })];
+  return serverCommand(server, words);
 }
 
 /** The shell reads the file: the password is on no screen, and in no list of processes. */
-function withPassword({ passwordFile }: CommandServer, words: readonly string[]): string {
+function serverCommand(
+  { passwordFile }: Pick<CommandServer, "passwordFile">,
+  words: readonly string[],
+): string {
   const command = words.map(shellWord).join(" ");
   return passwordFile === undefined
     ? command

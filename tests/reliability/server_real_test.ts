@@ -1,13 +1,16 @@
 /** Real OpenCode servers in trouble, with the program as a process. */
 import assert from "node:assert/strict";
-import { tickingAgent } from "../support/agent.ts";
-import type { Version } from "../support/install.ts";
+import { join } from "node:path";
+import { bash, onOpenCode2, tickingAgent } from "../support/agent.ts";
+import { OPENCODE2, type ServerVersion } from "../support/install.ts";
 import { startServer } from "../support/opencode_server.ts";
 import { makeProject } from "../support/project.ts";
 import { makeRalph } from "../support/ralph.ts";
-import { type Script, startModel } from "../support/scripted_model.ts";
+import { call, hang, type Script, startModel } from "../support/scripted_model.ts";
 import { until } from "../support/wait.ts";
 import { NEWEST } from "../support/install.ts";
+
+const PASSWORD = "secret";
 
 function prd(stories: number): string {
   const userStories = Array.from({ length: stories }, (_, index) => ({
@@ -22,13 +25,17 @@ function prd(stories: number): string {
 
 /** A project, a server, and ralph at work on the project's stories. */
 async function work(
-  { version, stories, script }: { version: Version; stories: number; script: Script },
+  { version, stories, script }: { version: ServerVersion; stories: number; script: Script },
 ) {
   await using stack = new AsyncDisposableStack();
   const model = stack.use(await startModel(script));
-  const server = stack.use(await startServer({ version, model }));
+  const server = stack.use(await startServer({ version, model, password: PASSWORD }));
   const project = stack.use(await makeProject({ files: { "tasks/t/prd.json": prd(stories) } }));
   const ralph = stack.use(await makeRalph());
+  const folder = join(ralph.home, ".config", "ralph");
+  await Deno.mkdir(folder, { recursive: true });
+  const file = join(folder, "server.env");
+  await Deno.writeTextFile(file, `OPENCODE_SERVER_PASSWORD=${PASSWORD}\n`, { mode: 0o600 });
   const cli = (...args: string[]) => ralph(args, { cwd: project.root });
   const status = async () => JSON.parse((await cli("status", "t", "--json")).stdout);
   const started = await cli("run", "t", "--server", server.url);
@@ -118,6 +125,43 @@ Deno.test("a page of something else on the server's port: shown, waited for, and
   const { iterations } = await here.completed();
   assert.deepEqual(iterations.map(({ outcome }) => outcome), ["interrupted", "advanced"]);
 });
+
+const VERSIONS_KILLED: readonly ServerVersion[] = OPENCODE2 === undefined
+  ? [NEWEST]
+  : [NEWEST, "2"];
+for (const version of VERSIONS_KILLED) {
+  Deno.test(`a server killed while a command runs, ${version}: the next turn waits for its end`, async () => {
+    const agent = tickingAgent();
+    let turns = 0;
+    let asked = false;
+    const script: Script = async (request) => {
+      if (request.step === 0) turns++;
+      if (turns > 1) return await agent(request);
+      if (asked) return hang();
+      asked = true;
+      return call(
+        bash(
+          "echo $$ > began; i=0; while [ ! -e go ] && [ $i -lt 1200 ]; do sleep 0.1; i=$((i+1)); done; echo late > late.txt",
+        ),
+      );
+    };
+    await using here = await work({
+      version,
+      stories: 1,
+      script: version === "2" ? onOpenCode2(script) : script,
+    });
+    const began = () => here.project.read("began").catch(() => undefined);
+    await until(began, { what: "the command" });
+    await here.server.kill();
+    await here.server.start();
+    await here.shows(/^waiting for commands of a turn that was lost: process \d+: /);
+    assert.equal(turns, 1);
+    await here.project.write("go", "");
+    const { iterations } = await here.completed();
+    assert.deepEqual(iterations.map(({ outcome }) => outcome), ["interrupted", "advanced"]);
+    assert.equal(await here.project.read("late.txt"), "late\n");
+  });
+}
 
 Deno.test("a server that hangs, and goes on: seen within ten seconds, the same turn goes on", async () => {
   const { script, reached, go } = holdTurn("US-001");

@@ -134,6 +134,16 @@ Deno.test("what a server that was killed left running is waited for before the n
   assert(secondAt >= 2 * MINUTE && secondAt < 3 * MINUTE, `${secondAt} ms`);
 });
 
+Deno.test("what a session before has left running is named before the first turn", async () => {
+  await using it = await night({
+    stories: 2,
+    leftRunning: () => Promise.resolve(["process 7: npm start"]),
+  });
+  it.ended("completed", "all_stories_pass");
+  const named = it.warnings().filter((text) => text.includes("left running: process 7: npm start"));
+  assert.equal(named.length, 2, "as it begins, and at its end");
+});
+
 Deno.test("what never ends of it is named, to the next agent too", async () => {
   const { it } = await leavesCommand(Infinity);
   await using _ = it;

@@ -1,7 +1,7 @@
 /** What came of a turn: looked at, judged, recorded, reported. */
 import { RalphError } from "../../error.ts";
 import type { TreeChange, TreeState } from "../../host/git/tree_state.ts";
-import { commandsOf } from "../../opencode/commands.ts";
+import { serverCommands, serverOf } from "../../opencode/commands.ts";
 import { type Note, tokensOf } from "../../store/model.ts";
 import type { Story } from "../../task/prd.ts";
 import { plain } from "../../terminal/plain.ts";
@@ -139,7 +139,7 @@ export async function finishIteration(
     ...{ outcome: judgement.outcome, detail: judgement.detail, failureKey, blocked },
     outOf: end.kind === "timeout" && end.limit === "session" ? end.why : trouble.outOf,
     server: end.kind === "interrupted" || end.kind === "lost" ? end.server : trouble.server,
-    hopeless: hopeless?.(await commandsOf(tools.client)) ?? trouble.hopeless,
+    hopeless: hopeless?.(serverCommands(await serverOf(tools.client))) ?? trouble.hopeless,
     ...{ refusal, failure, undelivered, isStuck, delivered },
   };
 }
