@@ -70,8 +70,8 @@ export interface OpenCode {
    */
   turnRecord(id: string): Promise<TurnRecord | undefined>;
   /**
-   * What the server has counted of it in all; undefined of OpenCode 1, where every call that a session
-   * makes is a message (measured: one that has a title is not given another).
+   * What the server has counted of it in all; undefined of OpenCode 1, where every call that costs is a
+   * message in 1.18.34, and in 1.1.53 all but a title for each prompt (measured).
    */
   sessionUse(id: string): Promise<SessionUse | undefined>;
   /** Asks for the end of a turn. Success proves nothing: see `loop/turn/abort.ts`. */

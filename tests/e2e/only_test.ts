@@ -48,6 +48,7 @@ Deno.test("one story is worked on, and its end is not taken for the task's", asy
   const { code, stdout } = await run("--only", "US-003", ...foreground);
   assert.equal(code, 8, stdout);
   assert.match(stdout, /^only US-003 is worked on$/m);
+  assert.match(stdout, /^ +story +US-003 /m);
   assert.match(
     stdout,
     /stopped: US-003 passes; 2 of 4 stories are open, so that the task is not completed/,

@@ -144,9 +144,16 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "what sub-agents use is not counted",
     file: "src/loop/turn/usage.ts",
-    edits: [{ old: "orElse(client.children(id)),", new: "[] as { id: string }[]," }],
+    edits: [{ old: "orElse([], client.children(id)),", new: "[] as { id: string }[]," }],
     tests: ["tests/soak/soak_test.ts"],
     only: "nothing is lost",
+  },
+  {
+    name: "what the server counts beside the messages is not counted",
+    file: "src/loop/turn/usage.ts",
+    edits: [{ old: "atLeast(sum(own, prices), counted)", new: "sum(own, prices)" }],
+    tests: ["tests/unit/loop/turn/usage_test.ts"],
+    only: "what the server counted",
   },
   {
     name: "a worker that was replaced goes on writing",

@@ -14,7 +14,7 @@ for (const version of ["local", "2.0.12", "2.0.26"]) {
     await using it = await night({ stories: 3, version });
     const { iterations } = it.ended("completed", "all_stories_pass");
     assert.deepEqual(iterations.map(({ outcome }) => outcome), Array(3).fill("advanced"));
-    assert.deepEqual(it.warnings(), [`OpenCode is ${version} now: ${UNTESTED}`]);
+    assert.deepEqual(it.warnings(), [`OpenCode has version ${version}: ${UNTESTED}`]);
   });
 
   Deno.test(`${version}: a prompt whose answer is lost is sent again, and done once`, async () => {

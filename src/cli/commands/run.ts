@@ -224,7 +224,7 @@ export async function runTask(context: CommandContext, options: RunOptions): Pro
   }
   if (others.length > 0 && !json) await askWhetherToBegin(context, task, agenda);
 
-  await tellWhatIsToCome(context, { task, agenda, settings, warnings, flags, json });
+  await tellWhatIsToCome(context, { task, agenda, settings, warnings, flags, only, json });
   const { dir: taskDir, projectRoot } = task;
   const order: WorkerOrder = {
     taskDir,
@@ -243,12 +243,13 @@ export async function runTask(context: CommandContext, options: RunOptions): Pro
 /** The plan, with what will go wrong. Throws where that ends the run before it begins. */
 async function tellWhatIsToCome(
   context: CommandContext,
-  { task, agenda, settings, warnings, flags, json }: {
+  { task, agenda, settings, warnings, flags, only, json }: {
     task: Task;
     agenda: Agenda;
     settings: Settings;
     warnings: readonly string[];
     flags: SettingsPart;
+    only?: string;
     json: boolean;
   },
 ): Promise<void> {
@@ -269,7 +270,7 @@ async function tellWhatIsToCome(
     }
   }
   const asked = { chosen, repository, branchPlace };
-  tellPlan(context, { task, agenda, settings, flags, ...asked, quiet: json });
+  tellPlan(context, { task, agenda, settings, flags, only, ...asked, quiet: json });
 }
 
 /** Undefined where no agent works. Throws where the server cannot be used, or lacks what is chosen. */

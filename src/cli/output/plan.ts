@@ -48,6 +48,8 @@ interface PlanOrder {
   repository?: RepositoryState;
   /** Of the PRD's branch; undefined where it names none, or git does not answer in time. */
   branchPlace?: BranchPlace;
+  /** The one story that is worked on. */
+  only?: string;
   /** Only what will go wrong is told. */
   quiet: boolean;
 }
@@ -78,7 +80,7 @@ export function tellPlan(context: CommandContext, order: PlanOrder): void {
       ...isOfThisProject(context, task.projectRoot)
         ? []
         : [["project", plain(task.projectRoot, 200)]],
-      ...agenda.format === undefined ? [] : [["story", storyWords(agenda)]],
+      ...agenda.format === undefined ? [] : [["story", storyWords(agenda, order.only)]],
       ...chosen ? [["model", modelWords(model)], ["agent", chosen.agent]] : [],
       ["gates", gatesWords(gates.map(({ name }) => name), state)],
       ...chosen && settings.review !== undefined
@@ -145,9 +147,9 @@ function settingsOf({ settings, flags }: PlanOrder, last: Last | undefined) {
   return { ...kept, review, limits: limitsOfContinued(kept, flags) };
 }
 
-function storyWords({ stories }: Agenda): string {
+function storyWords({ stories }: Agenda, only: string | undefined): string {
   const open = stories.filter(({ passes }) => !passes).length;
-  const next = nextStory(stories);
+  const next = only === undefined ? nextStory(stories) : stories.find(({ id }) => id === only);
   if (!next) return open === 0 ? "all pass" : storiesOpen(open, stories.length);
   return `${plain(next.id, 40)} ${plain(next.title, 100)} (${storiesOpen(open, stories.length)})`;
 }

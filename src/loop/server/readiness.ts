@@ -129,12 +129,13 @@ function versionWarning({ emit }: Pick<LoopTools, "emit">): (version: string) =>
   let known: string | undefined;
   return (version) => {
     if (version === known) return;
+    const shown = plain(version, 20);
     const notes = [
       ...known === undefined ? [] : [`it was ${plain(known, 20)} before`],
       ...isTestedVersion(version) ? [] : [testedWords(version)],
     ];
+    const what = known === undefined ? `OpenCode has version ${shown}` : `OpenCode is ${shown} now`;
     known = version;
-    if (notes.length === 0) return;
-    emit({ type: "warning", text: `OpenCode is ${plain(version, 20)} now: ${notes.join("; ")}` });
+    if (notes.length > 0) emit({ type: "warning", text: `${what}: ${notes.join("; ")}` });
   };
 }
