@@ -3,8 +3,9 @@ import type { Hint } from "../error.ts";
 import type { Listener } from "../host/system/port.ts";
 import type { Unit, UserManager } from "../host/system/systemd.ts";
 import type { Problem } from "../opencode/error.ts";
+import { serveCommand } from "./password.ts";
 import type { Names } from "./probes.ts";
-import { describeHolder, installCommand, isOfUnit, serveCommand } from "./service.ts";
+import { describeHolder, installCommand, isOfUnit } from "./service.ts";
 import {
   INSTALLED,
   isRestless,

@@ -14,8 +14,14 @@ import {
   warn,
 } from "./check.ts";
 import { modelVerdict } from "./model.ts";
-import type { Names, Probes } from "./probes.ts";
-import { newPasswordCommand, serveCommand, tryTurn, unitFacts } from "./service.ts";
+import {
+  newPasswordCommand,
+  serveCommand,
+  takePasswordCommand,
+  typePasswordCommand,
+} from "./password.ts";
+import type { Probes } from "./probes.ts";
+import { tryTurn, unitFacts } from "./service.ts";
 import { INSTALLED, LOG_COMMAND, RESTART_COMMAND, startedLately, UNIT_NAME } from "./unit_facts.ts";
 import { attachCommand } from "../opencode/commands.ts";
 import { isSameVersion, isTestedVersion, testedWords } from "../opencode/versions.ts";
@@ -324,7 +330,9 @@ async function openToAll(probes: Probes): Promise<Verdict> {
     : source === "variable"
     ? [make, restart, unset]
     : [make, restart];
-  const found = "the server asks for none";
+  const { unread } = serverEnv;
+  const found = "the server asks for none" +
+    (unread !== undefined && source === undefined ? `: in ${path} ${unread}` : "");
   if (others.length === 0) {
     return warn(
       found,
@@ -352,7 +360,7 @@ async function wrongPassword(probes: Probes): Promise<Verdict> {
     : `the server refuses the one from ${nameOf(serverEnv)}`;
   const because = "every request is refused";
   const pid = (await probes.listeners())?.find(({ uid }) => uid === names.uid)?.pid;
-  const environment = pid ? await probes.environmentOf(pid) : undefined;
+  const environment = pid === undefined ? undefined : await probes.environmentOf(pid);
   // OpenCode 2 looks for the shorter name first.
   const served = environment?.get("OPENCODE_PASSWORD") ??
     environment?.get("OPENCODE_SERVER_PASSWORD");
@@ -364,10 +372,10 @@ async function wrongPassword(probes: Probes): Promise<Verdict> {
       { text: "and start the server anew, with it", command: RESTART_COMMAND },
     );
   }
-  if (served === undefined) {
+  if (served === undefined || pid === undefined) {
     return fail(found, because, {
       text: "write the server's password into ralph's file: type it, then press Enter",
-      command: passwordCommand(names),
+      command: typePasswordCommand(names),
     });
   }
   if (serverEnv.source === "variable" && probes.serverEnv.inFile === served) {
@@ -376,11 +384,9 @@ async function wrongPassword(probes: Probes): Promise<Verdict> {
       command: `unset ${shellWord(serverEnv.name)}`,
     });
   }
-  const folder = shellWord(names.configFolder);
   const take: Remedy = {
     text: "take over the one that the server was started with, without showing it",
-    command: `(umask 077 && mkdir -p ${folder} && tr '\\0' '\\n' < /proc/${pid}/environ | ` +
-      `grep -E '^OPENCODE_(SERVER_|PASSWORD=)' > ${shellWord(serverEnv.path)})`,
+    command: takePasswordCommand(names, pid),
   };
   return serverEnv.source === "variable"
     ? fail(found, because, take, {
@@ -388,10 +394,4 @@ async function wrongPassword(probes: Probes): Promise<Verdict> {
       command: `unset ${shellWord(serverEnv.name)}`,
     })
     : fail(found, because, take);
-}
-
-function passwordCommand({ configFolder }: Names): string {
-  const folder = shellWord(configFolder);
-  return `(umask 077 && mkdir -p ${folder} && read -rs p && ` +
-    `printf 'OPENCODE_SERVER_PASSWORD=%s\\n' "$p" > ${folder}/server.env)`;
 }

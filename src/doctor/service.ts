@@ -6,6 +6,7 @@ import { plain } from "../terminal/plain.ts";
 import { shellWord } from "../terminal/shell_word.ts";
 import { type Check, fail, ok, type Remedy, skip, warn } from "./check.ts";
 import { MANAGER_MS } from "./host.ts";
+import { newPasswordCommand } from "./password.ts";
 import type { Names, Probes } from "./probes.ts";
 import { isTestedVersion, majorOf, testedWords } from "../opencode/versions.ts";
 import {
@@ -333,40 +334,25 @@ export function installCommand(
   names: Pick<Names, "ralph" | "unitFile" | "serverUrl" | "port" | "configFolder">,
 ): string {
   const { ralph, unitFile } = names;
-  const file = shellWord(unitFile);
   const doctor = `${ralph} doctor${serverOption(names)}`;
-  return `${newPasswordCommand(names)} && mkdir -p ${
-    shellWord(path.dirname(unitFile))
-  } && ${doctor} --print-unit > ${file} && ` +
+  return `${newPasswordCommand(names)} && mkdir -p ${shellWord(path.dirname(unitFile))} && ` +
+    `${writeUnit(names)} && ` +
     `systemctl --user daemon-reload && systemctl --user enable --now ${UNIT_NAME} && ` +
     `${doctor} server.answers`;
 }
 
-/**
- * Makes a random password in the file that the unit and ralph both read, unless it has one. On a line of
- * its own: the last line of a file that an editor wrote may have no end.
- */
-export function newPasswordCommand({ configFolder }: Pick<Names, "configFolder">): string {
-  const file = shellWord(path.join(configFolder, "server.env"));
-  return `(umask 077 && mkdir -p ${shellWord(configFolder)} && ` +
-    `{ grep -qs '^OPENCODE_SERVER_PASSWORD=.' ${file} || ` +
-    `printf '\\nOPENCODE_SERVER_PASSWORD=%s\\n' "$(head -c 24 /dev/urandom | base64)" >> ${file}; } && ` +
-    `chmod 600 ${file})`;
+/** Beside it first: a program that fails leaves what is there. */
+function writeUnit(names: Pick<Names, "ralph" | "unitFile" | "serverUrl" | "port">): string {
+  const file = shellWord(names.unitFile);
+  return `${names.ralph} doctor${serverOption(names)} --print-unit > ${file}.new && ` +
+    `mv ${file}.new ${file}`;
 }
 
-/** Starts a server where no systemd does: with the password of the file, which is made if need be. */
-export function serveCommand(names: Pick<Names, "configFolder" | "port">): string {
-  const file = shellWord(path.join(names.configFolder, "server.env"));
-  return `${newPasswordCommand(names)} && (set -a; . ${file}; ` +
-    `exec opencode serve --hostname 127.0.0.1 --port ${names.port})`;
-}
-
-function reinstall({ ralph, unitFile, serverUrl, port }: Names): Remedy {
-  const file = shellWord(unitFile);
+function reinstall(names: Names): Remedy {
+  const file = shellWord(names.unitFile);
   return {
     text: "put the right one in its place, and keep the old one",
-    command: `cp ${file} ${file}.old && ` +
-      `${ralph} doctor${serverOption({ serverUrl, port })} --print-unit > ${file} && ` +
+    command: `cp ${file} ${file}.old && ${writeUnit(names)} && ` +
       `systemctl --user daemon-reload && systemctl --user restart ${UNIT_NAME}`,
   };
 }

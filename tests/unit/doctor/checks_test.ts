@@ -81,7 +81,8 @@ function cases(list: readonly Case[]): void {
   for (const one of list) Deno.test(`${one.id}: ${one.name}`, () => judge(one));
 }
 
-const REINSTALL = /^cp (\S+) \1\.old && ralph doctor --print-unit > \1 && systemctl .*restart/;
+const REINSTALL =
+  /^cp (\S+) \1\.old && ralph doctor --print-unit > \1\.new && mv \1\.new \1 && systemctl .*restart/;
 const RESTART = /^systemctl --user restart opencode\.service$/;
 const START = /^systemctl --user start opencode\.service$/;
 const LOG = /^journalctl --user -u opencode\.service -n 50 --no-pager$/;
@@ -427,7 +428,7 @@ cases([
     level: "fail",
     says: /there is no opencode\.service/,
     commands: [
-      /^\(umask 077 && .*\/dev\/urandom.*\) && mkdir -p \S+systemd\/user && ralph doctor --print-unit > \S+ && .*enable --now opencode\.service && ralph doctor.* server\.answers$/,
+      /^\(umask 077 && .*\/dev\/urandom.*\) && mkdir -p \S+systemd\/user && ralph doctor --print-unit > (\S+)\.new && mv \1\.new \1 && .*enable --now opencode\.service && ralph doctor.* server\.answers$/,
     ],
   },
   {
@@ -706,7 +707,8 @@ const STARTED_WITH = {
       pid === 700 ? new Map([["OPENCODE_SERVER_PASSWORD", secret]]) : undefined,
     ),
 };
-const TAKE = /^\(umask 077 && mkdir -p \S+ && tr .* < \/proc\/700\/environ \| grep .* > \S+\)$/;
+const TAKE =
+  /^\(umask 077 && mkdir -p \S+ && tr .* < \/proc\/700\/environ \| sed .*; mv (\S+)\.new \1; \}\)$/;
 const UNSET = /^unset OPENCODE_SERVER_PASSWORD$/;
 const failing = (problem: OpenCodeError) => () => Promise.resolve({ error: problem });
 const request = { id: "per_1", sessionId: "ses_1", permission: "bash\x1b", patterns: ["*"] };
@@ -781,7 +783,7 @@ cases([
     id: "server.password",
     level: "fail",
     says: /ralph has none/,
-    commands: [/read -rs p && printf .* > \/home\/ann\/\.config\/ralph\/server\.env\)$/],
+    commands: [/read -rs p && printf .*; mv \S+ \/home\/ann\/\.config\/ralph\/server\.env; \}\)$/],
   },
   {
     name: "none is known here, and the server's can be taken over",
@@ -853,6 +855,14 @@ cases([
     id: "server.password",
     level: "warn",
     says: /^the server asks for none/,
+    commands: [MAKE, RESTART],
+  },
+  {
+    name: "the server asks for none, as the file's is empty",
+    spoiled: { ...OPEN, serverEnv: { ...serverEnv, unread: "OPENCODE_SERVER_PASSWORD is empty" } },
+    id: "server.password",
+    level: "warn",
+    says: /^the server asks for none: in \S+server\.env OPENCODE_SERVER_PASSWORD is empty/,
     commands: [MAKE, RESTART],
   },
   {

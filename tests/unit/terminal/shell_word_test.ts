@@ -10,6 +10,7 @@ Deno.test("a command is written for the shell that it is pasted into", () => {
     ["export XDG_RUNTIME_DIR=/run/user/1000", "export XDG_RUNTIME_DIR=/run/user/1000"],
     ["unset OPENCODE_SERVER_PASSWORD", "set -e OPENCODE_SERVER_PASSWORD"],
     ["(umask 077 && mkdir -p 'a b')", `bash -c '(umask 077 && mkdir -p '\\''a b'\\'')'`],
+    [String.raw`(echo '\\&')`, String.raw`bash -c '(echo '\''\\\\&'\'')'`],
     ["set -a; . /home/ann/server.env; set +a", "bash -c 'set -a; . /home/ann/server.env; set +a'"],
   ];
   for (const [posix, fish] of cases) {
