@@ -5,7 +5,7 @@ import { selfCommand } from "../host/process/self.ts";
 import { findProgram } from "../host/process/programs.ts";
 import { portOf } from "../host/system/port.ts";
 import { configFolder } from "../host/system/server_env.ts";
-import { userName } from "../host/system/systemd.ts";
+import { foreignHome, userName } from "../host/system/accounts.ts";
 import { UNIT_NAME } from "../doctor/unit_facts.ts";
 import { systemTree } from "../host/files/system_tree.ts";
 import { shellWord } from "../terminal/shell_word.ts";
@@ -22,6 +22,7 @@ export function namesOf(context: Context, serverUrl: string): Names {
     user: userName(),
     uid: Deno.uid() ?? 0,
     home,
+    foreignHome: foreignHome(home),
     host: hostname(),
     serverUrl,
     port: portOf(serverUrl),

@@ -1,6 +1,27 @@
 /** Whether ralph's folders are its user's alone: one judgement, for the doctor and for every run. */
 import type { Hint } from "../error.ts";
+import { plain } from "../terminal/plain.ts";
 import { shellWord } from "../terminal/shell_word.ts";
+import type { Names } from "./probes.ts";
+
+/** What is wrong with a HOME of another account: what is written there would be lost to its owner. */
+export function homeFault(
+  { home, foreignHome, user }: Pick<Names, "home" | "foreignHome" | "user">,
+): { found: string; because: string; fixes: readonly [Hint, ...Hint[]] } | undefined {
+  if (foreignHome === undefined) return undefined;
+  const owner = plain(foreignHome.owner, 40);
+  const { ownHome } = foreignHome;
+  return {
+    found: `HOME (${home}) is ${owner}'s, and you are ${plain(user, 40)}`,
+    because: `what is written there would be yours, and no longer ${owner}'s`,
+    fixes: [
+      { text: `run it as ${owner}`, command: `su - ${shellWord(owner)}` },
+      ...(ownHome === undefined
+        ? []
+        : [{ text: "or with your own HOME", command: `export HOME=${shellWord(ownHome)}` }]),
+    ],
+  };
+}
 
 interface FolderFacts {
   path: string;

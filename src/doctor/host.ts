@@ -2,6 +2,7 @@
 import * as path from "node:path";
 import { shellWord } from "../terminal/shell_word.ts";
 import { type Check, fail, ok, skip, warn } from "./check.ts";
+import { homeFault } from "./folders.ts";
 import type { Probes } from "./probes.ts";
 
 /**
@@ -12,6 +13,17 @@ export const MANAGER_MS = 13_000;
 const GB = 1024 ** 3;
 /** A night of agents' logs and build output takes some hundred MB. */
 const SPACE = { fail: 0.2 * GB, warn: 2 * GB };
+
+/** What all others need: in another's HOME nothing that they say would help. */
+export const homeCheck: Check = {
+  id: "host.home",
+  group: "Host",
+  title: "HOME is yours",
+  run({ names }) {
+    const fault = homeFault(names);
+    return fault ? fail(fault.found, fault.because, ...fault.fixes) : ok(names.home);
+  },
+};
 
 export const hostChecks: readonly Check[] = [
   {

@@ -56,6 +56,8 @@ export interface Names {
   user: string;
   uid: number;
   home: string;
+  /** Set where that is another account's: its name, and where one's own is. */
+  foreignHome?: { owner: string; ownHome?: string };
   host: string;
   /** `http://127.0.0.1:14096`. */
   serverUrl: string;

@@ -2,9 +2,9 @@
  * What systemd says about this user's units: questions only, nothing is started or changed. What
  * each answer looks like was measured with systemd 252.
  */
-import { userInfo } from "node:os";
 import { type Clock, sleep } from "../../clock.ts";
 import { type Answer, ask } from "../process/ask.ts";
+import { userName } from "./accounts.ts";
 import { environment } from "./environment.ts";
 import { fileExists } from "../files/read_file.ts";
 import { once } from "../../once.ts";
@@ -81,15 +81,6 @@ const ASK_MS = 2_000;
 const START_MS = 10_000;
 const START_LOOK_MS = 250;
 const LOG_LINES = 30;
-
-/** The number of one that has no entry in /etc/passwd, as in many a container: systemd takes both. */
-export function userName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return String(Deno.uid() ?? "unknown");
-  }
-}
 
 type Put = (command: readonly string[], env?: Record<string, string>) => Promise<Answer>;
 

@@ -136,6 +136,16 @@ Deno.test("where all is well, every check says so", async () => {
   assert.match(found("project.tasks"), /^2 tasks, 1 with open stories/);
 });
 
+Deno.test("with another's HOME one thing is said, and nothing else is looked at", async () => {
+  const foreignHome = { owner: "ben\x1b", ownHome: "/root" };
+  const names = { ...healthy.names, user: "root", uid: 0, foreignHome };
+  const results = [...(await diagnose({ names })).values()];
+  const [home, ...others] = results;
+  assert.equal(words(home).split(" | ")[0], "HOME (/home/ann) is ben\\x1b's, and you are root");
+  assert.deepEqual(others.filter(({ level }) => level !== "skip"), []);
+  assert.equal(selectChecks(checks, ["project.git"])[0].id, "host.home");
+});
+
 cases([
   {
     name: "this shell does not lead to the user manager",
