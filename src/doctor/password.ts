@@ -18,8 +18,9 @@ type Folder = Pick<Names, "configFolder">;
 
 const fileIn = ({ configFolder }: Folder) => shellWord(path.join(configFolder, "server.env"));
 
-/** For sed(1): what it prints of a value, from between the quotes. */
-const ESCAPE = 's/[\\"`$]/\\\\&/g';
+/** For sed(1): what it prints of a variable, and of a password alone, as a line of that file. */
+const OF_VARIABLE = `'/^OPENCODE_(SERVER_|PASSWORD=)/{s/[\\"\`$]/\\\\&/g;s/=/="/;s/$/"/;p;}'`;
+const OF_PASSWORD = `'/./{s/[\\"\`$]/\\\\&/g;s/^/OPENCODE_SERVER_PASSWORD="/;s/$/"/;p;}'`;
 
 /**
  * Makes a random password in the file that the unit and ralph both read, unless it has one. On a line of
@@ -40,29 +41,25 @@ export function serveCommand(names: Pick<Names, "configFolder" | "port">): strin
 }
 
 /** Takes over what a process was started with, without showing it; fails where that has ended. */
-export const takePasswordCommand = (names: Folder, pid: number): string =>
-  replaceCommand(
-    names,
-    `tr '\\0' '\\n' < /proc/${pid}/environ | ` +
-      `sed -nE '/^OPENCODE_(SERVER_|PASSWORD=)/{${ESCAPE};s/=/="/;s/$/"/;p;}'`,
-  );
+export function takePasswordCommand(names: Folder, pid: number): string {
+  return `(umask 077 && mkdir -p ${shellWord(names.configFolder)} && ` +
+    `tr '\\0' '\\n' < /proc/${pid}/environ | sed -nE ${OF_VARIABLE} > ${replaceCommand(names)})`;
+}
 
 /** Asks for the password, without showing it. */
-export const typePasswordCommand = (names: Folder): string =>
-  replaceCommand(
-    names,
-    `IFS= read -rs p && printf '%s\\n' "$p" | ` +
-      `sed -n '/./{${ESCAPE};s/^/OPENCODE_SERVER_PASSWORD="/;s/$/"/;p;}'`,
-  );
+export function typePasswordCommand(names: Folder): string {
+  return `(umask 077 && mkdir -p ${shellWord(names.configFolder)} && ` +
+    `IFS= read -rs p && printf '%s\\n' "$p" | sed -n ${OF_PASSWORD} > ${replaceCommand(names)})`;
+}
 
 /**
- * Puts what a command prints in the place of the password that the file has; what else it has stays. A
- * command that prints nothing changes nothing: with an empty file the server would start without one.
+ * The end of a command that prints a password: into a file beside, which then takes the place of the one
+ * that is there, with what else that has. A command that prints nothing changes nothing: with an empty
+ * file the server would start without a password.
  */
-function replaceCommand(names: Folder, print: string): string {
+function replaceCommand(names: Folder): string {
   const file = fileIn(names);
-  return `(umask 077 && mkdir -p ${shellWord(names.configFolder)} && ${print} > ${file}.new && ` +
-    `test -s ${file}.new && ` +
+  return `${file}.new && test -s ${file}.new && ` +
     `{ grep -svE 'OPENCODE_(SERVER_)?(PASSWORD|USERNAME)[[:blank:]]*=' ${file} >> ${file}.new; ` +
-    `mv ${file}.new ${file}; })`;
+    `mv ${file}.new ${file}; }`;
 }

@@ -336,13 +336,13 @@ export function installCommand(
   const { ralph, unitFile } = names;
   const doctor = `${ralph} doctor${serverOption(names)}`;
   return `${newPasswordCommand(names)} && mkdir -p ${shellWord(path.dirname(unitFile))} && ` +
-    `${writeUnit(names)} && ` +
+    `${writeUnitCommand(names)} && ` +
     `systemctl --user daemon-reload && systemctl --user enable --now ${UNIT_NAME} && ` +
     `${doctor} server.answers`;
 }
 
 /** Beside it first: a program that fails leaves what is there. */
-function writeUnit(names: Pick<Names, "ralph" | "unitFile" | "serverUrl" | "port">): string {
+function writeUnitCommand(names: Pick<Names, "ralph" | "unitFile" | "serverUrl" | "port">): string {
   const file = shellWord(names.unitFile);
   return `${names.ralph} doctor${serverOption(names)} --print-unit > ${file}.new && ` +
     `mv ${file}.new ${file}`;
@@ -352,7 +352,7 @@ function reinstall(names: Names): Remedy {
   const file = shellWord(names.unitFile);
   return {
     text: "put the right one in its place, and keep the old one",
-    command: `cp ${file} ${file}.old && ${writeUnit(names)} && ` +
+    command: `cp ${file} ${file}.old && ${writeUnitCommand(names)} && ` +
       `systemctl --user daemon-reload && systemctl --user restart ${UNIT_NAME}`,
   };
 }
