@@ -65,7 +65,7 @@ function readValues(
 }
 
 /** A byte order mark is kept, as systemd does; undefined for what systemd does not read at all. */
-function decode(bytes: Uint8Array<ArrayBuffer> | undefined): string | undefined {
+function decode(bytes: Uint8Array | undefined): string | undefined {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {

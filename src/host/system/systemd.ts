@@ -14,8 +14,9 @@ export type UserManager =
     reachable: true;
     /** `running`, `degraded`, `starting`, … (systemctl(1), is-system-running). */
     state: string;
-    /** Set when this shell's own XDG_RUNTIME_DIR does not lead there, and this one does. */
+    /** Set when this shell does not lead there, and this XDG_RUNTIME_DIR does. */
     runtimeDir?: string;
+    astray?: readonly Astray[];
   }
   | {
     reachable: false;
@@ -28,7 +29,11 @@ export type UserManager =
       | "denied"
       | "late";
     said: string;
+    astray?: readonly Astray[];
   };
+
+/** A variable of this shell that leads elsewhere: `su` and `sudo -E` keep those of who called them. */
+export type Astray = "XDG_RUNTIME_DIR" | "DBUS_SESSION_BUS_ADDRESS";
 
 export interface Unit {
   /** `loaded`, `not-found`, `bad-setting`, `masked`, `error`. */
@@ -109,7 +114,7 @@ export function createSystemd({ clock, unit }: { clock: Clock; unit: string }): 
     if (!manager.reachable) return undefined;
     return await put(
       command,
-      manager.runtimeDir === undefined ? undefined : { XDG_RUNTIME_DIR: manager.runtimeDir },
+      manager.runtimeDir === undefined ? undefined : leadingTo(manager.runtimeDir),
     );
   }
 
@@ -161,9 +166,11 @@ async function findManager(put: Put): Promise<UserManager> {
   const state = stateOf(answer);
   if (state !== undefined) return { reachable: true, state };
   const runtimeDir = `/run/user/${Deno.uid()}`;
-  if (environment("XDG_RUNTIME_DIR") !== runtimeDir && fileExists(`${runtimeDir}/bus`)) {
-    const again = stateOf(await put(question, { XDG_RUNTIME_DIR: runtimeDir }));
-    if (again !== undefined) return { reachable: true, state: again, runtimeDir };
+  const right = leadingTo(runtimeDir);
+  const astray = ASTRAY.filter((name) => !isOrBegins(environment(name), right[name]));
+  if (astray.length > 0 && fileExists(`${runtimeDir}/bus`)) {
+    const again = stateOf(await put(question, right));
+    if (again !== undefined) return { reachable: true, state: again, runtimeDir, astray };
   }
   if (answer.kind !== "ended") return { reachable: false, problem: "late", said: "" };
   const denied = /denied|not permitted/i.test(answer.stderr);
@@ -171,8 +178,22 @@ async function findManager(put: Put): Promise<UserManager> {
     reachable: false,
     problem: denied ? "denied" : "no_manager",
     said: answer.stderr,
+    astray,
   };
 }
+
+const ASTRAY: readonly Astray[] = ["XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"];
+
+const leadingTo = (runtimeDir: string): Readonly<Record<Astray, string>> => ({
+  XDG_RUNTIME_DIR: runtimeDir,
+  DBUS_SESSION_BUS_ADDRESS: `unix:path=${runtimeDir}/bus`,
+});
+
+/** An address may go on with its guid. Without one of its own, a bus is looked for in XDG_RUNTIME_DIR. */
+const isOrBegins = (value: string | undefined, right: string) =>
+  value === undefined
+    ? right.startsWith("unix:")
+    : value === right || value.startsWith(`${right},`);
 
 async function linger(put: Put): Promise<boolean | undefined> {
   const answer = await put([

@@ -179,6 +179,30 @@ cases([
     commands: [/^export XDG_RUNTIME_DIR=\/run\/user\/1000$/],
   },
   {
+    name: "another user's bus, by its address alone",
+    spoiled: withManager({
+      reachable: false,
+      problem: "denied",
+      said: "Permission denied",
+      astray: ["DBUS_SESSION_BUS_ADDRESS"],
+    }),
+    id: "host.systemd",
+    level: "fail",
+    commands: [/^unset DBUS_SESSION_BUS_ADDRESS$/],
+  },
+  {
+    name: "both lead elsewhere, and one's own manager runs",
+    spoiled: withManager({
+      reachable: true,
+      state: "running",
+      runtimeDir: "/run/user/1000",
+      astray: ["XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"],
+    }, { linger: true }),
+    id: "host.systemd",
+    level: "warn",
+    commands: [/^export XDG_RUNTIME_DIR=\/run\/user\/1000$/, /^unset DBUS_SESSION_BUS_ADDRESS$/],
+  },
+  {
     name: "nobody is logged in, and linger may be switched on",
     spoiled: withManager(NO_MANAGER),
     id: "host.systemd",
