@@ -2,6 +2,7 @@
  * What checks may look at: read-only probes, so that no check can repair anything. The real ones are
  * put together in `cli/doctor_probes/probes.ts`. What several checks ask for is asked once.
  */
+import type { BaseFolders } from "../host/system/base_folders.ts";
 import type { Listener } from "../host/system/port.ts";
 import type { Repository } from "../host/git/repository.ts";
 import type { ServerEnv } from "../host/system/server_env.ts";
@@ -64,6 +65,8 @@ export interface Names {
   port: number;
   /** This program, as a command that works from everywhere. */
   ralph: string;
+  /** Of settings and logins, as this shell has them. */
+  folders: BaseFolders;
   /** Where the unit's file belongs. */
   unitFile: string;
   dataFolder: string;

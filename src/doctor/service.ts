@@ -1,5 +1,6 @@
 /** Checks of the systemd unit, and of who has the port. */
 import * as path from "node:path";
+import { BASE_NAMES, baseFolders } from "../host/system/base_folders.ts";
 import type { Listener } from "../host/system/port.ts";
 import { age } from "../terminal/format.ts";
 import { plain } from "../terminal/plain.ts";
@@ -297,6 +298,27 @@ export const serviceChecks: readonly Check[] = [
           ? { text: "start it", command: `systemctl --user start ${UNIT_NAME}` }
           : RESTART,
         ...(unit.active === "inactive" ? [] : [LOG]),
+      );
+    },
+  },
+  {
+    id: "service.folders",
+    group: "Service",
+    title: "unit's settings and logins",
+    needs: ["service.active"],
+    async run(probes) {
+      const { names } = probes;
+      const unit = await runnable(probes);
+      const environment = unit?.pid ? await probes.environmentOf(unit.pid) : undefined;
+      if (!environment) return skip("the unit does not run, or does not say");
+      const there = baseFolders((name) => environment.get(name), names.home);
+      const other = BASE_NAMES.find((name) => there[name] !== names.folders[name]);
+      if (other === undefined) return ok("where this shell has them");
+      return warn(
+        `${other} is ${plain(names.folders[other], 100)} here, and ${plain(there[other], 100)} ` +
+          "for the server",
+        "it reads other settings and logins of OpenCode than your shell",
+        reinstall(names),
       );
     },
   },

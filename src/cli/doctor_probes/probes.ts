@@ -21,7 +21,7 @@ import { findProjectRoot } from "../../task/find.ts";
 import type { Gate } from "../../task/gate.ts";
 import { VERSION } from "../../version.ts";
 import { connectionTo } from "../../app/server_client.ts";
-import { namesOf, onPath, programOf } from "../../app/names.ts";
+import { namesFor, onPath, programOf } from "../../app/names.ts";
 import type { Context } from "../../app/context.ts";
 import { completionsOf, environmentOf, otherUsers, versionOf } from "./machine.ts";
 import { gateFacts, protectionFacts, tasksOf } from "./project.ts";
@@ -47,11 +47,11 @@ export interface DoctorOrder {
 
 const filesOf = (root: string) => ({ root, list: systemTree.list, readText: textOf });
 
-export function doctorProbes(context: Context, order: DoctorOrder): Probes {
+export async function doctorProbes(context: Context, order: DoctorOrder): Promise<Probes> {
   const { clock, environment } = context;
   const root = findProjectRoot(context.cwd(), systemTree);
-  const names = namesOf(context, order.serverUrl);
   const systemd = createSystemd({ clock, unit: UNIT_NAME });
+  const names = await namesFor(context, order.serverUrl, systemd);
   const versions = new Map<string, Promise<string | undefined>>();
   const listeners = once(() => listenersOn(names.port, clock));
   const connection = connectionTo(context, {

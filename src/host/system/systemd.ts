@@ -67,6 +67,8 @@ export interface Systemd {
   userManager(): Promise<UserManager>;
   /** Undefined when the user manager does not say. */
   unit(): Promise<Unit | undefined>;
+  /** Where the user manager looks for the user's own units; undefined when it does not say. */
+  unitFolder(): Promise<string | undefined>;
   /** The last lines of its log, oldest first: those of the program, else those of systemd about it. */
   log(): Promise<readonly string[]>;
   /** What systemd finds wrong with the unit's file, a line each. */
@@ -133,6 +135,12 @@ export function createSystemd({ clock, unit }: { clock: Clock; unit: string }): 
       return answer?.kind === "ended" && answer.code === 0 ? unitFrom(answer.stdout) : undefined;
     }),
 
+    unitFolder: once(async () => {
+      const show = ["systemctl", "--user", "show", "--property=UnitPath", "--value"];
+      const answer = await putToManager(show);
+      return answer?.kind === "ended" ? unitFolderIn(answer.stdout) : undefined;
+    }),
+
     log: once(async () => {
       const answer = await putToManager([
         "journalctl",
@@ -156,6 +164,12 @@ export function createSystemd({ clock, unit }: { clock: Clock; unit: string }): 
     mayLinger: once(() => mayLinger(put)),
   };
 }
+
+/** Beside that of what `systemctl set-property` writes, which no other folder is called like. */
+const CONTROL = ".control";
+export const unitFolderIn = (unitPath: string): string | undefined =>
+  unitPath.split(" ").find((one) => one.endsWith(CONTROL) && !one.startsWith("/run/"))
+    ?.slice(0, -CONTROL.length);
 
 async function findManager(put: Put): Promise<UserManager> {
   const none: UserManager = { reachable: false, problem: "no_systemd", said: "" };

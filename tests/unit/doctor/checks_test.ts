@@ -722,6 +722,25 @@ cases([
     commands: [LOG],
   },
   {
+    name: "another XDG_CONFIG_HOME than this shell's",
+    spoiled: {
+      names: { ...healthy.names, folders: { ...healthy.names.folders, XDG_CONFIG_HOME: "/c\x1b" } },
+    },
+    id: "service.folders",
+    level: "warn",
+    says: /^XDG_CONFIG_HOME is \/c\\x1b here, and \/home\/ann\/\.config for the server/,
+    commands: [REINSTALL],
+  },
+  {
+    name: "the same folders, by variables of its own",
+    spoiled: {
+      environmentOf: () => Promise.resolve(new Map([["XDG_DATA_HOME", "/data"]])),
+      names: { ...healthy.names, folders: { ...healthy.names.folders, XDG_DATA_HOME: "/data" } },
+    },
+    id: "service.folders",
+    level: "ok",
+  },
+  {
     name: "started again once, long ago",
     spoiled: withUnit({ restarts: 7, activeSince: NOW - 3_600_000 }),
     id: "service.active",

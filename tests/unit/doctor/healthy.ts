@@ -17,6 +17,7 @@ const names: Probes["names"] = {
   serverUrl: "http://127.0.0.1:14096",
   port: 14096,
   ralph: "ralph",
+  folders: { XDG_CONFIG_HOME: "/home/ann/.config", XDG_DATA_HOME: "/home/ann/.local/share" },
   unitFile: UNIT_FILE,
   dataFolder: "/home/ann/.local/share/ralph",
   stateFolder: "/home/ann/.local/state/ralph",
@@ -47,6 +48,7 @@ const unit: Unit = {
 const systemd: Systemd = {
   userManager: () => Promise.resolve({ reachable: true, state: "running" }),
   unit: () => Promise.resolve(unit),
+  unitFolder: () => Promise.resolve("/home/ann/.config/systemd/user"),
   log: () => Promise.resolve([]),
   verify: () => Promise.resolve([]),
   linger: () => Promise.resolve(true),
