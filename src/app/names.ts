@@ -16,7 +16,7 @@ import { ownFolders } from "./own_folders.ts";
 import { pathsOf } from "./store.ts";
 
 /** What commands in remedies are filled in with. */
-export function namesOf(context: Context, serverUrl: string): Names {
+function namesOf(context: Context, serverUrl: string): Names {
   const home = context.environment("HOME") ?? "/";
   const configHome = path.dirname(configFolder(context.environment));
   const { database, logs } = pathsOf(context);

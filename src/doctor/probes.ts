@@ -34,6 +34,8 @@ export interface Probes {
   mode(path: string): { mode: number; uid: number; gid?: number; isLinkTo?: string } | undefined;
   /** The environment of a process of this user; undefined when it cannot be read. */
   environmentOf(pid: number): Promise<ReadonlyMap<string, string> | undefined>;
+  /** Where a process of this user has settings and logins. */
+  foldersOf(pid: number): Promise<BaseFolders | undefined>;
   freeBytes(folder: string): number | undefined;
   fileSystemType(folder: string): Promise<string | undefined>;
   isNetworkFileSystem(type: string): boolean;

@@ -21,7 +21,7 @@ import {
   typePasswordCommand,
 } from "./password.ts";
 import type { Probes } from "./probes.ts";
-import { tryTurn, unitFacts } from "./service.ts";
+import { programOfUnit, reinstall, tryTurn, unitFacts } from "./service.ts";
 import { INSTALLED, LOG_COMMAND, RESTART_COMMAND, startedLately, UNIT_NAME } from "./unit_facts.ts";
 import { attachCommand } from "../opencode/commands.ts";
 import { isSameVersion, isTestedVersion, testedWords } from "../opencode/versions.ts";
@@ -146,7 +146,8 @@ export const serverChecks: readonly Check[] = [
     title: "server's version",
     needs: ["server.answers"],
     after: ["service.opencode", "server.password"],
-    async run({ server, program, versionOf, names }) {
+    async run(probes) {
+      const { server, program, versionOf, names } = probes;
       const asked = await server.health();
       if ("error" in asked) return skip(NEEDS_PASSWORD);
       const version = plain(asked.value.version, 20);
@@ -162,10 +163,14 @@ export const serverChecks: readonly Check[] = [
       const installed = program("opencode");
       const onDisk = installed === undefined ? undefined : await versionOf(installed);
       if (onDisk !== undefined && !isSameVersion(onDisk, asked.value.version)) {
+        const because = "`opencode attach` may not fit the server";
+        const found = `${version} runs, ${plain(onDisk, 20)} is installed`;
+        const ofUnit = await programOfUnit(probes);
+        if (ofUnit === undefined || ofUnit === installed) return warn(found, because, RESTART);
         return warn(
-          `${version} runs, ${plain(onDisk, 20)} is installed`,
-          "`opencode attach` may not fit the server",
-          RESTART,
+          `${found}: the unit has ${plain(ofUnit, 100)}, and your shell ${installed}`,
+          because,
+          { ...reinstall(names), text: "have the unit start that of your shell" },
         );
       }
       return ok(version);

@@ -1,6 +1,5 @@
 /** Checks of the systemd unit, and of who has the port. */
 import * as path from "node:path";
-import { BASE_NAMES, baseFolders } from "../host/system/base_folders.ts";
 import type { Listener } from "../host/system/port.ts";
 import { age } from "../terminal/format.ts";
 import { plain } from "../terminal/plain.ts";
@@ -45,6 +44,7 @@ export function managedWarning(listeners: readonly Listener[]): string | undefin
     : undefined;
 }
 
+const BASES = ["XDG_CONFIG_HOME", "XDG_DATA_HOME"] as const;
 const LOOPBACK = /^(127\.|::1$|localhost$)/;
 
 export const serviceChecks: readonly Check[] = [
@@ -103,6 +103,7 @@ export const serviceChecks: readonly Check[] = [
           `${names.port} is taken by ${describeHolder(foreign, names)}`,
           "who answers there would work on your files: nothing is sent to it, and no password",
           lookWho(names),
+          otherPort(probes),
         );
       }
       const open = listeners.find(({ address }) => !LOOPBACK.test(address));
@@ -110,7 +111,7 @@ export const serviceChecks: readonly Check[] = [
         return fail(
           `${names.port} is open to the network (${open.address})`,
           "anyone who reaches it can run commands here",
-          holds(open, names) ?? lookWho(names),
+          endRemedy(open, names) ?? lookWho(names),
         );
       }
       const unit = await unitFacts(probes);
@@ -130,7 +131,7 @@ export const serviceChecks: readonly Check[] = [
       const asked = await probes.server.health();
       const isOpenCode = "value" in asked || KNOWN_TO_BE.includes(asked.error.problem);
       if (unit === undefined && isOpenCode) return ok(`${names.port}: ${who}`);
-      const remedy = holds(holder, names) ?? lookWho(names);
+      const remedy = endRemedy(holder, names) ?? lookWho(names);
       if (isOpenCode) {
         return warn(
           `${names.port}: another OpenCode, not the unit's: ${who}`,
@@ -309,10 +310,9 @@ export const serviceChecks: readonly Check[] = [
     async run(probes) {
       const { names } = probes;
       const unit = await runnable(probes);
-      const environment = unit?.pid ? await probes.environmentOf(unit.pid) : undefined;
-      if (!environment) return skip("the unit does not run, or does not say");
-      const there = baseFolders((name) => environment.get(name), names.home);
-      const other = BASE_NAMES.find((name) => there[name] !== names.folders[name]);
+      const there = unit?.pid ? await probes.foldersOf(unit.pid) : undefined;
+      if (!there) return skip("the unit does not run, or does not say");
+      const other = BASES.find((name) => there[name] !== names.folders[name]);
       if (other === undefined) return ok("where this shell has them");
       return warn(
         `${other} is ${plain(names.folders[other], 100)} here, and ${plain(there[other], 100)} ` +
@@ -370,7 +370,7 @@ function writeUnitCommand(names: Pick<Names, "ralph" | "unitFile" | "serverUrl" 
     `mv ${file}.new ${file}`;
 }
 
-function reinstall(names: Names): Remedy {
+export function reinstall(names: Names): Remedy {
   const file = shellWord(names.unitFile);
   return {
     text: "put the right one in its place, and keep the old one",
@@ -388,20 +388,38 @@ function missingProgram(
   command: readonly string[],
   unit: UnitFacts,
 ): string | undefined {
-  const [first = ""] = command;
-  if (path.basename(first) !== "env") return exists(first) ? undefined : first;
-  const name = command.slice(1).find((word) => !word.includes("=") && !word.startsWith("-")) ?? "";
+  const name = programIn(command);
   if (path.isAbsolute(name)) return exists(name) ? undefined : name;
   const searched = searchPathOf(unit.environment ?? []);
-  if (searched === undefined) return undefined;
-  const found = searched.split(":").some((folder) => exists(path.join(folder, name)));
-  return found ? undefined : `${name} (in the unit's PATH)`;
+  if (searched === undefined || inPath(name, searched, exists)) return undefined;
+  return `${name} (in the unit's PATH)`;
 }
+
+/** The program of a command line, or what env(1) looks for there. */
+function programIn([first = "", ...rest]: readonly string[]): string {
+  if (path.basename(first) !== "env") return first;
+  return rest.find((word) => !word.includes("=") && !word.startsWith("-")) ?? "";
+}
+
+const inPath = (name: string, searched: string, exists: Probes["exists"]) =>
+  searched.split(":").map((folder) => path.join(folder, name)).find(exists);
+
+/** Which program the unit starts, as far as it says. */
+export async function programOfUnit(probes: Probes): Promise<string | undefined> {
+  const unit = await runnable(probes);
+  const name = programIn(unit?.command ?? []);
+  if (path.isAbsolute(name)) return name;
+  const searched = searchPathOf(unit?.environment ?? []);
+  return searched === undefined ? undefined : inPath(name, searched, probes.exists);
+}
+
+/** The system may have a unit by that name, too. */
+const OF_UNIT = new RegExp(`/user@\\d+\\.service/(?:.*/)?${RegExp.escape(UNIT_NAME)}(?:/|$)`);
 
 /** Whether the listener is the unit's process, or one of its children. */
 export function isOfUnit({ pid, controlGroup }: Listener, unit: UnitFacts): boolean {
   return pid !== undefined &&
-    (pid === unit.pid || (controlGroup?.split("/").includes(UNIT_NAME) ?? false));
+    (pid === unit.pid || OF_UNIT.test(controlGroup ?? ""));
 }
 
 /** A turn tells more than a version. */
@@ -412,17 +430,51 @@ export const tryTurn = ({ ralph }: Pick<Names, "ralph">): Remedy => ({
 
 /** Who listens, as far as this user may know. */
 export function describeHolder(
-  { pid, uid, command }: Listener,
+  { pid, uid, user, command }: Listener,
   names: Pick<Names, "uid">,
 ): string {
-  if (uid !== names.uid) return `a process of user ${uid}`;
+  if (uid !== names.uid) return `a process of ${plain(user ?? `user ${uid}`, 40)}`;
   return `${plain(command ?? "an unknown program", 80)} (pid ${pid ?? "unknown"})`;
 }
 
-/** The command that ends the holder, when it is this user's. */
-function holds({ pid, uid }: Listener, names: Names): Remedy | undefined {
+/** They start other programs, which are not theirs to start again. */
+const LAUNCHERS = /^(?:crond?|atd|sshd?|docker|containerd)\.service$/;
+
+/** The command that ends the holder, when it is this user's; systemd would start what is killed again. */
+export function endRemedy(
+  { pid, uid, controlGroup = "" }: Listener,
+  names: Pick<Names, "uid">,
+): Remedy | undefined {
   if (pid === undefined || uid !== names.uid) return undefined;
-  return { text: "end it", command: `kill ${pid}` };
+  const [, slice, unit] =
+    /^\/(system|user)\.slice\/(?:.*\/)?([\w.@:-]+\.service)$/.exec(controlGroup) ?? [];
+  if (unit === undefined || unit === UNIT_NAME && slice === "user" || LAUNCHERS.test(unit)) {
+    return { text: "end it", command: `kill ${pid}` };
+  }
+  return slice === "system"
+    ? {
+      text: `stop the system's unit ${unit}, which would start it again`,
+      command: `sudo systemctl stop ${shellWord(unit)}`,
+    }
+    : {
+      text: `stop the unit ${unit}, which would start it again`,
+      command: `systemctl --user stop ${shellWord(unit)}`,
+    };
+}
+
+/** The way out where the holder is not one's own to end. */
+function otherPort({ names, exists }: Pick<Probes, "names" | "exists">): Remedy {
+  const url = `http://127.0.0.1:${names.port + 1}`;
+  const file = path.join(names.configFolder, "config.json");
+  const setting = `{ "server": "${url}" }`;
+  const text = "have your own server on another port";
+  if (exists(file)) return { text: `${text}: put \`${setting.slice(2, -2)}\` into ${file}` };
+  const folder = shellWord(names.configFolder);
+  return {
+    text,
+    command: `mkdir -p ${folder} && echo ${shellWord(setting)} > ${folder}/config.json && ` +
+      `${names.ralph} doctor service`,
+  };
 }
 
 const lookWho = ({ port }: Names): Remedy => ({

@@ -9,6 +9,7 @@ import { systemTree } from "../../host/files/system_tree.ts";
 import { readRepository } from "../../host/git/repository.ts";
 import { whyRefused } from "../../host/git/run_git.ts";
 import { whyUnsigned } from "../../host/git/signing.ts";
+import { baseFolders } from "../../host/system/base_folders.ts";
 import { isForeign, listenersOn } from "../../host/system/port.ts";
 import { serverEnv } from "../../host/system/server_env.ts";
 import { createSystemd } from "../../host/system/systemd.ts";
@@ -77,6 +78,10 @@ export async function doctorProbes(context: Context, order: DoctorOrder): Promis
     exists: fileExists,
     mode: modeOf,
     environmentOf: (pid) => environmentOf(pid, clock),
+    foldersOf: async (pid) => {
+      const variables = await environmentOf(pid, clock);
+      return variables && baseFolders((name) => variables.get(name), names.home);
+    },
     freeBytes,
     fileSystemType: (folder) => fileSystemType(folder, clock),
     isNetworkFileSystem,

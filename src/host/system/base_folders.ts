@@ -2,8 +2,8 @@
 import * as path from "node:path";
 
 const BASES = { XDG_CONFIG_HOME: ".config", XDG_DATA_HOME: ".local/share" } as const;
-export type Base = keyof typeof BASES;
-export const BASE_NAMES = Object.keys(BASES) as readonly Base[];
+type Base = keyof typeof BASES;
+const BASE_NAMES = Object.keys(BASES) as readonly Base[];
 
 export type BaseFolders = Readonly<Record<Base, string>>;
 

@@ -135,11 +135,7 @@ export function createSystemd({ clock, unit }: { clock: Clock; unit: string }): 
       return answer?.kind === "ended" && answer.code === 0 ? unitFrom(answer.stdout) : undefined;
     }),
 
-    unitFolder: once(async () => {
-      const show = ["systemctl", "--user", "show", "--property=UnitPath", "--value"];
-      const answer = await putToManager(show);
-      return answer?.kind === "ended" ? unitFolderIn(answer.stdout) : undefined;
-    }),
+    unitFolder: once(async () => unitFolderIn(await putToManager(UNIT_PATH))),
 
     log: once(async () => {
       const answer = await putToManager([
@@ -166,10 +162,13 @@ export function createSystemd({ clock, unit }: { clock: Clock; unit: string }): 
 }
 
 /** Beside that of what `systemctl set-property` writes, which no other folder is called like. */
+const UNIT_PATH = ["systemctl", "--user", "show", "--property=UnitPath", "--value"];
 const CONTROL = ".control";
-export const unitFolderIn = (unitPath: string): string | undefined =>
-  unitPath.split(" ").find((one) => one.endsWith(CONTROL) && !one.startsWith("/run/"))
-    ?.slice(0, -CONTROL.length);
+const unitFolderIn = (answer: Answer | undefined): string | undefined =>
+  answer?.kind !== "ended"
+    ? undefined
+    : answer.stdout.split(" ").find((one) => one.endsWith(CONTROL) && !one.startsWith("/run/"))
+      ?.slice(0, -CONTROL.length);
 
 async function findManager(put: Put): Promise<UserManager> {
   const none: UserManager = { reachable: false, problem: "no_systemd", said: "" };

@@ -56,7 +56,7 @@ function withPath(text: string, { program, home, found, realPath }: Omit<Fit, "p
 
 /** Places that are emptied at a logout or a boot; what fnm puts on PATH is there. */
 const SHORT_LIVED = /^\/(?:run\/user|tmp|dev\/shm)\//;
-export const isShortLived = (folder: string): boolean => SHORT_LIVED.test(`${folder}/`);
+const isShortLived = (folder: string): boolean => SHORT_LIVED.test(`${folder}/`);
 
 /** The folder, or where a link there leads, whichever lasts; undefined where neither does. */
 export function lastingFolder(

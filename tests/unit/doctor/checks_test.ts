@@ -387,15 +387,45 @@ cases([
     id: "service.port",
     level: "fail",
     says: /taken by a process of user 1001/,
-    commands: [/^sudo ss /],
+    commands: [/^sudo ss /, /config\.json && ralph doctor service$/],
   },
   {
     name: "an OpenCode of another user",
-    spoiled: { ...heldBy({ address: "127.0.0.1", uid: 1001 }), ...withManager(NO_SYSTEMD) },
+    spoiled: {
+      ...heldBy({ address: "127.0.0.1", uid: 1001, user: "bob\x1b" }),
+      ...withManager(NO_SYSTEMD),
+    },
     id: "service.port",
     level: "fail",
-    says: /taken by a process of user 1001.*no password/,
-    commands: [/^sudo ss /],
+    says: /taken by a process of bob\\x1b.*no password/,
+    commands: [
+      /^sudo ss /,
+      /^mkdir -p (\S+) && echo '\{ "server": "http:\/\/127\.0\.0\.1:14097" \}' > \1\/config\.json && /,
+    ],
+  },
+  {
+    name: "an OpenCode below a unit of the system, which would start it again",
+    spoiled: heldBy({ ...OTHER, controlGroup: "/system.slice/opencode.service" }),
+    id: "service.port",
+    level: "warn",
+    commands: [/^sudo systemctl stop opencode\.service$/],
+  },
+  {
+    name: "an OpenCode below another unit of this user",
+    spoiled: heldBy({
+      ...OTHER,
+      controlGroup: "/user.slice/user-1000.slice/user@1000.service/app.slice/oc.service",
+    }),
+    id: "service.port",
+    level: "warn",
+    commands: [/^systemctl --user stop oc\.service$/],
+  },
+  {
+    name: "an OpenCode that cron has started",
+    spoiled: heldBy({ ...OTHER, controlGroup: "/system.slice/cron.service" }),
+    id: "service.port",
+    level: "warn",
+    commands: [/^kill 4711$/],
   },
   {
     name: "one of another user beside one's own",
@@ -734,7 +764,7 @@ cases([
   {
     name: "the same folders, by variables of its own",
     spoiled: {
-      environmentOf: () => Promise.resolve(new Map([["XDG_DATA_HOME", "/data"]])),
+      foldersOf: () => Promise.resolve({ ...healthy.names.folders, XDG_DATA_HOME: "/data" }),
       names: { ...healthy.names, folders: { ...healthy.names.folders, XDG_DATA_HOME: "/data" } },
     },
     id: "service.folders",
@@ -986,6 +1016,21 @@ cases([
     level: "warn",
     says: /1\.1\.53 runs, 1\.18\.33 is installed/,
     commands: [RESTART],
+  },
+  {
+    name: "the unit finds another one than the shell",
+    spoiled: {
+      ...withServer({
+        health: () => Promise.resolve({ value: { version: "1.1.53", generation: 1 } }),
+      }),
+      program: () => "/home/ann/.npm/bin/opencode",
+      versionOf: () => Promise.resolve("1.18.33"),
+    },
+    id: "server.version",
+    level: "warn",
+    says:
+      /the unit has \/home\/ann\/\.opencode\/bin\/opencode, and your shell \/home\/ann\/\.npm\//,
+    commands: [REINSTALL],
   },
   {
     name: "no session can be made",

@@ -98,6 +98,7 @@ export const healthy: Probes = {
   exists: (path) => files.has(path),
   mode: () => ({ mode: 0o700, uid: 1000 }),
   environmentOf: () => Promise.resolve(new Map()),
+  foldersOf: () => Promise.resolve(names.folders),
   freeBytes: () => 70 * 1024 ** 3,
   fileSystemType: () => Promise.resolve("ext4"),
   isNetworkFileSystem: (type) => type === "nfs4",
