@@ -28,6 +28,8 @@ export interface Probes {
   onPath(name: string): string | undefined;
   /** What it says to `--version`. */
   versionOf(program: string): Promise<string | undefined>;
+  /** Why it does not run, in its words or the kernel's; undefined where it does, or is late. */
+  refusalOf(program: string): Promise<string | undefined>;
   /** Whether a file is there; a link counts whatever it leads to. */
   exists(path: string): boolean;
   /** Of what a link leads to; undefined when it cannot be looked at. */

@@ -22,7 +22,14 @@ import {
 } from "./password.ts";
 import type { Probes } from "./probes.ts";
 import { programOfUnit, reinstall, tryTurn, unitFacts } from "./service.ts";
-import { INSTALLED, LOG_COMMAND, RESTART_COMMAND, startedLately, UNIT_NAME } from "./unit_facts.ts";
+import {
+  INSTALLED,
+  LOG_COMMAND,
+  RESTART_COMMAND,
+  startedLately,
+  UNIT_NAME,
+  type UnitFacts,
+} from "./unit_facts.ts";
 import { attachCommand } from "../opencode/commands.ts";
 import { isSameVersion, isTestedVersion, testedWords } from "../opencode/versions.ts";
 
@@ -322,13 +329,7 @@ async function openToAll(probes: Probes): Promise<Verdict> {
     text: "make a random one, in a file of yours",
     command: newPasswordCommand(names),
   };
-  const restart = unit && INSTALLED.includes(unit.load)
-    ? { text: "start the server anew, with it", command: RESTART_COMMAND }
-    : {
-      text: "end the server, and start it with the password",
-      command: `set -a; . ${shellWord(path)}; set +a; ` +
-        `opencode serve --hostname 127.0.0.1 --port ${names.port}`,
-    };
+  const restart = startAnew(probes, unit);
   const unset = { text: "and let the file count", command: `unset ${shellWord(serverEnv.name)}` };
   const remedy: readonly [Remedy, ...Remedy[]] = inFile !== undefined
     ? [restart]
@@ -354,6 +355,18 @@ async function openToAll(probes: Probes): Promise<Verdict> {
   );
 }
 
+/** What has the server take the password of the file. */
+function startAnew({ names, serverEnv }: Probes, unit: UnitFacts | undefined): Remedy {
+  if (unit && INSTALLED.includes(unit.load)) {
+    return { text: "start the server anew, with it", command: RESTART_COMMAND };
+  }
+  return {
+    text: "end the server, and start it with the password",
+    command: `set -a; . ${shellWord(serverEnv.path)}; set +a; ` +
+      `opencode serve --hostname 127.0.0.1 --port ${names.port}`,
+  };
+}
+
 /**
  * The password that the server was started with is in its process's environment, which its user may
  * read: where it is known, the remedy is exact, and the password is never shown.
@@ -374,7 +387,7 @@ async function wrongPassword(probes: Probes): Promise<Verdict> {
       `${found}: it has made one up, as OpenCode 2 does at each start where it is given none`,
       because,
       { text: "make one that lasts, in a file of yours", command: newPasswordCommand(names) },
-      { text: "and start the server anew, with it", command: RESTART_COMMAND },
+      startAnew(probes, await unitFacts(probes)),
     );
   }
   if (served === undefined || pid === undefined) {

@@ -4,7 +4,7 @@ import type { Listener } from "../host/system/port.ts";
 import { age } from "../terminal/format.ts";
 import { plain } from "../terminal/plain.ts";
 import { shellWord } from "../terminal/shell_word.ts";
-import { type Check, fail, ok, type Remedy, skip, warn } from "./check.ts";
+import { type Check, fail, ok, type Remedy, skip, type Verdict, warn } from "./check.ts";
 import { MANAGER_MS } from "./host.ts";
 import { newPasswordCommand } from "./password.ts";
 import type { Names, Probes } from "./probes.ts";
@@ -52,15 +52,17 @@ export const serviceChecks: readonly Check[] = [
     id: "service.opencode",
     group: "Service",
     title: "opencode",
-    async run({ program, versionOf, names, exists }) {
+    async run({ program, versionOf, refusalOf, names, exists }) {
       const found = program("opencode");
-      if (found === undefined) {
-        return fail("there is no program `opencode`", "it is the agent and its server", {
-          text: "install it",
-          command: "curl -fsSL https://opencode.ai/install | bash",
-        });
-      }
+      if (found === undefined) return noOpenCode(program("opencode2"), names);
       const version = await versionOf(found);
+      const refusal = version === undefined ? await refusalOf(found) : undefined;
+      if (refusal !== undefined) {
+        return fail(`${found} does not run: ${plain(refusal, 160)}`, AGENT, {
+          text: "see all that it says",
+          command: `${shellWord(found)} --version`,
+        }, { ...INSTALL, text: "or install it in another way" });
+      }
       if (version === undefined) {
         return warn(`${found}, version unknown`, "whether it was tested is not known", {
           text: "see what it says",
@@ -323,6 +325,23 @@ export const serviceChecks: readonly Check[] = [
     },
   },
 ];
+
+const AGENT = "it is the agent and its server";
+const INSTALL: Remedy = {
+  text: "install it",
+  command: "curl -fsSL https://opencode.ai/install | bash",
+};
+
+/** The packages of OpenCode 2 bring both names. */
+function noOpenCode(opencode2: string | undefined, { home }: Pick<Names, "home">): Verdict {
+  const found = "there is no program `opencode`";
+  if (opencode2 === undefined) return fail(found, AGENT, INSTALL);
+  const folder = shellWord(path.join(home, ".local/bin"));
+  return fail(`${found}, only ${opencode2}`, "the unit starts it by its other name", {
+    text: "give it that name, too",
+    command: `mkdir -p ${folder} && ln -s ${shellWord(opencode2)} ${folder}/opencode`,
+  });
+}
 
 /**
  * What is known of the unit: from systemd, or from its files when systemd does not answer now, so

@@ -9,11 +9,23 @@ import type { Context } from "../../app/context.ts";
 /** How long `opencode --version` may take, which starts the whole program: less than a check may. */
 const VERSION_MS = 8_000;
 
-/** Undefined when the program does not say. */
-export async function versionOf({ clock }: Context, program: string): Promise<string | undefined> {
+/** What a program says to `--version`: neither where it is late, or says something else. */
+export async function versionOf(
+  { clock }: Context,
+  program: string,
+): Promise<{ version?: string; refusal?: string }> {
   const answer = await ask([program, "--version"], { clock, timeoutMs: VERSION_MS });
-  if (answer.kind !== "ended" || answer.code !== 0) return undefined;
-  return /\d+\.\d+[^\s]*/.exec(answer.stdout)?.[0];
+  switch (answer.kind) {
+    case "missing":
+      return { refusal: "it cannot be started" };
+    case "killed":
+      return { refusal: `it was ended by ${answer.signal}` };
+    case "late":
+      return {};
+  }
+  if (answer.code === 0) return { version: /\d+\.\d+[^\s]*/.exec(answer.stdout)?.[0] };
+  const [said] = `${answer.stderr}\n${answer.stdout}`.split("\n").filter((line) => line.trim());
+  return { refusal: said ?? `exit code ${answer.code}` };
 }
 
 /** The variables of a process; undefined when they cannot be read. */

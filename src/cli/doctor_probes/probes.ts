@@ -46,6 +46,20 @@ export interface DoctorOrder {
   settingsProblem?: RalphError;
 }
 
+/** Each program is asked once. */
+function versionProbes(context: Context): Pick<Probes, "versionOf" | "refusalOf"> {
+  const versions = new Map<string, ReturnType<typeof versionOf>>();
+  const asked = (program: string) => {
+    const known = versions.get(program) ?? versionOf(context, program);
+    versions.set(program, known);
+    return known;
+  };
+  return {
+    versionOf: async (program) => (await asked(program)).version,
+    refusalOf: async (program) => (await asked(program)).refusal,
+  };
+}
+
 const filesOf = (root: string) => ({ root, list: systemTree.list, readText: textOf });
 
 export async function doctorProbes(context: Context, order: DoctorOrder): Promise<Probes> {
@@ -53,7 +67,6 @@ export async function doctorProbes(context: Context, order: DoctorOrder): Promis
   const root = findProjectRoot(context.cwd(), systemTree);
   const systemd = createSystemd({ clock, unit: UNIT_NAME });
   const names = await namesFor(context, order.serverUrl, systemd);
-  const versions = new Map<string, Promise<string | undefined>>();
   const listeners = once(() => listenersOn(names.port, clock));
   const connection = connectionTo(context, {
     url: order.serverUrl,
@@ -70,11 +83,7 @@ export async function doctorProbes(context: Context, order: DoctorOrder): Promis
     systemd,
     program: (name) => programOf(context, name),
     onPath: (name) => onPath(context, name),
-    versionOf: (program) => {
-      const known = versions.get(program) ?? versionOf(context, program);
-      versions.set(program, known);
-      return known;
-    },
+    ...versionProbes(context),
     exists: fileExists,
     mode: modeOf,
     environmentOf: (pid) => environmentOf(pid, clock),

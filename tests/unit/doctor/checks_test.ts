@@ -329,10 +329,29 @@ cases([
 cases([
   {
     name: "no opencode",
-    spoiled: NO_PROGRAM("opencode"),
+    spoiled: { program: () => undefined },
     id: "service.opencode",
     level: "fail",
     commands: [/opencode\.ai\/install/],
+  },
+  {
+    name: "only under the second name of OpenCode 2",
+    spoiled: { program: (name) => name === "opencode" ? undefined : `/opt/o's/${name}` },
+    id: "service.opencode",
+    level: "fail",
+    says: /no program `opencode`, only \/opt\/o's\/opencode2/,
+    commands: [/^mkdir -p (\S+) && ln -s '\/opt\/o'\\''s\/opencode2' \1\/opencode$/],
+  },
+  {
+    name: "an opencode that does not run",
+    spoiled: {
+      versionOf: () => Promise.resolve(undefined),
+      refusalOf: () => Promise.resolve("Error: its postinstall script was not run.\x1b"),
+    },
+    id: "service.opencode",
+    level: "fail",
+    says: /does not run: Error: its postinstall script was not run\.\\x1b/,
+    commands: [/opencode --version$/, /opencode\.ai\/install/],
   },
   {
     name: "opencode does not say its version",

@@ -95,6 +95,7 @@ export const healthy: Probes = {
   program: (name) => name === "opencode" ? OPENCODE : `/usr/bin/${name}`,
   onPath: (name) => `/usr/bin/${name}`,
   versionOf: (program) => Promise.resolve(program === OPENCODE ? "1.18.33" : "2.39.5"),
+  refusalOf: () => Promise.resolve(undefined),
   exists: (path) => files.has(path),
   mode: () => ({ mode: 0o700, uid: 1000 }),
   environmentOf: () => Promise.resolve(new Map()),
