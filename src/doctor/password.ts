@@ -40,6 +40,15 @@ export function serveCommand(names: Pick<Names, "configFolder" | "port">): strin
     `exec opencode serve --hostname 127.0.0.1 --port ${names.port})`;
 }
 
+/** Gives the server a variable that this shell has, without showing it. */
+export function giveVariableCommand(names: Folder, variable: string): string {
+  const file = fileIn(names);
+  const script = shellWord(`s/[\\"\`$]/\\\\&/g;s/^/${variable}="/;s/$/"/`);
+  return `(umask 077 && mkdir -p ${shellWord(names.configFolder)} && ` +
+    `printenv ${shellWord(variable)} | sed ${script} > ${file}.new && test -s ${file}.new && ` +
+    `{ grep -sv ${shellWord(`^${variable}=`)} ${file} >> ${file}.new; mv ${file}.new ${file}; })`;
+}
+
 /** Takes over what a process was started with, without showing it; fails where that has ended. */
 export function takePasswordCommand(names: Folder, pid: number): string {
   return `(umask 077 && mkdir -p ${shellWord(names.configFolder)} && ` +

@@ -36,6 +36,10 @@ export interface Probes {
   mode(path: string): { mode: number; uid: number; gid?: number; isLinkTo?: string } | undefined;
   /** The environment of a process of this user; undefined when it cannot be read. */
   environmentOf(pid: number): Promise<ReadonlyMap<string, string> | undefined>;
+  /** Whether this shell has a variable of that name. */
+  isSet(variable: string): boolean;
+  /** The variables that OpenCode's own settings in this folder take in (`{env:NAME}`), by file. */
+  settingsVariables(configHome: string): readonly { file: string; variable: string }[];
   /** Where a process of this user has settings and logins. */
   foldersOf(pid: number): Promise<BaseFolders | undefined>;
   freeBytes(folder: string): number | undefined;
@@ -91,6 +95,8 @@ export interface ServerProbes {
   /** Makes an OpenCode session in ralph's own folder, looks for it and its event, and deletes it. */
   roundTrip(): Promise<{ session: Asked<void>; event: Asked<boolean> }>;
   models(): Promise<Asked<Models>>;
+  /** The variables that a provider takes its key from; empty where not known. */
+  keyVariables(providerId: string): Promise<Asked<readonly string[]>>;
   /** What the rules of the agents deny outside of projects. */
   denials(): Promise<Asked<Denials>>;
   /** In the project; undefined when no worker is at work in it, so that the server has to load it. */

@@ -13,8 +13,9 @@ import {
   type Verdict,
   warn,
 } from "./check.ts";
-import { modelVerdict } from "./model.ts";
+import { modelVerdict, unusableProvider } from "./model.ts";
 import {
+  giveVariableCommand,
   newPasswordCommand,
   serveCommand,
   takePasswordCommand,
@@ -30,7 +31,7 @@ import {
   UNIT_NAME,
   type UnitFacts,
 } from "./unit_facts.ts";
-import { attachCommand } from "../opencode/commands.ts";
+import { attachCommand, loginCommand } from "../opencode/commands.ts";
 import { isSameVersion, isTestedVersion, testedWords } from "../opencode/versions.ts";
 
 const LOG: Remedy = {
@@ -224,13 +225,41 @@ export const serverChecks: readonly Check[] = [
     needs: ["server.answers"],
     after: ["server.password"],
     timeoutMs: COLD_MS,
-    async run({ server, project }) {
+    async run(probes) {
+      const { server, project } = probes;
       const health = await server.health();
       if ("error" in health) return skip(NEEDS_PASSWORD);
       const { generation } = health.value;
       const asked = await server.models();
       if ("error" in asked) return failure(asked.error, "without a model no agent works");
-      return modelVerdict(asked.value, { generation, ofProject: project?.openCodeChoices() });
+      const ofProject = project?.openCodeChoices();
+      const verdict = modelVerdict(asked.value, { generation, ofProject });
+      if (verdict.level !== "fail") return verdict;
+      const providerId = unusableProvider(asked.value, ofProject);
+      return (providerId !== undefined && await keyInShell(probes, verdict.found, providerId)) ||
+        await restartedAfterLogin(probes, verdict, loginCommand(generation));
+    },
+  },
+  {
+    id: "server.variables",
+    group: "Server",
+    title: "variables of its settings",
+    needs: ["server.answers"],
+    async run(probes) {
+      const pid = await ownPid(probes);
+      const [environment, folders] = pid === undefined
+        ? []
+        : await Promise.all([probes.environmentOf(pid), probes.foldersOf(pid)]);
+      if (!environment || !folders) return skip("the server's environment is not known");
+      const wanted = probes.settingsVariables(folders.XDG_CONFIG_HOME);
+      const missing = wanted.find(({ variable }) => !environment.has(variable));
+      if (missing === undefined) return ok(wanted.length > 0 ? "all are set" : "none");
+      const { file, variable } = missing;
+      return warn(
+        `${variable} is not set in the server, and ${plain(file, 100)} has {env:${variable}}`,
+        "the server takes it for empty",
+        ...await giveVariable(probes, variable),
+      );
     },
   },
   {
@@ -355,13 +384,67 @@ async function openToAll(probes: Probes): Promise<Verdict> {
   );
 }
 
+/** Where this shell has the key of a provider, and the server has not. */
+async function keyInShell(
+  probes: Probes,
+  found: string,
+  providerId: string,
+): Promise<Verdict | undefined> {
+  const [asked, pid] = await Promise.all([probes.server.keyVariables(providerId), ownPid(probes)]);
+  const environment = pid === undefined ? undefined : await probes.environmentOf(pid);
+  if ("error" in asked || environment === undefined) return undefined;
+  const key = asked.value.find((name) => probes.isSet(name) && !environment.has(name));
+  if (key === undefined) return undefined;
+  const [first, ...more] = await giveVariable(probes, key);
+  return fail(
+    `${found}: ${key} is set here, and not in the server`,
+    "the server has the environment of the service, not that of your shell",
+    first,
+    ...more,
+  );
+}
+
+/** The commands that give the server a variable. */
+async function giveVariable(
+  probes: Probes,
+  variable: string,
+): Promise<readonly [Remedy, ...Remedy[]]> {
+  const { names, serverEnv } = probes;
+  const restart = startAnew(probes, await unitFacts(probes));
+  return probes.isSet(variable)
+    ? [{
+      text: "put it into the file that the service reads, without showing it",
+      command: giveVariableCommand(names, variable),
+    }, restart]
+    : [{ text: `write ${variable}="..." into ${serverEnv.path}` }, restart];
+}
+
+/** A server knows of a login in a folder that it has loaded once it is started again (1.18.34, measured). */
+async function restartedAfterLogin<Failed extends Verdict & { level: "fail" }>(
+  probes: Probes,
+  verdict: Failed,
+  login: string,
+): Promise<Failed> {
+  const unit = await unitFacts(probes);
+  if (!unit || !INSTALLED.includes(unit.load)) return verdict;
+  const [first, ...more] = verdict.remedy;
+  if (first.command !== login) return verdict;
+  const restart = { text: "then have the server read that", command: RESTART_COMMAND };
+  return { ...verdict, remedy: [first, restart, ...more] };
+}
+
+/** The process of this user that has the port. */
+async function ownPid({ listeners, names }: Probes): Promise<number | undefined> {
+  return (await listeners())?.find(({ uid }) => uid === names.uid)?.pid;
+}
+
 /** What has the server take the password of the file. */
 function startAnew({ names, serverEnv }: Probes, unit: UnitFacts | undefined): Remedy {
   if (unit && INSTALLED.includes(unit.load)) {
     return { text: "start the server anew, with it", command: RESTART_COMMAND };
   }
   return {
-    text: "end the server, and start it with the password",
+    text: "end the server, and start it with what that file has",
     command: `set -a; . ${shellWord(serverEnv.path)}; set +a; ` +
       `opencode serve --hostname 127.0.0.1 --port ${names.port}`,
   };
@@ -377,7 +460,7 @@ async function wrongPassword(probes: Probes): Promise<Verdict> {
     ? "the server asks for a password, and ralph has none"
     : `the server refuses the one from ${nameOf(serverEnv)}`;
   const because = "every request is refused";
-  const pid = (await probes.listeners())?.find(({ uid }) => uid === names.uid)?.pid;
+  const pid = await ownPid(probes);
   const environment = pid === undefined ? undefined : await probes.environmentOf(pid);
   // OpenCode 2 looks for the shorter name first.
   const served = environment?.get("OPENCODE_PASSWORD") ??

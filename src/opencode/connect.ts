@@ -36,6 +36,7 @@ const REQUESTS = [
   "modelsWithoutTools",
   "prices",
   "providers",
+  "keyVariables",
   "configuredModel",
   "denials",
   "eventStream",

@@ -82,3 +82,13 @@ export function completionsOf(context: Context, home: string) {
   }[shell];
   return file === undefined ? undefined : { shell, file };
 }
+
+/** What OpenCode's own settings take of the environment: `{env:NAME}`, but in lines of comments. */
+export function settingsVariables(configHome: string) {
+  return ["opencode.json", "opencode.jsonc"].flatMap((name) => {
+    const file = path.join(configHome, "opencode", name);
+    const text = (textOf(file) ?? "").replaceAll(/^\s*\/\/.*$/gm, "");
+    const names = [...text.matchAll(/\{env:([A-Za-z_][A-Za-z0-9_]*)\}/g)].map(([, one]) => one);
+    return [...new Set(names)].map((variable) => ({ file, variable }));
+  });
+}

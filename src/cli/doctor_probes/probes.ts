@@ -24,7 +24,13 @@ import { VERSION } from "../../version.ts";
 import { connectionTo } from "../../app/server_client.ts";
 import { namesFor, onPath, programOf } from "../../app/names.ts";
 import type { Context } from "../../app/context.ts";
-import { completionsOf, environmentOf, otherUsers, versionOf } from "./machine.ts";
+import {
+  completionsOf,
+  environmentOf,
+  otherUsers,
+  settingsVariables,
+  versionOf,
+} from "./machine.ts";
 import { gateFacts, protectionFacts, tasksOf } from "./project.ts";
 import { serverProbes } from "./server.ts";
 import { storeFacts } from "./store.ts";
@@ -87,6 +93,8 @@ export async function doctorProbes(context: Context, order: DoctorOrder): Promis
     exists: fileExists,
     mode: modeOf,
     environmentOf: (pid) => environmentOf(pid, clock),
+    isSet: (variable) => environment(variable) !== undefined,
+    settingsVariables,
     foldersOf: async (pid) => {
       const variables = await environmentOf(pid, clock);
       return variables && baseFolders((name) => variables.get(name), names.home);

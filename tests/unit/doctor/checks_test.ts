@@ -1088,7 +1088,7 @@ cases([
     spoiled: withModels({ chosen: undefined }),
     id: "server.model",
     level: "fail",
-    commands: [/^opencode auth login$/],
+    commands: [/^opencode auth login$/, RESTART],
   },
   {
     name: "its provider cannot be used",
@@ -1096,7 +1096,7 @@ cases([
     id: "server.model",
     level: "fail",
     says: /^else\/large\\x1b: its provider cannot be used/,
-    commands: [/^opencode auth login$/, /^opencode models$/],
+    commands: [/^opencode auth login$/, RESTART, /^opencode models$/],
   },
   {
     name: "a name without a provider",
@@ -1746,3 +1746,76 @@ cases([{
     /^ls -laR \/home\/ann\/shop\/\.opencode; find \/home\/ann\/shop -maxdepth 1 -name 'opencode\.json\*' /,
   ],
 }]);
+
+const GIVE = /^\(umask 077 && mkdir -p \S+ && printenv ACME_KEY \| sed .*; mv (\S+)\.new \1; \}\)$/;
+const UNUSABLE = {
+  models: () =>
+    Promise.resolve({
+      value: { chosen: "acme/large", chosenBy: "server", providers: [] } as const,
+    }),
+  keyVariables: (id: string) => Promise.resolve({ value: id === "acme" ? ["ACME_KEY"] : [] }),
+};
+const LOGIN = /^opencode auth login$/;
+
+cases([
+  {
+    name: "the provider's key is in this shell alone",
+    spoiled: { ...withServer(UNUSABLE), isSet: (name) => name === "ACME_KEY" },
+    id: "server.model",
+    level: "fail",
+    says: /its provider cannot be used: ACME_KEY is set here, and not in the server/,
+    commands: [GIVE, RESTART],
+  },
+  {
+    name: "the provider's key is nowhere: the server is restarted after a login",
+    spoiled: withServer(UNUSABLE),
+    id: "server.model",
+    level: "fail",
+    commands: [LOGIN, RESTART, /^opencode models$/],
+  },
+  {
+    name: "the server has the key, and cannot use the provider all the same",
+    spoiled: {
+      ...withServer(UNUSABLE),
+      isSet: () => true,
+      environmentOf: () => Promise.resolve(new Map([["ACME_KEY", "secret"]])),
+    },
+    id: "server.model",
+    level: "fail",
+    commands: [LOGIN, RESTART, /^opencode models$/],
+  },
+  {
+    name: "the provider's key is nowhere, and nothing restarts the server",
+    spoiled: { ...withServer(UNUSABLE), ...withManager(NO_SYSTEMD) },
+    id: "server.model",
+    level: "fail",
+    commands: [LOGIN, /^opencode models$/],
+  },
+  {
+    name: "one that only this shell has",
+    spoiled: {
+      settingsVariables: () => [{ file: "/c/opencode.json\x1b", variable: "ACME_KEY" }],
+      isSet: () => true,
+    },
+    id: "server.variables",
+    level: "warn",
+    says: /^ACME_KEY is not set in the server, and \/c\/opencode\.json\\x1b has \{env:ACME_KEY\}/,
+    commands: [GIVE, RESTART],
+  },
+  {
+    name: "one that is nowhere",
+    spoiled: { settingsVariables: () => [{ file: "/c/opencode.json", variable: "ACME_KEY" }] },
+    id: "server.variables",
+    level: "warn",
+    commands: [/^$/, RESTART],
+  },
+  {
+    name: "the server has it",
+    spoiled: {
+      settingsVariables: () => [{ file: "/c/opencode.json", variable: "ACME_KEY" }],
+      environmentOf: () => Promise.resolve(new Map([["ACME_KEY", "secret"]])),
+    },
+    id: "server.variables",
+    level: "ok",
+  },
+]);

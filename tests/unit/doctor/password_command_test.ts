@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import {
+  giveVariableCommand,
   newPasswordCommand,
   openWarning,
   takePasswordCommand,
@@ -20,8 +21,17 @@ function place(text?: string) {
   return { ...folder, configFolder, file };
 }
 
-async function paste(command: string, { stdin = "", shell = "bash" } = {}): Promise<boolean> {
-  const child = new Deno.Command(shell, { args: ["-c", command], stdin: "piped", stderr: "null" })
+async function paste(command: string, { stdin = "", shell = "bash", env = {} }: {
+  stdin?: string;
+  shell?: string;
+  env?: Record<string, string>;
+} = {}): Promise<boolean> {
+  const child = new Deno.Command(shell, {
+    args: ["-c", command],
+    stdin: "piped",
+    stderr: "null",
+    env,
+  })
     .spawn();
   const writer = child.stdin.getWriter();
   await writer.write(new TextEncoder().encode(stdin));
@@ -129,4 +139,14 @@ Deno.test("a run says that the server works without the password that the file s
     unread: "OPENCODE_SERVER_PASSWORD is empty",
   };
   assert.equal(openWarning({ ...env, ...variable, source: "variable" }), undefined);
+});
+
+Deno.test("a variable of the shell is written as it is, beside what the file has", async () => {
+  for (const value of PASSWORDS) {
+    using folder = place("OPENCODE_SERVER_PASSWORD=mine\nACME_KEY=old\n");
+    const command = giveVariableCommand(folder, "ACME_KEY");
+    assert(await paste(command, { env: { ACME_KEY: value } }));
+    const { OPENCODE_SERVER_PASSWORD, ACME_KEY } = Object.fromEntries(valuesIn(folder.file));
+    assert.deepEqual([OPENCODE_SERVER_PASSWORD, ACME_KEY], ["mine", value]);
+  }
 });
