@@ -62,7 +62,7 @@ Deno.test({
             assert.equal(code, 6, stderr);
             assert.match(
               stderr,
-              /cannot use the server at .*: it is another user's \(user 65534, /,
+              /cannot use the server at .*: it is another user's \(nobody, /,
             );
             assert.deepEqual(server.requests(), []);
           },
