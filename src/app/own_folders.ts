@@ -30,7 +30,7 @@ export function requireOwnFolders(context: Context): void {
     const facts = modeOf(path);
     return facts ? [{ path, ...facts }] : [];
   });
-  const fault = folderFault(folders, { uid: Deno.uid() ?? 0 });
+  const fault = folderFault(folders, { uid: Deno.uid() ?? 0, home });
   if (!fault) return;
   const { found, fix } = fault;
   const message = `nothing is run with folders that are not yours alone: ${found}`;

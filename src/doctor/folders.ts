@@ -37,14 +37,16 @@ interface FolderFacts {
  */
 export function folderFault(
   folders: readonly FolderFacts[],
-  { uid }: { uid: number },
+  { uid, home }: { uid: number; home: string },
 ): { found: string; fix: Hint } | undefined {
   const foreign = folders.find((folder) => folder.uid !== uid);
   if (foreign) {
-    return {
-      found: `${foreign.path} belongs to user ${foreign.uid}`,
-      fix: { text: "make it yours", command: `sudo chown -R ${uid} ${shellWord(foreign.path)}` },
-    };
+    const found = `${foreign.path} belongs to user ${foreign.uid}`;
+    // Elsewhere it may be where another has all of theirs, as after `sudo -E` with an XDG_DATA_HOME.
+    const fix = foreign.path.startsWith(`${home}/`)
+      ? { text: "make it yours", command: `sudo chown -R ${uid} ${shellWord(foreign.path)}` }
+      : { text: "run it as that user", command: `su - "$(id -nu ${foreign.uid})"` };
+    return { found, fix };
   }
   // A group that is the user's alone has the user's number (useradd(8), USERGROUPS_ENAB).
   const others = ({ gid }: FolderFacts) => gid === uid ? 0o002 : 0o022;

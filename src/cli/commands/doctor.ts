@@ -17,6 +17,7 @@ import {
   lastingFolder,
   type UnitFile,
   unitFileText,
+  withFolders,
 } from "../../host/system/unit_file.ts";
 import { readSettings } from "../../settings/read.ts";
 import { DEFAULT_SERVER_URL, serverUrl } from "../../settings/server_url.ts";
@@ -155,7 +156,11 @@ async function printUnit(
   const port = portOf(serverUrl);
   if (name === "resume") {
     const self = selfCommand(context.mainUrl).map(shellWord).join(" ");
-    context.output.out.write(text.replace("%h/.local/bin/ralph", () => self));
+    const home = context.environment("HOME") ?? "/";
+    const folders = baseFolders(context.environment, home);
+    context.output.out.write(
+      withFolders(text.replace("%h/.local/bin/ralph", () => self), { folders, home }),
+    );
     return EXIT.done;
   }
   context.output.out.write(name === "opencode" ? fitted(context, text, port) : text);

@@ -1,7 +1,11 @@
-/** The folders of settings and of logins, after the XDG Base Directory Specification. */
+/** The folders of settings, of what lasts and of state, after the XDG Base Directory Specification. */
 import * as path from "node:path";
 
-const BASES = { XDG_CONFIG_HOME: ".config", XDG_DATA_HOME: ".local/share" } as const;
+const BASES = {
+  XDG_CONFIG_HOME: ".config",
+  XDG_DATA_HOME: ".local/share",
+  XDG_STATE_HOME: ".local/state",
+} as const;
 type Base = keyof typeof BASES;
 const BASE_NAMES = Object.keys(BASES) as readonly Base[];
 
@@ -16,7 +20,11 @@ export function baseFolders(
     const set = environment(name);
     return set !== undefined && path.isAbsolute(set) ? set : path.join(home, BASES[name]);
   };
-  return { XDG_CONFIG_HOME: folder("XDG_CONFIG_HOME"), XDG_DATA_HOME: folder("XDG_DATA_HOME") };
+  return {
+    XDG_CONFIG_HOME: folder("XDG_CONFIG_HOME"),
+    XDG_DATA_HOME: folder("XDG_DATA_HOME"),
+    XDG_STATE_HOME: folder("XDG_STATE_HOME"),
+  };
 }
 
 /** The names of those that are not where they are without a variable. */

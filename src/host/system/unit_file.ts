@@ -70,8 +70,11 @@ export function lastingFolder(
 
 const FILE = "%E/ralph/server.env";
 
-/** systemd's user manager need not have what this shell has, and then knows other folders. */
-function withFolders(text: string, { folders, home }: Omit<Fit, "port">): string {
+/** A unit with this shell's XDG folders: systemd's user manager need not have what this shell has. */
+export function withFolders(
+  text: string,
+  { folders, home }: Pick<Fit, "folders" | "home">,
+): string {
   const moved = movedBases(folders, home);
   const lines = moved.map((name) => `Environment="${name}=${escaped(folders[name])}"\n`).join("");
   const file = moved.includes("XDG_CONFIG_HOME")

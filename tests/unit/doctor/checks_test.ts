@@ -1272,6 +1272,16 @@ cases([
     commands: [/^sudo chown -R 1000 \/home\/ann\/\.local\/share\/ralph$/],
   },
   {
+    name: "another user's, by an XDG_DATA_HOME that sudo has kept",
+    spoiled: {
+      names: { ...healthy.names, uid: 0, home: "/root" },
+      mode: () => ({ mode: 0o700, uid: 1000 }),
+    },
+    id: "store.folders",
+    level: "fail",
+    commands: [/^su - "\$\(id -nu 1000\)"$/],
+  },
+  {
     name: "others may write there",
     spoiled: { mode: () => ({ mode: 0o720, uid: 1000 }) },
     id: "store.folders",

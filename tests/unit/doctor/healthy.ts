@@ -17,7 +17,11 @@ const names: Probes["names"] = {
   serverUrl: "http://127.0.0.1:14096",
   port: 14096,
   ralph: "ralph",
-  folders: { XDG_CONFIG_HOME: "/home/ann/.config", XDG_DATA_HOME: "/home/ann/.local/share" },
+  folders: {
+    XDG_CONFIG_HOME: "/home/ann/.config",
+    XDG_DATA_HOME: "/home/ann/.local/share",
+    XDG_STATE_HOME: "/home/ann/.local/state",
+  },
   unitFile: UNIT_FILE,
   dataFolder: "/home/ann/.local/share/ralph",
   stateFolder: "/home/ann/.local/state/ralph",

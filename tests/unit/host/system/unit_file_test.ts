@@ -1,11 +1,20 @@
 import assert from "node:assert/strict";
-import { fitUnit, UNIT_FILES, unitFileText } from "../../../../src/host/system/unit_file.ts";
+import {
+  fitUnit,
+  UNIT_FILES,
+  unitFileText,
+  withFolders,
+} from "../../../../src/host/system/unit_file.ts";
 
 const mainUrl = new URL("../../../../main.ts", import.meta.url).href;
 const unit = unitFileText("opencode", mainUrl);
 const HOME = "/home/ann";
 
-const folders = { XDG_CONFIG_HOME: `${HOME}/.config`, XDG_DATA_HOME: `${HOME}/.local/share` };
+const folders = {
+  XDG_CONFIG_HOME: `${HOME}/.config`,
+  XDG_DATA_HOME: `${HOME}/.local/share`,
+  XDG_STATE_HOME: `${HOME}/.local/state`,
+};
 const here = {
   port: 14096,
   home: HOME,
@@ -85,9 +94,16 @@ Deno.test("a folder that ends with the shell is written as where it leads, or no
 });
 
 Deno.test("the unit has this shell's XDG folders, and its server.env, where they are others", () => {
-  const text = fit({ folders: { XDG_CONFIG_HOME: "/c 100%", XDG_DATA_HOME: "/d" } });
+  const text = fit({ folders: { ...folders, XDG_CONFIG_HOME: "/c 100%", XDG_DATA_HOME: "/d" } });
   assert.match(text, /^Environment="XDG_CONFIG_HOME=\/c 100%%"\nEnvironment="XDG_DATA_HOME=\/d"$/m);
   assert.match(text, /^EnvironmentFile=-\/c 100%%\/ralph\/server\.env$/m);
   const data = fit({ folders: { ...folders, XDG_DATA_HOME: "/d" } });
   assert.match(data, /^EnvironmentFile=-%E\/ralph\/server\.env$/m);
+});
+
+Deno.test("the unit that goes on with sessions looks where this shell has them", () => {
+  const resume = unitFileText("resume", mainUrl);
+  assert.equal(withFolders(resume, here), resume);
+  const text = withFolders(resume, { ...here, folders: { ...folders, XDG_STATE_HOME: "/s" } });
+  assert.match(text, /^Environment="XDG_STATE_HOME=\/s"$/m);
 });
