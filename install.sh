@@ -10,7 +10,8 @@
 #   sh install.sh --uninstall
 #
 # The archive is compared with SHA256SUMS of the same release; where `gh` or `cosign` is installed, it
-# is also shown where it was built. What is there stays until the new program has run once.
+# is also shown where it was built. What is there stays until the new program has run once, and
+# altogether where it is another program.
 set -eu
 
 RELEASES=${RALPH_RELEASES:-https://github.com/ralph-loop/ralph/releases}
@@ -30,6 +31,14 @@ TEXT
 
 # A line for each.
 say() { printf '%s\n' "$@"; }
+
+# As one word of a shell.
+word() {
+  case $1 in
+    *[!0-9A-Za-z/.,:_+@%-]* | '') say "'$(say "$1" | sed "s/'/'\\\\''/g")'" ;;
+    *) say "$1" ;;
+  esac
+}
 
 # What failed, why, and then lines that help.
 fail() {
@@ -92,7 +101,9 @@ install() {
   base=$RELEASES/download/v$version
   archive=ralph-$target.tar.gz
 
-  [ ! -d "$bin/ralph" ] || fail "$bin/ralph is a folder"
+  other=$(other_program)
+  [ -z "$other" ] || fail "$bin/ralph is $other, which stays" 'put this one elsewhere: --prefix FOLDER' \
+    "or move that one away, and try again: mv $(word "$bin/ralph") $(word "$bin/ralph.before")"
   mkdir -p "$bin" 2>/dev/null || cannot_write
   # beside the program, so that putting it in place is one rename
   work=$(mktemp -d "$bin/.ralph-install.XXXXXX" 2>/dev/null) || cannot_write
@@ -102,6 +113,7 @@ install() {
   trap 'exit 141' PIPE
   # of one that was killed
   find "$bin" -maxdepth 1 -name '.ralph-install.*' -mmin +60 -exec rm -rf {} + 2>/dev/null || true
+  need_exec
 
   say "ralph $version for $target, from $RELEASES"
   fetch "$base/$archive" "$work/$archive" shown
@@ -109,11 +121,13 @@ install() {
   check_sum "$archive"
   check_origin "$archive"
 
-  said=$(tar -xzf "$work/$archive" -C "$work" ralph 2>&1) ||
-    fail "there is no program \`ralph\` in $archive: $said"
+  said=$(tar -xzf "$work/$archive" -C "$work" ralph 2>&1) || {
+    need_room "$work/ralph"
+    fail "cannot unpack \`ralph\` out of $archive: $said"
+  }
   chmod 755 "$work/ralph"
   said=$("$work/ralph" --version 2>&1) ||
-    fail "the program does not run here: $said" "the release is for $target: $(uname -srm)"
+    fail "the program does not run here: ${said:-exit code $?}" "the release is for $target: $(uname -srm)"
   before=$(installed)
   running=$(running_tasks)
   mv -f "$work/ralph" "$bin/ralph" || cannot_write
@@ -130,8 +144,8 @@ install() {
 uninstall() {
   [ -e "$bin/ralph" ] || [ -L "$bin/ralph" ] || fail "there is no $bin/ralph" \
     'if it is elsewhere, name the folder above its bin: --prefix FOLDER'
-  [ -n "$(installed)" ] || fail "$bin/ralph does not say that it is ralph" \
-    "if it is, remove it: rm '$bin/ralph'"
+  other=$(other_program)
+  [ -z "$other" ] || fail "$bin/ralph is $other, which stays" "see what it is: ls -ld $(word "$bin/ralph")"
   running=$(running_tasks)
   [ -z "$running" ] || fail 'a worker is running, and without the program nothing would stop it' \
     "stop it first, then try again:
@@ -142,11 +156,22 @@ $running"
   config=${XDG_CONFIG_HOME:-${HOME:-}/.config}/ralph
   state=${XDG_STATE_HOME:-${HOME:-}/.local/state}/ralph
   for folder in "$data" "$config" "$state"; do
-    [ ! -d "$folder" ] || say "left alone: $folder (remove it: rm -r '$folder')"
+    [ ! -d "$folder" ] || say "left alone: $folder (remove it: rm -r $(word "$folder"))"
   done
   unit=${config%/ralph}/systemd/user/opencode.service
   [ ! -f "$unit" ] ||
     say 'left alone: the OpenCode server (stop it: systemctl --user disable --now opencode)'
+}
+
+# What is there in place of this program; nothing when that is this program, or nothing is there. It is
+# not asked itself: nobody knows what another one does. This one brings this script along.
+other_program() {
+  if [ -L "$bin/ralph" ]; then say "a link to $(readlink "$bin/ralph")"
+  elif [ -d "$bin/ralph" ]; then say 'a folder'
+  elif [ ! -e "$bin/ralph" ]; then return 0
+  elif [ ! -r "$bin/ralph" ]; then say 'a file that you may not read'
+  elif ! LC_ALL=C grep -qxF "REPOSITORY=$REPOSITORY" "$bin/ralph"; then say 'another program'
+  fi
 }
 
 # The version of the program that is there; nothing when there is none.
@@ -161,12 +186,24 @@ running_tasks() {
   tab=$(printf '\t')
   "$bin/ralph" status 2>/dev/null | while IFS=$tab read -r task status _; do
     [ "$status" = running ] || continue
-    case $task in
-      *[!0-9A-Za-z._-]*) word=\'$(say "$task" | sed "s/'/'\\\\''/g")\' ;;
-      *) word=$task ;;
-    esac
-    say "  $task: $bin/ralph stop $word"
+    say "  $task: $(word "$bin/ralph") stop $(word "$task")"
   done
+}
+
+# A file system can be mounted such that it keeps programs, and runs none.
+need_exec() {
+  printf '#!/bin/sh\n' 2>/dev/null > "$work/try" || need_room "$work/try"
+  chmod 755 "$work/try"
+  "$work/try" 2>/dev/null || fail "no program runs in $bin: this system does not allow it" \
+    "see how it is mounted (\`noexec\`?): findmnt -T $(word "$bin")" 'name another folder: --prefix FOLDER'
+}
+
+# Ends with the true reason when a file that could not be written has no room to grow.
+need_room() {
+  ! head -c 1000000 /dev/zero 2>/dev/null >> "$1" || return 0
+  folder=${1%/*} folder=${folder%/.ralph-install.*}
+  fail "there is no room in $folder" \
+    "make some (a release takes 150 MB beside the one that is there): df -h $(word "$folder")"
 }
 
 need_programs() {
@@ -199,7 +236,8 @@ platform() {
 }
 
 newest() {
-  file=$(mktemp "${TMPDIR:-/tmp}/ralph-version.XXXXXX")
+  file=$(mktemp "${TMPDIR:-/tmp}/ralph-version.XXXXXX" 2>/dev/null) ||
+    fail "cannot write to ${TMPDIR:-/tmp}" 'name a folder that you may write to: export TMPDIR=FOLDER'
   # a subshell, so that the file goes when fetching fails
   (fetch "$RELEASES/latest/download/VERSION" "$file") || { rm -f "$file"; exit 1; }
   latest=$(head -n 1 "$file")
@@ -228,6 +266,7 @@ fetch() {
   else
     fail 'there is neither curl nor wget' 'install one of them, for instance: apt-get install curl'
   fi
+  need_room "$2"
   case $why in
     *404*) fail "there is no $1" "see which releases there are: $RELEASES" ;;
   esac
@@ -298,21 +337,45 @@ cannot_write() {
 
 after_install() {
   shell=$(basename "${SHELL:-sh}")
+  first=$(command -v ralph) || first=''
   case :${PATH:-}: in
     *:"$bin":*) ;;
-    *)
-      say "$bin is not on your PATH. Add it:"
-      case $shell in
-        fish) say "  fish_add_path '$bin'" ;;
-        zsh) say "  echo 'export PATH=\"$bin:\$PATH\"' >> ~/.zshrc" ;;
-        *) say "  echo 'export PATH=\"$bin:\$PATH\"' >> ~/.profile && export PATH=\"$bin:\$PATH\"" ;;
-      esac
-      ;;
+    *) add_to_path ;;
   esac
+  called=ralph
+  # shellcheck disable=SC3013 # every sh has it, and POSIX since 2024
+  if [ ! "$first" -ef "$bin/ralph" ]; then
+    called=$(word "$bin/ralph")
+    [ -z "$first" ] || say "\`ralph\` alone runs another program: $first"
+  fi
   case $shell in
-    bash | zsh | fish) say "completions for $shell: ralph completions --help" ;;
+    bash | zsh | fish) say "completions for $shell: $called completions --help" ;;
   esac
-  say 'next: ralph doctor'
+  say "next: $called doctor"
+}
+
+# Says what puts the program on PATH, in this shell and in those to come; done twice it changes nothing.
+add_to_path() {
+  say "$bin is not on your PATH. Add it:"
+  # shellcheck disable=SC2088,SC2016 # for the shell that it is pasted into
+  case $shell in
+    fish) say "  fish_add_path $(word "$bin")"; return ;;
+    zsh) files='"${ZDOTDIR:-$HOME}/.zshrc"' ;;
+    bash) files="$(login_file) ~/.bashrc" ;;
+    *) files='~/.profile' ;;
+  esac
+  line="export PATH=$(word "$bin"):\"\$PATH\""
+  text=$(word "$line")
+  say "  for file in $files; do grep -qsxF $text \"\$file\" || printf '\\n%s\\n' $text >> \"\$file\"; done; $line"
+}
+
+# The one that bash reads at login: the first that is there.
+login_file() {
+  for name in .bash_profile .bash_login .profile; do
+    [ ! -r "${HOME:-}/$name" ] || break
+  done
+  # shellcheck disable=SC2088 # for the shell that it is pasted into
+  say "~/$name"
 }
 
 # At the end, so that half of this file does nothing.

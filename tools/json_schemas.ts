@@ -354,6 +354,8 @@ const EVENTS: Readonly<Record<LoopEvent["type"] | "nothing_to_do" | "prompt", z.
     detail: text("The same in words"),
     iterations: whole("Iterations that were made"),
     usage: used,
+    spent: usage.extend({ unknownParts: whole("Iterations and reviews of which nothing is known") })
+      .meta({ id: "spent", description: "What was used, as far as it is known" }).optional(),
     durationMs: ms("How long its last worker took, in milliseconds"),
     workedMs: ms("How long all its workers took, in milliseconds"),
     gates: z.array(z.strictObject({ name: text("Name"), passed: yes("Whether it passed") }))

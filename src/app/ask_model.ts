@@ -7,7 +7,7 @@ import { createTurns } from "../loop/turn/turn.ts";
 import type { TurnEnd } from "../loop/turn/turn_end.ts";
 import { NO_USAGE, type Usage } from "../loop/turn/usage.ts";
 import type { OpenCode } from "../opencode/client.ts";
-import { loginCommand } from "../opencode/commands.ts";
+import { commandsOf } from "../opencode/commands.ts";
 import { ignoreServerFailure } from "../opencode/error.ts";
 import type { AgentEvent } from "../opencode/model.ts";
 import { RalphError } from "../error.ts";
@@ -140,9 +140,9 @@ async function failure({ client, what }: Order, end: TurnEnd): Promise<RalphErro
       { text: "see whether the model answers", command: "ralph doctor --deep" },
     ]);
   }
-  const { generation } = await client.health();
+  const { login } = await commandsOf(client);
   const { name = "", message = "" } = end.error ?? {};
   return new RalphError("failed", `cannot ${what}: ${plain(`${name}: ${message}`, 500)}`, [
-    { text: "if it wants a login", command: loginCommand(generation) },
+    { text: "if it wants a login", command: login },
   ]);
 }

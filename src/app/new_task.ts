@@ -1,8 +1,10 @@
 /** Where a new task goes, and how its PRD gets there. */
 import * as path from "node:path";
 import { RalphError } from "../error.ts";
+import { createFile } from "../host/files/atomic_write.ts";
 import { fileExists } from "../host/files/read_file.ts";
 import { systemTree } from "../host/files/system_tree.ts";
+import { whyNotWritten } from "../host/files/why_not_written.ts";
 import { findProjectRoot, listTasks } from "../task/find.ts";
 import { checkTaskName } from "../task/name.ts";
 import { plain } from "../terminal/plain.ts";
@@ -56,19 +58,34 @@ const isThere = (name: string, folder: string) =>
     { text: "see what is in it", command: `ls ${shellWord(folder)}` },
   ]);
 
-/** Makes the task's folder, and writes its PRD. Throws `RalphError`. */
+/** Makes the task's folder, and writes its PRD. Throws `RalphError`; nothing half-made is left then. */
 export function writeNewTask(prd: string, { name, text }: { name: string; text: string }): void {
   const folder = path.dirname(prd);
   const tasks = path.dirname(folder);
+  const made: string[] = [];
   try {
-    Deno.mkdirSync(tasks, { recursive: true });
+    if (!fileExists(tasks)) {
+      Deno.mkdirSync(tasks, { recursive: true });
+      made.push(tasks);
+    }
     Deno.mkdirSync(folder);
-    Deno.writeTextFileSync(prd, text, { createNew: true });
+    made.push(folder);
+    createFile(prd, new TextEncoder().encode(text), { mode: 0o666 & ~Deno.umask() });
   } catch (error) {
+    for (const one of made.toReversed()) removeIfEmpty(one);
     if (error instanceof Deno.errors.AlreadyExists) throw isThere(name, folder);
     const reason = error instanceof Error ? error.message : String(error);
     throw new RalphError("failed", `cannot make the task \`${name}\`: ${plain(reason, 300)}`, [
-      { text: "see who may write there", command: `ls -ld ${shellWord(path.dirname(tasks))}` },
+      whyNotWritten(folder, error),
     ]);
+  }
+}
+
+/** Whoever has put something there meanwhile keeps it. */
+function removeIfEmpty(folder: string): void {
+  try {
+    Deno.removeSync(folder);
+  } catch {
+    // It stays.
   }
 }

@@ -89,14 +89,16 @@ function wasOfProject(settings: string, id: number): boolean {
 export function connectionTo(
   { environment, clock }: Context,
   { url: text, ofProject }: Server,
-  { password, username }: Pick<ServerEnv, "password" | "username"> = serverEnv(environment),
+  env: ServerEnv = serverEnv(environment),
 ): Omit<ClientOptions, "directory"> {
   const url = serverUrl(text);
+  const { password, username, source, path } = env;
   const isWithheld = ofProject && password !== undefined;
   return {
     url,
     username,
     password: isWithheld ? undefined : password,
+    passwordFile: source === "file" && !isWithheld ? path : undefined,
     withheld: isWithheld ? whyWithheld(url, configPath(environment)) : undefined,
     requireOwn: () => requireOwn(url, { clock }),
     unit: () => unitOn(portOf(url), clock),

@@ -2,10 +2,10 @@
 import { clientOf } from "../app/server_client.ts";
 import type { Context } from "../app/context.ts";
 import { readSessions } from "../control/liveness.ts";
-import { isThere } from "../host/git/worktrees.ts";
+import { fileExists } from "../host/files/read_file.ts";
 import { whyResumable, whyResumed } from "../loop/session/resumable.ts";
 import type { OpenCode } from "../opencode/client.ts";
-import { OpenCodeError } from "../opencode/error.ts";
+import { ignoreServerFailure, OpenCodeError } from "../opencode/error.ts";
 import type { Session } from "../store/model.ts";
 import type { ReadOnlyStore } from "../store/store.ts";
 import { ago, plural } from "../terminal/format.ts";
@@ -21,6 +21,8 @@ import { chooseSession } from "./select/sessions.ts";
 /** What a session of ralph's has left on its server. */
 interface Left {
   session: Session;
+  /** The tree that it worked in is there no more, as of a worktree that was landed and removed. */
+  isGone: boolean;
   /** Ids of OpenCode sessions. */
   made: readonly string[];
   /** Why none of it is deleted. */
@@ -30,6 +32,7 @@ interface Left {
 /** What is still there of it. */
 interface Found {
   session: Session;
+  isGone: boolean;
   client?: OpenCode;
   free: readonly string[];
   stay: readonly Staying[];
@@ -56,7 +59,7 @@ export async function cleanServer(
   },
 ): Promise<number> {
   const { out, err } = context.output;
-  const chosen = task === undefined ? undefined : chooseSession(context, task);
+  const chosen = task === undefined ? undefined : chooseSession(context, task, { changes: true });
   const left = leftOnServer(context, { taskDir: chosen?.taskDir, olderThanMs });
   const found = await lookAtAll(context, left);
   if (!json) tell(context, found);
@@ -91,11 +94,12 @@ function leftOnServer(
         ? store.sessions({ limit: ALL })
         : store.sessionsOf(taskDir, { limit: ALL }))
         .filter(({ endedAt }) => endedAt !== null && Date.parse(endedAt) < until)
-        .map((session) => ({
-          session,
-          made: madeFor(store, session.id),
-          stays: whyNeeded(store, session),
-        }))
+        .map((session) => {
+          const isGone = !fileExists(session.projectRoot);
+          // What has lost its tree goes on nowhere.
+          const stays = isGone ? undefined : whyNeeded(store, session);
+          return { session, isGone, made: madeFor(store, session.id), stays };
+        })
         .filter(({ made }) => made.length > 0),
     whenEmpty: [],
   });
@@ -122,10 +126,9 @@ async function lookAtAll(context: CommandContext, left: readonly Left[]): Promis
   for (const one of left) {
     const { session, made, stays } = one;
     const allStay = (why: string) =>
-      found.push({ session, free: [], stay: made.map((id) => ({ id, why })) });
+      found.push({ session, isGone: one.isGone, free: [], stay: made.map((id) => ({ id, why })) });
     const failure = away.get(session.serverUrl ?? "");
     if (stays !== undefined) allStay(stays);
-    else if (!isThere(session.projectRoot)) allStay("its folder is gone");
     else if (failure) allStay(failure.message);
     else {
       try {
@@ -143,22 +146,40 @@ async function lookAtAll(context: CommandContext, left: readonly Left[]): Promis
   return found.filter(({ free, stay }) => free.length + stay.length > 0);
 }
 
-async function lookAt(context: Context, { session, made }: Left): Promise<Found> {
+async function lookAt(context: Context, { session, isGone, made }: Left): Promise<Found> {
   const client = await clientOf(context, session);
-  const busy = await client.busy();
-  const endedAt = Date.parse(session.endedAt ?? "");
+  const busy = isGone ? undefined : await client.busy();
   const free: string[] = [];
   const stay: Staying[] = [];
   for (const id of made) {
-    const there = await client.session(id);
-    if (!there) continue;
-    // Whatever somebody has gone on with, or given a name, is theirs.
-    const isUsed = (there.updatedAt ?? 0) > endedAt + SETTLED_MS;
-    if (busy.has(id)) stay.push({ id, why: "it is at work" });
-    else if (isUsed) stay.push({ id, why: "somebody went on with it after its session had ended" });
-    else free.push(id);
+    const why = busy?.has(id) ? "it is at work" : await whyStays(client, id, { session, isGone });
+    if (why === undefined) free.push(id);
+    else if (why !== NOT_THERE) stay.push({ id, why });
   }
-  return { session, client, free, stay };
+  if (isGone) await client.unload().catch(ignoreServerFailure);
+  return { session, isGone, client, free, stay };
+}
+
+const NOT_THERE = "it is not there";
+
+/** Undefined where it can go. Throws `OpenCodeError`. */
+async function whyStays(
+  client: OpenCode,
+  id: string,
+  { session: { endedAt }, isGone }: Pick<Left, "session" | "isGone">,
+): Promise<string | undefined> {
+  try {
+    const there = await client.session(id);
+    if (!there) return NOT_THERE;
+    // Whatever somebody has gone on with, or given a name, is theirs.
+    const isUsed = (there.updatedAt ?? 0) > Date.parse(endedAt ?? "") + SETTLED_MS;
+    return isUsed ? "somebody went on with it after its session had ended" : undefined;
+  } catch (error) {
+    // OpenCode 2 answers 500 to each request for one whose folder is gone, to delete it too (measured).
+    const isLost = isGone && error instanceof OpenCodeError && error.problem === "server_error";
+    if (isLost) return "its folder is gone, and the server cannot delete it without";
+    throw error;
+  }
 }
 
 function tell(context: CommandContext, found: readonly Found[]): void {
@@ -203,14 +224,15 @@ function ask(
 /** Each is looked at once more: somebody may have gone on with it while the question stood. */
 async function deleteAll(context: CommandContext, found: readonly Found[]): Promise<number> {
   let deleted = 0;
-  for (const { session, client, free } of found) {
+  for (const { session, isGone, client, free } of found) {
     if (!client || free.length === 0) continue;
     try {
-      const now = await lookAt(context, { session, made: free });
+      const now = await lookAt(context, { session, isGone, made: free });
       for (const id of now.free) {
         await client.deleteSession(id);
         deleted++;
       }
+      if (isGone) await client.unload().catch(ignoreServerFailure);
       for (const { id, why } of now.stay) context.warn(`${plain(id, 80)} stays: ${why}`);
     } catch (error) {
       if (!(error instanceof OpenCodeError)) throw error;

@@ -6,7 +6,7 @@ import { environment, keepLoopbackOffProxies } from "../host/system/environment.
 import { AmbiguousTask } from "../task/ambiguous_task.ts";
 import { type CommandContext, commandContext } from "./command_context.ts";
 import { EXIT } from "./exit_codes.ts";
-import { systemOutput, withoutReader } from "./output/streams.ts";
+import { systemOutput, unread, withoutReader } from "./output/streams.ts";
 import { COMMANDS, program } from "./program.ts";
 import { meant } from "./synonyms.ts";
 
@@ -28,12 +28,12 @@ export function main(args: readonly string[], mainUrl: string): Promise<number> 
 /** The same with everything outside given. */
 export async function execute(typed: readonly string[], given: CommandContext): Promise<number> {
   const args = meant(typed);
-  const context = FOLLOW.includes(args[0]) ? given : goingOn(given);
+  const context = FOLLOW.includes(args[0]) ? commandContext(given) : goingOn(given);
   const { output } = context;
   let code: number = EXIT.done;
   try {
     const make = () => program(context, (result) => code = result, args);
-    await withTaskPicked(context, { args, make });
+    await withTaskPicked(context, { typed, args, make });
     return code;
   } catch (error) {
     const onlyHelp = error instanceof CommanderError && error.exitCode === 0;
@@ -45,7 +45,7 @@ export async function execute(typed: readonly string[], given: CommandContext): 
       command: Object.keys(COMMANDS).find((name) => name === args[0] && !name.startsWith("_")),
       colors: output.err.colors,
     });
-    output.err.write(text);
+    unread(output.err).write(text);
     return exitCode;
   }
 }
@@ -65,13 +65,18 @@ function goingOn({ output, ...context }: CommandContext): CommandContext {
 /** Runs the command; a task that can mean several is asked for, where somebody can be. */
 async function withTaskPicked(
   { output: { out, inputIsTerminal } }: CommandContext,
-  { args, make }: { args: readonly string[]; make: () => Promise<CommandUnknownOpts> },
+  { typed, args, make }: {
+    typed: readonly string[];
+    args: readonly string[];
+    make: () => Promise<CommandUnknownOpts>;
+  },
 ): Promise<void> {
   try {
     await (await make()).parseAsync(args, { from: "user" });
   } catch (error) {
     const canAsk = out.isTerminal && inputIsTerminal && !args.includes("--json");
-    if (!(error instanceof AmbiguousTask) || !canAsk) throw error;
+    if (!(error instanceof AmbiguousTask)) throw error;
+    if (!canAsk) throw error.forCommand(typed);
     const { pickTask, takeFor } = await import("./select/pick_task.ts");
     const ralph = await make();
     takeFor(error, await pickTask(error), ralph);

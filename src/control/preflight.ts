@@ -71,11 +71,11 @@ export function requireResumable(
   if (status === "completed") throw refusal("its last session has completed");
   if (reason === "story_passes") throw refusal("its last session was for one story, which passes");
   const made = maxIterations ?? iterations;
-  const more = moreOf(last)?.map(shellWord).join(" ");
-  if (reason === "max_iterations" && (limits.iterations ?? 0) <= made) {
+  const more = moreOf(last);
+  if (reason === "max_iterations" && more && (limits.iterations ?? 0) <= made) {
     throw refusal(`its limit of ${plural(made, "iteration")} is reached`, {
       text: "allow more, those that were made included",
-      command: `ralph resume ${shellWord(task.name)} ${more}`,
+      command: `ralph resume ${shellWord(task.name)} ${more.map(shellWord).join(" ")}`,
     });
   }
   const { costUsd, tokens, durationMs } = limits;
@@ -89,7 +89,7 @@ export function requireResumable(
         }
         : {
           text: "allow more, what was used included",
-          command: `ralph resume ${shellWord(task.name)} ${more}`,
+          command: `ralph resume ${shellWord(task.name)} ${more.map(shellWord).join(" ")}`,
         },
     );
   }

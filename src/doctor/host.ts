@@ -1,9 +1,9 @@
 /** Checks of the machine and of this user on it. */
-import * as path from "node:path";
 import { shellWord } from "../terminal/shell_word.ts";
 import type { Astray } from "../host/system/systemd.ts";
 import { type Check, fail, ok, type Remedy, skip, warn } from "./check.ts";
 import { homeFault } from "./folders.ts";
+import { completionSetup, isSetUp } from "./completion_setup.ts";
 import type { Probes } from "./probes.ts";
 
 /**
@@ -164,14 +164,13 @@ export const hostChecks: readonly Check[] = [
     id: "host.completions",
     group: "Host",
     title: "shell completions",
-    run({ completions, exists, names }) {
+    run({ completions, names }) {
       if (!completions) return skip("the shell is not bash, zsh or fish");
-      const { shell, file } = completions;
-      if (exists(file)) return ok(`${shell}: ${file}`);
-      return skip(
-        `not installed: mkdir -p ${shellWord(path.dirname(file))} && ` +
-          `${names.ralph} completions ${shell} > ${shellWord(file)}`,
-      );
+      if (names.ralph !== "ralph") {
+        return skip("they ask `ralph` of PATH, which is not this program, or is not there");
+      }
+      if (isSetUp(completions)) return ok(`${completions.shell}: ${completions.file}`);
+      return skip(`not installed: ${completionSetup(completions, names.home)}`);
     },
   },
 ];

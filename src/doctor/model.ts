@@ -1,5 +1,5 @@
 /** What is known of the model that the loop would use: one judgement, for the doctor and for every run. */
-import { loginCommand, modelsCommand } from "../opencode/commands.ts";
+import { type CommandServer, modelsOf, serverCommands } from "../opencode/commands.ts";
 import type { ProjectChoices } from "../opencode/project_choices.ts";
 import { plain } from "../terminal/plain.ts";
 import { fail, ok, type Remedy, skip, type Verdict, warn } from "./check.ts";
@@ -8,11 +8,11 @@ import type { Models } from "./probes.ts";
 /** `ofProject`: what its settings say, where the server was not asked in the project itself. */
 export function modelVerdict(
   models: Models,
-  { generation, ofProject }: { generation: 1 | 2; ofProject?: ProjectChoices },
+  { server, ofProject }: { server: CommandServer; ofProject?: ProjectChoices },
 ): Verdict {
   const { providers } = models;
   const { chosen, chosenBy } = inProject(models, ofProject);
-  const login: Remedy = { text: "log in to a provider", command: loginCommand(generation) };
+  const login: Remedy = { text: "log in to a provider", command: serverCommands(server).login };
   if (chosen === undefined) {
     return fail("the server has no model that can be used", "no agent can work", login);
   }
@@ -29,13 +29,13 @@ export function modelVerdict(
       `${shown}: its provider cannot be used`,
       "it has no credentials, or is switched off",
       login,
-      { text: "see which models can be used", command: modelsCommand(generation) },
+      { text: "see which models can be used", command: serverCommands(server).models },
     );
   }
   if (!provider.models.includes(chosen)) {
     return fail(`${shown}: the server does not know it`, "every iteration would fail", {
       text: "see which it knows",
-      command: modelsCommand(generation, providerId),
+      command: modelsOf(server, providerId),
     });
   }
   const by = {

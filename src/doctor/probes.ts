@@ -4,6 +4,7 @@
  */
 import type { BaseFolders } from "../host/system/base_folders.ts";
 import type { Listener } from "../host/system/port.ts";
+import type { Unwritable } from "../host/files/unwritable.ts";
 import type { Repository } from "../host/git/repository.ts";
 import type { ServerEnv } from "../host/system/server_env.ts";
 import type { Systemd } from "../host/system/systemd.ts";
@@ -15,6 +16,7 @@ import type { Inspection } from "../store/inspect.ts";
 import type { Hint, RalphError } from "../error.ts";
 import type { ProjectChoices } from "../opencode/project_choices.ts";
 import type { SettingsFile } from "../opencode/settings_files.ts";
+import type { CompletionFile } from "./completion_setup.ts";
 
 export interface Probes {
   /** What commands in remedies are filled in with. */
@@ -48,7 +50,8 @@ export interface Probes {
   listeners(): Promise<readonly Listener[] | undefined>;
   /** Whether it is another user's, and a request to the server may reach it. */
   isForeign(listener: Listener): boolean;
-  readonly completions: { readonly shell: string; readonly file: string } | undefined;
+  /** Undefined for a shell that has none. */
+  readonly completions: CompletionFile | undefined;
   readonly serverEnv: ServerEnv;
   /** The password is not for this server: only the project's own settings name it. */
   readonly isPasswordWithheld: boolean;
@@ -124,6 +127,8 @@ interface StoreProbes {
   /** Undefined when nothing was ever recorded. */
   read(): StoreFacts | RalphError | undefined;
   sqliteVersion(): string;
+  /** Of the folders that ralph's own would be made in, those that cannot be written to. */
+  unwritable(): Promise<readonly Unwritable[]>;
 }
 
 export interface StoreFacts extends Inspection {
@@ -142,6 +147,8 @@ export interface SessionFacts {
 interface ProjectProbes {
   readonly root: string;
   git(): Promise<Repository | undefined>;
+  /** What of it, its git folder and its tasks is there and cannot be written to. */
+  unwritable(): Promise<readonly Unwritable[]>;
   /** Undefined where commits can be signed, or are not to be; `isSure`: not even with somebody there. */
   unsigned(): Promise<
     { isSure: boolean } | undefined
@@ -150,9 +157,10 @@ interface ProjectProbes {
   gitRefusal(): Promise<{ why: string; remedy: readonly Hint[] } | undefined>;
   /**
    * Those of the settings and of all tasks. `needs`: the program that is looked for on PATH; a path
-   * may be of what the work is to make. `withheld`: variables that it names and does not get.
+   * may be of what the work is to make. `line`: what a list was probably meant as, for a shell.
+   * `withheld`: variables that it names and does not get.
    */
-  gates(): readonly { name: string; needs?: string; withheld: readonly string[] }[];
+  gates(): readonly { name: string; needs?: string; line?: string; withheld: readonly string[] }[];
   /**
    * How many files a session would protect, what its gates run that is not, and what `protect` does
    * not do, in words. Undefined when git cannot tell.

@@ -5,6 +5,7 @@ import { plain } from "../terminal/plain.ts";
 import { shellWord } from "../terminal/shell_word.ts";
 import type { Names, Probes } from "./probes.ts";
 import { RESTART_COMMAND } from "./unit_facts.ts";
+import { writableFault } from "./writable.ts";
 import { type Check, fail, NO_PROJECT, ok, skip, type Verdict, warn } from "./check.ts";
 
 const NO_GIT_ANSWER = "git does not answer here";
@@ -59,6 +60,19 @@ export const projectChecks: readonly Check[] = [
         });
       }
       return ok(`on ${plain(branch, 80)}`);
+    },
+  },
+  {
+    id: "project.writable",
+    group: "Project",
+    title: "can be written",
+    needs: ["project.root"],
+    async run({ project, names }) {
+      if (!project) return skip(NO_PROJECT);
+      const { root } = project;
+      const fault = writableFault(await project.unwritable(), { root, uid: names.uid });
+      if (!fault) return ok("the project, its git folder and its tasks");
+      return fail(fault.found, "no session starts: its work could not be kept", ...fault.remedy);
     },
   },
   {
@@ -245,6 +259,12 @@ export const projectChecks: readonly Check[] = [
   },
 ];
 
+const asLine = (line: string) => ({
+  text: `a line for the shell has no brackets of its own: \`"verify": [${
+    plain(JSON.stringify(line), 200)
+  }]\``,
+});
+
 /** Whether gates can run at all, as far as their commands tell. */
 export function gatesVerdict(
   gates: ReturnType<NonNullable<Probes["project"]>["gates"]>,
@@ -255,13 +275,29 @@ export function gatesVerdict(
       text: 'name the project\'s checks in ralph.json, such as `{"verify": [["npm", "test"]]}`',
     });
   }
-  for (const { name, needs } of gates) {
+  for (const { name, needs, line } of gates) {
     if (needs === undefined || onPath(needs) !== undefined) continue;
+    if (line !== undefined) {
+      return fail(
+        `the gate ${plain(name)} is a list, so its first word is a program, and there is no ` +
+          `\`${plain(needs, 80)}\``,
+        "no session starts with it",
+        { ...asLine(line), command: `${names.ralph} verify` },
+      );
+    }
     const found = `the gate ${plain(name)} needs ${plain(needs, 80)}, which is not on PATH`;
     return fail(found, "no session starts with it", {
       text: "install it, then see whether it runs",
       command: `${names.ralph} verify`,
     });
+  }
+  for (const { name, line } of gates) {
+    if (line === undefined) continue;
+    return warn(
+      `the gate ${plain(name)} is a list, whose words no shell reads`,
+      "`&&` and `||` are handed to the program as they are",
+      asLine(line),
+    );
   }
   for (const { name, withheld: [variable] } of gates) {
     if (variable === undefined) continue;

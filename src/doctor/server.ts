@@ -1,4 +1,5 @@
 /** Checks of the OpenCode server, through the same client that the loop uses. */
+import type { Health } from "../opencode/client.ts";
 import type { OpenCodeError } from "../opencode/error.ts";
 import { duration, plural } from "../terminal/format.ts";
 import { plain } from "../terminal/plain.ts";
@@ -21,8 +22,8 @@ import {
   takePasswordCommand,
   typePasswordCommand,
 } from "./password.ts";
-import type { Probes } from "./probes.ts";
-import { programOfUnit, reinstall, tryTurn, unitFacts } from "./service.ts";
+import type { Asked, Probes } from "./probes.ts";
+import { managedVerdict, programOfUnit, reinstall, tryTurn, unitFacts } from "./service.ts";
 import {
   INSTALLED,
   LOG_COMMAND,
@@ -31,7 +32,7 @@ import {
   UNIT_NAME,
   type UnitFacts,
 } from "./unit_facts.ts";
-import { attachCommand, loginCommand } from "../opencode/commands.ts";
+import { attachCommand, type CommandServer, serverCommands } from "../opencode/commands.ts";
 import { isSameVersion, isTestedVersion, testedWords } from "../opencode/versions.ts";
 
 const LOG: Remedy = {
@@ -95,6 +96,12 @@ export const serverChecks: readonly Check[] = [
     timeoutMs: COLD_MS + 1_000,
     async run(probes, { levelOf }) {
       const { server, names } = probes;
+      const managed = await managedVerdict(probes);
+      if (managed) {
+        return levelOf("service.port") === "fail"
+          ? skip("it is OpenCode's own background service: see Service")
+          : managed;
+      }
       const asked = await server.health();
       if ("value" in asked) return ok(`${names.serverUrl}, OpenCode ${asked.value.generation}`);
       const { error } = asked;
@@ -229,15 +236,15 @@ export const serverChecks: readonly Check[] = [
       const { server, project } = probes;
       const health = await server.health();
       if ("error" in health) return skip(NEEDS_PASSWORD);
-      const { generation } = health.value;
       const asked = await server.models();
       if ("error" in asked) return failure(asked.error, "without a model no agent works");
       const ofProject = project?.openCodeChoices();
-      const verdict = modelVerdict(asked.value, { generation, ofProject });
+      const ofServer = commandServer(probes, health);
+      const verdict = modelVerdict(asked.value, { server: ofServer, ofProject });
       if (verdict.level !== "fail") return verdict;
       const providerId = unusableProvider(asked.value, ofProject);
       return (providerId !== undefined && await keyInShell(probes, verdict.found, providerId)) ||
-        await restartedAfterLogin(probes, verdict, loginCommand(generation));
+        await restartedAfterLogin(probes, verdict, serverCommands(ofServer).login);
     },
   },
   {
@@ -293,7 +300,8 @@ export const serverChecks: readonly Check[] = [
     title: "nothing waits for a person",
     needs: ["server.session"],
     timeoutMs: COLD_MS,
-    async run({ server, project, names }) {
+    async run(probes) {
+      const { server, project } = probes;
       if (!project) return skip(NO_PROJECT);
       const health = await server.health();
       const asked = "error" in health ? health : await server.waiting();
@@ -313,8 +321,7 @@ export const serverChecks: readonly Check[] = [
         "an OpenCode session waits for an answer; ralph answers only its own",
         {
           text: "answer it there",
-          command: attachCommand("value" in health ? health.value.generation : 1, {
-            url: names.serverUrl,
+          command: attachCommand(commandServer(probes, health), {
             directory: project.root,
             sessionId: first.sessionId,
           }),
@@ -340,6 +347,16 @@ export const deepChecks: readonly Check[] = [
     },
   },
 ];
+
+/** For commands to the server. */
+const commandServer = (
+  { names, serverEnv }: Pick<Probes, "names" | "serverEnv">,
+  health: Asked<Health>,
+): CommandServer => ({
+  generation: "value" in health ? health.value.generation : 1,
+  url: names.serverUrl,
+  passwordFile: serverEnv.source === "file" ? serverEnv.path : undefined,
+});
 
 const nameOf = ({ source, path, name }: Probes["serverEnv"]) => source === "file" ? path : name;
 

@@ -6,7 +6,7 @@ import { plain } from "../terminal/plain.ts";
 import { shellWord } from "../terminal/shell_word.ts";
 import { type Check, fail, ok, type Remedy, skip, type Verdict, warn } from "./check.ts";
 import { MANAGER_MS } from "./host.ts";
-import { newPasswordCommand } from "./password.ts";
+import { newPasswordCommand, serveCommand } from "./password.ts";
 import type { Names, Probes } from "./probes.ts";
 import { isTestedVersion, majorOf, testedWords } from "../opencode/versions.ts";
 import {
@@ -39,9 +39,32 @@ const NOT_MANAGED = "OpenCode's own background service takes up by itself what w
 
 /** What `run` says of the program at the server's port, if there is something to say. */
 export function managedWarning(listeners: readonly Listener[]): string | undefined {
-  return listeners.some(({ command }) => isManaged(command ?? ""))
-    ? `${NOT_MANAGED}; end it with \`opencode service stop\`, then: ralph doctor service`
-    : undefined;
+  const holder = listeners.find(({ command }) => isManaged(command ?? ""));
+  return holder &&
+    `${NOT_MANAGED}; end it with \`${programIn(holder)} service stop\`, then: ralph doctor service`;
+}
+
+/** Of a server that OpenCode keeps by itself; undefined of any other. */
+export async function managedVerdict(
+  { listeners, names, exists }: Pick<Probes, "listeners" | "names" | "exists">,
+): Promise<Verdict | undefined> {
+  const holder = (await listeners())?.find(({ uid, command }) =>
+    uid === names.uid && isManaged(command ?? "")
+  );
+  return holder && fail(
+    `${names.port}: ${describeHolder(holder, names)}`,
+    NOT_MANAGED,
+    { text: "end it, in its own way", command: `${programIn(holder)} service stop` },
+    exists(names.unitFile)
+      ? reinstall(names)
+      : { text: "and start one for ralph", command: serveCommand(names) },
+  );
+}
+
+/** The name that its program has: an OpenCode 1 may be there as `opencode`, and knows no service. */
+function programIn({ command = "" }: Listener): string {
+  const [program] = command.split(" ");
+  return /\/opencode2?$|^opencode2?$/.test(program) ? shellWord(plain(program, 200)) : "opencode2";
 }
 
 const BASES = ["XDG_CONFIG_HOME", "XDG_DATA_HOME"] as const;
@@ -118,14 +141,8 @@ export const serviceChecks: readonly Check[] = [
       }
       const unit = await unitFacts(probes);
       const [holder] = listeners;
-      if (isManaged(holder.command ?? "")) {
-        return fail(
-          `${names.port}: ${describeHolder(holder, names)}`,
-          NOT_MANAGED,
-          { text: "end it, in its own way", command: "opencode service stop" },
-          reinstall(names),
-        );
-      }
+      const managed = await managedVerdict(probes);
+      if (managed) return managed;
       if (unit && isOfUnit(holder, unit)) {
         return ok(`${names.port}: ${UNIT_NAME} (pid ${holder.pid})`);
       }
@@ -407,7 +424,7 @@ function missingProgram(
   command: readonly string[],
   unit: UnitFacts,
 ): string | undefined {
-  const name = programIn(command);
+  const name = startedBy(command);
   if (path.isAbsolute(name)) return exists(name) ? undefined : name;
   const searched = searchPathOf(unit.environment ?? []);
   if (searched === undefined || inPath(name, searched, exists)) return undefined;
@@ -415,7 +432,7 @@ function missingProgram(
 }
 
 /** The program of a command line, or what env(1) looks for there. */
-function programIn([first = "", ...rest]: readonly string[]): string {
+function startedBy([first = "", ...rest]: readonly string[]): string {
   if (path.basename(first) !== "env") return first;
   return rest.find((word) => !word.includes("=") && !word.startsWith("-")) ?? "";
 }
@@ -426,7 +443,7 @@ const inPath = (name: string, searched: string, exists: Probes["exists"]) =>
 /** Which program the unit starts, as far as it says. */
 export async function programOfUnit(probes: Probes): Promise<string | undefined> {
   const unit = await runnable(probes);
-  const name = programIn(unit?.command ?? []);
+  const name = startedBy(unit?.command ?? []);
   if (path.isAbsolute(name)) return name;
   const searched = searchPathOf(unit?.environment ?? []);
   return searched === undefined ? undefined : inPath(name, searched, probes.exists);

@@ -12,6 +12,27 @@ const SQLITE_SOUND = [3, 51, 3];
 
 const OLDER_SCHEMA = "not known before the next ralph run";
 
+/** Where there is no database yet; `places`: where its folders would be made, and cannot be. */
+function unmade(
+  [first]: Awaited<ReturnType<Probes["store"]["unwritable"]>>,
+  { user }: Probes["names"],
+): Verdict {
+  if (first === undefined) return ok("not made yet; it can be");
+  const place = shellWord(first.path);
+  return fail(
+    `ralph's folders cannot be made: you may not write to ${plain(first.path, 200)}`,
+    "no session starts: nothing can be recorded",
+    {
+      text: "see whose it is, and whether the file system can be written",
+      command: `ls -ld ${place}; findmnt -T ${place}`,
+    },
+    {
+      text: "or, for this shell and in your profile, have them in a folder that you may write to",
+      command: `export RALPH_STATE=/var/tmp/${shellWord(user)}-ralph`,
+    },
+  );
+}
+
 export const storeChecks: readonly Check[] = [
   {
     id: "store.folders",
@@ -73,9 +94,9 @@ export const storeChecks: readonly Check[] = [
     group: "Store",
     title: "can be written",
     needs: ["store.database"],
-    run(probes) {
+    async run(probes) {
       const facts = read(probes);
-      if (!facts) return skip("there is no database yet");
+      if (!facts) return unmade(await probes.store.unwritable(), probes.names);
       if (!facts.notWritable) return ok(probes.names.database);
       return refusal(probes, facts.notWritable, "nothing can be recorded");
     },

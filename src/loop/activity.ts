@@ -15,7 +15,8 @@ export interface Activity {
     | "retrying"
     | "waiting_for_server"
     | "waiting_for_turn"
-    | "waiting_for_git";
+    | "waiting_for_git"
+    | "waiting_for_command";
   /** The same in words, `until` included; safe to show. */
   readonly text: string;
   /** When the provider is asked again, or the wait is given up, in epoch milliseconds. */
@@ -33,7 +34,7 @@ export function activityOf(busy: Busy, now: number, named?: number): Activity {
   if (busy.type === "busy") return { kind: "working", text: "agent working" };
   if (busy.type === "job") {
     const text = `waiting for a command in the background: ${plain(busy.command, 100)}`;
-    return { kind: "working", text };
+    return { kind: "waiting_for_command", text };
   }
   const { message, attempt, nextAt: until } = busy;
   const said = message === "" ? "" : `: ${plain(message, 200)}`;
@@ -105,9 +106,15 @@ export function waitingForGit(what: string): Activity {
   return { kind: "waiting_for_git", text: `waiting for git: ${what}` };
 }
 
+/** `left`: processes that a turn which was lost has left at work, in words that are safe to show. */
+export function waitingForLeft(left: readonly string[]): Activity {
+  const text = `waiting for commands of a turn that was lost: ${left.join("; ")}`;
+  return { kind: "waiting_for_command", text };
+}
+
 /** Whether an activity, by its text, waits for something: of a session that is on record. */
 export function isWaiting(text: string): boolean {
-  return /^(suspended:|rate limited|provider fails,|the reviewer's provider|nothing heard of|waiting for (server|git|its turn):|waiting for [^:]+'s rate limit )/
+  return /^(suspended:|rate limited|provider fails,|the reviewer's provider|nothing heard of|waiting for (server|git|its turn|a command in the background|commands of a turn that was lost):|waiting for [^:]+'s rate limit )/
     .test(text);
 }
 

@@ -63,8 +63,11 @@ export interface LoopTools {
   ): Promise<readonly FilePatch[] | undefined>;
   /** How long files of a project are. */
   linesOf(root: string): LinesOf;
-  /** What commands of agents have left running in a project's folder, in words, if one can look. */
-  leftRunning(root: string): Promise<readonly string[] | undefined>;
+  /**
+   * What commands of agents have left running in a project's folder, in words, if one can look; with `since`
+   * (epoch milliseconds) what they have started since then.
+   */
+  leftRunning(root: string, since?: number): Promise<readonly string[] | undefined>;
   /**
    * A file's text, of a very long one the two ends; undefined when there is no such file. Of one that
    * leads out of `folders` it only says that it does.

@@ -5,6 +5,7 @@ import type {
   Reason,
   ReviewFinding,
   ReviewOutcome,
+  Spent,
   Status,
   Told,
   Usage,
@@ -109,6 +110,8 @@ export type LoopEvent =
     detail: string;
     iterations: number;
     usage: Usage | null;
+    /** The same as far as it is known. */
+    spent?: Spent;
     /** Of its last worker. */
     durationMs: number;
     /** Of all its workers. */

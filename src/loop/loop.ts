@@ -7,7 +7,14 @@ import { linkedController } from "../abort_signal.ts";
 import { GitError, RalphError } from "../error.ts";
 import { OpenCodeError } from "../opencode/error.ts";
 import { StoreError } from "../store/database.ts";
-import type { FinalRun, Lease, Outcome, Reason, SessionEnd } from "../store/model.ts";
+import {
+  type FinalRun,
+  type Lease,
+  type Outcome,
+  type Reason,
+  type SessionEnd,
+  spentOf,
+} from "../store/model.ts";
 import { LostSession } from "../store/store.ts";
 import type { Agenda } from "../task/agenda.ts";
 import type { Task } from "../task/task_files.ts";
@@ -42,7 +49,7 @@ export type { SessionEnd };
 export interface LoopOrder extends SessionContext {
   begun: Pick<
     Begun,
-    "past" | "resumedAfter" | "failure" | "underWay" | "ranBeforeMs" | "startTree"
+    "past" | "continues" | "resumedAfter" | "failure" | "underWay" | "ranBeforeMs" | "startTree"
   >;
   /** Whether a person asked for a pause after the iteration. */
   checkpointAsked: () => boolean;
@@ -94,7 +101,7 @@ export function sessionEnded(
     left: readonly string[];
   },
 ): Extract<LoopEvent, { type: "session_ended" }> {
-  const { usage, complete } = store.usage(sessionId);
+  const used = store.usage(sessionId);
   const { gates, claims } = store.findings(sessionId);
   return {
     type: "session_ended",
@@ -102,7 +109,8 @@ export function sessionEnded(
     task: task.name,
     ...end,
     iterations: store.session(sessionId)?.iterations ?? 0,
-    usage: complete ? usage : null,
+    usage: used.complete ? used.usage : null,
+    spent: spentOf(used),
     durationMs,
     workedMs,
     gates: [...new Map(gates.map(({ gate, passed }) => [gate, { name: gate, passed }])).values()],
@@ -163,6 +171,8 @@ class Rounds {
   #proof?: Proof;
   /** The provider refused the last iteration, and that was waited out. */
   #waited = false;
+  /** What was left running before this worker's first turn was named. */
+  #named = false;
   /** All gates ran in this session before its first turn. */
   #looked: boolean;
   /** What is in no commit at the end, or keeps the work from the task's branch. */
@@ -266,6 +276,7 @@ class Rounds {
     if (!iteration) return;
     const left = {
       iteration,
+      told: this.#order.begun.continues,
       prices: this.#prices,
       spent: this.#spent(),
       signal: this.#signal,
@@ -392,6 +403,13 @@ class Rounds {
     this.#waited = true;
   }
 
+  /** Before this worker's first turn: such as what a turn that could not be ended has left at work. */
+  async #nameLeft(): Promise<void> {
+    if (this.#named) return;
+    this.#named = true;
+    await tellLeft(this.#tools, this.#order.task);
+  }
+
   async #iterate(agenda: Agenda, action: Extract<Action, { kind: "iterate" }>): Promise<void> {
     const signal = this.#signal;
     const past = this.#past.slice(this.#order.begun.resumedAfter);
@@ -408,6 +426,7 @@ class Rounds {
       signal,
     });
     if (!ready) return place.unloaded();
+    await this.#nameLeft();
     const [prices, agent] = await Promise.all([this.#prices(), this.#agent()]);
     if (!await this.#passes(isOver)) return;
     if (!await place.load({ isOver, signal })) return;

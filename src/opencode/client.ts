@@ -10,6 +10,7 @@ import type {
   PermissionRequest,
   Price,
   QuestionRequest,
+  SessionUse,
   TurnRecord,
 } from "./model.ts";
 
@@ -31,6 +32,8 @@ export type PermissionReply = { reply: "once" } | { reply: "reject"; message: st
 export interface OpenCode {
   readonly url: string;
   readonly directory: string;
+  /** The file that its password is from, where that is no variable's. */
+  readonly passwordFile?: string;
   /**
    * Throws `not_opencode` or `unhealthy` where the reply is not that of a healthy OpenCode.
    * `timeoutMs`: 2 s unless told.
@@ -66,6 +69,11 @@ export interface OpenCode {
    * is, and of OpenCode 1, where only messages tell.
    */
   turnRecord(id: string): Promise<TurnRecord | undefined>;
+  /**
+   * What the server has counted of it in all; undefined of OpenCode 1, where every call that a session
+   * makes is a message (measured: one that has a title is not given another).
+   */
+  sessionUse(id: string): Promise<SessionUse | undefined>;
   /** Asks for the end of a turn. Success proves nothing: see `loop/turn/abort.ts`. */
   abort(id: string): Promise<void>;
   /** Has the server give up what it keeps for this directory; whoever asks next has it loaded anew. */

@@ -24,6 +24,7 @@ const REQUESTS = [
   "messages",
   "children",
   "turnRecord",
+  "sessionUse",
   "abort",
   "unload",
   "permissions",
@@ -105,7 +106,9 @@ export function createClient(options: ClientOptions): OpenCode {
       }
     },
   ]);
-  return { url: http.url, directory: http.directory, health, ...toRequests(requests) };
+  const { url, directory } = http;
+  const { passwordFile } = options;
+  return { url, directory, passwordFile, health, ...toRequests(requests) };
 }
 
 const toRequests = (pairs: unknown[][]) => Object.fromEntries(pairs) as Requests;

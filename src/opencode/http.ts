@@ -17,6 +17,8 @@ export interface HttpOptions {
   /** Real path of the project root: a symlink's path is another instance up to 1.1 (measured). */
   readonly directory: string;
   readonly password?: string;
+  /** The file that it is from, where that is no variable's. */
+  readonly passwordFile?: string;
   /** Why there is no password for this server although the user has one, and what to do. */
   readonly withheld?: { readonly why: string; readonly hint: Hint };
   /**

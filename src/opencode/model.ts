@@ -46,6 +46,12 @@ interface Tokens {
   cacheWriteTokens: number;
 }
 
+/** What a session used in all, as the server counts it: calls of the model without a message, too. */
+export interface SessionUse {
+  tokens: Tokens;
+  costUsd: number;
+}
+
 /** What a model costs, in US dollars for a million tokens. */
 export interface Price {
   input: number;
@@ -61,7 +67,7 @@ export interface AgentError {
   message: string;
   /** The provider's HTTP status, where there was one. */
   statusCode?: number;
-  /** Whether the server thinks that it may pass: it has then asked again by itself. */
+  /** Whether it may pass, by what the server says of it: most often it has then asked again by itself. */
   retryable?: boolean;
   /** When the provider wants to be asked again, in epoch milliseconds, where it said so. */
   retryAt?: number;
@@ -159,6 +165,7 @@ export type AgentEvent =
   | { type: "error"; sessionId?: string; error: AgentError }
   | { type: "session"; session: OpenCodeSession }
   | { type: "message"; message: MessageHead }
+  | { type: "use"; sessionId: string; use: SessionUse }
   /** Text as it grows: `text` is the whole part so far where the server says so, else `delta`. */
   | {
     type: "text";

@@ -66,10 +66,10 @@ export function limitWrites({ change, atomically, updateSession, times }: Writin
       return atomically(() => {
         updateSession(lease, {});
         return change(
-          `UPDATE provider_limits SET session_id = @sessionId, first_until = @firstUntil
+          `UPDATE provider_limits SET session_id = @sessionId, first_until = @firstUntil,
+              until = min(until, @now)
             WHERE provider = @provider AND (session_id = @sessionId OR first_until <= @now
-              OR until <= @now AND session_id NOT IN
-                (SELECT id FROM sessions WHERE status = 'running'))`,
+              OR session_id NOT IN (SELECT id FROM sessions WHERE status = 'running'))`,
           {
             provider,
             sessionId: lease.sessionId,

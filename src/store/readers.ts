@@ -187,6 +187,19 @@ export function startReaders({ one }: Pick<Statements, "one">) {
   };
 }
 
+function gateOf(row: Row): Findings["gates"][number] {
+  return {
+    iteration: Number(row.iteration),
+    final: row.final === 1,
+    gate: words(row.gate),
+    passed: row.passed === 1,
+    flaky: row.flaky === 1,
+    why: words(row.why),
+    output: words(row.output),
+    durationMs: Number(row.duration_ms),
+  };
+}
+
 /** What belongs to a session. */
 export function iterationReaders({ one, many }: Pick<Statements, "one" | "many">) {
   return {
@@ -208,17 +221,7 @@ export function iterationReaders({ one, many }: Pick<Statements, "one" | "many">
           "gate_results",
           "final, gate, passed, flaky, why, output, duration_ms",
           "position",
-        )
-          .map((row) => ({
-            iteration: Number(row.iteration),
-            final: row.final === 1,
-            gate: words(row.gate),
-            passed: row.passed === 1,
-            flaky: row.flaky === 1,
-            why: words(row.why),
-            output: words(row.output),
-            durationMs: Number(row.duration_ms),
-          })),
+        ).map(gateOf),
         claims: all("claims", "story_id, held, why", "story_id").map((row) => ({
           iteration: Number(row.iteration),
           storyId: words(row.story_id),

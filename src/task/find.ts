@@ -4,6 +4,7 @@ import { type Hint, RalphError } from "../error.ts";
 import { plain } from "../terminal/plain.ts";
 import { shellWord } from "../terminal/shell_word.ts";
 import { AmbiguousTask } from "./ambiguous_task.ts";
+import { UnusableTask } from "./unusable_task.ts";
 import { checkTaskName, isPlainWord } from "./name.ts";
 import {
   inspect,
@@ -78,8 +79,56 @@ function isGitRoot(folder: string, tree: Tree): boolean {
 function findByName(name: string, { cwd, tree }: FindOptions): Task {
   checkTaskName(name);
   const root = findProjectRoot(cwd, tree);
-  if (root === undefined) throw notInGit(`task \`${plain(name)}\``, cwd, tree);
+  if (root === undefined) {
+    const { kind, message, hints } = notInGit(`task \`${plain(name)}\``, cwd, tree);
+    const isHere = taskBelow(cwd, name, tree) !== undefined;
+    throw new (isHere ? UnusableTask : RalphError)(kind, message, hints);
+  }
+  try {
+    return findIn(root, name, tree);
+  } catch (error) {
+    const isMissing = error instanceof RalphError && error.kind === "not_found";
+    throw isMissing && unusable(name, { cwd, root, tree }) || error;
+  }
+}
 
+/** The task of that name which would be one if that folder were a git root. */
+function taskBelow(folder: string, name: string, tree: Tree): Task | undefined {
+  try {
+    return findIn(folder, name, tree);
+  } catch (error) {
+    if (error instanceof RalphError) return undefined;
+    throw error;
+  }
+}
+
+/** Where a task of that name is in a folder between `cwd` and the git root, in which none is looked for. */
+function unusable(
+  name: string,
+  { cwd, root, tree }: { cwd: string; root: string; tree: Tree },
+): RalphError | undefined {
+  for (let up = tree.realPath(cwd) ?? root; up !== root; up = path.dirname(up)) {
+    const task = taskBelow(up, name, tree);
+    if (task === undefined) continue;
+    const shown = plain(root, SHOWN_MAX);
+    return new UnusableTask(
+      "not_found",
+      `cannot find the task \`${plain(name)}\`: ${
+        plain(task.dir, SHOWN_MAX)
+      } is not where tasks are looked for, which is the git root ${shown}`,
+      [
+        {
+          text: `to run it by its path; the settings are those of ${shown}`,
+          command: `ralph run ${shellWord(task.dir)}`,
+        },
+      ],
+    );
+  }
+  return undefined;
+}
+
+/** The task of that name in the project. Throws `RalphError` as `findTask` does. */
+function findIn(root: string, name: string, tree: Tree): Task {
   // The name is compared, never put into a path: only what is listed can be opened.
   const { tasks, refused } = listPlaces(root, tree);
   const folder = path.join(root, TASKS);

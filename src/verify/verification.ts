@@ -471,6 +471,13 @@ async function runOnTree(
   return run;
 }
 
+/** With what a person had not committed before the session, and nobody touched: it is no part of the work. */
+function committedIn(now: TreeState, start: TreeState | undefined): TreeState {
+  const isAsBefore = ([file, entry]: [string, { now: string }]) =>
+    start?.changed.get(file)?.now === entry.now;
+  return { ...now, changed: new Map([...now.changed].filter(isAsBefore)) };
+}
+
 /** The same in checkouts of what is committed: each run has a new one, so that none helps another. */
 async function runCheckedOut(
   { options: { runner, tree }, gates: known }: Memory,
@@ -494,7 +501,7 @@ async function runOnCommitted(
 ): Promise<ProofRun | undefined> {
   const { evidence, gates: known } = memory;
   const now = await evidence.treeNow();
-  const committed = now && { ...now, changed: new Map() };
+  const committed = now && committedIn(now, memory.options.tree.start);
   const run = await runCheckedOut(memory, gates, { committed, signal });
   if (!run) return undefined;
   if ("why" in run) return { results: [], notes: [], why: run.why };

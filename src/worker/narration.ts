@@ -1,6 +1,6 @@
 /** The loop's events as lines for people. Values in, strings out. */
 import type { LoopEvent } from "../loop/event.ts";
-import { type Outcome, tokensOf, type Usage } from "../store/model.ts";
+import { type Outcome, type Spent, tokensOf, type Usage } from "../store/model.ts";
 import { storiesOpen } from "../task/stories_open.ts";
 import { duration, plural } from "../terminal/format.ts";
 import { flakyWords } from "../terminal/flaky_words.ts";
@@ -188,7 +188,7 @@ function sessionEnd(event: Of<"session_ended">, colors: Colors): string[] {
   const facts = [
     plural(event.iterations, "iteration"),
     timeWords(event),
-    ...used(event.usage),
+    ...used(event.usage ?? event.spent ?? null),
     ...gateFacts(event),
   ];
   return [
@@ -241,7 +241,7 @@ function gateFacts(
   ];
 }
 
-function used(usage: Usage | null): string[] {
+function used(usage: Usage | Spent | null): string[] {
   if (!usage) return ["tokens unknown", "cost unknown"];
   return [
     plural(usage.modelCalls, "model call"),

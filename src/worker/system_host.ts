@@ -102,7 +102,8 @@ export function systemHost(
     deliveryGit: (signal, { server, handOn }) =>
       deliveryGit(clock, signal, { handOn, enter: wayInto(server) }),
     readText: textInside,
-    leftRunning: async (root) => (await leftProcesses(root, clock))?.map(processWords),
+    leftRunning: async (root, since) =>
+      (await leftProcesses(root, clock, since))?.map(processWords),
     runGate: (server) => runInSandbox(wayInto(server)),
     runHook({ command, variables, input }, { root, handOn }) {
       const env = { ...hookEnvironment(context, handOn, variableNames), ...variables };

@@ -42,7 +42,8 @@ const realV2: Start = async (stack) => {
   return { url, password: PASSWORD };
 };
 
-async function cleans(start: Start): Promise<void> {
+/** `lost`: why sessions stay whose folder is gone; null: they do not. */
+async function cleans(start: Start, lost: string | null = null): Promise<void> {
   await using stack = new AsyncDisposableStack();
   const { url, password } = await start(stack);
   const project = stack.use(
@@ -50,6 +51,7 @@ async function cleans(start: Start): Promise<void> {
       files: {
         "tasks/done/prd.md": PRD,
         "tasks/open/prd.md": PRD,
+        "tasks/tree/prd.md": PRD,
         "ralph.json": JSON.stringify({ verify: [["true"]] }),
       },
     }),
@@ -72,6 +74,12 @@ async function cleans(start: Start): Promise<void> {
   const ids = async () => (await client.sessions()).map(({ id }) => id).toSorted();
   const onServer = ["--server", url, "--foreground"];
   await type(["run", "done", ...onServer]);
+  await type(["run", "tree", "--worktree", ...onServer]);
+  const directory = `${project.root}.ralph/tree`;
+  const inTree = createClient({ url, directory, clock: systemClock, password });
+  assert.equal((await inTree.sessions()).length, 2);
+  await type(["land", "tree"]);
+  await type(["clean", "--worktrees", "--yes"]);
   await type(["run", "open", ...onServer, "-n", "1"], 1);
   const mine = await client.createSession({ title: "a person's" });
   const all = await ids();
@@ -81,28 +89,30 @@ async function cleans(start: Start): Promise<void> {
     const { sessions } = await clean("--dry-run");
     return sessions.map(({ task, stays }: Record<string, string>) => [task, stays]);
   };
-  await until(async () => (await whys()).length === 3, {
+  await until(async () => (await whys()).length === 5, {
     what: "sessions that ended a second ago",
   });
   assert.deepEqual(await whys(), [
     ["open", "its session can be gone on with"],
+    ["tree", lost],
+    ["tree", lost],
     ["done", null],
     ["done", null],
   ]);
   assert.match(await type(["clean", "--server", "--dry-run"]), /^There are no OpenCode sessions/);
   const asked = await type(["clean", "--server", "--older-than", "1s"], 2);
-  assert.match(asked, /^open +session 2 .* 1 stays: its session can be gone on with$/m);
-  assert.match(asked, /^done +session 1 +.*s ago +2 can go$/m);
+  assert.match(asked, /^open +session 3 .* 1 stays: its session can be gone on with$/m);
+  assert.match(asked, /^done +session 1 +\d+[sm] ago +2 can go$/m);
   assert.match(asked, /hint: .*\n? *ralph clean --server --older-than 1s --yes/);
 
   change("UPDATE sessions SET ended_at = '2026-01-01T00:00:00.000Z' WHERE id = 1");
   assert.deepEqual(
-    (await whys()).slice(1).map(([, why]: string[]) => why),
+    (await whys()).slice(3).map(([, why]: string[]) => why),
     Array(2).fill("somebody went on with it after its session had ended"),
   );
   change("UPDATE sessions SET ended_at = updated_at WHERE id = 1");
   const { sessions, deleted, dryRun } = await clean("--yes");
-  assert.deepEqual([deleted, dryRun], [2, false]);
+  assert.deepEqual([deleted, dryRun], [lost === null ? 4 : 2, false]);
   assert.deepEqual(await ids(), [mine.id, sessions[0].openCodeSession].toSorted());
   assert.equal((await clean("--yes")).deleted, 0, "what is gone is not counted again");
 }
@@ -114,5 +124,5 @@ Deno.test("clean --server deletes what ralph has made and nobody needs (fake Ope
 Deno.test({
   name: "clean --server deletes what ralph has made and nobody needs (OpenCode 2)",
   ignore: OPENCODE2 === undefined,
-  fn: () => cleans(realV2),
+  fn: () => cleans(realV2, "its folder is gone, and the server cannot delete it without"),
 });

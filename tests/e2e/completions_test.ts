@@ -5,6 +5,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { completionsOf } from "../../src/cli/doctor_probes/machine.ts";
+import { COMPLETING_SHELLS, completionSetup, isSetUp } from "../../src/doctor/completion_setup.ts";
 import { openStore } from "../../src/store/store.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { migrations } from "../support/migrations.ts";
@@ -275,6 +277,55 @@ for (const shell of Object.keys(SHELLS)) {
       // the first of them: fish shows no more than half a screen
       await terminal.typeAndSee("ralph \t", /attach[^]*open the task's latest/);
       await terminal.typeAndSee("ralph status \t", /one:\\[^]*stopped, in \/gone/);
+    },
+  });
+}
+
+/** How a new shell of the user's shows that it completes `ralph`. */
+const ASKED = {
+  bash: { args: ["-i", "-c", "complete -p ralph"], shows: /-F _ralph ralph/ },
+  zsh: { args: ["-i", "-c", "print $_comps[ralph]"], shows: /^_ralph$/m },
+  fish: { args: ["-c", "complete -C 'ralph stat'"], shows: /^status\t/m },
+};
+
+for (const shell of COMPLETING_SHELLS) {
+  const there = isInstalled(shell);
+  Deno.test({
+    name: `${shell} completes after what \`completions --help\` says, and the doctor sees it${
+      there ? "" : " (skipped: not installed)"
+    }`,
+    ignore: !there,
+    async fn() {
+      await using ralph = await makeRalph();
+      const { home } = ralph;
+      const { bin } = makeCommand(home);
+      const { stdout } = await ralph(["completions", "--help"], { cwd: home });
+      const command = new RegExp(`^  ${shell}  +(.*&&\\n.*|.*)$`, "m").exec(stdout)?.[1] ?? "";
+      const env = { HOME: home, PATH: `${bin}:${Deno.env.get("PATH")}`, SHELL: `/bin/${shell}` };
+      const run = async (args: readonly string[]) => {
+        const { stdout } = await new Deno.Command(shell, {
+          args: [...args],
+          cwd: home,
+          clearEnv: true,
+          env: { ...env, DENO_DIR: Deno.env.get("DENO_DIR") ?? "" },
+          stdin: "null",
+          stderr: "null",
+        }).output();
+        return new TextDecoder().decode(stdout);
+      };
+      const environment = (name: string) => Object.entries(env).find(([one]) => one === name)?.[1];
+      const seen = () => {
+        const found = completionsOf({ environment }, home);
+        assert(found);
+        return { doctor: isSetUp(found), command: completionSetup(found, home) };
+      };
+      const { args, shows } = ASKED[shell];
+      assert.doesNotMatch(await run(args), shows);
+      assert.deepEqual(seen(), { doctor: false, command: command.replace(/\n +/, " ") });
+      if (shell === "bash") await Deno.writeTextFile(join(home, ".bashrc"), "A=1");
+      await run(["-c", command]);
+      assert.match(await run(args), shows, command);
+      assert.equal(seen().doctor, true);
     },
   });
 }

@@ -42,12 +42,14 @@ Deno.test("the PRD is checked, and nothing is handed over that is none", async (
   assert.match(failed.stderr, /the editor `false` ended with exit code 1: nothing was handed over/);
   assert.equal(prd(), before);
 
-  const agents = await ralph(["edit", "two"], {
-    cwd: project.root,
-    env: { EDITOR: "sed -i s/First/Mine/", OPENCODE: "1" },
-  });
-  assert.match(agents.stderr, /is for a person, and this is an agent's shell/);
-  assert.equal(prd(), before);
+  for (const mark of ["OPENCODE", "OPENCODE_TERMINAL"]) {
+    const agents = await ralph(["edit", "two"], {
+      cwd: project.root,
+      env: { EDITOR: "sed -i s/First/Mine/", [mark]: "1" },
+    });
+    assert.match(agents.stderr, /is for a person, and this is an agent's shell/, mark);
+    assert.equal(prd(), before);
+  }
 });
 
 Deno.test("SIGTERM ends the editor too, and what was written is kept", async () => {

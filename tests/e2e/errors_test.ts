@@ -4,11 +4,15 @@ import { join } from "node:path";
 import { CLOSED_PORT } from "../support/closed_port.ts";
 import { startServer } from "../support/opencode_server.ts";
 import { makeProject } from "../support/project.ts";
-import { makeRalph } from "../support/ralph.ts";
+import { makeRalph, RALPH } from "../support/ralph.ts";
 import { say, startModel } from "../support/scripted_model.ts";
 import { GENEROUS_MS } from "../support/wait.ts";
 import { NEWEST } from "../support/install.ts";
 
+const CACHE = join(
+  Deno.env.get("XDG_CACHE_HOME") ?? join(Deno.env.get("HOME") ?? "", ".cache"),
+  "deno",
+);
 const PRD = "# PRD\n\n### US-001: Only\n\n- [ ] it is done\n";
 
 function answering(handler: () => Response | Promise<Response>) {
@@ -210,6 +214,28 @@ Deno.test("the command line: unknown commands and options, bad values, errors as
   assert.match(error.message, /nope/);
 });
 
+Deno.test({
+  name: "output that cannot be written is an error in words",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    await using project = await makeProject({ files: { "tasks/one/prd.md": PRD } });
+    await using ralph = await makeRalph();
+    for (const args of [["tasks"], ["status", "--json"], ["--help"], ["doctor", "project"]]) {
+      const shell = `exec "$0" "$@" > /dev/full`;
+      const { code, stderr } = await new Deno.Command("sh", {
+        args: ["-c", shell, ...RALPH, ...args],
+        cwd: project.root,
+        env: { HOME: ralph.home, DENO_DIR: Deno.env.get("DENO_DIR") ?? CACHE },
+        stdin: "null",
+      }).output();
+      const said = new TextDecoder().decode(stderr);
+      assert.equal(code, 1, `${args}: ${said}`);
+      assert.match(said, /cannot write the output: No space left on device/, `${args}`);
+      assert.doesNotMatch(said, /bug/, `${args}`);
+    }
+  },
+});
+
 Deno.test("help and version go to stdout and exit with 0", async () => {
   await using ralph = await makeRalph();
   for (const args of [["--help"], ["run", "--help"], ["status", "-h"], ["help"]]) {
@@ -263,5 +289,13 @@ Deno.test("no HOME: a message instead of files in strange places", async () => {
   const { code, stderr } = await ralph(["run", "one"], { cwd: project.root, env: { HOME: "" } });
   assert.equal(code, 2);
   assert.match(stderr, /neither XDG_DATA_HOME nor HOME/);
+  // What the hint says works also in a shell to which `~` is nothing without HOME, as to dash.
+  const [, command] = /^hint: say where your home folder is: (.+)$/m.exec(stderr) ?? [];
+  const said = await new Deno.Command("sh", {
+    args: ["-c", `${command} && cd && pwd`],
+    clearEnv: true,
+    env: { PATH: Deno.env.get("PATH") ?? "/usr/bin:/bin" },
+  }).output();
+  assert.match(new TextDecoder().decode(said.stdout), /^\/./);
   assert.equal(await project.git("status", "--porcelain"), "");
 });

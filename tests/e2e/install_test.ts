@@ -3,13 +3,37 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { temporaryFolder } from "../support/folder.ts";
-import { ARCHIVE, playReleases, type ReleasePage, TARGET } from "../support/release_page.ts";
+import { ARCHIVE, MARK, playReleases, type ReleasePage, TARGET } from "../support/release_page.ts";
 import { until } from "../support/wait.ts";
 
 const SCRIPT = fileURLToPath(new URL("../../install.sh", import.meta.url));
 /** All that the script needs beside a program that downloads. */
-const TOOLS = ["sh", "basename", "cat", "chmod", "grep", "gzip", "head", "mkdir", "mktemp", "mv"]
-  .concat(["rm", "sed", "tar", "uname", "sha256sum", "shasum", "ldd", "env", "perl", "sleep"]);
+const TOOLS = [
+  "sh",
+  "basename",
+  "cat",
+  "chmod",
+  "grep",
+  "gzip",
+  "head",
+  "mkdir",
+  "mktemp",
+  "mv",
+  "readlink",
+]
+  .concat([
+    "readlink",
+    "rm",
+    "sed",
+    "tar",
+    "uname",
+    "sha256sum",
+    "shasum",
+    "ldd",
+    "env",
+    "perl",
+    "sleep",
+  ]);
 
 interface World extends AsyncDisposable {
   readonly page: ReleasePage;
@@ -104,10 +128,9 @@ for (const downloader of ["curl", "wget"]) {
       "checked: sha256",
       `installed: ${program}`,
       `${here.home}/.local/bin is not on your PATH. Add it:`,
-      `  echo 'export PATH="${here.home}/.local/bin:$PATH"' >> ~/.profile && ` +
-      `export PATH="${here.home}/.local/bin:$PATH"`,
-      "completions for bash: ralph completions --help",
-      "next: ralph doctor",
+      first.stdout.split("\n")[4], // tried in the shells, below
+      `completions for bash: ${program} completions --help`,
+      `next: ${program} doctor`,
       "",
     ]);
     assert.equal(await versionOf(program), "0.1.0");
@@ -202,7 +225,7 @@ const FAULTS: readonly Fault[] = [
     spoil: async (here) => {
       await here.tool("tar", "#!/bin/sh\nexit 2\n");
     },
-    says: /^error: there is no program `ralph` in ralph-/m,
+    says: /^error: cannot unpack `ralph` out of ralph-/m,
   },
   {
     name: "a machine without gzip",
@@ -214,6 +237,12 @@ const FAULTS: readonly Fault[] = [
     spoil: () => {},
     env: () => ({ http_proxy: CLOSED, HTTPS_PROXY: CLOSED }),
     says: /^error: cannot download .*\nhint: HTTPS_PROXY or ALL_PROXY is set/m,
+  },
+  {
+    name: "a TMPDIR that is not there",
+    spoil: () => {},
+    env: () => ({ TMPDIR: "/no such folder" }),
+    says: /^error: cannot write to \/no such folder\nhint: .*: export TMPDIR=FOLDER\n$/,
   },
   {
     name: "another system",
@@ -346,8 +375,196 @@ Deno.test("install.sh without leave to write says so, and what to do", async () 
       "hint: name a folder that you may write to, without sudo: --prefix FOLDER\n",
   );
   await Deno.mkdir(here.program, { recursive: true });
-  assert.match((await here.run()).stderr, /^error: .*\/ralph is a folder$/m);
+  assert.match((await here.run()).stderr, /^error: .*\/ralph is a folder, which stays$/m);
 });
+
+/** What may be there in place of ralph, and how it is called. Each would leave `ran`, were it run. */
+const OTHERS: Record<string, { make: (here: World) => unknown; is: string }> = {
+  "a script": {
+    make: ({ program, home }) => Deno.writeTextFile(program, foreign(home), { mode: 0o755 }),
+    is: "another program",
+  },
+  "bytes": {
+    make: ({ program }) => Deno.writeFile(program, new Uint8Array([0x7f, 0x45, 0, 10, 0, 1])),
+    is: "another program",
+  },
+  "a link": {
+    make: async ({ program, home }) => {
+      await Deno.writeTextFile(join(home, "other"), foreign(home), { mode: 0o755 });
+      await Deno.symlink("../../other", program);
+    },
+    is: "a link to ../../other",
+  },
+  "a link to nothing": {
+    make: ({ program }) => Deno.symlink("/nowhere", program),
+    is: "a link to /nowhere",
+  },
+  "a folder": { make: ({ program }) => Deno.mkdir(program), is: "a folder" },
+};
+const foreign = (home: string) => `#!/bin/sh\ntouch '${home}/ran'\necho "ralph 9.9 (other)"\n`;
+
+for (const [name, { make, is }] of Object.entries(OTHERS)) {
+  Deno.test(`install.sh leaves what is not ralph alone: ${name}`, async () => {
+    await using here = await world();
+    const { page, program, home } = here;
+    await page.release("0.1.0");
+    await Deno.mkdir(join(program, ".."), { recursive: true });
+    await make(here);
+    const before = await Deno.lstat(program);
+    const { code, stdout, stderr } = await here.run();
+    assert.equal(code, 1, stdout);
+    const away = `mv ${program} ${program}.before`;
+    assert.equal(
+      stderr,
+      `error: ${program} is ${is}, which stays\n` +
+        "hint: put this one elsewhere: --prefix FOLDER\n" +
+        `hint: or move that one away, and try again: ${away}\n`,
+    );
+    assert.equal((await here.run(["--uninstall"])).code, 1);
+    const { ino, mtime } = await Deno.lstat(program);
+    assert.deepEqual({ ino, mtime }, { ino: before.ino, mtime: before.mtime });
+    await assert.rejects(Deno.stat(join(home, "ran")), Deno.errors.NotFound);
+    assert.deepEqual(here.listed(), ["ralph"]);
+    await new Deno.Command("/bin/sh", { args: ["-c", away] }).output();
+    assert.equal((await here.run()).code, 0);
+    assert.equal(await versionOf(program), "0.1.0");
+    assert.deepEqual(here.listed(), ["ralph", "ralph.before"]);
+  });
+}
+
+/** Start-up files that are there, how a shell starts later, and which files the line is added to. */
+const SHELLS: readonly { shell: string; there?: string[]; later: string[]; adds: string[] }[] = [
+  { shell: "bash", later: ["bash", "-l"], adds: [".bashrc", ".profile"] },
+  { shell: "bash", there: [".bashrc"], later: ["bash", "-i"], adds: [".bashrc", ".profile"] },
+  {
+    shell: "bash",
+    there: [".bash_profile", ".bash_login", ".profile"],
+    later: ["bash", "-l"],
+    adds: [".bash_profile", ".bashrc"],
+  },
+  {
+    shell: "bash",
+    there: [".bash_login", ".profile"],
+    later: ["bash", "-l"],
+    adds: [".bash_login", ".bashrc"],
+  },
+  { shell: "zsh", later: ["zsh", "-i"], adds: [".zshrc"] },
+  { shell: "fish", later: ["fish"], adds: [] },
+  { shell: "sh", later: ["sh", "-l"], adds: [".profile"] },
+];
+
+for (const { shell, there = [], later, adds } of SHELLS) {
+  const with_ = there.length > 0 ? ` that has ${there.join(", ")}` : "";
+  Deno.test(`install.sh says what puts ralph on PATH, for ${later.join(" ")}${with_}`, async (t) => {
+    if (await which(shell) === undefined) return void console.log(`${t.name}: no ${shell}`);
+    await using here = await world();
+    await here.page.release("0.1.0");
+    const home = join(here.home, "Zo\u00eb O'B");
+    await Deno.mkdir(home);
+    // without a line feed at its end
+    for (const name of there) await Deno.writeTextFile(join(home, name), "A=1");
+    const env = { HOME: home, SHELL: `/bin/${shell}`, LANG: "C.UTF-8" };
+    const { stdout } = await here.run([], env);
+    const line = /is not on your PATH. Add it:\n {2}(.*)\n/.exec(stdout)?.[1] ?? "";
+    const inShell = async (args: readonly string[], command: string) => {
+      const { stdout } = await new Deno.Command(args[0], {
+        args: [...args.slice(1), "-c", command],
+        clearEnv: true,
+        env: { ...env, PATH: "/usr/bin:/bin", TERM: "dumb" },
+        stdin: "null",
+        stderr: "null",
+      }).output();
+      return new TextDecoder().decode(stdout).trim();
+    };
+    const program = join(home, ".local/bin/ralph");
+    assert.equal(await inShell([shell], `${line}; command -v ralph`), program, line);
+    const read = () => adds.map((name) => Deno.readTextFileSync(join(home, name)));
+    const once = read();
+    assert.equal(await inShell(later, "command -v ralph"), program, line);
+    await inShell([shell], line);
+    assert.deepEqual(read(), once, "twice is once");
+    const changed = [...Deno.readDirSync(home)].filter(({ isFile }) => isFile)
+      .map(({ name }) => name).filter((name) => Deno.readTextFileSync(join(home, name)) !== "A=1");
+    assert.deepEqual(changed.filter((name) => !name.startsWith(".zcomp")).sort(), adds);
+  });
+}
+
+Deno.test("install.sh names another ralph that comes first on PATH, and then calls this one by its path", async () => {
+  await using here = await world();
+  const { home, program } = here;
+  await here.page.release("0.1.0");
+  await here.tool("ralph", foreign(home));
+  const other = join(home, "../tools/ralph");
+  const PATH = (...before: string[]) => [...before, join(home, "../tools")].join(":");
+  const said = async (path: string) =>
+    (await here.run([], { PATH: path })).stdout.split("\n").slice(3, -1);
+  const both = [
+    `\`ralph\` alone runs another program: ${other}`,
+    `completions for bash: ${program} completions --help`,
+    `next: ${program} doctor`,
+  ];
+  assert.deepEqual((await said(PATH())).slice(2), both);
+  assert.deepEqual(await said(`${PATH()}:${join(program, "..")}`), both);
+  assert.deepEqual(await said(PATH(join(program, ".."))), [
+    "completions for bash: ralph completions --help",
+    "next: ralph doctor",
+  ]);
+  await assert.rejects(Deno.stat(join(home, "ran")), Deno.errors.NotFound);
+});
+
+/** Runs the script where `folder` has a file system of its own, with these options of mount(8). */
+async function mounted(here: World, options: string): Promise<Ran | undefined> {
+  const folder = join(here.home, ".local");
+  await Deno.mkdir(folder);
+  const { code, stdout, stderr } = await new Deno.Command("unshare", {
+    args: ["--map-root-user", "--mount", "/bin/sh", "-c"].concat(
+      'mount -t tmpfs -o "$1" none "$2" || exit 99; PATH=$3; exec sh "$4"',
+      ...["sh", options, folder, join(here.home, "../tools"), SCRIPT],
+    ),
+    env: { HOME: here.home, RALPH_RELEASES: here.page.url },
+    stdin: "null",
+  }).output().catch(() => ({ code: 99, stdout: new Uint8Array(), stderr: new Uint8Array() }));
+  const decoder = new TextDecoder();
+  if (code === 99) return void console.log("nothing can be mounted here: skipped");
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
+
+Deno.test("install.sh says that a file system runs no programs, before it downloads one", async () => {
+  await using here = await world();
+  await here.page.release("0.1.0");
+  const ran = await mounted(here, "noexec");
+  if (!ran) return;
+  const bin = `${here.home}/.local/bin`;
+  assert.equal(
+    ran.stderr,
+    `error: no program runs in ${bin}: this system does not allow it\n` +
+      `hint: see how it is mounted (\`noexec\`?): findmnt -T ${bin}\n` +
+      "hint: name another folder: --prefix FOLDER\n",
+  );
+  assert.deepEqual(here.page.asked, ["/latest/download/VERSION"]);
+});
+
+for (const [what, size] of [["the download", "1m"], ["the program", "4m"]]) {
+  Deno.test(`install.sh says that there is no room for ${what}`, async () => {
+    await using here = await world();
+    const path = join(here.home, "release");
+    // 3 MB of what cannot be compressed
+    const bytes = new Uint8Array(3_000_000);
+    for (let at = 0; at < bytes.length; at += 60_000) {
+      crypto.getRandomValues(bytes.subarray(at, at + 60_000));
+    }
+    await Deno.writeFile(path, bytes);
+    await here.page.release("0.1.0", { path });
+    const ran = await mounted(here, `size=${size}`);
+    if (!ran) return;
+    const bin = `${here.home}/.local/bin`;
+    assert.equal(
+      ran.stderr,
+      `error: there is no room in ${bin}\n` +
+        `hint: make some (a release takes 150 MB beside the one that is there): df -h ${bin}\n`,
+    );
+  });
+}
 
 Deno.test("install.sh goes through the proxy that is set", async () => {
   await using here = await world();
@@ -380,19 +597,23 @@ Deno.test("install.sh --uninstall removes the program alone, and says what is le
   assert.equal(code, 0);
   assert.deepEqual(stdout.split("\n"), [
     `removed: ${here.program}`,
-    `left alone: ${data} (remove it: rm -r '${data}')`,
+    `left alone: ${data} (remove it: rm -r ${data})`,
     "",
   ]);
   assert.deepEqual(here.listed(), []);
   await Deno.writeTextFile(here.program, "#!/bin/sh\necho something else\n", { mode: 0o755 });
   const other = await here.run(["--uninstall"]);
-  assert.match(other.stderr, /does not say that it is ralph/);
+  assert.match(
+    other.stderr,
+    /^error: .*\/ralph is another program, which stays\nhint: .*: ls -ld /,
+  );
   assert.deepEqual(here.listed(), ["ralph"]);
 });
 
 /** Of a program that says its version, and which tasks run. */
 const working = (version: string) => ({
   text: `#!/bin/sh
+${MARK}
 case $1 in
   status) printf "my-task\\trunning\\tx\\nold\\tstopped\\tx\\nit's\\trunning\\tx\\n" ;;
   *) echo "ralph ${version} (Deno 2.7.11, SQLite 3.50.2)" ;;

@@ -48,6 +48,7 @@ Deno.test("a turn that goes on after its worker was killed is joined by the next
     stdout,
     /continues session 1 with iteration 1: its worker died, and its turn still goes on/,
   );
+  assert.equal(stdout.split("its turn still goes on").length, 2, stdout);
   assert.match(stdout, /✓ advanced/);
   await here.assertOneTurn();
 });

@@ -65,7 +65,9 @@ async function runAll(start: Start): Promise<void> {
   const status = JSON.parse(await type(["status", "two", "--json"]));
   assert.match(
     await type(["attach", "two"]),
-    new RegExp(`opencode2? --server ${server.url} --session ses_\\w+\n$`),
+    new RegExp(
+      `^\\(set -a; \\. \\S+/server\\.env; \\S*opencode2? --server ${server.url} --session ses_\\w+\\)\n$`,
+    ),
   );
   const own = join(ralph.home, ".local", "bin", "opencode2");
   await Deno.mkdir(dirname(own), { recursive: true });

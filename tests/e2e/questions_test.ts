@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { makeWorld } from "../reliability/processes.ts";
+import { makeProject } from "../support/project.ts";
 import { openPty } from "../support/pty.ts";
 import { RALPH } from "../support/ralph.ts";
 import { until } from "../support/wait.ts";
@@ -70,6 +71,20 @@ Deno.test("a name that several tasks have is asked back in a terminal, whichever
     const shown = await answerIn(world, [command, "twice"], asked);
     assert.match(shown, /session \d/, shown);
   }
+});
+
+Deno.test("a task that only another project has is asked for in a terminal before it is run", async () => {
+  await using world = await makeWorld({});
+  const { cli, url } = world;
+  const open = JSON.stringify({ userStories: [{ id: "US-1", passes: true, verify: [["true"]] }] });
+  await using other = await makeProject({ files: { "tasks/far/prd.json": open } });
+  await cli("run", join(other.root, "tasks/far"), "--foreground", "--server", url);
+  const args = ["run", "far", "--foreground"];
+  const question = /Is it meant\?/;
+  assert.match(await answerIn(world, args, { question, typed: "\x03" }), /no task was chosen/);
+  const shown = await answerIn(world, args, { question, typed: "\r" });
+  assert(shown.includes(`project  ${other.root}`), shown);
+  assert.match(shown, /the story passes/);
 });
 
 Deno.test("Ctrl-C and Escape in a question change nothing, and exit as the table says", async () => {

@@ -137,6 +137,62 @@ Deno.test({
 });
 
 Deno.test({
+  name: "upgrade in a folder that is not this user's says who may, and not `--prefix`",
+  ignore: !isBinary,
+  async fn() {
+    await using page = playReleases();
+    await using ralph = await makeRalph();
+    const program = await installed(ralph);
+    await page.release(NEWER);
+    const folder = join(program, "..");
+    await Deno.chmod(ralph.home, 0o755);
+    await Deno.chmod(folder, 0o555);
+    // root may write anywhere
+    const as = Deno.uid() === 0 ? ["setpriv", "--reuid=65534", "--clear-groups"] : [];
+    const [first, ...args] = [...as, program, "upgrade", "--to", NEWER];
+    const { code, stderr } = await new Deno.Command(first, {
+      args,
+      env: { HOME: ralph.home, ...envOf(page) },
+    }).output();
+    await Deno.chmod(folder, 0o755);
+    assert.equal(code, 1);
+    assert.match(
+      new TextDecoder().decode(stderr),
+      new RegExp(
+        `^error: cannot upgrade: cannot write to ${folder}: Permission denied.*\\n\\n` +
+          `hint: as root: (?:sudo ${program} upgrade --to ${NEWER}|su -c '${program} .*')\\n$`,
+      ),
+    );
+    assert.deepEqual(page.asked, []);
+  },
+});
+
+Deno.test({
+  name: "upgrade leaves the binary where a program of that name has another one's bytes",
+  ignore: !isBinary,
+  async fn() {
+    await using page = playReleases();
+    await using ralph = await makeRalph();
+    const program = await installed(ralph);
+    await page.release(NEWER);
+    // it runs on without the file that it was started from
+    const other = "#!/bin/sh\necho other\n";
+    page.spoil("/latest/download/VERSION", () => {
+      Deno.removeSync(program);
+      Deno.writeTextFileSync(program, other, { mode: 0o755 });
+      return new Response(`${NEWER}\n`);
+    });
+    const { code, stderr } = await new Deno.Command(program, {
+      args: ["upgrade"],
+      env: { HOME: ralph.home, ...envOf(page) },
+    }).output();
+    assert.equal(code, 1);
+    assert.match(new TextDecoder().decode(stderr), /is another program, which stays/);
+    assert.equal(await Deno.readTextFile(program), other);
+  },
+});
+
+Deno.test({
   name: "upgrade that finds another archive than the release names leaves the binary as it is",
   ignore: !isBinary,
   async fn() {

@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { systemClock } from "../../src/host/system/clock.ts";
+import { writeNewTask } from "../../src/app/new_task.ts";
+import { RalphError } from "../../src/error.ts";
 import { takeLock } from "../../src/host/lock/lock.ts";
 import { taskKey } from "../../src/host/files/paths.ts";
 import { StoreError } from "../../src/store/database.ts";
@@ -127,7 +129,29 @@ function versions(): number[] {
   }
 }
 
+/** A new task is there with its PRD, or not at all. */
+function newTask(): void {
+  const project = join(disk, "project");
+  Deno.mkdirSync(project);
+  const file = join(project, "tasks/new/prd.md");
+  const making = { name: "new", text: "# PRD\n".repeat(2_000) };
+  {
+    using _full = fill(disk);
+    assert.throws(() => writeNewTask(file, making), (error) => {
+      assert(error instanceof RalphError);
+      assert.match(error.message, /cannot make the task `new`: No space left on device/);
+      assert.equal(error.hints[0]?.command, `df -h ${project}`);
+      return true;
+    });
+  }
+  assert.deepEqual([...Deno.readDirSync(project)], []);
+  writeNewTask(file, making);
+  assert.equal(Deno.statSync(file).size, making.text.length);
+  Deno.removeSync(project, { recursive: true });
+}
+
 await commands();
+newTask();
 const results = [];
 for (let leaveKb = 0; leaveKb <= 320; leaveKb += 4) results.push(migration(leaveKb));
 console.log(JSON.stringify({

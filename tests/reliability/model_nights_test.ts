@@ -15,6 +15,7 @@ import {
   httpError,
   malformed,
   type Reply,
+  reset,
   say,
   slow,
   think,
@@ -199,8 +200,8 @@ Deno.test("answers without end, and answers that break off, end within their lim
   assert(broken.seconds < 60, `${broken.seconds} s`);
 });
 
-/** What a provider may answer with that means nothing but that it is in trouble. */
-const TROUBLE: readonly [string, Reply, RegExp][] = [
+/** What a provider may answer with that means nothing but that it is in trouble, and OpenCode's words. */
+const TROUBLE: readonly [string, Reply, words: RegExp, ofOpenCode2?: RegExp][] = [
   ["an empty answer", empty(), /answer was empty/],
   [
     "an empty answer without usage",
@@ -208,36 +209,70 @@ const TROUBLE: readonly [string, Reply, RegExp][] = [
     /answer was empty/,
   ],
   ["thinking alone", think("hm", ""), /answer was empty/],
-  ["a stream that breaks off", cutOff(), /the model broke off 5 times in a row/],
-  ["garbage", malformed(), /JSON parsing failed/],
+  [
+    "a stream that breaks off",
+    cutOff(),
+    /the model broke off 5 times in a row/,
+    /stream ended without a terminal finish event/,
+  ],
+  ["garbage", malformed(), /JSON parsing failed/, /Invalid .* stream event/],
   [
     "an error inside an answer",
     errorInAnswer({ message: "Provider returned error", code: 502 }),
     /Provider returned error/,
+    /Invalid .* stream event/,
   ],
 ];
+const OF_OPENCODE2: typeof TROUBLE = [
+  [
+    "an error in the place of an answer",
+    httpError(200, { error: { message: "Provider returned error", code: 429 } }),
+    /stream ended without a terminal finish event/,
+  ],
+  ["a connection that is reset", reset(), /Failed to read .* stream/],
+];
+const BY_VERSION = [
+  ...[OLD, NEWEST].flatMap((version) => TROUBLE.map((one) => [version, ...one] as const)),
+  ...[...TROUBLE, ...OF_OPENCODE2].map((one) => ["local", ...one] as const),
+];
+const LIMITS = { iterations: 1, errors: 1, noProgress: 1 };
 
-for (const [name, reply, words] of TROUBLE) {
-  for (const version of [OLD, NEWEST]) {
-    Deno.test(`${name} is the provider's trouble, waited out at no cost (${version})`, async () => {
-      const limits = { iterations: 1, errors: 1, noProgress: 1 };
-      const turns = new Set<string>();
-      const script: FakeScript = (request) =>
-        turns.add(request.sessionId).size <= 4 ? reply : honestAgent(request);
-      await using trouble = await night(
-        { version, script, limits, processes: false },
-        async (now) => {
-          await now.iterationEnded(2);
-          await now.pass(SECOND);
-          assert.match(now.status(), words);
-        },
-      );
-      const { iterations } = trouble.ended("completed", "all_stories_pass");
-      const outcomes = iterations.map(({ outcome }) => outcome === "timeout" ? "error" : outcome);
-      assert.deepEqual(outcomes, ["error", "error", "error", "error", "advanced"]);
-      assert(trouble.seconds > 5 + 10 + 20 + 40, `${trouble.seconds} s`);
-    });
-  }
+for (const [version, name, reply, of1, of2 = of1] of BY_VERSION) {
+  Deno.test(`${name} is the provider's trouble, waited out at no cost (${version})`, async () => {
+    const turns = new Set<string>();
+    const script: FakeScript = (request) =>
+      turns.add(request.sessionId).size <= 4 ? reply : honestAgent(request);
+    await using trouble = await night(
+      { version, script, limits: LIMITS, processes: false },
+      async (now) => {
+        await now.iterationEnded(2);
+        await now.pass(SECOND);
+        assert.match(now.status(), version === "local" ? of2 : of1);
+      },
+    );
+    const { iterations } = trouble.ended("completed", "all_stories_pass");
+    const outcomes = iterations.map(({ outcome }) => outcome === "timeout" ? "error" : outcome);
+    assert.deepEqual(outcomes, ["error", "error", "error", "error", "advanced"]);
+    assert(trouble.seconds > 5 + 10 + 20 + 40, `${trouble.seconds} s`);
+  });
+}
+
+for (const version of [OLD, NEWEST, "local"]) {
+  Deno.test(`a bad minute of the provider in mid-turn is no failure of the agent's (${version})`, async () => {
+    const bad = [cutOff(), malformed(), errorInAnswer({ message: "Provider returned error" })];
+    const turns = new Set<string>();
+    const script: FakeScript = (request) => {
+      const reply = bad[turns.add(request.sessionId).size - 1];
+      if (reply === undefined) return honestAgent(request);
+      return request.step === 0 ? call(write("work.txt", request.sessionId)) : reply;
+    };
+    const limits = { ...LIMITS, iterations: 4 };
+    await using minute = await night({ version, script, limits, processes: false });
+    const { iterations } = minute.ended("completed", "all_stories_pass");
+    assert.deepEqual(iterations.map(({ outcome }) => outcome).at(-1), "advanced");
+    assert.equal(iterations.length, 4, "each costs an iteration, and none ends the session");
+    assert(minute.seconds > 5 + 10 + 20, `${minute.seconds} s`);
+  });
 }
 
 Deno.test("a model that cannot call tools ends the session after one round, with the way out", async () => {

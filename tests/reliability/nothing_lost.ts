@@ -224,9 +224,11 @@ function usageWrong({ iterations, reviews }: Records, { sessions, wasKilled }: S
         const isKnown = seen?.isFinished && !wasKilled;
         return isKnown ? [`I4 the usage of ${name} is known, and not on record`] : [];
       }
-      const calls = familyOf(seen, sessions).flatMap((one) => one.calls);
+      const family = familyOf(seen, sessions);
+      const calls = family.flatMap((one) => one.calls);
+      const counted = family.flatMap((one) => one.used ?? one.calls);
       const sum = (of: (call: typeof calls[number]) => number) =>
-        calls.reduce((total, call) => total + of(call), 0);
+        counted.reduce((total, call) => total + of(call), 0);
       const pairs: [string, number | null, number][] = [
         ["model calls", row.model_calls, calls.length],
         ["input tokens", row.input_tokens, sum((call) => call.inputTokens)],

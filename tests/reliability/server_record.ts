@@ -10,6 +10,8 @@ export interface SeenSession {
   /** How many prompts the server took. */
   readonly prompts: number;
   readonly calls: readonly SeenCall[];
+  /** What it used in all, where the server counts more than its messages. */
+  readonly used?: SeenCall;
   /** The newest message is the agent's, complete and without an error. */
   readonly isFinished: boolean;
   readonly isBusy: boolean;
@@ -129,14 +131,15 @@ async function sessionsOf(ask: Ask, directory: string): Promise<readonly SeenSes
 async function sessionsOf2(ask: Ask, directory: string): Promise<readonly SeenSession[]> {
   const where = `directory=${encodeURIComponent(directory)}`;
   const { data: listed } = await ask(`/api/session?limit=1000&${where}`) as {
-    readonly data: readonly { id: string; title: string; parentID?: string }[];
+    readonly data: readonly (Used & { id: string; title: string; parentID?: string })[];
   };
   const { data: active } = await ask("/api/session/active") as { readonly data: object };
-  return await Promise.all(listed.map(async ({ id, title, parentID }) => {
+  return await Promise.all(listed.map(async ({ id, title, parentID, ...used }) => {
     const { data } = await ask(`/api/session/${id}/message?order=asc&limit=1000`) as {
       readonly data: readonly (Message["info"] & { type: string })[];
     };
-    const own = data.filter(({ type }) => ["user", "synthetic", "assistant"].includes(type));
+    const kinds = ["user", "synthetic", "assistant", "compaction"];
+    const own = data.filter(({ type }) => kinds.includes(type));
     const asked = own.filter(({ type }) => type === "user");
     const last = own.at(-1);
     const isBusy = id in active;
@@ -145,13 +148,8 @@ async function sessionsOf2(ask: Ask, directory: string): Promise<readonly SeenSe
       title,
       parentId: parentID,
       prompts: asked.length,
-      calls: own.filter(({ type }) => type === "assistant").map(({ cost = 0, tokens }) => ({
-        costUsd: cost,
-        inputTokens: tokens?.input ?? 0,
-        outputTokens: tokens?.output ?? 0,
-        reasoningTokens: tokens?.reasoning ?? 0,
-        cacheReadTokens: tokens?.cache.read ?? 0,
-      })),
+      calls: own.filter(({ type }) => type === "assistant" || type === "compaction").map(usedBy),
+      used: usedBy(used),
       isFinished: !isBusy && last?.type === "assistant" && last.error === undefined &&
         last.time.completed !== undefined && last.finish !== "tool-calls",
       isBusy,
@@ -162,6 +160,16 @@ async function sessionsOf2(ask: Ask, directory: string): Promise<readonly SeenSe
     };
   }));
 }
+
+type Used = Pick<Message["info"], "cost" | "tokens">;
+
+const usedBy = ({ cost = 0, tokens }: Used): SeenCall => ({
+  costUsd: cost,
+  inputTokens: tokens?.input ?? 0,
+  outputTokens: tokens?.output ?? 0,
+  reasoningTokens: tokens?.reasoning ?? 0,
+  cacheReadTokens: tokens?.cache.read ?? 0,
+});
 
 function callOf({ cost = 0, tokens }: Message["info"]): SeenCall {
   return {

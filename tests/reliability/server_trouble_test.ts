@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { answer, type Fault, late, type RoutedRequest } from "../support/fake_faults.ts";
 import { drop, withhold } from "../support/recording_proxy.ts";
 import { call, hang, hangBeforeHeaders } from "../support/scripted_model.ts";
+import type { VirtualClock } from "../support/fake_clock.ts";
 import { honestAgent } from "./world.ts";
 import { after, MINUTE, night, SECOND } from "./night.ts";
 
@@ -96,6 +97,55 @@ Deno.test("a server killed in mid-turn and back: the turn was interrupted, a new
     ["interrupted", "the server went away while the agent worked"],
     ["advanced", "US-001 passes"],
   ]);
+});
+
+/** A server that is killed in mid-turn and leaves a command running, until `endsAt` of the session's time. */
+async function leavesCommand(endsAt: number) {
+  let clock: VirtualClock | undefined;
+  let killed = false;
+  const begun: number[] = [];
+  const it = await night({
+    script: (request) => {
+      if (request.step === 0) begun.push(clock?.monotonic() ?? 0);
+      return thinking(MINUTE)(request);
+    },
+    leftRunning: () => {
+      const runs = killed && clock && clock.monotonic() < endsAt;
+      return Promise.resolve(runs ? ["process 7: npm test"] : []);
+    },
+  }, async (night) => {
+    clock = night.clock;
+    await night.working();
+    killed = true;
+    night.fake.kill();
+    night.fake.start();
+    await night.pass(30 * SECOND);
+    const waits = "waiting for commands of a turn that was lost: process 7: npm test";
+    assert.equal(night.status(), waits);
+  });
+  return { it, secondAt: begun[1] };
+}
+
+Deno.test("what a server that was killed left running is waited for before the next turn", async () => {
+  const { it, secondAt } = await leavesCommand(2 * MINUTE);
+  await using _ = it;
+  const { iterations } = await it.ended("completed", "all_stories_pass");
+  assert.deepEqual(iterations.map(({ outcome }) => outcome), ["interrupted", "advanced"]);
+  assert(secondAt >= 2 * MINUTE && secondAt < 3 * MINUTE, `${secondAt} ms`);
+});
+
+Deno.test("what never ends of it is named, to the next agent too", async () => {
+  const { it } = await leavesCommand(Infinity);
+  await using _ = it;
+  const { iterations } = await it.ended("completed", "all_stories_pass");
+  assert.deepEqual(iterations.map(({ outcome }) => outcome), ["interrupted", "advanced"]);
+  const text = "commands of a turn that was lost still run after 3 min: process 7: npm test";
+  const [, second] = it.world.fake.ledger.flatMap((one) => one.type === "prompt" ? [one.text] : []);
+  assert(second.includes(text), second);
+  assert.match(
+    it.warnings().at(-1) ?? "",
+    /left running: process 7: npm test: `ralph stop t --all`/,
+  );
 });
 
 Deno.test("a server that is back at once is noticed as restarted", async () => {

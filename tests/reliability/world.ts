@@ -68,6 +68,7 @@ import {
   mortalTransport,
 } from "./life.ts";
 import { fileGate, filesChange, filesState, filesWithoutGit, withoutGit } from "./no_processes.ts";
+import type { LoopTools } from "../../src/loop/context.ts";
 import { migrations } from "../support/migrations.ts";
 
 export interface WorldOptions {
@@ -84,6 +85,8 @@ export interface WorldOptions {
   readonly review?: Settings["review"];
   /** Gates of the settings. Default: none. */
   readonly verify?: Settings["verify"];
+  /** What commands of agents have left running. Default: nothing. */
+  readonly leftRunning?: LoopTools["leftRunning"];
   /**
    * False: git and gates are those of `no_processes.ts`, and the project is no repository. A session
    * then takes milliseconds. Default: true.
@@ -158,6 +161,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     database: join(home, "sessions.db"),
     lock: join(home, "lock"),
     processes: options.processes ?? true,
+    leftRunning: options.leftRunning,
   };
   const owned = stack.move();
 
@@ -360,6 +364,7 @@ interface Place {
   database: string;
   lock: string;
   processes: boolean;
+  leftRunning: WorldOptions["leftRunning"];
   /** Takes what the worker wants to be told of a person's wishes. */
   onWatch: (tell: (request: Request) => void) => void;
 }
@@ -393,7 +398,7 @@ function hostOf(place: Place): WorkerHost {
     prdFiles: mortalFiles(place.files, life),
     readText: textEndsIfAny,
     linesOf: (root) => (file) => linesInside(root, file),
-    leftRunning: () => Promise.resolve([]),
+    leftRunning: place.leftRunning ?? (() => Promise.resolve([])),
     runHook: () => Promise.resolve(undefined),
     ...outside,
     branchOf: () => undefined,

@@ -42,8 +42,12 @@ export function createFakeV2(host: FakeHost): FakeGeneration {
     host,
     moves,
     isThere: (sessionId) => sessions.has(sessionId),
-    emit: (type, data, directory) =>
-      events.emit(EVERYWHERE, type, { ...directory && { location: { directory } }, data }),
+    emit: (type, data, directory, eventId) =>
+      events.emit(EVERYWHERE, type, {
+        ...eventId && { id: eventId },
+        ...directory && { location: { directory } },
+        data,
+      }),
 
     createSession(order) {
       const { directory, title, parentID } = order;
@@ -53,6 +57,7 @@ export function createFakeV2(host: FakeHost): FakeGeneration {
         permissions: order.permissions ?? [],
         created: clock.now(),
         updated: clock.now(),
+        used: NOTHING_USED,
         messages: [],
         inbox: [],
         prompts: new Map(),
@@ -186,7 +191,7 @@ export function createFakeV2(host: FakeHost): FakeGeneration {
 
   function infoOf(session: V2Session) {
     const { id, parentID, title, directory, agent, model, created, updated, ended } = session;
-    const { permissions } = session;
+    const { permissions, used } = session;
     return {
       id,
       parentID,
@@ -195,7 +200,7 @@ export function createFakeV2(host: FakeHost): FakeGeneration {
       agent,
       model,
       location: { directory },
-      cost: 0,
+      ...used,
       time: { created, updated, idle: ended?.at },
       outcome: ended?.outcome,
       ...moves().title && { permissions },
@@ -237,6 +242,10 @@ export function createFakeV2(host: FakeHost): FakeGeneration {
 }
 
 const RUNNING = { type: "running" };
+const NOTHING_USED = {
+  cost: 0,
+  tokens: { input: 0, output: 0, reasoning: 0, cache: { read: 0, write: 0 } },
+};
 
 const json = (value: unknown, status = 200) => Response.json(value, { status });
 const nothing = () => new Response(null, { status: 204 });

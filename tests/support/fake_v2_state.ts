@@ -73,11 +73,28 @@ export interface Assistant {
   error?: StructuredError;
   retry?: { readonly attempt: number; readonly at: number; readonly error: StructuredError };
   cost?: number;
-  tokens?: unknown;
+  tokens?: Tokens;
+}
+
+export interface Tokens {
+  readonly input: number;
+  readonly output: number;
+  readonly reasoning: number;
+  readonly cache: { readonly read: number; readonly write: number };
+}
+
+/** A conversation that was shortened. */
+export interface Compaction {
+  readonly id: string;
+  readonly type: "compaction";
+  status: "running" | "completed" | "failed";
+  readonly reason: "auto";
+  readonly time: { readonly created: number };
 }
 
 export type V2Message =
   | Assistant
+  | Compaction
   | {
     readonly id: string;
     readonly type: "user" | "synthetic" | "idle" | "model-switched";
@@ -106,6 +123,8 @@ export interface V2Session {
   readonly permissions: readonly Rule[];
   readonly created: number;
   updated: number;
+  /** Of all its calls of a model, those without a message too. */
+  used: { readonly cost: number; readonly tokens: Tokens };
   ended?: { readonly outcome: Outcome; readonly at: number };
   readonly messages: V2Message[];
   /** What was handed over and is not taken up yet. */
@@ -156,7 +175,7 @@ export const newV2Life = (): V2Life => ({
 export interface V2World {
   readonly host: FakeHost;
   readonly moves: () => Moves;
-  readonly emit: (type: string, data: unknown, directory?: string) => void;
+  readonly emit: (type: string, data: unknown, directory?: string, eventId?: string) => void;
   isThere(sessionId: string): boolean;
   createSession(order: {
     directory: string;

@@ -7,6 +7,7 @@ import { MODELS } from "./fake_turn.ts";
 import { runToolCall } from "./fake_v2_tools.ts";
 import type {
   Assistant,
+  Compaction,
   Outcome,
   Running,
   StructuredError,
@@ -185,8 +186,58 @@ async function workOff(turn: TurnContext): Promise<void> {
       const message = `Model unavailable: ${model.providerID}/${model.id}`;
       throw new Failure({ type: "provider.no-route", message });
     }
-    while (await step(turn, first.text) && session.inbox.length === 0);
+    do await shorten(turn, model.id); while (
+      await step(turn, first.text) && session.inbox.length === 0
+    );
   }
+}
+
+/** Of the model `tiny`. */
+const CONTEXT_MAX = 8_192 - 1_024;
+
+/** Where the last answer has filled what the model takes: one more call of it, which is no message. */
+async function shorten(turn: TurnContext, model: string): Promise<void> {
+  const { world: { host }, session } = turn;
+  const last = session.messages.findLast(({ type }) => type !== "user");
+  const { tokens } = (last?.type === "assistant" ? last : {}) as Partial<Assistant>;
+  const total = tokens ? tokens.input + tokens.output + tokens.reasoning + tokens.cache.read : 0;
+  if (model !== "tiny" || total < CONTEXT_MAX) return;
+  const eventId = host.id("evt");
+  const message: Compaction = {
+    id: eventId.replace("evt_", "msg_"),
+    type: "compaction",
+    status: "running",
+    reason: "auto",
+    time: { created: host.clock.now() },
+  };
+  session.messages.push(message);
+  const tell = (what: string, own?: string) =>
+    turn.world.emit(
+      `session.compaction.${what}`,
+      { sessionID: session.id, reason: "auto" },
+      session.directory,
+      own,
+    );
+  tell("started", eventId);
+  await turn.pause(host.timings.callMs);
+  message.status = "completed";
+  count(turn, used(DEFAULT_USAGE));
+  tell("ended");
+}
+
+/** The server counts it of the session, and says so to all (measured: without a location). */
+function count({ world, session }: TurnContext, more: ReturnType<typeof used>): void {
+  const { cost, tokens } = session.used;
+  session.used = {
+    cost: cost + more.cost,
+    tokens: {
+      input: tokens.input + more.tokens.input,
+      output: tokens.output + more.tokens.output,
+      reasoning: tokens.reasoning + more.tokens.reasoning,
+      cache: { read: tokens.cache.read + more.tokens.cache.read, write: 0 },
+    },
+  };
+  world.emit("session.usage.updated", { sessionID: session.id, ...session.used });
 }
 
 /** One message of the agent. True when another is to follow. */
@@ -261,7 +312,16 @@ async function ask(turn: TurnContext, prompt: string): Promise<Reply> {
   }));
 }
 
+/** What comes without an event is a stream that has ended, whatever it says (measured). */
+const BROKEN_OFF: StructuredError = {
+  type: "provider.invalid-output",
+  message: "Provider stream ended without a terminal finish event",
+};
+
+const unreadable = (message: string) => ({ type: "provider.invalid-output", message });
+
 function refusal({ status, body }: Extract<Reply, { kind: "http" }>): StructuredError {
+  if (status === 200) return BROKEN_OFF;
   const types: Readonly<Record<number, string>> = {
     400: "provider.invalid-request",
     401: "provider.auth",
@@ -305,11 +365,11 @@ async function receive(
   try {
     for (const step of reply.steps) {
       if ("waitMs" in step) await turn.pause(step.waitMs);
-      else if ("hang" in step) {
-        await turn.pause(SILENCE_MS);
-        return { type: "provider.invalid-output", message: "no more came" };
-      } else if ("reset" in step || "raw" in step) {
-        return { type: "provider.invalid-output", message: "Invalid stream event" };
+      else if ("hang" in step || "reset" in step) {
+        if ("hang" in step) await turn.pause(SILENCE_MS);
+        return unreadable("Failed to read fake/openai-compatible-chat stream");
+      } else if ("raw" in step) {
+        return unreadable("Invalid fake/openai-compatible-chat stream event");
       } else if ("finish" in step) finish = FINISHES[step.finish] ?? step.finish;
       else {
         writer.write("reasoning", step.delta.reasoning_content);
@@ -320,18 +380,20 @@ async function receive(
   } finally {
     if (!turn.life.ended.signal.aborted) writer.close();
   }
-  if (finish === undefined) {
-    const message = "Provider stream ended without a terminal finish event";
-    return { type: "provider.invalid-output", message };
-  }
+  if (finish === undefined) return BROKEN_OFF;
   for (const call of calls) await runToolCall(turn, message, call);
   if (finish === "content_filter") {
     return { type: "provider.content-filter", message: "Provider blocked the response" };
   }
   message.time.completed = turn.world.host.clock.now();
-  Object.assign(message, { finish, ...used(reply.usage ?? DEFAULT_USAGE) });
-  const { id: assistantMessageID, cost, tokens } = message;
-  turn.emit("session.step.ended", { assistantMessageID, finish, cost, tokens });
+  const { world: { moves }, session } = turn;
+  const isFirst = session.messages.every((one) => one.type !== "assistant" || one === message);
+  const usage = used(reply.usage ?? DEFAULT_USAGE);
+  Object.assign(message, { finish, ...usage });
+  turn.emit("session.step.ended", { assistantMessageID: message.id, finish, ...usage });
+  count(turn, usage);
+  // The model was asked for a title: the build of 2026-07 does not take the one that it is given.
+  if (isFirst && !moves().title && session.parentID === undefined) count(turn, used(DEFAULT_USAGE));
 }
 
 function used({ prompt, cached, completion, reasoning }: Usage) {

@@ -238,7 +238,11 @@ function configOf2(model: ScriptedModel): Record<string, unknown> {
         name: "Fake",
         package: "aisdk:@ai-sdk/openai-compatible",
         settings: { baseURL: model.url, apiKey: "none" },
-        models: { ok: { ...base, name: "ok" }, other: { ...base, name: "other" } },
+        models: {
+          ok: { ...base, name: "ok" },
+          other: { ...base, name: "other" },
+          tiny: { ...base, name: "tiny", limit: { context: 8192, output: 1024 } },
+        },
       },
     },
   };

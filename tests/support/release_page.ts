@@ -14,9 +14,12 @@ export interface ReleasePage extends AsyncDisposable {
 
 type Program = { text: string } | { path: string };
 
+/** By which `install.sh` knows a program as ralph: a line of its own, which the real one brings along. */
+export const MARK = "REPOSITORY=ralph-loop/ralph";
+
 /** A program that says its version, and nothing else. */
 const saying = (version: string): Program => ({
-  text: `#!/bin/sh\necho "ralph ${version} (Deno 2.7.11, SQLite 3.50.2)"\n`,
+  text: `#!/bin/sh\n${MARK}\necho "ralph ${version} (Deno 2.7.11, SQLite 3.50.2)"\n`,
 });
 
 /** For the platform of this machine: `linux-x64`. */

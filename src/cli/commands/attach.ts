@@ -9,7 +9,7 @@ import { handTerminalTo } from "../../host/process/programs.ts";
 import { serverEnv } from "../../host/system/server_env.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
 import type { Health } from "../../opencode/client.ts";
-import { attachArguments, programNames } from "../../opencode/commands.ts";
+import { attachArguments, attachCommand, programNames } from "../../opencode/commands.ts";
 import { OpenCodeError } from "../../opencode/error.ts";
 import type { Session } from "../../store/model.ts";
 import type { ReadOnlyStore } from "../../store/store.ts";
@@ -101,7 +101,10 @@ async function attach(context: CommandContext, options: AttachOptions): Promise<
       return EXIT.done;
     }
     if (!out.isTerminal || !inputIsTerminal) {
-      out.line([program ?? "opencode", ...args].map(shellWord).join(" "));
+      const { passwordFile } = client;
+      const session = { directory: found.directory, sessionId: openCodeSessionId };
+      const server = { generation: health.generation, url, passwordFile };
+      out.line(attachCommand(server, session, program));
       return EXIT.done;
     }
     if (program === undefined) throw noProgram();

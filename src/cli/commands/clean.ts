@@ -99,7 +99,7 @@ async function clean(
 
 /** All of a task's, or all of all. One that `ralph run` would go on with is not over, and stays. */
 function endedSessions(context: CommandContext, task: string | undefined): readonly Session[] {
-  const chosen = task === undefined ? undefined : chooseSession(context, task);
+  const chosen = task === undefined ? undefined : chooseSession(context, task, { changes: true });
   return readSessions<readonly Session[]>(context, {
     read: (store) =>
       chosen ? store.sessionsOf(chosen.taskDir, { limit: ALL }) : store.sessions({ limit: ALL }),

@@ -1,28 +1,34 @@
 /** `ralph completions <shell>`: the scripts by which the shells ask `complete.ts`. */
 import { Argument, Command } from "@commander-js/extra-typings";
+import {
+  COMPLETING_SHELLS,
+  type CompletingShell,
+  completionSetup,
+} from "../../doctor/completion_setup.ts";
 import type { CommandContext, Done } from "../command_context.ts";
 import { EXIT } from "../exit_codes.ts";
 
 export function command(context: CommandContext, done: Done) {
   return new Command("completions")
-    .addArgument(new Argument("<shell>", "shell to complete in").choices(["bash", "zsh", "fish"]))
+    .addArgument(new Argument("<shell>", "shell to complete in").choices(COMPLETING_SHELLS))
     .addHelpText(
       "after",
       `
-Install it once:
-  bash  echo 'source <(ralph completions bash)' >> ~/.bashrc
-  zsh   echo 'source <(ralph completions zsh)' >> ~/.zshrc
-        (that line has to come after the one with \`compinit\`)
-  fish  mkdir -p ~/.config/fish/completions &&
-        ralph completions fish > ~/.config/fish/completions/ralph.fish`,
+Install it once, and open a new shell:
+  bash  ${setup("bash", "~/.bashrc")}
+  zsh   ${setup("zsh", "~/.zshrc")}
+        (the line stays behind the one with \`compinit\`, where there is one)
+  fish  ${setup("fish", "~/.config/fish/completions/ralph.fish").replace(" && ", " &&\n        ")}`,
     )
     .action((shell) => {
       done(completions(context, shell));
     });
 }
 
+const setup = (shell: CompletingShell, file: string) => completionSetup({ shell, file }, "~");
+
 /** Prints the script. */
-function completions({ output }: CommandContext, shell: keyof typeof SCRIPTS): number {
+function completions({ output }: CommandContext, shell: CompletingShell): number {
   output.out.write(SCRIPTS[shell]);
   return EXIT.done;
 }
@@ -69,7 +75,10 @@ _ralph() {
 complete -F _ralph ralph
 `;
 
-/** The last lines make the script work both as a file in `$fpath` and when it is sourced. */
+/**
+ * The last lines make the script work both as a file in `$fpath` and when it is sourced, also by a
+ * user who has not switched completion on.
+ */
 const ZSH = `#compdef ralph
 _ralph() {
     local -a candidates
@@ -87,6 +96,7 @@ _ralph() {
 if [[ \${funcstack[1]} == _ralph ]]; then
     _ralph "$@"
 else
+    (( $+functions[compdef] )) || { autoload -Uz compinit && compinit -i; }
     compdef _ralph ralph
 fi
 `;
@@ -104,4 +114,4 @@ end
 complete -c ralph -f -a '(__ralph_complete)'
 `;
 
-const SCRIPTS = { bash: BASH, zsh: ZSH, fish: FISH };
+const SCRIPTS: Record<CompletingShell, string> = { bash: BASH, zsh: ZSH, fish: FISH };

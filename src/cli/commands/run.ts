@@ -5,6 +5,7 @@ import { requireInside } from "../../app/inside.ts";
 import { requireOwnFolders } from "../../app/own_folders.ts";
 import { promptOf } from "../../app/prompt_file.ts";
 import { requireServer } from "../../app/require_server.ts";
+import { requireWritable } from "../../app/writable.ts";
 import { clientAt } from "../../app/server_client.ts";
 import { whileLoading } from "../../app/server_places.ts";
 import { alreadyRunning } from "../../control/already_running.ts";
@@ -210,6 +211,7 @@ export async function runTask(context: CommandContext, options: RunOptions): Pro
   await requireDependencies(context, task, settings);
   requireFreeTree(context, task);
   requireWritten(task, agenda);
+  await requireWritable(context, task);
   const others = remarksOnOtherPrds(task, agenda.stories, systemTree);
   const remarks = [...agenda.remarks ?? [], ...others, ...notOurs(foreign)];
   for (const remark of remarks) context.warn(remark);
@@ -287,7 +289,7 @@ async function choicesOf(
   const onWait = (words: string) => context.output.err.line(`Waiting for its turn: ${words}.`);
   const loading = { task, server: url, onWait };
   const choices = await whileLoading(context, loading, () => requireChoices(client, settings));
-  return { ...choices, generation };
+  return { ...choices, server: { generation, url, passwordFile: client.passwordFile } };
 }
 
 /** The background service that OpenCode 2 keeps by itself is no server for this. */

@@ -95,7 +95,7 @@ async function addressee(
   argument: string,
 ): Promise<{ name: string; taskDir: string; session?: Session }> {
   try {
-    const session = await chooseSettled(context, argument);
+    const session = await chooseSettled(context, argument, { changes: true });
     return { name: session.taskName, taskDir: session.taskDir, session };
   } catch (error) {
     if (!(error instanceof RalphError) || error.kind !== "not_found") throw error;

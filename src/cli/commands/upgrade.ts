@@ -1,12 +1,14 @@
 /** `ralph upgrade`: another release in place of this program, by the rules of `install.sh`. */
 import { Command } from "@commander-js/extra-typings";
 import * as path from "node:path";
+import { onPath } from "../../app/names.ts";
 import { type Hint, RalphError } from "../../error.ts";
 import { environment } from "../../host/system/environment.ts";
 import { NO_SECRETS } from "../../no_secrets.ts";
 import { RELEASES } from "../../settings/variables.ts";
 import { commandJson } from "../../terminal/json_text.ts";
 import { plain } from "../../terminal/plain.ts";
+import { shellWord } from "../../terminal/shell_word.ts";
 import { NPM_PACKAGE, VERSION } from "../../version.ts";
 import type { CommandContext, Done } from "../command_context.ts";
 import { EXIT } from "../exit_codes.ts";
@@ -71,6 +73,8 @@ async function upgrade(
     context.output.out.line(notOlder(wanted));
     return EXIT.done;
   }
+  const words = to === undefined ? ["upgrade"] : ["upgrade", "--to", to];
+  needWritable(context, { folder, words });
   const { out, err } = context.output;
   err.line("downloading…");
   const args = ["--into", folder, "--version", wanted];
@@ -102,6 +106,30 @@ function ownFolder(): string {
     `this program is ${plain(program, 200)}, and a release is installed as \`ralph\``,
     [{ text: "put another one beside it: install.sh --into FOLDER" }],
   );
+}
+
+/**
+ * Throws `RalphError` (`failed`) where this user may put nothing beside the program, with the command
+ * of who may: what the script would advise, another folder, is no upgrade. `words`: those of this one.
+ */
+function needWritable(
+  context: CommandContext,
+  { folder, words }: { folder: string; words: readonly string[] },
+): void {
+  try {
+    Deno.removeSync(Deno.makeTempDirSync({ dir: folder, prefix: ".ralph-install." }));
+  } catch (error) {
+    const why = error instanceof Error ? plain(error.message.split(": ", 1)[0], 100) : "";
+    const command = [path.join(folder, "ralph"), ...words].map(shellWord).join(" ");
+    const asRoot = onPath(context, "sudo") === undefined
+      ? `su -c ${shellWord(command)}`
+      : `sudo ${command}`;
+    throw new RalphError(
+      "failed",
+      `cannot upgrade: cannot write to ${plain(folder, 200)}: ${why}`,
+      error instanceof Deno.errors.PermissionDenied ? [{ text: "as root", command: asRoot }] : [],
+    );
+  }
 }
 
 /**

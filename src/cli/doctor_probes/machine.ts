@@ -5,6 +5,7 @@ import { textOf } from "../../host/files/read_file.ts";
 import { ask } from "../../host/process/ask.ts";
 import { readProc } from "../../host/process/proc.ts";
 import type { Context } from "../../app/context.ts";
+import { COMPLETING_SHELLS, type CompletionFile } from "../../doctor/completion_setup.ts";
 
 /** How long `opencode --version` may take, which starts the whole program: less than a check may. */
 const VERSION_MS = 8_000;
@@ -66,21 +67,24 @@ export function loginsIn(passwd: string, uid: number): readonly string[] {
 }
 
 /** The name of the user's shell; empty where it is not known. */
-export const shellOf = ({ environment }: Context): string =>
+export const shellOf = ({ environment }: Pick<Context, "environment">): string =>
   path.basename(environment("SHELL") ?? "");
 
-/** Where the shells look for a user's own completions. */
-export function completionsOf(context: Context, home: string) {
+/** Where the user's shell learns how to complete. */
+export function completionsOf(
+  context: Pick<Context, "environment">,
+  home: string,
+): CompletionFile | undefined {
   const { environment } = context;
-  const shell = shellOf(context);
-  const data = environment("XDG_DATA_HOME") ?? path.join(home, ".local", "share");
+  const shell = COMPLETING_SHELLS.find((one) => one === shellOf(context));
+  if (shell === undefined) return undefined;
   const config = environment("XDG_CONFIG_HOME") ?? path.join(home, ".config");
   const file = {
-    bash: path.join(data, "bash-completion", "completions", "ralph"),
-    zsh: path.join(home, ".zfunc", "_ralph"),
+    bash: path.join(home, ".bashrc"),
+    zsh: path.join(environment("ZDOTDIR") ?? home, ".zshrc"),
     fish: path.join(config, "fish", "completions", "ralph.fish"),
   }[shell];
-  return file === undefined ? undefined : { shell, file };
+  return { shell, file, text: textOf(file) };
 }
 
 /** What OpenCode's own settings take of the environment: `{env:NAME}`, but in lines of comments. */

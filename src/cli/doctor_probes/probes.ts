@@ -5,6 +5,8 @@ import type { RalphError } from "../../error.ts";
 import { fileSystemType, freeBytes, isNetworkFileSystem } from "../../host/files/file_system.ts";
 import { modeOf } from "../../host/files/mode.ts";
 import { fileExists, textOf } from "../../host/files/read_file.ts";
+import { unwritableOf } from "../../host/files/unwritable.ts";
+import { nearestFolder } from "../../host/files/why_not_written.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
 import { readRepository } from "../../host/git/repository.ts";
 import { whyRefused } from "../../host/git/run_git.ts";
@@ -18,11 +20,12 @@ import { codeWords, projectCode } from "../../opencode/project_code.ts";
 import { openCodeSettings } from "../../opencode/settings_files.ts";
 import { once } from "../../once.ts";
 import { sqliteVersion } from "../../store/inspect.ts";
-import { findProjectRoot } from "../../task/find.ts";
+import { findProjectRoot, listTasks } from "../../task/find.ts";
 import type { Gate } from "../../task/gate.ts";
 import { VERSION } from "../../version.ts";
 import { connectionTo } from "../../app/server_client.ts";
 import { namesFor, onPath, programOf } from "../../app/names.ts";
+import { unwritableIn } from "../../app/writable.ts";
 import type { Context } from "../../app/context.ts";
 import {
   completionsOf,
@@ -120,10 +123,13 @@ export async function doctorProbes(context: Context, order: DoctorOrder): Promis
     store: {
       read: once(() => storeFacts(context, order)),
       sqliteVersion,
+      unwritable: () =>
+        unwritableOf([names.dataFolder, names.stateFolder].map(nearestFolder), clock),
     },
     project: root === undefined ? undefined : {
       root,
       git: once(() => readRepository(root, clock)),
+      unwritable: () => unwritableIn(context, root, listTasks(root, systemTree)),
       unsigned: () => whyUnsigned(root, { clock }),
       gitRefusal: () => whyRefused(root, { clock }),
       tasks: () => tasksOf(root),

@@ -37,9 +37,19 @@ export function gateFacts(
 export function factsOf(context: Context, gates: readonly Gate[], gateEnv: readonly string[]) {
   const { withheld } = gateEnvironmentOf(context, gateEnv);
   return gates.map((gate) => {
-    const [program = ""] = "args" in gate.run ? gate.run.args : ["sh"];
-    const needs = program.includes("/") ? undefined : program;
-    return { name: gate.name, needs, withheld: withheldNames(gate, withheld) };
+    const args = "args" in gate.run ? gate.run.args : ["sh"];
+    const [program = ""] = args;
+    // `cd app/web && npm test` is no path
+    const isPath = program.includes("/") && !/^[^/\s]+\s/.test(program);
+    const needs = isPath ? undefined : program;
+    const isLine = !isPath && /\s/.test(program.trim()) || args.includes("&&") ||
+      args.includes("||");
+    return {
+      line: isLine ? args.join(" ") : undefined,
+      name: gate.name,
+      needs,
+      withheld: withheldNames(gate, withheld),
+    };
   });
 }
 

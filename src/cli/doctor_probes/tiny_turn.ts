@@ -2,7 +2,7 @@
 import type { TurnLimits } from "../../loop/limits.ts";
 import { createTurns } from "../../loop/turn/turn.ts";
 import type { OpenCode } from "../../opencode/client.ts";
-import { loginCommand } from "../../opencode/commands.ts";
+import { commandsOf } from "../../opencode/commands.ts";
 import { OpenCodeError } from "../../opencode/error.ts";
 import type { Context } from "../../app/context.ts";
 import { tokensOf } from "../../store/model.ts";
@@ -32,7 +32,7 @@ export async function tinyTurn(
   const chosen = model === undefined ? {} : { model: { providerId, modelId: rest.join("/") } };
   const { id } = await client.createSession({ title: "ralph doctor", ...chosen });
   const startedAt = clock.monotonic();
-  const { generation } = await client.health();
+  const { login } = await commandsOf(client);
   try {
     const { end, usage } = await turns.run({
       sessionId: id,
@@ -48,7 +48,7 @@ export async function tinyTurn(
     }
     if (end.error) {
       throw new OpenCodeError("refused", `${end.error.name}: ${end.error.message}`, {
-        hints: [{ text: "log in to the provider", command: loginCommand(generation) }],
+        hints: [{ text: "log in to the provider", command: login }],
       });
     }
     const messages = await client.messages(id, { limit: 1 });

@@ -1,4 +1,5 @@
 /** The end of a session for people: what was done, what it took, and what one would do next. */
+import { JOB_ENDED } from "../../loop/turn/turn_end.ts";
 import * as path from "node:path";
 import { programOf } from "../../app/names.ts";
 import { nextStep, waitsToLand } from "../../control/next_command.ts";
@@ -96,6 +97,7 @@ export async function tellEnding(
     ["warning", ofPerson],
     ["git", ofSetup],
     ["push", done.unpushed.map(unpushedWords)],
+    ["ended", texts.filter((text) => text.startsWith(JOB_ENDED))],
     ["gates", flakyGates(findings)],
     ["claims", reopenedWords(session, findings)],
     ["left", isTold ? [] : leftWords(session, findings)],

@@ -5,6 +5,7 @@ import { readSessions } from "../../control/liveness.ts";
 import type { Verdict } from "../../doctor/check.ts";
 import { RalphError } from "../../error.ts";
 import { modelVerdict } from "../../doctor/model.ts";
+import type { CommandServer } from "../../opencode/commands.ts";
 import { gatesVerdict } from "../../doctor/project.ts";
 import type { BranchPlace } from "../../host/git/remote_branch.ts";
 import type { RepositoryState } from "../../host/git/repository.ts";
@@ -30,6 +31,7 @@ import { table } from "../../terminal/table.ts";
 import { allGates, gatesOfTask } from "../../verify/claims.ts";
 import { branchOf } from "../../worker/system_host.ts";
 import type { CommandContext } from "../command_context.ts";
+import { isOfThisProject } from "../select/other_project.ts";
 import { factsOf } from "../doctor_probes/project.ts";
 import { columnsOf } from "./streams.ts";
 
@@ -41,7 +43,7 @@ interface PlanOrder {
   /** Of these, what the command line says. */
   flags: SettingsPart;
   /** Undefined where no agent works, since all stories pass. */
-  chosen?: Chosen & { generation: 1 | 2 };
+  chosen?: Chosen & { server: CommandServer };
   /** Undefined where git does not answer in time. */
   repository?: RepositoryState;
   /** Of the PRD's branch; undefined where it names none, or git does not answer in time. */
@@ -73,6 +75,9 @@ export function tellPlan(context: CommandContext, order: PlanOrder): void {
   if (!order.quiet) {
     const { out } = context.output;
     const rows = [
+      ...isOfThisProject(context, task.projectRoot)
+        ? []
+        : [["project", plain(task.projectRoot, 200)]],
       ...agenda.format === undefined ? [] : [["story", storyWords(agenda)]],
       ...chosen ? [["model", modelWords(model)], ["agent", chosen.agent]] : [],
       ["gates", gatesWords(gates.map(({ name }) => name), state)],

@@ -1,5 +1,6 @@
 /** Where `ralph report` writes to, and what it replaces. */
 import * as path from "node:path";
+import { whyNotWritten } from "../../host/files/why_not_written.ts";
 import { RalphError } from "../../error.ts";
 import { addFile, replaceFile } from "../../host/files/atomic_write.ts";
 import { fileExists, openFile } from "../../host/files/read_file.ts";
@@ -77,7 +78,7 @@ export function writeReport(place: Place, text: string): void {
     throw new RalphError(
       "failed",
       `cannot write the report to ${plain(file, 300)}: ${plain(reason, 300)}`,
-      [{ text: "see who may write there", command: `ls -ld ${shellWord(path.dirname(file))}` }],
+      [whyNotWritten(file, error)],
       { cause: error },
     );
   }

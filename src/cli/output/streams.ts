@@ -1,10 +1,14 @@
 /** Where commands write: the answer to stdout, everything else to stderr. */
 import picocolors from "picocolors";
 import type { Colors } from "../../terminal/colors.ts";
+import { RalphError } from "../../error.ts";
 import { plain } from "../../terminal/plain.ts";
 
 export interface Stream {
-  /** Writes the text as it is. Throws `Deno.errors.BrokenPipe` when nobody reads any more. */
+  /**
+   * Writes the text as it is. Throws `Deno.errors.BrokenPipe` when nobody reads any more, and `RalphError`
+   * (`failed`) where it cannot be written for another reason, such as a full disk.
+   */
   write(text: string): void;
   line(text?: string): void;
   isTerminal: boolean;
@@ -99,7 +103,15 @@ export function systemOutput(environment: (name: string) => string | undefined):
     const write = (text: string) => {
       const data = encoder.encode(shown(text));
       let written = 0;
-      while (written < data.length) written += file.writeSync(data.subarray(written));
+      try {
+        while (written < data.length) written += file.writeSync(data.subarray(written));
+      } catch (error) {
+        if (error instanceof Deno.errors.BrokenPipe) throw error;
+        const why = error instanceof Error ? error.message : String(error);
+        throw new RalphError("failed", `cannot write the output: ${plain(why, 200)}`, [], {
+          cause: error,
+        });
+      }
     };
     const plainTerminal = environment("NO_COLOR") !== undefined || environment("TERM") === "dumb";
     return {

@@ -2,6 +2,7 @@
 import { requireInside } from "../../app/inside.ts";
 import { promptOf } from "../../app/prompt_file.ts";
 import { requireServer } from "../../app/require_server.ts";
+import { requireWritable } from "../../app/writable.ts";
 import { clientAt } from "../../app/server_client.ts";
 import { nothingToDo, requireChoices, requireWritten } from "../../control/preflight.ts";
 import {
@@ -138,6 +139,7 @@ async function namedAgenda(
   requireInside(context, task, settings);
   promptOf(task, settings);
   requireWritten(task, agenda);
+  await requireWritable(context, task);
   const others = remarksOnOtherPrds(task, agenda.stories, systemTree);
   for (const remark of [...agenda.remarks ?? [], ...others]) {
     context.warn(`${plain(task.name, 80)}: ${remark}`);

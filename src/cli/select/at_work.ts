@@ -1,7 +1,9 @@
+import * as path from "node:path";
 import { readSessions } from "../../control/liveness.ts";
 import { rootsOf } from "../../control/worktree/find.ts";
 import { RalphError } from "../../error.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
+import { isOpen } from "../../queue/decide.ts";
 import { findProjectRoot } from "../../task/find.ts";
 import type { CommandContext } from "../command_context.ts";
 
@@ -16,13 +18,34 @@ export function tasksAtWork(context: CommandContext): readonly string[] {
       const roots = rootsOf(root, store.worktrees());
       const queued = root === undefined ? [] : store.lastQueue(root)?.tasks ?? [];
       const running = store.running().filter(({ projectRoot }) => roots.includes(projectRoot));
-      return [...queued.filter(({ state }) => state !== "removed"), ...running]
-        .map(({ taskDir }) => taskDir);
+      return eachOnce(
+        queued.filter(({ state }) => state !== "removed")
+          .map((one) => ({ ...one, projectRoot: root ?? "", isOpen: isOpen(one) })),
+        running,
+      );
     },
     whenEmpty: [],
   });
-  if (found.length > 0) return [...new Set(found)];
+  if (found.length > 0) return found;
   throw new RalphError("not_found", "nothing runs here, or was ever queued", [
     { text: "see the tasks of this project", command: "ralph tasks" },
   ]);
+}
+
+interface Place {
+  projectRoot: string;
+  taskDir: string;
+}
+
+/** Of a queue and of what runs: a task that works in a worktree has another folder there. Exported for its test. */
+export function eachOnce(
+  queued: readonly (Place & { isOpen: boolean })[],
+  running: readonly Place[],
+): readonly string[] {
+  const idOf = ({ projectRoot, taskDir }: Place) => path.relative(projectRoot, taskDir);
+  const open = new Set(queued.filter(({ isOpen }) => isOpen).map(idOf));
+  const others = running.filter((one) => !open.has(idOf(one)));
+  const runs = new Set(others.map(idOf));
+  const ofQueue = queued.filter((one) => one.isOpen || !runs.has(idOf(one)));
+  return [...new Set([...ofQueue, ...others].map(({ taskDir }) => taskDir))];
 }

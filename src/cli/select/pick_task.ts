@@ -5,10 +5,10 @@ import { plain } from "../../terminal/plain.ts";
 import { answered } from "../output/answered.ts";
 
 /** The path of the one that a person picks. Throws `RalphError` (`interrupted`) when none is. */
-export async function pickTask({ candidates }: AmbiguousTask): Promise<string> {
+export async function pickTask({ candidates, asked }: AmbiguousTask): Promise<string> {
   const { select } = await import("@clack/prompts");
   const picked = await select({
-    message: "Which task?",
+    message: asked?.question ?? "Which task?",
     options: candidates.map(({ path, about }) => ({
       value: path,
       label: plain(path, 200),

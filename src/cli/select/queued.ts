@@ -7,6 +7,7 @@ import type { Queue, QueuedTask } from "../../store/model.ts";
 import type { ReadOnlyStore } from "../../store/store.ts";
 import { findTask } from "../../task/find.ts";
 import type { CommandContext } from "../command_context.ts";
+import { tellOtherProject } from "./other_project.ts";
 
 interface Queued {
   queue: Queue;
@@ -24,7 +25,10 @@ export function chooseQueued(context: CommandContext, argument: string): Queued 
   const dirs = foldersOf(context, argument);
   if (dirs.length > 0) return open.find(({ queued }) => dirs.includes(queued.taskDir));
   const named = open.filter(({ queued }) => queued.taskName === argument);
-  return named.length === 1 ? named[0] : undefined;
+  if (named.length !== 1) return undefined;
+  const [{ queue: { projectRoot } }] = named;
+  tellOtherProject(context, { taskName: argument, projectRoot });
+  return named[0];
 }
 
 /** The task that is named, where its project's last queue has ended without running it. */

@@ -15,17 +15,27 @@ import { ago } from "../../terminal/format.ts";
 import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import type { CommandContext } from "../command_context.ts";
+import { requireOwn, tellOtherProject } from "./other_project.ts";
 
 const LISTED_MAX = 12;
+
+interface Choice {
+  /** Something is to be changed: another project's task has to be named by its path. */
+  changes?: boolean;
+}
 
 /**
  * The session that a person means: the latest of the task that is named, which is looked for in
  * this project first and then in all; without a name the one that runs, else the latest of this
  * project, else the latest of all. Throws `RalphError` (`not_found`, `usage`) with the candidates.
  */
-export function chooseSession(context: CommandContext, argument: string | undefined): Session {
+export function chooseSession(
+  context: CommandContext,
+  argument: string | undefined,
+  choice: Choice = {},
+): Session {
   return readSessions(context, {
-    read: (store) => chooseAmong(context, store, argument),
+    read: (store) => chooseAmong(context, store, argument, choice),
     whenEmpty: undefined,
   }) ?? chooseAmong(context, undefined, argument);
 }
@@ -41,11 +51,12 @@ const SETTLE_LOOK_MS = 20;
 export async function chooseSettled(
   context: CommandContext,
   argument: string | undefined,
+  choice: Choice = {},
 ): Promise<Session> {
   const { clock } = context;
   const deadline = clock.monotonic() + SETTLE_MS_MAX;
   for (;;) {
-    const session = chooseSession(context, argument);
+    const session = chooseSession(context, argument, choice);
     const agree = session.status === "running" ||
       !isLocked(context, session);
     if (agree || clock.monotonic() >= deadline) return session;
@@ -58,15 +69,25 @@ export function chooseAmong(
   context: CommandContext,
   store: ReadOnlyStore | undefined,
   argument: string | undefined,
+  { changes = false }: Choice = {},
 ): Session {
   if (argument === undefined) {
     const session = store && withoutName(context, store);
     if (!session) throw noSessions(context);
+    tellOtherProject(context, session, store.worktrees());
     return session;
   }
   if (!store) throw nothingRecorded(context, argument);
   const here = taskOf(context, argument);
-  if (!here) return byPath(context, store, argument) ?? byName(context, store, argument);
+  if (!here) {
+    const atPath = byPath(context, store, argument);
+    if (atPath) return atPath;
+    const session = byName(context, store, argument);
+    const trees = store.worktrees();
+    if (changes) requireOwn(context, argument, { session, trees });
+    else tellOtherProject(context, session, trees);
+    return session;
+  }
   const sessions = placesOf(here, store.worktrees()).flatMap((dir) => store.lastSession(dir) ?? []);
   // Not looked up by an index, in which a row may be missing.
   const session = sessions.toSorted((a, b) => b.id - a.id).at(0) ??

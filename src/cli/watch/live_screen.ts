@@ -61,7 +61,7 @@ export async function watchOnScreen(
     over,
     model: { tasks: [], health: servers.known },
     view: { ...FIRST_VIEW, task: taskDir },
-    drawn: { lines: [], scrollMax: 0, page: 1 },
+    drawn: { lines: [], scrollMin: 0, scrollMax: 0, page: 1 },
     diff: [],
   };
   /** What is called by timers, signals and keys throws to nobody: a bug ends the command. */
@@ -139,13 +139,14 @@ function detailsOf({ model, view, details, diff }: Live): Details {
 }
 
 function onKey(live: Live, key: string): void {
-  const { model, details, drawn: { scrollMax, page } } = live;
+  const { model, details, drawn: { scrollMin, scrollMax, page } } = live;
   const isAbout = key === "d" || live.view.shows === "iterations";
   const iterations = isAbout ? details.iterations(chosenTask(model, live.view)?.session) : [];
   const { view, effect } = press(live.view, key, {
     tasks: listed(model, live.view).map(({ taskDir }) => taskDir),
     chosen: chosenTask(model, live.view)?.taskDir,
     iterations: iterations.map(({ number }) => number),
+    scrollMin,
     scrollMax,
     page,
   });

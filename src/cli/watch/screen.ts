@@ -26,7 +26,8 @@ interface Shown extends Size {
 export interface Screen {
   /** As many as the terminal has rows, none wider than it. */
   lines: readonly Line[];
-  /** How far its lower part can be scrolled, and how many lines of it fit. */
+  /** How far its lower part can be scrolled from where it begins, up and down, and how many lines of it fit. */
+  scrollMin: number;
   scrollMax: number;
   page: number;
 }
@@ -36,7 +37,12 @@ const SIZE_MIN: Size = { columns: 20, rows: 6 };
 export function screen(model: Model, details: Details, shown: Shown): Screen {
   const { columns, rows, view } = shown;
   if (columns < SIZE_MIN.columns || rows < SIZE_MIN.rows) {
-    return { lines: filled([[{ text: "too small" }]], { columns, rows }), scrollMax: 0, page: 1 };
+    return {
+      lines: filled([[{ text: "too small" }]], { columns, rows }),
+      scrollMin: 0,
+      scrollMax: 0,
+      page: 1,
+    };
   }
   const task = chosenTask(model, view);
   const foot = [...messageLines(model, shown), footLine(shown)];
@@ -56,7 +62,10 @@ export function screen(model: Model, details: Details, shown: Shown): Screen {
     ? foldedBody(lines, columns)
     : { body: lines, rowOf: (line: number) => line };
   const scrollMax = Math.max(0, body.length - page);
-  const at = firstLine(details, { view, scrollMax, page, rowOf });
+  const begin = view.shows === "stories" && !view.helps && task
+    ? Math.min(scrollMax, Math.max(0, rowOf(storyToSee(task)) - Math.floor(page / 3)))
+    : 0;
+  const at = begin + firstLine(details, { view, scrollMax: scrollMax - begin, page, rowOf, begin });
   const lower = Array.from(
     { length: Math.min(page, body.length - at) },
     (_, i) => body.line(at + i),
@@ -70,21 +79,33 @@ export function screen(model: Model, details: Details, shown: Shown): Screen {
         rows: foot.length,
       }),
     ],
-    scrollMax,
+    scrollMin: -begin,
+    scrollMax: scrollMax - begin,
     page,
   };
+}
+
+/** Which of a long list is seen at first: the story in hand, or the first that is open. */
+function storyToSee({ stories = [] }: TaskView): number {
+  const inHand = stories.findIndex(({ state }) => state === "in hand");
+  const open = stories.findIndex(({ state }) => state === "open");
+  return Math.max(0, inHand >= 0 ? inHand : open);
 }
 
 /** The first line of the lower part that is shown. */
 function firstLine(
   { iterations }: Details,
-  { view, scrollMax, page, rowOf }: {
+  { view, scrollMax, page, rowOf, begin }: {
     view: View;
     scrollMax: number;
     page: number;
     rowOf: (line: number) => number;
+    begin: number;
   },
 ): number {
+  if (view.shows === "stories" && !view.helps) {
+    return Math.max(-begin, Math.min(view.scroll, scrollMax));
+  }
   if (view.helps) return Math.min(view.scroll, scrollMax);
   if (view.shows === "output") return Math.max(0, scrollMax - view.scroll);
   if (view.shows !== "iterations") return Math.min(view.scroll, scrollMax);

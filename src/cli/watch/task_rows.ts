@@ -1,5 +1,6 @@
 /** The list of tasks: one line for each, with as many columns as there is room for. */
 import { age, ago, duration, usd } from "../../terminal/format.ts";
+import { isWaiting } from "../../loop/activity.ts";
 import { costWords, shortCost } from "../../terminal/cost.ts";
 import { plain } from "../../terminal/plain.ts";
 import { width } from "../../terminal/table.ts";
@@ -110,11 +111,17 @@ function mark(task: TaskView, glyphs: Glyphs): string {
   return task.session ? glyphs.session[task.session.status] ?? "?" : " ";
 }
 
-export function statusStyle(task: TaskView): Piece["style"] {
-  if (task.starting) return "yellow";
-  switch (task.session?.status) {
-    case "running":
-      return task.live ? "green" : "red";
+/** As `ralph status` has it: green is what is done, yellow what waits. */
+export function statusStyle({ session, starting, queued, live }: TaskView): Piece["style"] {
+  if (starting) return "yellow";
+  if (session?.status === "running") {
+    if (!live) return "red";
+    return isWaiting(session.activity ?? "") ? "yellow" : "cyan";
+  }
+  if (queued !== undefined) return "yellow";
+  switch (session?.status) {
+    case "completed":
+      return "green";
     case "failed":
       return "red";
     case "stopped":

@@ -10,7 +10,7 @@ export interface View {
   shows: ViewName;
   /** The chosen task has the whole screen. */
   whole: boolean;
-  /** Lines from the top; of the output from its end. */
+  /** Lines from where it begins: the top, the story in hand, or the end of the output. */
   scroll: number;
   /** The number of the chosen iteration; absent: the latest. */
   iteration?: number;
@@ -75,7 +75,8 @@ interface Shown {
   chosen: string | undefined;
   /** Numbers of the chosen task's iterations, the latest first. */
   iterations: readonly number[];
-  /** How far what is shown can be scrolled, and how many lines of it fit. */
+  /** How far what is shown can be scrolled from where it begins, up and down, and how many lines of it fit. */
+  scrollMin: number;
   scrollMax: number;
   page: number;
 }
@@ -213,9 +214,9 @@ function moved(view: View, move: Move, shown: Shown): View {
 function scrolled(view: View, move: Move, shown: Shown): View {
   const down = view.shows === "output" && !view.helps ? -1 : 1;
   const by = "lines" in move ? move.lines : "pages" in move ? move.pages * shown.page : 0;
-  const to = "to" in move && ((move.to === "end") === (down === 1) ? Infinity : 0);
+  const to = "to" in move && ((move.to === "end") === (down === 1) ? Infinity : -Infinity);
   const scroll = to === false ? view.scroll + down * by : to;
-  return { ...view, scroll: Math.max(0, Math.min(shown.scrollMax, scroll)) };
+  return { ...view, scroll: Math.max(shown.scrollMin, Math.min(shown.scrollMax, scroll)) };
 }
 
 /** Another one of a list; the first stands for one that is not in it. */

@@ -5,6 +5,7 @@ import { pathsOf } from "../../app/store.ts";
 import { type Hint, RalphError } from "../../error.ts";
 import { taskKey } from "../../host/files/paths.ts";
 import { fileExists, readFileIfAny } from "../../host/files/read_file.ts";
+import { whyNotWritten } from "../../host/files/why_not_written.ts";
 import { readRepository } from "../../host/git/repository.ts";
 import { branchesOfRemotes } from "../../host/git/remote_branch.ts";
 import { runGit } from "../../host/git/run_git.ts";
@@ -216,7 +217,7 @@ function folderOf(
       "failed",
       `cannot make the folder ${plain(folder, 200)} for worktrees: ${plain(why, 200)}`,
       [
-        { text: "see who may write there", command: `ls -ld ${shellWord(path.dirname(folder))}` },
+        whyNotWritten(folder, error),
         ...where === "beside"
           ? [{ text: 'or have them among ralph\'s data: `"worktreeIn": "data"` in your settings' }]
           : [],

@@ -7,10 +7,14 @@ import { createHash } from "node:crypto";
 import { lstatSync } from "node:fs";
 import * as path from "node:path";
 import { RalphError } from "../../error.ts";
+import { whyNotWritten } from "./why_not_written.ts";
 import { seeWhatItIs, shellWord } from "../../terminal/shell_word.ts";
 
 /** The variable that names one folder for all of ralph's files. */
 export const STATE_VARIABLE = "RALPH_STATE";
+
+/** In any POSIX shell: without HOME a `~` alone is nothing to some of them, such as dash. */
+const HOME_AGAIN = 'export HOME="$(eval echo "~$(id -un)")"';
 
 export interface Paths {
   /** The SQLite file. */
@@ -44,7 +48,7 @@ export function pathsFrom(environment: (name: string) => string | undefined): Pa
     throw new RalphError(
       "usage",
       `cannot tell where to keep ralph's files: neither ${variable} nor HOME is an absolute path`,
-      [{ text: "say where your home folder is", command: "export HOME=~" }],
+      [{ text: "say where your home folder is", command: HOME_AGAIN }],
     );
   };
   return pathsIn(
@@ -138,7 +142,7 @@ export function makeFolder(folder: string): void {
     throw new RalphError(
       "state",
       `cannot make the folder ${folder}: ${error instanceof Error ? error.message : error}`,
-      [{ text: "see who may write there", command: `ls -ld ${shellWord(path.dirname(folder))}` }],
+      [whyNotWritten(folder, error)],
       { cause: error },
     );
   }

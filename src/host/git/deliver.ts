@@ -5,7 +5,7 @@
 import * as path from "node:path";
 import { type Clock, sleep, soonAfter } from "../../clock.ts";
 import { once } from "../../once.ts";
-import { fileExists } from "../files/read_file.ts";
+import { fileExists, textOf } from "../files/read_file.ts";
 import type { EnterSandbox } from "../process/server_sandbox.ts";
 import { plain } from "../../terminal/plain.ts";
 import { plural } from "../../terminal/plural.ts";
@@ -13,7 +13,7 @@ import { shellWord } from "../../terminal/shell_word.ts";
 import { treeWithBranch } from "./branch.ts";
 import { gitSetup } from "./git_setup.ts";
 import { isLockLeft } from "./left_lock.ts";
-import { unmendable } from "./commit_refusal.ts";
+import { FATAL, unmendable } from "./commit_refusal.ts";
 import { headOf } from "./git_folder.ts";
 import { type RepositoryState, repositoryState, stateAt } from "./repository.ts";
 import { type KnownThen, madeBefore, without } from "./made_before.ts";
@@ -228,7 +228,8 @@ interface Refused {
   why: string;
   /** The same where no turn of an agent can mend it, with the command that does. */
   unmendable?: string;
-  /** The hook that looks at messages refuses this one. */
+  /** A hook refuses, and not git; `ofMessage`: the one that looks at messages. */
+  byHook?: boolean;
   ofMessage?: boolean;
 }
 
@@ -250,19 +251,20 @@ export async function commitFiles(
   }
   if (!("why" in committed)) return committed;
   await unstage(root, files, place);
-  const isOfMessage = committed.unmendable === undefined && await isMessageRefused(root, place);
+  const isOfMessage = committed.byHook && await isMessageRefused(root, message, place);
   return isOfMessage ? { ...committed, ofMessage: true } : committed;
 }
 
 /**
- * Asks the hook `commit-msg` alone about the message of the commit that was refused, which git keeps. False
- * where git cannot do that (before 2.36).
+ * Asks the hook `commit-msg` alone about the message of the commit that was refused, which git keeps once the
+ * hooks before it are content. False where git cannot do that (before 2.36).
  */
-async function isMessageRefused(root: string, place: Place): Promise<boolean> {
+async function isMessageRefused(root: string, message: string, place: Place): Promise<boolean> {
   const { clock, signal } = place;
   const named = ["rev-parse", "--git-path", "COMMIT_EDITMSG"];
   const file = (await gitText(root, named, { clock, signal }))?.replace(/\n$/, "");
-  if (file === undefined || !fileExists(path.resolve(root, file))) return false;
+  const kept = file === undefined ? undefined : textOf(path.resolve(root, file));
+  if (file === undefined || !kept?.startsWith(message)) return false;
   const args = ["hook", "run", "--ignore-missing", "commit-msg", "--", file];
   const answer = await changeBy(root, args, { ...place, timeoutMs: COMMIT_MS });
   return answer.kind === "failed" && !/is not a git command|^fatal: /m.test(answer.said);
@@ -328,7 +330,9 @@ type NotPrinted = Exclude<Awaited<ReturnType<typeof runGit>>, { kind: "printed" 
 
 function refused(answer: NotPrinted, root: string): Refused {
   const known = answer.kind === "failed" ? unmendable(answer, root) : undefined;
-  return { why: whyNot(answer), ...known && { unmendable: known.words } };
+  const why = whyNot(answer);
+  if (known) return { why, unmendable: known.words };
+  return answer.kind === "failed" && answer.code !== FATAL ? { why, byHook: true } : { why };
 }
 
 function whyNot(answer: NotPrinted): string {

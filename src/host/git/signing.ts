@@ -1,5 +1,7 @@
 /** Whether commits can be signed while nobody is there, where they are to be. */
+import * as path from "node:path";
 import type { Clock } from "../../clock.ts";
+import { fileExists } from "../files/read_file.ts";
 import { FATAL, unmendable } from "./commit_refusal.ts";
 import { askExactly } from "../process/ask.ts";
 import { gitEnvironment, gitText, runGit } from "./run_git.ts";
@@ -14,8 +16,8 @@ interface Unsigned {
 
 /**
  * Signs the commit that is checked out anew: that leaves an object that nothing names, which git removes
- * in its time. No terminal and no desktop is there to ask on. Undefined when that works, or no commit is to
- * be signed.
+ * in its time. No terminal and no desktop is there to ask on. Undefined when that works, is not
+ * known, or no commit is to be signed.
  */
 export async function whyUnsigned(
   root: string,
@@ -23,6 +25,13 @@ export async function whyUnsigned(
 ): Promise<Unsigned | undefined> {
   const wanted = ["config", "--type=bool", "--get", "commit.gpgsign"];
   if ((await gitText(root, wanted, { clock, signal }))?.trim() !== "true") return undefined;
+  const named = await programsNamedThere(root, { clock, signal });
+  if (named.size > 0) {
+    const format = await gitText(root, ["config", "--get", "gpg.format"], { clock, signal });
+    const program = named.get(`gpg.${format?.trim() ?? "openpgp"}.program`) ??
+      (format === undefined ? named.get("gpg.program") : undefined);
+    return program !== undefined && isMissing(program) ? { isSure: true } : undefined;
+  }
   const answer = await runGit(root, ["commit-tree", "-S", "-m", "ralph: can it be signed?", TREE], {
     clock,
     signal,
@@ -41,6 +50,24 @@ export async function whyUnsigned(
 }
 
 const TREE = "HEAD^{tree}";
+
+/** What the repository's own configuration has git run to sign: an agent may have written it, so it is not run. */
+async function programsNamedThere(
+  root: string,
+  options: { clock: Clock; signal?: AbortSignal },
+): Promise<ReadonlyMap<string, string>> {
+  const names = String.raw`^gpg\.(.*\.)?(program|defaultkeycommand)$`;
+  const args = ["config", "--show-scope", "--null", "--get-regexp", names];
+  const fields = (await gitText(root, args, options))?.split("\0") ?? [];
+  const named = new Map<string, string>();
+  for (let i = 0; i + 1 < fields.length; i += 2) {
+    const [name, ...value] = fields[i + 1].split("\n");
+    if (fields[i] === "local" || fields[i] === "worktree") named.set(name, value.join("\n"));
+  }
+  return named;
+}
+
+const isMissing = (program: string) => path.isAbsolute(program) && !fileExists(program);
 
 /** gpg, of which git 2.39 hands on no words, and programs that ask for a passphrase, or say nothing. */
 const PERHAPS_ASKED = /gpg failed to sign the data|passphrase|^error: \n/m;

@@ -30,19 +30,23 @@ const TICKS = 100;
 const ROUNDING_MS = 1_000;
 
 /**
- * The processes that carry OpenCode's mark (1.1.53, 1.18.33, measured), without those that share the
- * server's session, which are its own: language servers and the like. Each with its start, its folder,
+ * The processes that carry a mark of OpenCode: `OPENCODE` (1.1.53, 1.18.33, measured), `OPENCODE_TERMINAL`
+ * (2, a build of July 2026, measured). Without those that have a terminal: both generations mark what a
+ * person starts in OpenCode's own in the same way, and give the agent's commands none. And without those
+ * that share the server's session, which are its own: language servers and the like. Each with its start, its folder,
  * the name of the program that started its session's leader if that still runs, the sockets that it
  * holds, the lines of those that are listened on, and its command line, ended by NUL, as a folder may
  * hold anything but that. Deno may not read /proc itself.
  */
 const MARKED = `
 cd /proc || exit 0
-grep -lzxF OPENCODE=1 [0-9]*/environ 2>/dev/null | while IFS=/ read -r pid _; do
+mark='OPENCODE(_TERMINAL)?=1'
+grep -lzxE "$mark" [0-9]*/environ 2>/dev/null | while IFS=/ read -r pid _; do
   stat=$(cat "$pid/stat" 2>/dev/null) && folder=$(readlink "$pid/cwd" 2>/dev/null) || continue
   set -- \${stat##*) }
+  [ "$5" = 0 ] || continue
   if [ "$4" != "$pid" ] && [ -e "$4" ]; then
-    grep -qzxF OPENCODE=1 "$4/environ" 2>/dev/null || continue
+    grep -qzxE "$mark" "$4/environ" 2>/dev/null || continue
   fi
   start=\${20} leader=$(cat "$4/stat" 2>/dev/null) starter=
   if [ -n "$leader" ]; then
@@ -100,12 +104,16 @@ function portsOf(lines: string, sockets: readonly string[]): number[] {
   return [...new Set(ports)].sort((a, b) => a - b);
 }
 
-/** What commands of agents have left running in `root`, of whatever session. See `agentProcesses`. */
+/**
+ * What commands of agents have left running in `root`, of whatever session; `since` and what is not found:
+ * see `agentProcesses`.
+ */
 export async function leftProcesses(
   root: string,
   clock: Clock,
+  since = 0,
 ): Promise<readonly AgentProcess[] | undefined> {
-  const all = await agentProcesses({ root, since: 0 }, clock);
+  const all = await agentProcesses({ root, since }, clock);
   return all?.filter(({ pid, atWork }) => !atWork && pid !== Deno.pid);
 }
 

@@ -133,8 +133,8 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     async turnEnded({ before, after }) {
       const ofSetup = setupChanges(setupBefore, options.git.setup(root));
       setupBefore = undefined;
+      turnsCommit = before && before.head !== after?.head ? after?.head : undefined;
       if (!before || !after) return ofSetup;
-      turnsCommit = before.head === after.head ? undefined : after.head;
       const now = ownership.read();
       const fates = await fatesOf(options, now, { before, after });
       const away = [...fates].filter(([file, { commit }]) => !commit && !after.changed.has(file));
@@ -155,6 +155,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
         return { why: `there are changes that are not committed in the submodule ${which}` };
       }
       const files = own.map(([file]) => file);
+      if (files.length === 0) isMessageKnown = false;
       if (!commits || files.length === 0) return undefined;
       const message = messageOf(stories);
       const isTurns = turnsCommit !== undefined && tree.head === turnsCommit;

@@ -1,10 +1,12 @@
 /** What came of a turn: looked at, judged, recorded, reported. */
 import { RalphError } from "../../error.ts";
 import type { TreeChange, TreeState } from "../../host/git/tree_state.ts";
+import { commandsOf } from "../../opencode/commands.ts";
 import { type Note, tokensOf } from "../../store/model.ts";
 import type { Story } from "../../task/prd.ts";
 import { plain } from "../../terminal/plain.ts";
 import { plural } from "../../terminal/plural.ts";
+import { activityTeller } from "../activity.ts";
 import type { Emit } from "../event.ts";
 import { UNTOLD } from "./follow_turn.ts";
 import { blockedWords } from "./final_text.ts";
@@ -14,6 +16,7 @@ import { isShuttingDown } from "../shutdown.ts";
 import type { Reconciled } from "./backlog.ts";
 import { judge, UNCONFIRMED } from "./outcome.ts";
 import { refusedWords } from "../turn/refused_calls.ts";
+import { awaitLeftCommands } from "../turn/left_commands.ts";
 import type { TurnReport } from "../turn/turn_end.ts";
 import { knownUsage } from "../turn/usage.ts";
 import { isOfPerson } from "../../verify/persons_files.ts";
@@ -136,9 +139,24 @@ export async function finishIteration(
     ...{ outcome: judgement.outcome, detail: judgement.detail, failureKey, blocked },
     outOf: end.kind === "timeout" && end.limit === "session" ? end.why : trouble.outOf,
     server: end.kind === "interrupted" || end.kind === "lost" ? end.server : trouble.server,
-    hopeless: hopeless ?? trouble.hopeless,
+    hopeless: hopeless?.(await commandsOf(tools.client)) ?? trouble.hopeless,
     ...{ refusal, failure, undelivered, isStuck, delivered },
   };
+}
+
+/** What the turn has left at work, or was ended at its end. */
+async function leftNotes(
+  tools: LoopTools,
+  { lease, task }: SessionContext,
+  { number, report: { end, endedJob }, signal }: IterationTurn,
+): Promise<readonly Note[]> {
+  if (endedJob !== undefined) return [{ about: "left", text: endedJob }];
+  const row = tools.store.iterations(lease.sessionId).find((one) => one.number === number);
+  const since = row ? Date.parse(row.startedAt) : 0;
+  return await awaitLeftCommands(
+    { ...tools, tell: activityTeller(tools, lease) },
+    { root: task.projectRoot, since, end, signal },
+  );
 }
 
 /** A change of the PRD that is put back, each time. */
@@ -158,6 +176,7 @@ async function findOut(
   turn: IterationTurn,
 ): Promise<Found> {
   const { delivery } = session;
+  const leftAtWork = await leftNotes(tools, session, turn);
   // First: what is put right in the PRD is part of what there is to deliver.
   const reconciled = await reconcile(tools, session, turn);
   const left = await whatIsLeft(tools, session, turn);
@@ -166,6 +185,7 @@ async function findOut(
     turn,
     left,
     reconciled,
+    leftAtWork,
     forAgent: ofTurn.filter(isOfHooksOff),
   });
   const hasHeld = verdict.claims.some(({ held }) => held);
@@ -212,10 +232,11 @@ async function whatIsLeft(
 async function verdictOn(
   tools: LoopTools,
   session: SessionContext,
-  { turn, left, reconciled, forAgent }: {
+  { turn, left, reconciled, leftAtWork, forAgent }: {
     turn: IterationTurn;
     left: Left;
     reconciled: ReconciledTurn;
+    leftAtWork: readonly Note[];
     /** What became of git, and it has to mend. */
     forAgent: readonly string[];
   },
@@ -243,6 +264,7 @@ async function verdictOn(
       return undelivered?.why ?? await delivered?.();
     },
     found: [
+      ...leftAtWork,
       ...reconciled.words ? [{ about: "prd", text: reconciled.words } as const] : [],
       // Given up for a stop, git has said nothing.
       ...signal.aborted && !left.after ? [] : gitNotes({ before, ...left }),

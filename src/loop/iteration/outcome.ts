@@ -1,5 +1,6 @@
 /** What came of an iteration, judged from facts. Pure. */
 import type { TreeChange } from "../../host/git/tree_state.ts";
+import type { ServerCommands } from "../../opencode/commands.ts";
 import type { Claim, Outcome } from "../../store/model.ts";
 import type { Story } from "../../task/prd.ts";
 import { classifyAnswer } from "../provider/answer_class.ts";
@@ -44,8 +45,8 @@ interface Judgement {
   detail: string;
   storiesPassed: readonly string[];
   refusal?: Refusal;
-  /** Why trying again cannot help, and what a person can do, in words. */
-  hopeless?: string;
+  /** Why trying again cannot help, and what a person can do, in words with these commands. */
+  hopeless?: (commands: ServerCommands) => string;
 }
 
 /**
@@ -60,13 +61,13 @@ export function judge(facts: IterationFacts): Judgement {
     claims.filter((claim) => claim.held === held).map(({ storyId }) => storyId);
   const storiesPassed = ids(true);
   const trouble = answer?.why ?? troubleOf(facts.end, errorClass);
-  const gaveNothing = facts.toolRuns === 0 && (answer !== undefined || brokeOff(facts.end));
+  const gaveNothing = facts.toolRuns === 0;
   const fallen = claims.filter(({ held }) => held === false)
     .map(({ storyId, why }) =>
       `${storyId} was claimed and taken back: ${withoutFindings(why ?? "")}`
     );
   const unjudged = ids(null).map((id) => `${id} was claimed, and not judged`);
-  const with_ = (outcome: Outcome, ...details: (string | undefined)[]) => ({
+  const with_ = (outcome: Outcome, ...details: (string | undefined)[]): Judgement => ({
     outcome,
     detail: [...details, ...fallen, ...unjudged].filter((one) => one !== undefined).join("; "),
     storiesPassed,
@@ -74,7 +75,8 @@ export function judge(facts: IterationFacts): Judgement {
       ? refusalOf({ ...facts, gaveNothing }, errorClass.until)
       : undefined,
     hopeless: errorClass.kind === "hopeless"
-      ? [trouble, errorClass.todo].filter((one) => one !== undefined).join("; ")
+      ? (commands) =>
+        [trouble, errorClass.todo?.(commands)].filter((one) => one !== undefined).join("; ")
       : undefined,
   });
 

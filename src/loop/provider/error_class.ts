@@ -1,12 +1,16 @@
 /** What an error of the provider means for what comes next. Pure. */
+import type { ServerCommands } from "../../opencode/commands.ts";
 import type { AgentError } from "../../opencode/model.ts";
 
 export type ErrorClass =
   /** The provider takes no requests for now; `until` in epoch milliseconds, where it said so. */
   | { kind: "refused"; until?: number }
   /** Trying again cannot help before a person has done something: `todo` says what, if known. */
-  | { kind: "hopeless"; todo?: string }
+  | { kind: "hopeless"; todo?: Todo }
   | { kind: "failure" };
+
+/** What a person can do, in words, with the commands of the server that they use. */
+type Todo = (commands: ServerCommands) => string;
 
 /** Words of a rate limit, for a text of a provider or of the server about it, and nothing else. */
 export const RATE_LIMIT = /rate.?limit|too many requests|(?<!disk )quota|usage limit|\b429\b/i;
@@ -33,20 +37,19 @@ const NO_TOOLS =
 /** A model that is asked and does not answer: that is no refusal. */
 const SILENT = /timed? ?out/i;
 
+/** Of a model that is not there. */
+export const NO_MODEL_NAME = "ProviderModelNotFoundError";
 /** Errors of other names are the agent's, or a person's abort. */
-const OF_THE_PROVIDER = ["APIError", "UnknownError", "ProviderAuthError"];
+const OF_THE_PROVIDER = ["APIError", "UnknownError", "ProviderAuthError", NO_MODEL_NAME];
 
-const CREDIT = "pay the provider, or take another model with `--model`";
-const LOGIN =
-  "log in again with `opencode auth login` (OpenCode 2: in its own terminal), or take " +
-  "another model with `--model`";
-const MODELS = "see which models there are with `opencode models` " +
-  "(OpenCode 2: `opencode api GET /api/model`)";
-const TOOL_MODELS =
-  "take a model that can call tools, with `--model`: `opencode models` has a list " +
-  "(OpenCode 2: `opencode api GET /api/model`)";
-const AGENTS = "see which agents there are with `opencode agent list` " +
-  "(OpenCode 2: `opencode api GET /api/agent`)";
+const CREDIT: Todo = () => "pay the provider, or take another model with `--model`";
+const LOGIN: Todo = ({ login }) =>
+  `log in again with \`${login}\`, or take another model with \`--model\``;
+const PROVIDERS: Todo = ({ login }) => `log in to a provider with \`${login}\``;
+const MODELS: Todo = ({ models }) => `see which models there are with \`${models}\``;
+const TOOL_MODELS: Todo = ({ models }) =>
+  `take a model that can call tools, with \`--model\`: \`${models}\` has a list`;
+const AGENTS: Todo = ({ agents }) => `see which agents there are with \`${agents}\``;
 
 /** A model that cannot call tools writes no file. */
 export const TOOLLESS: ErrorClass = { kind: "hopeless", todo: TOOL_MODELS };
@@ -68,7 +71,9 @@ export function classifyError(error: AgentError): ErrorClass {
     statusCode === 401 || statusCode === 403 || name === "ProviderAuthError" ||
     BAD_KEY.test(message)
   ) return { kind: "hopeless", todo: LOGIN };
-  if (statusCode === 404 || NO_MODEL.test(message)) return { kind: "hopeless", todo: MODELS };
+  if (statusCode === 404 || name === NO_MODEL_NAME || NO_MODEL.test(message)) {
+    return { kind: "hopeless", todo: MODELS };
+  }
   if (NO_AGENT.test(message)) return { kind: "hopeless", todo: AGENTS };
   if (SILENT.test(message)) return { kind: "failure" };
   if (
@@ -120,8 +125,8 @@ export function errorInside(
 }
 
 /** What it means that the server does not have what was asked for. */
-export function missingClass(what: "model" | "agent"): ErrorClass {
-  return { kind: "hopeless", todo: what === "model" ? MODELS : AGENTS };
+export function missingClass(what: "provider" | "model" | "agent"): ErrorClass {
+  return { kind: "hopeless", todo: { provider: PROVIDERS, model: MODELS, agent: AGENTS }[what] };
 }
 
 /** Whether a provider's words say that it wants money first: asking again costs only time. */

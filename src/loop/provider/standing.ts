@@ -9,7 +9,8 @@ type Standing =
   | { kind: "held"; until: number; isAsked: boolean };
 
 /**
- * The one that was told asks first; should it have ended, whoever comes. Nobody is held for longer than
+ * The one that was told asks first; should it have ended, whoever comes, and at once: a person may have
+ * stopped it to mend what was wrong. Nobody is held for longer than
  * `leftMs`, which is what a session may still wait: such a word is not believed, but asked for.
  */
 export function standingOf(
@@ -18,10 +19,9 @@ export function standingOf(
 ): Standing {
   if (!limit) return { kind: "free" };
   const { sessionId, until, firstUntil, isRunning } = limit;
-  const heldUntil = isRunning ? firstUntil : until;
-  if (sessionId === session || heldUntil <= now) return { kind: "first" };
-  if (heldUntil - now > leftMs) return { kind: "free" };
+  if (!isRunning || sessionId === session || firstUntil <= now) return { kind: "first" };
+  if (firstUntil - now > leftMs) return { kind: "free" };
   return until > now
     ? { kind: "held", until, isAsked: false }
-    : { kind: "held", until: heldUntil, isAsked: true };
+    : { kind: "held", until: firstUntil, isAsked: true };
 }

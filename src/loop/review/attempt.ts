@@ -1,4 +1,5 @@
 /** What came of one try to have a review. Pure. */
+import type { ServerCommands } from "../../opencode/commands.ts";
 import { READING } from "../../opencode/agent_rules.ts";
 import { type ReviewEnd, tokensOf } from "../../store/model.ts";
 import type { Story } from "../../task/prd.ts";
@@ -27,6 +28,8 @@ interface Facts {
   /** Files that the session has changed and the reviewer's server takes for instructions. */
   instructions: readonly string[];
   linesOf: LinesOf;
+  /** Of the server that the reviewer works on. */
+  commands: ServerCommands;
   /** The worker is to end. */
   isOver: boolean;
   /** Epoch milliseconds. */
@@ -56,7 +59,7 @@ export function attemptOutcome(report: TurnReport, facts: Facts): Attempt {
   });
   if (hopeless !== undefined) {
     // The option is for the agent's model.
-    const todo = hopeless.replaceAll("with `--model`", "as `review.model`");
+    const todo = hopeless(facts.commands).replaceAll("with `--model`", "as `review.model`");
     return { ...with_("trouble", todo), over: {} };
   }
   if (end.kind === "timeout" && end.limit === "session") {

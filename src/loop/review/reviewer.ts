@@ -3,6 +3,7 @@
  * What is about to be asked is written down before, as for an iteration: after a crash a review is gone
  * on with, and its verdict counts once.
  */
+import { commandsOf } from "../../opencode/commands.ts";
 import * as path from "node:path";
 import type { Review, ReviewOutcome } from "../../store/model.ts";
 import { plain } from "../../terminal/plain.ts";
@@ -158,6 +159,7 @@ async function ask(
     changes,
     instructions,
     linesOf: workLines(tools, order),
+    commands: await commandsOf(tools.client),
     isOver: order.signal.aborted,
     now: clock.now(),
   });

@@ -6,14 +6,15 @@ import { plain } from "../../terminal/plain.ts";
 type Chosen = Pick<Settings, "model" | "agent">;
 
 interface Missing {
-  what: "model" | "agent";
+  /** `provider`: there is no model at all. */
+  what: "provider" | "model" | "agent";
   /** The same with its name, in words; safe to show. */
   words: string;
 }
 
 /**
  * Why an agent never started: its model or the agent itself is not there, which 1.1.53 tells nobody
- * (measured). Undefined when both are there, or the server does not say. Never throws for its failure.
+ * (measured), or there is no provider. Undefined when all are there, or the server does not say. Never throws for its failure.
  */
 export async function missingModel(
   client: Pick<OpenCode, "configuredModel" | "models" | "agents">,
@@ -21,7 +22,11 @@ export async function missingModel(
 ): Promise<Missing | undefined> {
   try {
     const name = await nameOfChosen(client, model);
-    if (name !== undefined && !(await client.models()).includes(name)) {
+    const models = await client.models();
+    if (models.length === 0) {
+      return { what: "provider", words: "the server has no model that can be used" };
+    }
+    if (name !== undefined && !models.includes(name)) {
       return { what: "model", words: `Model not found: ${plain(name, 80)}` };
     }
     if (agent !== undefined && !(await client.agents()).includes(agent)) {

@@ -14,6 +14,8 @@ import { NO_USAGE, type Prices } from "../turn/usage.ts";
 
 interface RecoveryOrder {
   iteration: Iteration;
+  /** What was said of it as the session began. */
+  told?: string;
   prices: () => Promise<Prices>;
   spent: Spent;
   signal: AbortSignal;
@@ -68,7 +70,7 @@ async function reportOf(
   const recovery = recoveryOf(iteration, found, clock.now());
   const follows = recovery.kind === "follow" || (recovery.kind === "wait" && signal.aborted);
   if (follows && sessionId !== null) {
-    emit({ type: "activity", text: recovery.words });
+    if (!order.told?.endsWith(recovery.words)) emit({ type: "activity", text: recovery.words });
     return await followLeftTurn(tools, session, { ...order, sessionId });
   }
   // Should it begin yet, it would work beside the next turn.

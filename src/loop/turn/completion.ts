@@ -7,7 +7,7 @@ import type { AgentError, Busy, Message, TurnRecord } from "../../opencode/model
 import { plain } from "../../terminal/plain.ts";
 import { timeWords } from "../activity.ts";
 import { inWords, type Spent, type TurnLimits } from "../limits.ts";
-import { isOutOfCredit } from "../provider/error_class.ts";
+import { isOutOfCredit, NO_MODEL_NAME } from "../provider/error_class.ts";
 import { plural } from "../../terminal/plural.ts";
 
 /** The server's state, read at one moment. */
@@ -77,7 +77,7 @@ export type Ending =
   | { kind: "finished"; last: Message }
   | { kind: "interrupted"; why: string }
   /** `said`: the server's words for it. */
-  | { kind: "lost"; why: string; said?: string }
+  | { kind: "lost"; why: string; said?: string; missing?: "model" }
   | Exceeded;
 
 interface Exceeded {
@@ -98,7 +98,7 @@ const WAKE_MS = 5_000;
  * How long a command in the background may outlive its agent's turn, which its end would wake up: it
  * may be tests that the agent waits for. One that never ends, such as a web server, is then ended.
  */
-const JOB_MS = 3 * 60_000;
+export const JOB_MS = 3 * 60_000;
 
 /** Whether `message` ends a turn. Interrupted ones stay without both forever. */
 export function isFinished(message: Message): boolean {
@@ -242,7 +242,8 @@ function loss(error: AgentError | undefined): Ending {
     return { kind: "lost", why: "the server took the prompt and never started the agent" };
   }
   const said = plain(error.message || error.name, 200);
-  return { kind: "lost", why: `the agent did not start: ${said}`, said };
+  const missing = error.name === NO_MODEL_NAME ? { missing: "model" as const } : {};
+  return { kind: "lost", why: `the agent did not start: ${said}`, said, ...missing };
 }
 
 /** How long to wait before the next look, in milliseconds, unless an event comes first. */

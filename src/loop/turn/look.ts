@@ -1,6 +1,6 @@
 /** One look at what the server says of a turn. Throws `OpenCodeError`. */
 import type { OpenCode } from "../../opencode/client.ts";
-import type { Busy, Message } from "../../opencode/model.ts";
+import type { Busy, Message, SessionUse } from "../../opencode/model.ts";
 import { goesOn, isFinished, type Snapshot } from "./completion.ts";
 import type { SessionTree } from "./session_tree.ts";
 import { type Prices, readUsage, type UsageReading } from "./usage.ts";
@@ -12,6 +12,8 @@ export interface Look extends Snapshot {
   readonly subagents: readonly string[];
   /** A tool runs, of the agent or of a sub-agent. */
   readonly toolRuns?: boolean;
+  /** What the server counted of the session and of the sub-agents that are at work. */
+  readonly uses?: readonly (readonly [sessionId: string, use: SessionUse])[];
   readonly reading?: UsageReading;
 }
 
@@ -33,8 +35,16 @@ export async function look(turn: Watched): Promise<Look> {
   if ((!busy || busy.type === "job") && !isWhole(last)) {
     return { ...atWork, last, record: await client.turnRecord(sessionId) };
   }
-  const toolRuns = busy?.type === "busy" && await aToolRuns(client, { last, subagents });
-  return { ...atWork, last, toolRuns };
+  const [toolRuns, uses] = await Promise.all([
+    busy?.type === "busy" && aToolRuns(client, { last, subagents }),
+    usesOf(client, [sessionId, ...subagents]),
+  ]);
+  return { ...atWork, last, toolRuns, uses };
+}
+
+async function usesOf(client: OpenCode, sessionIds: readonly string[]): Promise<Look["uses"]> {
+  const all = await Promise.all(sessionIds.map(async (id) => [id, await client.sessionUse(id)]));
+  return all.filter((one): one is [string, SessionUse] => one[1] !== undefined);
 }
 
 /** The same when an end is likely: with all that is wanted then, in one round trip. */

@@ -1,8 +1,8 @@
 /** Turns the server's event stream into what the loop tells: each tool call and each text once. */
 import * as path from "node:path";
 import type { AgentEvent } from "../../opencode/model.ts";
-import { tokensOf } from "../../store/model.ts";
 import type { Emit } from "../event.ts";
+import { createBill } from "./bill.ts";
 
 /** The tool's argument that says best what it works on. */
 const TELLING = ["command", "filePath", "path", "pattern", "url", "description", "query", "name"];
@@ -16,7 +16,8 @@ export function narrator(
 ): (event: AgentEvent) => void {
   const told = new Set<string>();
   const growing = new Map<string, string>();
-  const used = { modelCalls: 0, tokens: 0, costUsd: 0 };
+  const bill = createBill();
+  const calls: { modelCalls: number; model?: string } = { modelCalls: 0 };
   const once = (key: string) => !told.has(key) && told.add(key);
 
   return (event) => {
@@ -48,13 +49,17 @@ export function narrator(
         return;
       }
       case "message": {
-        const { role, completedAt, id, tokens, costUsd, model } = event.message;
+        const { role, completedAt, id, costUsd, model } = event.message;
         if (role !== "assistant" || completedAt === undefined || !once(id)) return;
-        used.modelCalls += 1;
-        used.tokens += tokensOf(tokens);
-        used.costUsd += costUsd;
-        emit({ type: "used", ...used, ...model !== undefined && { model } });
+        calls.modelCalls += 1;
+        if (model !== undefined) calls.model = model;
+        bill.message(event.message, costUsd);
+        emit({ type: "used", ...calls, ...bill.sum });
+        return;
       }
+      case "use":
+        bill.counted(event.sessionId, event.use);
+        emit({ type: "used", ...calls, ...bill.sum });
     }
   };
 }

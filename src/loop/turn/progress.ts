@@ -1,5 +1,11 @@
-import type { AgentError, AgentEvent, Message, MessageHead } from "../../opencode/model.ts";
-import { tokensOf } from "../../store/model.ts";
+import type {
+  AgentError,
+  AgentEvent,
+  Message,
+  MessageHead,
+  SessionUse,
+} from "../../opencode/model.ts";
+import { createBill } from "./bill.ts";
 import type { TurnProgress } from "./completion.ts";
 import { costOf, type Prices } from "./usage.ts";
 
@@ -15,6 +21,8 @@ export interface ProgressKeeper {
   seeMessage(message: MessageHead): void;
   /** The same of the newest one: what is new in it is a sign of life. */
   seeLast(message: Message): void;
+  /** What the server counted of one session in all. */
+  seeUse(sessionId: string, use: SessionUse): void;
   /** A sub-agent or a command in the background is at work. */
   seeBackground(): void;
   /** A tool runs: however long it prints nothing, that is a sign of life. */
@@ -47,13 +55,13 @@ export function createProgress(
     streamBroke: false,
     ...nothingUsed(),
   };
-  const seeMessage = messageCounter(progress, prices);
+  const count = counter(progress, prices);
   let spentUntil = startedMs;
   let lastSeen = "";
 
   return {
     now: progress,
-    seeMessage,
+    ...count,
 
     seeLast(message) {
       const seen = JSON.stringify(message);
@@ -63,12 +71,13 @@ export function createProgress(
         if (message.role === "assistant") progress.stillMs = 0;
       }
       lastSeen = seen;
-      seeMessage(message);
+      count.seeMessage(message);
     },
 
     see(event, { own }) {
       progress.quietMs = 0;
-      if (event.type === "message") seeMessage(event.message);
+      if (event.type === "message") count.seeMessage(event.message);
+      if (event.type === "use") count.seeUse(event.sessionId, event.use);
       if (!own) return void (progress.childQuietMs = 0);
       if (event.type === "idle") progress.sawIdle = true;
       if (event.type === "busy") progress.sawIdle = false;
@@ -106,36 +115,36 @@ const nothingUsed = () => ({
   spent: { costUsd: 0, tokens: 0, durationMs: 0 },
 });
 
-/** Books in `used` what the agent's messages say: each comes many times, and counts once. */
-function messageCounter(
+/** Counts in `used` what messages and the server say: each comes many times, and counts once. */
+function counter(
   used: ReturnType<typeof nothingUsed>,
   prices: Prices,
-): (message: MessageHead) => void {
+): Pick<ProgressKeeper, "seeMessage" | "seeUse"> {
+  const bill = createBill();
   const calls = new Set<string>();
-  const booked = new Map<string, { costUsd: number; tokens: number }>();
   const finished = new Set<string>();
   const unknownInARow = new Map<string, number>();
+  const book = () => void Object.assign(used.spent, bill.sum);
 
-  /** It grows: only what is new in it counts. */
-  function book(message: MessageHead): void {
-    const before = booked.get(message.id) ?? { costUsd: 0, tokens: 0 };
-    const { quotedUsd, derivedUsd } = costOf(message, prices);
-    const now = { costUsd: quotedUsd + derivedUsd, tokens: tokensOf(message.tokens) };
-    booked.set(message.id, now);
-    used.spent.costUsd += now.costUsd - before.costUsd;
-    used.spent.tokens += now.tokens - before.tokens;
-  }
+  return {
+    seeUse(sessionId, use) {
+      bill.counted(sessionId, use);
+      book();
+    },
 
-  return (message) => {
-    if (message.role !== "assistant") return;
-    calls.add(message.id);
-    used.modelCalls = calls.size;
-    book(message);
-    if (message.completedAt === undefined || finished.has(message.id)) return;
-    finished.add(message.id);
-    if (message.compaction) used.compactions++;
-    const before = unknownInARow.get(message.sessionId) ?? 0;
-    used.unknownFinishes = message.finish === "unknown" ? before + 1 : 0;
-    unknownInARow.set(message.sessionId, used.unknownFinishes);
+    seeMessage(message) {
+      if (message.role !== "assistant") return;
+      calls.add(message.id);
+      used.modelCalls = calls.size;
+      const { quotedUsd, derivedUsd } = costOf(message, prices);
+      bill.message(message, quotedUsd + derivedUsd);
+      book();
+      if (message.completedAt === undefined || finished.has(message.id)) return;
+      finished.add(message.id);
+      if (message.compaction) used.compactions++;
+      const before = unknownInARow.get(message.sessionId) ?? 0;
+      used.unknownFinishes = message.finish === "unknown" ? before + 1 : 0;
+      unknownInARow.set(message.sessionId, used.unknownFinishes);
+    },
   };
 }

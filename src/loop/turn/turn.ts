@@ -13,7 +13,7 @@ import type { AgentEvent, Busy } from "../../opencode/model.ts";
 import { unlessAborted } from "../../abort_signal.ts";
 import { plain } from "../../terminal/plain.ts";
 import { type Activity, activityOf, onChange, silence, waitingForServer } from "../activity.ts";
-import type { TurnLimits } from "../limits.ts";
+import { inWords, type TurnLimits } from "../limits.ts";
 import { tellIfSlow } from "../server/retry.ts";
 import { type Answer, type AutoReply, createAutoReply } from "./auto_reply.ts";
 import { assess, nextLookMs, runsAway, TICK_MS } from "./completion.ts";
@@ -21,7 +21,7 @@ import { type Look, look, lookAtEnd } from "./look.ts";
 import { createProgress, type Phase, type ProgressKeeper } from "./progress.ts";
 import { createSessionTree, type SessionTree } from "./session_tree.ts";
 import { createSteering, type Steering, type Steers } from "./steering.ts";
-import { endTurn, type FoundEnd, type TurnReport } from "./turn_end.ts";
+import { endTurn, type FoundEnd, JOB_ENDED, type TurnReport } from "./turn_end.ts";
 import { NO_USAGE, type Prices } from "./usage.ts";
 import { createWakeup, type Wakeup } from "./wakeup.ts";
 
@@ -230,7 +230,8 @@ class Turn {
     onEvent(event);
     if (event.type === "busy") this.#report(activityOf(event.busy, clock.now()));
     if (event.type === "idle" || (own && event.type === "error")) this.#wakeup.wake();
-    if (event.type === "message" && runsAway(this.#progress.now, limits)) this.#wakeup.wake();
+    const used = event.type === "message" || event.type === "use";
+    if (used && runsAway(this.#progress.now, limits)) this.#wakeup.wake();
   }
 
   /** Also finds out, for the next time, about one whose creation was missed. */
@@ -259,11 +260,16 @@ class Turn {
 
   /** What the turn did before this worker came: no event tells. */
   async #recall(): Promise<void> {
-    const { client, sessionId } = this.#options;
+    await this.#catchUp();
     this.#missedEvents = true;
+    this.#wakeup.wake(); // it may have ended long ago
+  }
+
+  /** Counts what no event told of. */
+  async #catchUp(): Promise<void> {
+    const { client, sessionId } = this.#options;
     const messages = await client.messages(sessionId).catch(ignoreServerFailure);
     for (const message of messages ?? []) this.#progress.seeMessage(message);
-    this.#wakeup.wake(); // it may have ended long ago
   }
 
   /** Looks until the turn has ended. Undefined when it is stopped, or fails, first. */
@@ -285,6 +291,7 @@ class Turn {
   #pollWhenDue(): void {
     const now = this.#options.clock.monotonic();
     if (!this.#missedEvents && now - this.#polledAt < TICK_MS) return;
+    if (this.#missedEvents) this.#inBackground(this.#catchUp());
     this.#missedEvents = false;
     this.#polledAt = now;
     this.#inBackground(this.#autoReply.poll());
@@ -317,14 +324,17 @@ class Turn {
     this.#goneSince = undefined;
     this.#tellOthers(seen.others);
     if (seen.last) this.#progress.seeLast(seen.last);
+    for (const [id, use] of seen.uses ?? []) this.#progress.seeUse(id, use);
     if (seen.toolRuns) this.#progress.seeToolRun();
     if (seen.subagents.length > 0 || seen.busy?.type === "job") this.#progress.seeBackground();
     if (seen.busy) this.#report(this.#activityNow(seen.busy));
     else if (wasGone) this.#report(SERVER_IS_BACK);
     const verdict = assess(seen, { progress: this.#progress.now, limits, now: clock.now() });
     if (verdict.kind !== "running" && verdict.kind !== "finishing") {
-      if (seen.busy?.type === "job") this.#report(jobEnded(seen.busy));
-      return { ending: verdict, reading: seen.reading, leavesJobs: seen.busy?.type === "job" };
+      const found = { ending: verdict, reading: seen.reading };
+      if (seen.busy?.type !== "job") return found;
+      const endedJob = jobEnded(seen.busy, this.#progress.now.jobMs);
+      return { ...found, leavesJobs: true, endedJob };
     }
     this.#lookMs = nextLookMs(verdict, this.#progress.now);
     return undefined;
@@ -373,10 +383,10 @@ function phaseOf(busy: Busy | undefined): Phase {
   return PHASES[busy.type];
 }
 
-const jobEnded = ({ command }: { command: string }): Activity => ({
-  kind: "working",
-  text: `ending a command in the background: ${plain(command, 100)}`,
-});
+/** `jobMs`: how long it has outlived its agent's work. */
+const jobEnded = ({ command }: { command: string }, jobMs: number) =>
+  `${JOB_ENDED} ${inWords(jobMs)} after the agent's work: ` +
+  plain(command, 100);
 
 function sessionOf(event: AgentEvent): string | undefined {
   switch (event.type) {

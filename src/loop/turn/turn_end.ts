@@ -23,7 +23,13 @@ export type TurnEnd =
   /** The server lost the turn, or could not be asked any more. */
   | { kind: "interrupted"; why: string; server?: "lost_turn" }
   /** The agent never started. `said`: the server's words for it. `missing`: it does not have that. */
-  | { kind: "lost"; why: string; said?: string; missing?: "model" | "agent"; server?: "away" }
+  | {
+    kind: "lost";
+    why: string;
+    said?: string;
+    missing?: "provider" | "model" | "agent";
+    server?: "away";
+  }
   /**
    * A limit was exceeded, and the turn aborted; `confirmed` says whether it was seen to end. `text`: that of
    * its last message, where the agent had finished that by then.
@@ -32,6 +38,9 @@ export type TurnEnd =
   /** `signal` aborted, and so was the turn; `confirmed` says whether it was seen to end. */
   | { kind: "stopped"; confirmed: boolean };
 
+/** How it begins what `endedJob` says. */
+export const JOB_ENDED = "a command in the background was ended";
+
 export interface TurnReport {
   readonly end: TurnEnd;
   readonly usage: Usage;
@@ -39,6 +48,8 @@ export interface TurnReport {
   readonly answers: readonly Answer[];
   /** Ids of words that were handed over in mid-turn, and that the agent did not come to. */
   readonly unanswered?: readonly number[];
+  /** What is to be told of a command in the background that was ended at its end, in words. */
+  readonly endedJob?: string;
   /** How long the provider refused, in milliseconds. */
   readonly refusedMs?: number;
 }
@@ -49,6 +60,8 @@ export interface FoundEnd {
   readonly reading?: UsageReading;
   /** Commands in the background, which would wake the agent up again. */
   readonly leavesJobs?: boolean;
+  /** That one of them is ended, in words. */
+  readonly endedJob?: string;
 }
 
 interface EndedTurn {
@@ -63,7 +76,7 @@ interface EndedTurn {
   readonly beforeAbort?: () => void;
 }
 
-type Told = Pick<TurnReport, "end" | "usage" | "toolRuns">;
+type Told = Pick<TurnReport, "end" | "usage" | "toolRuns" | "endedJob">;
 
 const READ_AGAIN = { times: 3, everyMs: 1_000 };
 /** Of a turn that may go on, or begin, unseen. */
@@ -83,7 +96,7 @@ export async function endTurn(
     await abortTurn(turn);
     // What the end of the commands began is no answer of the agent's.
     const told = await finished(turn, found.ending, undefined);
-    return { ...told, end: finishedBy(found.ending.last) };
+    return { ...told, endedJob: found.endedJob, end: finishedBy(found.ending.last) };
   }
   turn.beforeAbort?.();
   if (!found) {

@@ -1,6 +1,6 @@
 import type { OpenCode } from "../../opencode/client.ts";
 import { OpenCodeError } from "../../opencode/error.ts";
-import type { Message, MessageHead, Price } from "../../opencode/model.ts";
+import type { Message, MessageHead, Price, SessionUse } from "../../opencode/model.ts";
 import { tokensOf, type Usage as StoredUsage } from "../../store/model.ts";
 
 /** What a turn cost. */
@@ -23,6 +23,15 @@ const NOTHING = {
   uncountedCalls: 0,
 };
 
+const USED = Object.keys(NOTHING) as (keyof typeof NOTHING)[];
+const TOKENS = [
+  "inputTokens",
+  "outputTokens",
+  "reasoningTokens",
+  "cacheReadTokens",
+  "cacheWriteTokens",
+] as const;
+
 /** Of a turn that was never begun. */
 export const NO_USAGE: Usage = { ...NOTHING, complete: true };
 
@@ -43,33 +52,37 @@ export interface UsageReading {
 }
 
 /**
- * Sums up the messages of an OpenCode session and of its sub-agents' sessions, which the server does
- * not include. Never throws for a server's failure.
+ * Sums up an OpenCode session and those of its sub-agents, which the server does not include: what the
+ * messages of each say, or what the server counted of it, where that is more. Never throws for a
+ * server's failure.
  */
 export async function readUsage(
-  client: Pick<OpenCode, "messages" | "children">,
+  client: Pick<OpenCode, "messages" | "children" | "sessionUse">,
   { sessionId, prices = new Map() }: { sessionId: string; prices?: Prices },
 ): Promise<UsageReading> {
   const seen = new Set<string>();
+  const usage: StoredUsage = { ...NOTHING };
   let complete = true;
 
-  async function orElse<T>(reading: Promise<readonly T[]>): Promise<readonly T[]> {
+  async function orElse<T>(nothing: T, reading: Promise<T>): Promise<T> {
     try {
       return await reading;
     } catch (error) {
       if (!(error instanceof OpenCodeError)) throw error;
       complete = false;
-      return [];
+      return nothing;
     }
   }
 
   async function read(id: string): Promise<readonly Message[]> {
     if (seen.has(id)) return [];
     seen.add(id);
-    const [own, children] = await Promise.all([
-      orElse(client.messages(id)),
-      orElse(client.children(id)),
+    const [own, children, counted] = await Promise.all([
+      orElse([], client.messages(id)),
+      orElse([], client.children(id)),
+      orElse(undefined, client.sessionUse(id)),
     ]);
+    add(usage, atLeast(sum(own, prices), counted));
     const theirs = await Promise.all(children.map((child) => read(child.id)));
     return [...theirs.flat(), ...own];
   }
@@ -77,10 +90,25 @@ export async function readUsage(
   const messages = await read(sessionId);
   const last = messages.at(-1);
   return {
-    usage: { ...sum(messages, prices), complete },
+    usage: { ...usage, complete },
     toolRuns: complete ? messages.flatMap((message) => message.toolRuns) : undefined,
     last: last?.sessionId === sessionId ? last : undefined,
   };
+}
+
+function add(to: StoredUsage, more: StoredUsage): void {
+  for (const key of USED) to[key] += more[key];
+}
+
+/**
+ * What the server counted beside the messages has no call of its own here. Where it knows no price it
+ * counts no cost: then what is derived stays.
+ */
+function atLeast(ofMessages: StoredUsage, counted: SessionUse | undefined): StoredUsage {
+  if (counted === undefined) return ofMessages;
+  const all = { ...ofMessages, costUsd: Math.max(ofMessages.costUsd, counted.costUsd) };
+  for (const key of TOKENS) all[key] = Math.max(ofMessages[key], counted.tokens[key]);
+  return all;
 }
 
 function sum(messages: readonly Message[], prices: Prices): StoredUsage {

@@ -229,6 +229,8 @@ function turnRequests({ place, read, write }: Asking, notesLate: () => boolean) 
 
     turnRecord: () => Promise.resolve(undefined),
 
+    sessionUse: () => Promise.resolve(undefined),
+
     abort: (id) =>
       write(sessionPath(id, "/abort"), { what: `abort ${named(id)}`, timeoutMs: ABORT_TIMEOUT_MS }),
 

@@ -314,6 +314,11 @@ function turnRequests(asking: Asking, { now }: Clock) {
       return ids.includes(id) ? undefined : recordOf(newest, { outcome, endedAt });
     },
 
+    async sessionUse(id) {
+      const { use } = await read(replies.session, sessionPath(id), { what: `read ${named(id)}` });
+      return use;
+    },
+
     abort: (id) => abort(asking, id),
   } satisfies Partial<OpenCode>;
 }

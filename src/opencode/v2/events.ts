@@ -14,9 +14,11 @@ import {
   tokens,
   tokensOf,
   toolOf,
+  use,
 } from "./schema.ts";
 
 const envelope = z.object({
+  id: z.string().nullish(),
   type: z.string(),
   created: z.number().nullish(),
   location: z.object({ directory: z.string() }).nullish().catch(undefined),
@@ -46,6 +48,7 @@ const call = ofSession.extend({
   input: z.record(z.string(), z.unknown()).nullish().catch(undefined),
   error: error.nullish(),
 });
+const shortening = ofSession.extend({ inputID: id.nullish(), error: error.nullish() });
 /** Up to the build of 2026-07 what OpenCode 1 sends is in `info`; the releases send it flat. */
 const created = ofSession.extend({
   info: z.object({
@@ -66,9 +69,10 @@ const created = ofSession.extend({
 export function createEventDecoder(): (data: string) => readonly AgentEvent[] {
   const steps = createStepDecoder();
   const tools = createToolDecoder();
+  const compactions = createCompactionDecoder();
   return (data) => {
     const event = envelope.parse(JSON.parse(data));
-    return ofServer(event) ?? steps(event) ?? tools(event) ?? [];
+    return ofServer(event) ?? steps(event) ?? tools(event) ?? compactions(event) ?? [];
   };
 }
 
@@ -80,6 +84,10 @@ function ofServer(event: Envelope): readonly AgentEvent[] | undefined {
       return [{ type: "connected" }];
     case "session.created":
       return [sessionOf(event)];
+    case "session.usage.updated": {
+      const { sessionID: sessionId } = ofSession.parse(data);
+      return [{ type: "use", sessionId, use: use.parse(data) }];
+    }
     case "session.execution.started":
       return [{ type: "busy", sessionId: ofSession.parse(data).sessionID, busy: { type: "busy" } }];
     case "session.execution.succeeded":
@@ -193,5 +201,34 @@ function createToolDecoder(): (event: Envelope) => readonly AgentEvent[] | undef
       error: raw.error?.message ?? undefined,
       refused: isRefusal(raw.error),
     }];
+  };
+}
+
+/**
+ * Of shortened conversations. Their message is named after the event that began it (read in the source
+ * of July 2026), so that one that is seen as both counts once.
+ */
+function createCompactionDecoder(): (event: Envelope) => readonly AgentEvent[] | undefined {
+  const running = new Map<string, string>();
+  return ({ id: eventId, type, data, created }) => {
+    const [, what] = /^session\.compaction\.(started|ended|failed)$/.exec(type) ?? [];
+    if (what === undefined) return undefined;
+    const { sessionID: sessionId, inputID, error } = shortening.parse(data);
+    const begins = what === "started";
+    const own = inputID ?? eventId?.replace(/^evt_/, "msg_") ?? "";
+    const messageId = begins ? own : running.get(sessionId) ?? own;
+    if (begins) running.set(sessionId, own);
+    else running.delete(sessionId);
+    const message: MessageHead = {
+      id: messageId,
+      sessionId,
+      role: "assistant",
+      compaction: true,
+      completedAt: begins ? undefined : created ?? 0,
+      error: error ? errorOf(error) : undefined,
+      tokens: tokensOf(undefined),
+      costUsd: 0,
+    };
+    return [{ type: "message", message }];
   };
 }

@@ -15,6 +15,7 @@ import type {
   Price,
   QuestionRequest,
   Rule,
+  SessionUse,
   ToolRun,
   TurnRecord,
 } from "../model.ts";
@@ -33,6 +34,25 @@ const rule = z.object({ action: z.string(), resource: z.string(), effect: z.stri
     action: effect,
   }));
 
+export const tokens = z.object({
+  input: z.number(),
+  output: z.number(),
+  reasoning: z.number(),
+  cache: z.object({ read: z.number(), write: z.number() }),
+});
+
+export const tokensOf = (raw: z.infer<typeof tokens> | null | undefined): Message["tokens"] => ({
+  inputTokens: raw?.input ?? 0,
+  outputTokens: raw?.output ?? 0,
+  reasoningTokens: raw?.reasoning ?? 0,
+  cacheReadTokens: raw?.cache.read ?? 0,
+  cacheWriteTokens: raw?.cache.write ?? 0,
+});
+
+/** Of a session: what its messages say, a title and shortening included. */
+export const use = z.object({ cost: z.number(), tokens })
+  .transform((raw): SessionUse => ({ costUsd: raw.cost, tokens: tokensOf(raw.tokens) }));
+
 const rawSession = z.object({
   id,
   title: z.string().nullish(),
@@ -46,6 +66,8 @@ const rawSession = z.object({
   /** Of the last turn that ended, as the releases since 2.0.11 keep it. */
   outcome: z.enum(["succeeded", "failed", "interrupted"]).nullish().catch(undefined),
   permissions: z.array(rule).nullish().catch(undefined),
+  cost: z.number().nullish().catch(undefined),
+  tokens: tokens.nullish().catch(undefined),
 });
 
 const sessionOf = (raw: z.infer<typeof rawSession>): OpenCodeSession => ({
@@ -69,21 +91,42 @@ const ERROR_NAMES: Readonly<Record<string, string>> = {
   aborted: "MessageAbortedError",
   "provider.auth": "ProviderAuthError",
   "provider.content-filter": "ContentFilterError",
+  "provider.no-route": "ProviderModelNotFoundError",
 };
-/** The server has asked again by itself before it told of these, or may. */
-const RETRYABLE = ["provider.rate-limit", "provider.internal", "provider.transport"];
+/**
+ * What may pass: limits, a provider that is away, and answers that are none. For the first three the
+ * server has asked again by itself, unless a tool was already called.
+ */
+const PASSING = [
+  "provider.rate-limit",
+  "provider.internal",
+  "provider.transport",
+  // A stream without an end or in pieces, a chunk that is not JSON, an error in the place of one: the
+  // server keeps none of it.
+  "provider.invalid-output",
+  "tool.result-missing", // of a tool that the provider runs itself
+  // Where it was asked to shorten the conversation.
+  "provider.error",
+  "compaction.failed",
+];
 /** `Provider request failed with HTTP 429: {…}` (measured); later releases have a field for it. */
 const STATUS_IN_WORDS = /\bHTTP (\d{3})\b/;
+
+/** No model was chosen, and there is none, or not yet: which of them the server's list tells. */
+const NONE_AT_ALL = /^No model is available/;
 
 export function errorOf({ type, message, status }: z.infer<typeof error>): AgentError {
   const said = message ?? "";
   const inWords = STATUS_IN_WORDS.exec(said)?.[1];
   const statusCode = status ?? (inWords === undefined ? undefined : Number(inWords));
   return {
-    name: ERROR_NAMES[type] ?? (type.startsWith("provider.") ? "APIError" : "UnknownError"),
+    name: NONE_AT_ALL.test(said)
+      ? "UnknownError"
+      : ERROR_NAMES[type] ?? (type.startsWith("provider.") ? "APIError" : "UnknownError"),
     message: said === "" ? type : said,
     statusCode: statusCode ?? (type === "provider.rate-limit" ? 429 : undefined),
-    retryable: RETRYABLE.includes(type) || undefined,
+    // One that the server knows nothing of came inside an answer, unless it has a status.
+    retryable: PASSING.includes(type) || (type === "provider.unknown" && !statusCode) || undefined,
   };
 }
 
@@ -93,21 +136,6 @@ export const toolOf = (name: string) => TOOLS[name] ?? name;
 /** The words of a call that a rule of the user's own settings denies. */
 export const isRefusal = (failed: z.infer<typeof error> | null | undefined) =>
   failed?.type.startsWith("permission") || /^Permission denied/.test(failed?.message ?? "");
-
-export const tokens = z.object({
-  input: z.number(),
-  output: z.number(),
-  reasoning: z.number(),
-  cache: z.object({ read: z.number(), write: z.number() }),
-});
-
-export const tokensOf = (raw: z.infer<typeof tokens> | null | undefined): Message["tokens"] => ({
-  inputTokens: raw?.input ?? 0,
-  outputTokens: raw?.output ?? 0,
-  reasoningTokens: raw?.reasoning ?? 0,
-  cacheReadTokens: raw?.cache.read ?? 0,
-  cacheWriteTokens: raw?.cache.write ?? 0,
-});
 
 export const model = z.object({ id: z.string(), providerID: z.string() });
 export const modelOf = (raw: z.infer<typeof model> | null | undefined) =>
@@ -153,7 +181,12 @@ const rawMessage = z.discriminatedUnion("type", [
     cost: z.number().nullish(),
     tokens: tokens.nullish(),
   }),
-  z.object({ ...head, type: z.literal("compaction"), status: z.string() }),
+  z.object({
+    ...head,
+    type: z.literal("compaction"),
+    status: z.string(),
+    error: error.nullish().catch(undefined),
+  }),
   /** The end of a turn, as the releases since 2.0.22 write it down among the messages. */
   z.object({
     ...head,
@@ -190,6 +223,7 @@ export function messageOf(raw: RawMessage, sessionId: string): Message | undefin
         role: "assistant",
         compaction: true,
         completedAt: raw.status === "running" ? undefined : raw.time.created,
+        error: raw.error ? errorOf(raw.error) : undefined,
       };
     case "idle":
       return undefined;
@@ -333,6 +367,7 @@ export const replies = {
     session: sessionOf(raw),
     outcome: raw.outcome ?? undefined,
     endedAt: raw.time.idle ?? undefined,
+    use: use.safeParse(raw).data,
   })),
   sessions: z.object({
     data: z.array(rawSession.transform(sessionOf)),

@@ -569,12 +569,8 @@ Deno.test("${SUM.name}", () => {
     about: "does its work; the gate fails once when all gates are run at the end",
     honest: true,
     ...flapping(),
-    turns: [
-      doesStory([SUM, MEAN]),
-      doesStory([SUM, MEAN]),
-      runs(({ prd }) => claim(prd, "US-002"), promised("The gate fails for no fault of mine.")),
-    ],
-    expect: { reason: "all_stories_pass", iterations: 3 },
+    turns: [doesStory([SUM, MEAN]), doesStory([SUM, MEAN])],
+    expect: { reason: "all_stories_pass", iterations: 2 },
   },
   {
     id: "earlier-story-broken-at-the-start",

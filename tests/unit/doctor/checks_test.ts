@@ -100,6 +100,18 @@ const heldBy = (...holders: NonNullable<Awaited<ReturnType<Probes["listeners"]>>
 });
 const OTHER = { address: "127.0.0.1", uid: 1000, pid: 4711, command: "nc -l\x1b[31m 14096" };
 
+Deno.test("asked for the server alone, the doctor says of OpenCode's own service what it is", async () => {
+  const spoiled = {
+    ...heldBy({ ...OTHER, command: "/usr/bin/opencode2 serve --service" }),
+    ...withoutAnswer("unauthorized"),
+  };
+  const found = await diagnose(spoiled, checks.filter(({ group }) => group === "Server"));
+  const answers = found.get("server.answers");
+  assert(answers?.level === "fail", answers?.level);
+  assert.match(answers.remedy[0].command ?? "", /^\/usr\/bin\/opencode2 service stop$/);
+  assert.equal(found.get("server.password")?.level, "skip");
+});
+
 Deno.test("every check has an id of its own, in its group, and follows what it needs", () => {
   const ids = checks.map(({ id }) => id);
   assert.equal(new Set(ids).size, ids.length);
@@ -313,10 +325,30 @@ cases([
   },
   {
     name: "they are not installed",
-    spoiled: NO_FILE("/home/ann/.zfunc/_ralph"),
+    spoiled: {
+      completions: {
+        shell: "zsh",
+        file: "/home/ann/a b/.zshrc",
+        text: "# source <(ralph completions zsh)\n",
+      },
+    },
     id: "host.completions",
     level: "skip",
-    says: /ralph completions zsh > \/home\/ann\/\.zfunc\/_ralph/,
+    says: /installed: printf '\\n%s\\n' 'source <\(ralph completions zsh\)' >> ~\/'a b\/\.zshrc'$/,
+  },
+  {
+    name: "an empty file, as a command leaves it that was not found",
+    spoiled: { completions: { shell: "fish", file: "/home/ann/ralph.fish", text: "" } },
+    id: "host.completions",
+    level: "skip",
+    says: /: mkdir -p \/home\/ann && ralph completions fish > ~\/ralph\.fish$/,
+  },
+  {
+    name: "another `ralph` on PATH",
+    spoiled: { names: { ...healthy.names, ralph: "/opt/ralph/bin/ralph" } },
+    id: "host.completions",
+    level: "skip",
+    says: /not this program/,
   },
   {
     name: "another shell",
@@ -477,7 +509,17 @@ cases([
     id: "service.port",
     level: "fail",
     says: /takes up by itself what was interrupted/,
-    commands: [/^opencode service stop$/, REINSTALL],
+    commands: [/^\/usr\/bin\/opencode service stop$/, REINSTALL],
+  },
+  {
+    name: "OpenCode's own background service, which no password of ralph's helps",
+    spoiled: {
+      ...heldBy({ ...OTHER, command: "/usr/bin/opencode2 serve --service" }),
+      ...withoutAnswer("unauthorized"),
+    },
+    id: "server.answers",
+    level: "skip",
+    says: /own background service: see Service/,
   },
   {
     name: "another OpenCode",
@@ -1338,6 +1380,30 @@ cases([
     says: /^not made yet/,
   },
   {
+    name: "there is none, and can be one",
+    spoiled: { store: { ...healthy.store, read: () => undefined } },
+    id: "store.writable",
+    level: "ok",
+    says: /^not made yet/,
+  },
+  {
+    name: "there is none, and can be none",
+    spoiled: {
+      store: {
+        ...healthy.store,
+        read: () => undefined,
+        unwritable: () => Promise.resolve([{ path: "/home/ann", uid: 0 }]),
+      },
+    },
+    id: "store.writable",
+    level: "fail",
+    says: /cannot be made: you may not write to \/home\/ann \|/,
+    commands: [
+      /^ls -ld \/home\/ann; findmnt -T \/home\/ann$/,
+      /^export RALPH_STATE=\/var\/tmp\/ann-ralph$/,
+    ],
+  },
+  {
     name: "damaged beyond reading",
     spoiled: { store: { ...healthy.store, read: () => damaged } },
     id: "store.database",
@@ -1435,6 +1501,11 @@ cases([
   },
 ]);
 
+const UNWRITABLE = (...places: readonly [below: string, uid: number][]) =>
+  withProject({
+    unwritable: () =>
+      Promise.resolve(places.map(([below, uid]) => ({ path: `/home/ann/shop${below}`, uid }))),
+  });
 const UNSIGNED = (isSure: boolean) => withProject({ unsigned: () => Promise.resolve({ isSure }) });
 
 const REFUSED: Partial<Probes> = {
@@ -1531,6 +1602,34 @@ cases([
     id: "project.signing",
     level: "warn",
     commands: [/commit-tree -S/],
+  },
+  {
+    name: "parts of the git folder are root's",
+    spoiled: UNWRITABLE(["/.git/objects", 0], ["/.git/objects/00", 0], ["/.git/index", 1000]),
+    id: "project.writable",
+    level: "fail",
+    says:
+      /^you may not write to \/home\/ann\/shop\/\.git\/objects, which belongs to root, nor 2 more/,
+    commands: [/^sudo chown -R 1000 \/home\/ann\/shop\/\.git\/objects$/],
+  },
+  {
+    name: "the whole project is another user's",
+    spoiled: UNWRITABLE(["", 1001], ["/.git", 1001]),
+    id: "project.writable",
+    level: "fail",
+    says: /\/home\/ann\/shop, which belongs to user 1001, nor 1 more in the project/,
+    commands: [
+      /^git clone \/home\/ann\/shop ~\/shop$/,
+      /^sudo chown -R 1000 \/home\/ann\/shop$/,
+    ],
+  },
+  {
+    name: "the project is read-only",
+    spoiled: UNWRITABLE(["", 1000]),
+    id: "project.writable",
+    level: "fail",
+    says: /which belongs to you/,
+    commands: [/^chmod -R u\+w \/home\/ann\/shop$/, /^findmnt -T \/home\/ann\/shop$/],
   },
   {
     name: "no author",
@@ -1633,7 +1732,7 @@ Deno.test("a machine on which every name is hostile cannot write to the terminal
     names,
     program: (name) => evil(`/usr/bin/${name}`),
     versionOf: () => Promise.resolve(evil("1.18.33")),
-    completions: { shell: "zsh", file: evil("/home/ann/.zfunc/_ralph") },
+    completions: { shell: "zsh", file: evil("/home/ann/.zshrc"), text: undefined },
     mode: () => ({ mode: 0o755, uid: 1000 }),
     fileSystemType: () => Promise.resolve(evil("nfs")),
     isNetworkFileSystem: () => true,
@@ -1661,6 +1760,7 @@ Deno.test("a machine on which every name is hostile cannot write to the terminal
     project: {
       root: evil("/home/ann/shop"),
       git: () => Promise.resolve({ hasCommits: true, branch: evil("main"), identity: evil("Ann") }),
+      unwritable: () => Promise.resolve([{ path: evil("/home/ann/shop/a"), uid: 0 }]),
       unsigned: () => Promise.resolve(undefined),
       gitRefusal: () => Promise.resolve(undefined),
       gates: () => [{ name: "g", needs: evil("x"), withheld: [] }],
@@ -1737,6 +1837,17 @@ Deno.test("gates: a program that is not there fails, a variable that is withheld
   };
   assert.equal((await withGates())?.level, "warn");
   const db = { name: "db", needs: "opencode", withheld: ["DATABASE_URL"] };
+  const line = { name: "x", needs: "gone", line: "cd x && npm test", withheld: [] };
+  const listed = await withGates(db, line);
+  assert(listed?.level === "fail");
+  assert.match(listed.found, /x is a list, so .*, and there is no `gone`$/);
+  assert.match(
+    listed.remedy[0].text,
+    /no brackets of its own: `"verify": \["cd x && npm test"\]`$/,
+  );
+  const handed = await withGates({ ...line, needs: "opencode", line: "npm test && x" });
+  assert(handed?.level === "warn");
+  assert.match(handed.found, /whose words no shell reads/);
   const missing = await withGates(db, { name: "x", needs: "gone", withheld: [] });
   assert(missing?.level === "fail");
   assert.equal(missing.found, "the gate x needs gone, which is not on PATH");

@@ -90,7 +90,7 @@ const repository: Repository = {
   identity: "Ann <ann@example.com>",
 };
 
-const files = new Set([OPENCODE, UNIT_FILE, names.dataFolder, "/home/ann/.zfunc/_ralph"]);
+const files = new Set([OPENCODE, UNIT_FILE, names.dataFolder]);
 
 export const healthy: Probes = {
   names,
@@ -119,7 +119,11 @@ export const healthy: Probes = {
       controlGroup: unit.controlGroup,
     }]),
   isForeign: (one) => isForeign(one, { url: names.serverUrl, uid: names.uid }),
-  completions: { shell: "zsh", file: "/home/ann/.zfunc/_ralph" },
+  completions: {
+    shell: "zsh",
+    file: "/home/ann/.zshrc",
+    text: "# mine\nsource <(ralph completions zsh)\n",
+  },
   serverEnv: {
     path: "/home/ann/.config/ralph/server.env",
     isOpen: false,
@@ -128,10 +132,15 @@ export const healthy: Probes = {
   isPasswordWithheld: false,
   otherUsers: () => Promise.resolve([]),
   server,
-  store: { read: () => store, sqliteVersion: () => "3.53.0" },
+  store: {
+    read: () => store,
+    sqliteVersion: () => "3.53.0",
+    unwritable: () => Promise.resolve([]),
+  },
   project: {
     root: "/home/ann/shop",
     git: () => Promise.resolve(repository),
+    unwritable: () => Promise.resolve([]),
     unsigned: () => Promise.resolve(undefined),
     gitRefusal: () => Promise.resolve(undefined),
     gates: () => [{ name: "test", withheld: [] }, { name: "sh", needs: "opencode", withheld: [] }],

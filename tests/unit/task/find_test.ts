@@ -5,6 +5,7 @@ import { RalphError } from "../../../src/error.ts";
 import { findProjectRoot, findTask, listTasks } from "../../../src/task/find.ts";
 import { listPlaces } from "../../../src/task/places.ts";
 import { callName, isOfTask, ownPlaces, progressPath } from "../../../src/task/task_files.ts";
+import { UnusableTask } from "../../../src/task/unusable_task.ts";
 import { memoryTree } from "./memory_tree.ts";
 
 const NFC = "caf\u00e9";
@@ -41,6 +42,9 @@ const tree = memoryTree({
   "/bare/.git": null,
   "/bare/tasks/x/prd.md": "",
   "/empty/.git/HEAD": "",
+  "/mono/.git/HEAD": "",
+  "/mono/packages/app/tasks/cart/prd.md": "",
+  "/mono/packages/app/src/x.ts": "",
 });
 
 const LOGIN = {
@@ -134,6 +138,9 @@ const REFUSED: readonly [argument: string, cwd: string, kind: string, message: R
   ["tasks/-rf", "/p", "usage", /because of its name: it begins with `-`/],
   ["./bad\x1b[31m", "/p/tasks", "usage", /bad\\x1b\[31m cannot be a task because of its name/],
   ["login", "/elsewhere", "not_found", /there is no folder `tasks\/` in \/elsewhere/],
+  ["cart", "/mono", "not_found", /there is no folder `tasks\/` in \/mono/],
+  ["cart", "/mono/packages/app", "not_found", /\/app\/tasks\/cart is not where.*root \/mono$/],
+  ["cart", "/mono/packages/app/src", "not_found", /\/app\/tasks\/cart is not where tasks are/],
   ["login", "/", "not_found", /\/ is not in a git repository/],
   ["x", "/bare", "not_found", /\/bare is not in a git repository/],
   ["/bare/tasks/x", "/p", "not_found", /\/bare\/tasks\/x is not in a git repository/],
@@ -161,6 +168,28 @@ function hintsOf(argument: string, cwd = "/p"): string {
   }
   return assert.fail(`${argument} was found`);
 }
+
+Deno.test("findTask: a task here that cannot be used is told from one that is nowhere", () => {
+  const isUnusable = (argument: string, cwd: string) => {
+    try {
+      findTask(argument, { cwd, tree });
+    } catch (error) {
+      return error instanceof UnusableTask;
+    }
+  };
+  assert.equal(isUnusable("x", "/bare"), true);
+  assert.equal(isUnusable("y", "/bare"), false);
+  assert.equal(isUnusable("cart", "/mono/packages/app/src"), true);
+  assert.equal(isUnusable("cart", "/mono"), false);
+  assert.equal(
+    hintsOf("cart", "/mono/packages/app"),
+    "to run it by its path; the settings are those of /mono|ralph run /mono/packages/app/tasks/cart",
+  );
+  assert.equal(
+    findTask("/mono/packages/app/tasks/cart", { cwd: "/mono/packages/app", tree }).projectRoot,
+    "/mono",
+  );
+});
 
 Deno.test("findTask: an unknown name brings the near one and what there is", () => {
   assert.equal(

@@ -43,11 +43,12 @@ interface World extends AsyncDisposable {
 }
 
 async function world(
-  { gates = ["all"], stories, ...options }:
-    & { gates?: string[]; stories?: readonly Story[] }
+  { gates = ["all"], stories, dirty, ...options }:
+    & { gates?: string[]; stories?: readonly Story[]; dirty?: string }
     & Partial<Omit<VerificationOptions, "gates">> = {},
 ): Promise<World> {
   const project = await makeProject({ files: { "tasks/t/prd.md": "# PRD" } });
+  if (dirty !== undefined) await project.write(dirty, "a person's");
   let now = stories ?? [story("a", false), story("b", false)];
   let iteration = 0;
   const state = (known?: TreeState) => treeState(project.root, { clock, known });
@@ -433,10 +434,11 @@ const FLAKY = "exit code 1, and it passed when it was run again on the same cont
 
 Deno.test("a gate that fails at the end on what it has passed on is run once more, and told", async () => {
   for (const finishClean of [true, false]) {
-    await using here = await world({ gates: ["build", "unit", "lint"], finishClean });
+    const gates = ["build", "unit", "lint"];
+    await using here = await world({ gates, finishClean, dirty: "mine.txt" });
     await here.project.write("work.txt", "x");
     await here.turn("a", "b");
-    await here.project.git("add", ".");
+    await here.project.git("add", "work.txt");
     await here.project.git("commit", "-qm", "work");
     here.ran.length = 0;
     here.flaky.add("unit");

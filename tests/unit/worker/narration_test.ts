@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import type { Spent } from "../../../src/store/model.ts";
+import { NO_USAGE } from "../../../src/loop/turn/usage.ts";
 import type { SettingChange } from "../../../src/loop/session/setting_changes.ts";
 import { PLAIN } from "../../../src/terminal/colors.ts";
 import { eventLines } from "../../../src/worker/narration.ts";
@@ -38,7 +40,7 @@ Deno.test("what a review found is told once, and what fell for it names the revi
 });
 
 Deno.test("the end of a session that went on tells all the time that it took", () => {
-  const took = (workedMs: number) =>
+  const took = (workedMs: number, spent?: Spent) =>
     eventLines({
       type: "session_ended",
       session: 2,
@@ -48,6 +50,7 @@ Deno.test("the end of a session that went on tells all the time that it took", (
       detail: "all pass",
       iterations: 3,
       usage: null,
+      spent,
       durationMs: 60_000,
       workedMs,
       gates: [],
@@ -56,6 +59,17 @@ Deno.test("the end of a session that went on tells all the time that it took", (
     }, PLAIN)[2];
   assert.match(took(3_660_000), /^3 iterations · 1h 1m in all, 1m 0s of it now · /);
   assert.match(took(60_000), /^3 iterations · 1m 0s · /);
+  const spent = {
+    ...NO_USAGE,
+    modelCalls: 6,
+    inputTokens: 6_300,
+    costUsd: 0.0225,
+    unknownParts: 1,
+  };
+  assert.match(
+    took(60_000, spent),
+    / · 6 model calls · ≥6,300 tokens · \$0\.0225 \+ 1 iteration of unknown cost$/,
+  );
 });
 
 Deno.test("what changed since the last session is one bounded line each, safe to print", () => {

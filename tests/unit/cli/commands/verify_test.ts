@@ -52,3 +52,21 @@ Deno.test("verify without gates says so", async () => {
   assert.equal(code, 2);
   assert.match(stderr, /no gates are configured/);
 });
+
+Deno.test("a list that is a line for the shell is told as one, with the spelling that fits", async () => {
+  await using home = await makeHome();
+  const found = async (gate: readonly string[]) => {
+    await home.project.write("ralph.json", JSON.stringify({ verify: [gate] }));
+    const { stdout } = await home.ralph("doctor", "project.gates");
+    return stdout;
+  };
+  for (const line of ["cd x && npm test", "cd app/web && npm test", "git status --short"]) {
+    const said = await found([line]);
+    assert(said.includes(`there is no \`${line}\``), said);
+    assert(said.includes(`"verify": ["${line}"]`), said);
+  }
+  assert.match(await found(["git", "status", "&&", "true"]), /whose words no shell reads/);
+  for (const gate of [["sh", "-c", "a && b"], ["/opt/my tools/x", "y"], ["git", "-d", "|"]]) {
+    assert.match(await found(gate), /1 gate/, gate.join(" "));
+  }
+});

@@ -46,6 +46,13 @@ Deno.test("what nothing shows for, or a gate denies, is claimed, and not done", 
   }
 });
 
+Deno.test("a command in the background that was ended is named", async () => {
+  await using home = await makeHome();
+  const text = "a command in the background was ended 3 min after the agent's work: npm start";
+  ended(home, "completed", "all_stories_pass", { notes: [{ about: "left", text }] });
+  assert.match((await home.ralph("wait", "one")).stdout, new RegExp(`^ended {5}${text}$`, "m"));
+});
+
 Deno.test("status names the tasks of the project that have no session", async () => {
   await using home = await makeHome();
   for (const name of ["two", "three words"]) {

@@ -254,6 +254,31 @@ Deno.test("over the whole screen no line is cut, and what is told stands there t
   assert.match(of({ helps: true }), /everything goes on running/);
 });
 
+Deno.test("of sixty stories the one in hand is seen at first, and all others by scrolling", () => {
+  const stories = Array.from({ length: 60 }, (_, i) => ({
+    ...{ id: `US-${i + 1}`, title: `Story ${i + 1}.`, why: "" },
+    state: i < 39 ? "done" as const : i === 39 ? "in hand" as const : "open" as const,
+  }));
+  for (const whole of [false, true]) {
+    const at = (scroll: number, task: Partial<TaskView> = {}) => {
+      const model = { ...MODEL, tasks: [{ ...RUNNING, stories, ...task }] };
+      const shown = screen(model, DETAILS, {
+        ...{ columns: 60, rows: 20, now: NOON, glyphs: UNICODE },
+        view: { ...FIRST_VIEW, whole, scroll },
+      });
+      return { ...shown, text: shown.lines.map(lineText).join("\n") };
+    };
+    const { text, scrollMin, scrollMax } = at(0);
+    assert.match(text, /Story 40\./);
+    assert.match(text, /Story 39\.[^]*Story 41\./);
+    assert.match(at(scrollMin).text, /Story 1\./);
+    assert.match(at(scrollMax).text, /Story 60\./);
+    assert.equal(at(scrollMin - 9).text, at(scrollMin).text);
+    const ended = stories.map((one) => ({ ...one, state: "done" as const }));
+    assert.match(at(0, { stories: ended }).text, /Story 1\./, "of what is done the beginning");
+  }
+});
+
 Deno.test("of a long log the rows that are shown are the right ones, at any place", () => {
   const output = Array.from(
     { length: 300 },

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { elapsed } from "../../../../src/cli/watch/task_rows.ts";
+import { elapsed, statusStyle } from "../../../../src/cli/watch/task_rows.ts";
 import type { TaskView } from "../../../../src/cli/watch/model.ts";
 import type { Session } from "../../../../src/store/model.ts";
 
@@ -18,4 +18,23 @@ Deno.test("the time of a session is what it has worked, without its pauses", () 
     endedAt: at(5),
   } as const;
   assert.equal(taken(ended, 40_000), "40s");
+});
+
+Deno.test("the colours are those of `ralph status`: green is done, yellow waits", () => {
+  const session = (status: string, activity: string | null = null) =>
+    ({ session: { status, activity }, live: true }) as TaskView;
+  const styles: readonly (readonly [TaskView, string | undefined])[] = [
+    [session("running", "agent working"), "cyan"],
+    [session("running", "rate limited, asked again at 14:02 UTC"), "yellow"],
+    [session("running", "waiting for git: it commits, hooks and signing included"), "yellow"],
+    [{ ...session("running"), live: false }, "red"],
+    [session("completed"), "green"],
+    [session("stopped"), "yellow"],
+    [session("checkpointed"), "yellow"],
+    [session("failed"), "red"],
+    [{ ...session("completed"), queued: "is next" }, "yellow"],
+    [{ ...session("failed"), starting: { doing: "git", since: 0 } }, "yellow"],
+    [{ live: false } as TaskView, undefined],
+  ];
+  for (const [task, style] of styles) assert.equal(statusStyle(task), style, JSON.stringify(task));
 });

@@ -18,6 +18,7 @@ const SHOWN = {
   tasks: ["/a", "/b", "/c"],
   chosen: "/b" as string | undefined,
   iterations: [3, 2, 1],
+  scrollMin: 0,
   scrollMax: 50,
   page: 10,
 };
@@ -73,6 +74,7 @@ Deno.test("a key changes the view, or has an effect", () => {
     [{ whole: true, scroll: 50 }, "down", { whole: true, scroll: 50 }],
     [{ whole: true }, "end", { whole: true, scroll: 50 }],
     [{}, "page-down", { scroll: 10 }],
+    [{ whole: true, scroll: 7 }, "home", { whole: true, scroll: 0 }],
     [{ whole: true, shows: "output" }, "up", { whole: true, shows: "output", scroll: 1 }],
     [{ whole: true, shows: "output" }, "home", { whole: true, shows: "output", scroll: 50 }],
     [

@@ -205,17 +205,11 @@ Deno.test("commits that are to be signed, and cannot be, are refused before anyt
       { "gpg.program": "/nonexistent/gpg" },
       { "gpg.format": "ssh" },
       { "gpg.format": "ssh", "user.signingkey": "/nonexistent/key.pub" },
-      // gpg says why, and git 2.39 does not: its keys are looked at
-      { "gpg.program": "./no-key.sh" },
     ]
   ) {
     await using project = await makeProject({ files: FILES });
-    await project.write("no-key.sh", "#!/bin/sh\nexit 2\n");
-    await Deno.chmod(`${project.root}/no-key.sh`, 0o755);
     await project.git("config", "commit.gpgsign", "true");
-    for (const [name, value] of Object.entries(config)) {
-      await project.git("config", name, value.replace(/^\./, project.root));
-    }
+    for (const [name, value] of Object.entries(config)) await project.git("config", name, value);
     assert.match(
       await refusal(project, {}),
       /commits are to be signed there \(commit.gpgsign\), and cannot be$/,
@@ -223,6 +217,26 @@ Deno.test("commits that are to be signed, and cannot be, are refused before anyt
     );
     await project.git("config", "commit.gpgsign", "false");
     assert.equal(await prepare(project, {}), undefined);
+  }
+});
+
+Deno.test("a program that the repository itself names is not run to see whether it signs", async () => {
+  for (
+    const name of [
+      "gpg.program",
+      "gpg.openpgp.program",
+      "gpg.ssh.program",
+      "gpg.ssh.defaultKeyCommand",
+    ]
+  ) {
+    await using project = await makeProject({ files: FILES });
+    await project.write("sign.sh", `#!/bin/sh\ntouch ${project.root}/it-ran\nexit 1\n`);
+    await Deno.chmod(`${project.root}/sign.sh`, 0o755);
+    await project.git("config", "commit.gpgsign", "true");
+    if (name.includes("ssh")) await project.git("config", "gpg.format", "ssh");
+    await project.git("config", name, `${project.root}/sign.sh`);
+    assert.equal(await prepare(project, {}), undefined);
+    await assert.rejects(Deno.stat(`${project.root}/it-ran`), name);
   }
 });
 

@@ -139,6 +139,7 @@ Deno.test("a hook that refuses is heard, and one that formats is let", async () 
   await project.write("a.txt", "b");
   assert.deepEqual(await commit(project, "a.txt"), {
     why: "git refuses: no semicolon; in a.txt",
+    byHook: true,
   });
   assert.equal(await project.git("diff", "--cached", "--name-only"), "", "nothing stays staged");
   await Deno.writeTextFile(hook, "#!/bin/sh\necho formatted > a.txt; git add a.txt\n");
@@ -172,7 +173,10 @@ Deno.test("what a hook mends and refuses is committed as it is mended, once", as
   // one that is never content is asked twice
   await Deno.writeTextFile(hook, "#!/bin/sh\necho x >> a.txt; echo again >> .git/asked; exit 1\n");
   await project.write("a.txt", "three\n");
-  assert.deepEqual(await commit(project, "a.txt"), { why: "git refuses: it says nothing" });
+  assert.deepEqual(await commit(project, "a.txt"), {
+    why: "git refuses: it says nothing",
+    byHook: true,
+  });
   assert.equal(await project.read(".git/asked"), "again\nagain\n");
 });
 
@@ -225,4 +229,18 @@ Deno.test("a lock of a minute ago that nobody has is one that was left", async (
   assert.equal(await isLeft(), false, "somebody has it open");
   file.close();
   assert.equal(await isLeft(), true);
+});
+
+Deno.test("the hook that refuses the message is told from one that refuses the work", async () => {
+  for (const [hook, ofMessage] of [["pre-commit", undefined], ["commit-msg", true]] as const) {
+    await using project = await makeProject({ files: { "a.txt": "a" } });
+    // of an earlier commit, which both hooks took
+    await project.write(".git/COMMIT_EDITMSG", "chore: start\n");
+    await project.write(`.git/hooks/${hook}`, "#!/bin/sh\necho no >&2; exit 1\n");
+    await Deno.chmod(`${project.root}/.git/hooks/${hook}`, 0o755);
+    await project.write("a.txt", "b");
+    const refused = await commit(project, "a.txt");
+    assert("why" in refused && refused.why === "git refuses: no");
+    assert.equal(refused.ofMessage, ofMessage, hook);
+  }
 });

@@ -7,6 +7,7 @@ import {
 import type { Clock } from "../../../../src/clock.ts";
 import { systemClock } from "../../../../src/host/system/clock.ts";
 import { temporaryFolder } from "../../../support/folder.ts";
+import { openPty } from "../../../support/pty.ts";
 import { until } from "../../../support/wait.ts";
 
 /** With the rights of the compiled program (tools/compile.ts), which may not read /proc. */
@@ -20,11 +21,11 @@ function test(name: string, fn: () => Promise<void>) {
  * A shell that OpenCode might have started, in a session of its own; it starts `line`, and each
  * process that is started by it writes its pid to `pids`. Ends all of them when disposed.
  */
-function shell(cwd: string, line: string, { mark = true } = {}) {
+function shell(cwd: string, line: string, { mark = true, name = "OPENCODE" } = {}) {
   const child = new Deno.Command("/bin/sh", {
     args: ["-c", line],
     cwd,
-    env: mark ? { OPENCODE: "1" } : {},
+    env: mark ? { [name]: "1" } : {},
     detached: true,
     stdin: "null",
     stdout: "null",
@@ -90,6 +91,24 @@ test("those of other folders, without the mark, or from before are not", async (
   await marked.written(2);
   assert.deepEqual((await inTree(root)).map(({ pid }) => pid), [marked.pid]);
   assert.deepEqual(await inTree(root, Date.now() + 60_000), []);
+});
+
+test("the mark of OpenCode 2 is known, and what a person started in OpenCode's terminal is left", async () => {
+  using dir = temporaryFolder();
+  const root = Deno.realPathSync(dir.path);
+  await using person = await openPty("echo $$ >> pids; exec sleep 307", {
+    cwd: root,
+    env: { OPENCODE: "1", OPENCODE_TERMINAL: "1" },
+  });
+  const name = "OPENCODE_TERMINAL";
+  await using agent = shell(root, `echo $$ >> pids; exec sleep 308`, { name });
+  await agent.written(2);
+  await until(async () => (await inTree(root)).length > 0, { what: "the agent's to be found" });
+  const found = (await inTree(root)).filter(({ command }) => command.startsWith("sleep"));
+  assert.deepEqual(found.map(({ pid }) => pid), [agent.pid]);
+  await endLeftProcesses(root, systemClock);
+  assert.deepEqual((await inTree(root)).filter(({ command }) => command === "sleep 308"), []);
+  Deno.kill(person.pid, "SIGCONT");
 });
 
 test("what shares the session of an unmarked process, as the server's own do, is not", async () => {

@@ -353,8 +353,19 @@ Deno.test("a hook that refuses ralph's message: the agent is told to commit, and
   );
   assert.equal(first?.isFinal, false);
   assert.equal(await project.git("status", "--porcelain"), "?? work.txt", "nothing is staged");
-  await here.turn(() => project.write("work.txt", "w2"));
-  assert.equal((await delivery.deliver(STORY, await here.state()))?.isFinal, true);
+  await here.turn(async () => {
+    await project.git("add", "work.txt");
+    await project.git("commit", "-qm", "feat(app): sum");
+  });
+  assert.equal(
+    await delivery.deliver(STORY, await here.state()),
+    undefined,
+    "it did as it was told",
+  );
+  for (const isFinal of [false, true]) {
+    await here.turn(() => project.write("next.txt", `${isFinal}`));
+    assert.equal((await delivery.deliver(STORY, await here.state()))?.isFinal, isFinal);
+  }
 });
 
 Deno.test("what a turn leaves beside its own commit is committed with that one's message", async () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type IterationFacts, judge } from "../../../../src/loop/iteration/outcome.ts";
+import { serverCommands } from "../../../../src/opencode/commands.ts";
 import type { TurnEnd } from "../../../../src/loop/turn/turn_end.ts";
 import type { Outcome } from "../../../../src/store/model.ts";
 
@@ -15,6 +16,7 @@ const unjudged = [{ storyId: "b", held: null, why: "its gates were not run" }];
 const changed = { workCommits: 0, elsewhere: 0, files: ["x", "y"] };
 const none = { workCommits: 0, elsewhere: 0, files: [] };
 
+const COMMANDS = serverCommands({ generation: 1, url: "http://127.0.0.1:1" });
 const NOW = 1_000_000;
 const usual: IterationFacts = {
   end: good,
@@ -183,7 +185,7 @@ Deno.test("outcome: where trying again cannot help, it says why and what to do",
   ];
   for (const [end, words] of ends) {
     const { hopeless, refusal } = judge({ ...usual, end });
-    assert.match(hopeless ?? "", words);
+    assert.match(hopeless?.(COMMANDS) ?? "", words);
     assert.equal(refusal, undefined);
   }
 });
@@ -221,5 +223,8 @@ Deno.test("what the provider gave nothing for is waited out, and costs no iterat
 
 Deno.test("a model that calls no tools is not asked again", () => {
   const { hopeless } = judge({ ...usual, end: { ...good, lacksTools: true }, toolRuns: 0 });
-  assert.match(hopeless ?? "", /on record as one that cannot; take a model that can call tools/);
+  assert.match(
+    hopeless?.(COMMANDS) ?? "",
+    /on record as one that cannot; take a model that can call tools/,
+  );
 });

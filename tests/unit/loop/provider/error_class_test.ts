@@ -1,7 +1,10 @@
 /** What errors mean, by what real servers made of them (1.1.53, 1.18.33, measured). */
 import assert from "node:assert/strict";
 import { classifyError, limitSaid } from "../../../../src/loop/provider/error_class.ts";
+import { serverCommands } from "../../../../src/opencode/commands.ts";
 import type { AgentError } from "../../../../src/opencode/model.ts";
+
+const COMMANDS = serverCommands({ generation: 1, url: "http://127.0.0.1:1" });
 
 const api = (statusCode: number | undefined, message: string, retryable = false): AgentError => ({
   name: "APIError",
@@ -75,7 +78,7 @@ Deno.test("where a person has to do something first, trying again is hopeless", 
   for (const [error, todo] of HOPELESS) {
     const errorClass = classifyError(error);
     assert.equal(errorClass.kind, "hopeless", error.message);
-    assert.match(errorClass.kind === "hopeless" ? errorClass.todo ?? "" : "", todo);
+    assert.match(errorClass.kind === "hopeless" ? errorClass.todo?.(COMMANDS) ?? "" : "", todo);
   }
 });
 

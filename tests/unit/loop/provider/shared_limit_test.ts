@@ -139,7 +139,7 @@ Deno.test("where the first has ended, one of the others asks, and they follow wh
   });
   const second = d.asks().then(() => order.push(`d after ${here.clock.monotonic() / SECOND} s`));
   await here.clock.run(Promise.all([first, second]));
-  assert.deepEqual(order, ["c after 60 s", "d after 70 s"]);
+  assert.deepEqual(order, ["c after 0 s", "d after 10 s"]);
   assert.match(d.told.at(-1) ?? "", /to end: c in shop asks first$/);
 });
 
@@ -193,8 +193,8 @@ Deno.test("which provider it is the messages tell, or the server, where no model
   b.limit.refused(end, { until: here.clock.now() + MINUTE, model: undefined });
   assert.equal(d.store.providerLimit("fake")?.said, "Too many requests");
   b.end();
-  assert.equal(await here.clock.run(c.asks(undefined, "fake")), MINUTE);
-  c.end();
+  c.isTold("Rate limit reached", MINUTE);
+  assert.equal(await here.clock.run(d.asks(undefined, "fake")), 2 * MINUTE);
   assert.equal(await here.clock.run(d.asks(undefined, undefined)), 0);
 });
 

@@ -26,11 +26,7 @@ const CASES: [string, Partial<ProviderLimit> | undefined, ReturnType<typeof stan
   ["the session itself asks now", { sessionId: 2, ...asked }, { kind: "first" }],
   ["the time is over, and nobody has asked", past, { kind: "first" }],
   ["who was to ask has ended", { isRunning: false, ...asked }, { kind: "first" }],
-  ["who was told has ended before the time is over", { isRunning: false }, {
-    kind: "held",
-    until: NOW + 20 * MINUTE,
-    isAsked: false,
-  }],
+  ["who was told has ended before the time is over", { isRunning: false }, { kind: "first" }],
   ["for longer than a session waits", {
     until: NOW + 30 * 24 * HOUR,
     firstUntil: NOW + 30 * 24 * HOUR + MINUTE,

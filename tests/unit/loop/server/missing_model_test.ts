@@ -20,6 +20,12 @@ Deno.test("what an agent lacked that never started: its model, or the agent itse
     what: "agent",
     words: "Agent not found: plan",
   });
+  const models = () => Promise.resolve([]);
+  const nothing = { ...client, models, configuredModel: () => Promise.resolve(undefined) };
+  assert.deepEqual(await missingModel(nothing, {}), {
+    what: "provider",
+    words: "the server has no model that can be used",
+  });
   const configuredModel = () => Promise.resolve("p/x");
   assert.deepEqual(await missingModel({ ...client, configuredModel }, {}), {
     what: "model",
