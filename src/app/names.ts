@@ -2,10 +2,12 @@ import { hostname } from "node:os";
 import * as path from "node:path";
 import type { Names } from "../doctor/probes.ts";
 import { selfCommand } from "../host/process/self.ts";
+import { baseFolders, movedBases } from "../host/system/base_folders.ts";
+import type { Systemd } from "../host/system/systemd.ts";
 import { findProgram } from "../host/process/programs.ts";
 import { portOf } from "../host/system/port.ts";
 import { configFolder } from "../host/system/server_env.ts";
-import { userName } from "../host/system/systemd.ts";
+import { foreignHome, userName } from "../host/system/accounts.ts";
 import { UNIT_NAME } from "../doctor/unit_facts.ts";
 import { systemTree } from "../host/files/system_tree.ts";
 import { shellWord } from "../terminal/shell_word.ts";
@@ -14,7 +16,7 @@ import { ownFolders } from "./own_folders.ts";
 import { pathsOf } from "./store.ts";
 
 /** What commands in remedies are filled in with. */
-export function namesOf(context: Context, serverUrl: string): Names {
+function namesOf(context: Context, serverUrl: string): Names {
   const home = context.environment("HOME") ?? "/";
   const configHome = path.dirname(configFolder(context.environment));
   const { database, logs } = pathsOf(context);
@@ -22,6 +24,7 @@ export function namesOf(context: Context, serverUrl: string): Names {
     user: userName(),
     uid: Deno.uid() ?? 0,
     home,
+    foreignHome: foreignHome(home),
     host: hostname(),
     serverUrl,
     port: portOf(serverUrl),
@@ -29,10 +32,26 @@ export function namesOf(context: Context, serverUrl: string): Names {
     unitFile: path.join(configHome, "systemd", "user", UNIT_NAME),
     dataFolder: path.dirname(database),
     stateFolder: path.dirname(logs),
+    folders: baseFolders(context.environment, home),
     configFolder: path.join(configHome, "ralph"),
     ownFolders: ownFolders(context),
     database,
   };
+}
+
+/**
+ * The same, with the unit where the user manager looks for it, which need not have this shell's
+ * XDG_CONFIG_HOME. It is asked only where this shell has one.
+ */
+export async function namesFor(
+  context: Context,
+  serverUrl: string,
+  systemd: Pick<Systemd, "unitFolder">,
+): Promise<Names> {
+  const names = namesOf(context, serverUrl);
+  if (!movedBases(names.folders, names.home).includes("XDG_CONFIG_HOME")) return names;
+  const folder = await systemd.unitFolder() ?? path.join(names.home, ".config/systemd/user");
+  return { ...names, unitFile: path.join(folder, UNIT_NAME) };
 }
 
 /** This program as a command: by its name alone when that leads here. */

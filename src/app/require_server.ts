@@ -6,7 +6,7 @@ import { UNIT_NAME } from "../doctor/unit_facts.ts";
 import type { Health, OpenCode } from "../opencode/client.ts";
 import { OpenCodeError } from "../opencode/error.ts";
 import type { Context } from "./context.ts";
-import { namesOf } from "./names.ts";
+import { namesFor } from "./names.ts";
 
 /**
  * How long each attempt may take. A request that reaches OpenCode while it starts may never be
@@ -47,7 +47,7 @@ async function explained(
   { error, serverUrl }: { error: OpenCodeError; serverUrl: string },
 ): Promise<OpenCodeError> {
   const systemd = createSystemd({ clock: context.clock, unit: UNIT_NAME });
-  const names = namesOf(context, serverUrl);
+  const names = await namesFor(context, serverUrl, systemd);
   const [manager, unit, listeners] = await Promise.all([
     systemd.userManager(),
     systemd.unit(),

@@ -128,13 +128,15 @@ async function requireOwn(url: string, { clock }: Pick<Context, "clock">): Promi
   return answerer.who !== "nobody";
 }
 
-function foreignServer(url: string, { uid, pid, command = "" }: Listener): OpenCodeError {
+function foreignServer(url: string, { uid, user, pid, command = "" }: Listener): OpenCodeError {
   const program = command === "" ? "" : ` (${plain(command, 80)})`;
   const port = portOf(url);
   const process = pid === undefined ? "" : `, process ${pid}${program}`;
   return new OpenCodeError(
     "foreign",
-    `cannot use the server at ${url}: it is another user's (user ${uid}${process}), and was sent nothing`,
+    `cannot use the server at ${url}: it is another user's (${
+      plain(user ?? `user ${uid}`, 40)
+    }${process}), and was sent nothing`,
     {
       hints: [
         { text: "see whose it is", command: `sudo ss -ltnp 'sport = :${port}'` },

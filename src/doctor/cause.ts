@@ -3,8 +3,9 @@ import type { Hint } from "../error.ts";
 import type { Listener } from "../host/system/port.ts";
 import type { Unit, UserManager } from "../host/system/systemd.ts";
 import type { Problem } from "../opencode/error.ts";
+import { serveCommand } from "./password.ts";
 import type { Names } from "./probes.ts";
-import { describeHolder, installCommand, isOfUnit, serveCommand } from "./service.ts";
+import { describeHolder, endRemedy, installCommand, isOfUnit } from "./service.ts";
 import {
   INSTALLED,
   isRestless,
@@ -50,10 +51,9 @@ export function causeOf(
     const who = describeHolder(other, names);
     // It may be an OpenCode that is busy, and somebody's work.
     if (problem === "timeout") return { why: `${who} has the port`, hints: [DOCTOR] };
-    const end = other.pid !== undefined && other.uid === names.uid
-      ? [{ text: "end it", command: `kill ${other.pid}` }]
-      : [{ text: "see whose it is", command: `sudo ss -ltnp 'sport = :${names.port}'` }];
-    return { why: `port ${names.port} is taken by ${who}`, hints: [...end, START, DOCTOR] };
+    const look = { text: "see whose it is", command: `sudo ss -ltnp 'sport = :${names.port}'` };
+    const end = endRemedy(other, names) ?? look;
+    return { why: `port ${names.port} is taken by ${who}`, hints: [end, START, DOCTOR] };
   }
   if (!manager.reachable) {
     if (manager.problem !== "no_systemd") {

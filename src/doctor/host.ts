@@ -1,6 +1,8 @@
 /** Checks of the machine and of this user on it. */
 import { shellWord } from "../terminal/shell_word.ts";
-import { type Check, fail, ok, skip, warn } from "./check.ts";
+import type { Astray } from "../host/system/systemd.ts";
+import { type Check, fail, ok, type Remedy, skip, warn } from "./check.ts";
+import { homeFault } from "./folders.ts";
 import { completionSetup, isSetUp } from "./completion_setup.ts";
 import type { Probes } from "./probes.ts";
 
@@ -12,6 +14,17 @@ export const MANAGER_MS = 13_000;
 const GB = 1024 ** 3;
 /** A night of agents' logs and build output takes some hundred MB. */
 const SPACE = { fail: 0.2 * GB, warn: 2 * GB };
+
+/** What all others need: in another's HOME nothing that they say would help. */
+export const homeCheck: Check = {
+  id: "host.home",
+  group: "Host",
+  title: "HOME is yours",
+  run({ names }) {
+    const fault = homeFault(names);
+    return fault ? fail(fault.found, fault.because, ...fault.fixes) : ok(names.home);
+  },
+};
 
 export const hostChecks: readonly Check[] = [
   {
@@ -32,11 +45,8 @@ export const hostChecks: readonly Check[] = [
         if (manager.runtimeDir === undefined) return ok(manager.state);
         return warn(
           `${manager.state}, but this shell does not lead to it`,
-          "systemctl --user needs XDG_RUNTIME_DIR, which cron, su and sudo do not set",
-          {
-            text: "for this shell",
-            command: `export XDG_RUNTIME_DIR=${shellWord(manager.runtimeDir)}`,
-          },
+          "systemctl --user needs XDG_RUNTIME_DIR, which cron, su and sudo do not set, or keep",
+          ...leadCommands(names, manager.astray),
         );
       }
       switch (manager.problem) {
@@ -52,9 +62,9 @@ export const hostChecks: readonly Check[] = [
           });
         case "denied":
           return fail(
-            "the user manager that XDG_RUNTIME_DIR leads to is another user's",
+            "the user manager that this shell leads to is another user's",
             "the unit must be this user's own",
-            { text: "for this shell", command: `export XDG_RUNTIME_DIR=/run/user/${names.uid}` },
+            ...leadCommands(names, manager.astray),
           );
         default: {
           const found = `not running: ${manager.said || "no answer"}`;
@@ -164,6 +174,17 @@ export const hostChecks: readonly Check[] = [
     },
   },
 ];
+
+/** What leads this shell to its own user manager. */
+function leadCommands(
+  { uid }: Pick<Probes["names"], "uid">,
+  astray: readonly Astray[] = [],
+): readonly [Remedy, ...Remedy[]] {
+  const lead = { text: "for this shell", command: `export XDG_RUNTIME_DIR=/run/user/${uid}` };
+  if (!astray.includes("DBUS_SESSION_BUS_ADDRESS")) return [lead];
+  const unset = { text: "for this shell", command: "unset DBUS_SESSION_BUS_ADDRESS" };
+  return astray.includes("XDG_RUNTIME_DIR") ? [lead, unset] : [unset];
+}
 
 /** The command that switches linger on, with root's help where this user may not. */
 async function lingerCommand({ systemd, names, program }: Probes): Promise<string> {

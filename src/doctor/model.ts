@@ -54,6 +54,13 @@ export function modelVerdict(
   );
 }
 
+/** The provider of the model, where the server cannot use it. */
+export function unusableProvider(models: Models, ofProject?: ProjectChoices): string | undefined {
+  const { chosen } = inProject(models, ofProject);
+  const id = chosen?.slice(0, chosen.indexOf("/"));
+  return models.providers.some((provider) => provider.id === id) ? undefined : id;
+}
+
 /** What the loop will use in the project, whose own setting comes before the server's. */
 function inProject(
   { chosen, chosenBy }: Models,

@@ -2,6 +2,7 @@
  * What checks may look at: read-only probes, so that no check can repair anything. The real ones are
  * put together in `cli/doctor_probes/probes.ts`. What several checks ask for is asked once.
  */
+import type { BaseFolders } from "../host/system/base_folders.ts";
 import type { Listener } from "../host/system/port.ts";
 import type { Unwritable } from "../host/files/unwritable.ts";
 import type { Repository } from "../host/git/repository.ts";
@@ -29,12 +30,20 @@ export interface Probes {
   onPath(name: string): string | undefined;
   /** What it says to `--version`. */
   versionOf(program: string): Promise<string | undefined>;
+  /** Why it does not run, in its words or the kernel's; undefined where it does, or is late. */
+  refusalOf(program: string): Promise<string | undefined>;
   /** Whether a file is there; a link counts whatever it leads to. */
   exists(path: string): boolean;
   /** Of what a link leads to; undefined when it cannot be looked at. */
   mode(path: string): { mode: number; uid: number; gid?: number; isLinkTo?: string } | undefined;
   /** The environment of a process of this user; undefined when it cannot be read. */
   environmentOf(pid: number): Promise<ReadonlyMap<string, string> | undefined>;
+  /** Whether this shell has a variable of that name. */
+  isSet(variable: string): boolean;
+  /** The variables that OpenCode's own settings in this folder take in (`{env:NAME}`), by file. */
+  settingsVariables(configHome: string): readonly { file: string; variable: string }[];
+  /** Where a process of this user has settings and logins. */
+  foldersOf(pid: number): Promise<BaseFolders | undefined>;
   freeBytes(folder: string): number | undefined;
   fileSystemType(folder: string): Promise<string | undefined>;
   isNetworkFileSystem(type: string): boolean;
@@ -59,12 +68,16 @@ export interface Names {
   user: string;
   uid: number;
   home: string;
+  /** Set where that is another account's: its name, and where one's own is. */
+  foreignHome?: { owner: string; ownHome?: string };
   host: string;
   /** `http://127.0.0.1:14096`. */
   serverUrl: string;
   port: number;
   /** This program, as a command that works from everywhere. */
   ralph: string;
+  /** Of settings and logins, as this shell has them. */
+  folders: BaseFolders;
   /** Where the unit's file belongs. */
   unitFile: string;
   dataFolder: string;
@@ -85,6 +98,8 @@ export interface ServerProbes {
   /** Makes an OpenCode session in ralph's own folder, looks for it and its event, and deletes it. */
   roundTrip(): Promise<{ session: Asked<void>; event: Asked<boolean> }>;
   models(): Promise<Asked<Models>>;
+  /** The variables that a provider takes its key from; empty where not known. */
+  keyVariables(providerId: string): Promise<Asked<readonly string[]>>;
   /** What the rules of the agents deny outside of projects. */
   denials(): Promise<Asked<Denials>>;
   /** In the project; undefined when no worker is at work in it, so that the server has to load it. */

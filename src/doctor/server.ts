@@ -14,11 +14,25 @@ import {
   type Verdict,
   warn,
 } from "./check.ts";
-import { modelVerdict } from "./model.ts";
-import type { Asked, Names, Probes } from "./probes.ts";
-import { managedVerdict, newPasswordCommand, serveCommand, tryTurn, unitFacts } from "./service.ts";
-import { INSTALLED, LOG_COMMAND, RESTART_COMMAND, startedLately, UNIT_NAME } from "./unit_facts.ts";
-import { attachCommand, type CommandServer } from "../opencode/commands.ts";
+import { modelVerdict, unusableProvider } from "./model.ts";
+import {
+  giveVariableCommand,
+  newPasswordCommand,
+  serveCommand,
+  takePasswordCommand,
+  typePasswordCommand,
+} from "./password.ts";
+import type { Asked, Probes } from "./probes.ts";
+import { managedVerdict, programOfUnit, reinstall, tryTurn, unitFacts } from "./service.ts";
+import {
+  INSTALLED,
+  LOG_COMMAND,
+  RESTART_COMMAND,
+  startedLately,
+  UNIT_NAME,
+  type UnitFacts,
+} from "./unit_facts.ts";
+import { attachCommand, type CommandServer, serverCommands } from "../opencode/commands.ts";
 import { isSameVersion, isTestedVersion, testedWords } from "../opencode/versions.ts";
 
 const LOG: Remedy = {
@@ -147,7 +161,8 @@ export const serverChecks: readonly Check[] = [
     title: "server's version",
     needs: ["server.answers"],
     after: ["service.opencode", "server.password"],
-    async run({ server, program, versionOf, names }) {
+    async run(probes) {
+      const { server, program, versionOf, names } = probes;
       const asked = await server.health();
       if ("error" in asked) return skip(NEEDS_PASSWORD);
       const version = plain(asked.value.version, 20);
@@ -163,10 +178,14 @@ export const serverChecks: readonly Check[] = [
       const installed = program("opencode");
       const onDisk = installed === undefined ? undefined : await versionOf(installed);
       if (onDisk !== undefined && !isSameVersion(onDisk, asked.value.version)) {
+        const because = "`opencode attach` may not fit the server";
+        const found = `${version} runs, ${plain(onDisk, 20)} is installed`;
+        const ofUnit = await programOfUnit(probes);
+        if (ofUnit === undefined || ofUnit === installed) return warn(found, because, RESTART);
         return warn(
-          `${version} runs, ${plain(onDisk, 20)} is installed`,
-          "`opencode attach` may not fit the server",
-          RESTART,
+          `${found}: the unit has ${plain(ofUnit, 100)}, and your shell ${installed}`,
+          because,
+          { ...reinstall(names), text: "have the unit start that of your shell" },
         );
       }
       return ok(version);
@@ -219,10 +238,35 @@ export const serverChecks: readonly Check[] = [
       if ("error" in health) return skip(NEEDS_PASSWORD);
       const asked = await server.models();
       if ("error" in asked) return failure(asked.error, "without a model no agent works");
-      return modelVerdict(asked.value, {
-        server: commandServer(probes, health),
-        ofProject: project?.openCodeChoices(),
-      });
+      const ofProject = project?.openCodeChoices();
+      const ofServer = commandServer(probes, health);
+      const verdict = modelVerdict(asked.value, { server: ofServer, ofProject });
+      if (verdict.level !== "fail") return verdict;
+      const providerId = unusableProvider(asked.value, ofProject);
+      return (providerId !== undefined && await keyInShell(probes, verdict.found, providerId)) ||
+        await restartedAfterLogin(probes, verdict, serverCommands(ofServer).login);
+    },
+  },
+  {
+    id: "server.variables",
+    group: "Server",
+    title: "variables of its settings",
+    needs: ["server.answers"],
+    async run(probes) {
+      const pid = await ownPid(probes);
+      const [environment, folders] = pid === undefined
+        ? []
+        : await Promise.all([probes.environmentOf(pid), probes.foldersOf(pid)]);
+      if (!environment || !folders) return skip("the server's environment is not known");
+      const wanted = probes.settingsVariables(folders.XDG_CONFIG_HOME);
+      const missing = wanted.find(({ variable }) => !environment.has(variable));
+      if (missing === undefined) return ok(wanted.length > 0 ? "all are set" : "none");
+      const { file, variable } = missing;
+      return warn(
+        `${variable} is not set in the server, and ${plain(file, 100)} has {env:${variable}}`,
+        "the server takes it for empty",
+        ...await giveVariable(probes, variable),
+      );
     },
   },
   {
@@ -331,20 +375,16 @@ async function openToAll(probes: Probes): Promise<Verdict> {
     text: "make a random one, in a file of yours",
     command: newPasswordCommand(names),
   };
-  const restart = unit && INSTALLED.includes(unit.load)
-    ? { text: "start the server anew, with it", command: RESTART_COMMAND }
-    : {
-      text: "end the server, and start it with the password",
-      command: `set -a; . ${shellWord(path)}; set +a; ` +
-        `opencode serve --hostname 127.0.0.1 --port ${names.port}`,
-    };
+  const restart = startAnew(probes, unit);
   const unset = { text: "and let the file count", command: `unset ${shellWord(serverEnv.name)}` };
   const remedy: readonly [Remedy, ...Remedy[]] = inFile !== undefined
     ? [restart]
     : source === "variable"
     ? [make, restart, unset]
     : [make, restart];
-  const found = "the server asks for none";
+  const { unread } = serverEnv;
+  const found = "the server asks for none" +
+    (unread !== undefined && source === undefined ? `: in ${path} ${unread}` : "");
   if (others.length === 0) {
     return warn(
       found,
@@ -361,6 +401,72 @@ async function openToAll(probes: Probes): Promise<Verdict> {
   );
 }
 
+/** Where this shell has the key of a provider, and the server has not. */
+async function keyInShell(
+  probes: Probes,
+  found: string,
+  providerId: string,
+): Promise<Verdict | undefined> {
+  const [asked, pid] = await Promise.all([probes.server.keyVariables(providerId), ownPid(probes)]);
+  const environment = pid === undefined ? undefined : await probes.environmentOf(pid);
+  if ("error" in asked || environment === undefined) return undefined;
+  const key = asked.value.find((name) => probes.isSet(name) && !environment.has(name));
+  if (key === undefined) return undefined;
+  const [first, ...more] = await giveVariable(probes, key);
+  return fail(
+    `${found}: ${key} is set here, and not in the server`,
+    "the server has the environment of the service, not that of your shell",
+    first,
+    ...more,
+  );
+}
+
+/** The commands that give the server a variable. */
+async function giveVariable(
+  probes: Probes,
+  variable: string,
+): Promise<readonly [Remedy, ...Remedy[]]> {
+  const { names, serverEnv } = probes;
+  const restart = startAnew(probes, await unitFacts(probes));
+  return probes.isSet(variable)
+    ? [{
+      text: "put it into the file that the service reads, without showing it",
+      command: giveVariableCommand(names, variable),
+    }, restart]
+    : [{ text: `write ${variable}="..." into ${serverEnv.path}` }, restart];
+}
+
+/** A server knows of a login in a folder that it has loaded once it is started again (1.18.34, measured). */
+async function restartedAfterLogin<Failed extends Verdict & { level: "fail" }>(
+  probes: Probes,
+  verdict: Failed,
+  login: string,
+): Promise<Failed> {
+  const unit = await unitFacts(probes);
+  if (!unit || !INSTALLED.includes(unit.load)) return verdict;
+  const [first, ...more] = verdict.remedy;
+  if (first.command !== login) return verdict;
+  const restart = { text: "then have the server read that", command: RESTART_COMMAND };
+  return { ...verdict, remedy: [first, restart, ...more] };
+}
+
+/** The process of this user that has the port. */
+async function ownPid({ listeners, names }: Probes): Promise<number | undefined> {
+  return (await listeners())?.find(({ uid }) => uid === names.uid)?.pid;
+}
+
+/** What has the server take the password of the file. */
+function startAnew({ names, serverEnv }: Probes, unit: UnitFacts | undefined): Remedy {
+  if (unit && INSTALLED.includes(unit.load)) {
+    return { text: "start the server anew, with it", command: RESTART_COMMAND };
+  }
+  return {
+    text: "end the server, and start it with what that file has",
+    command: `set -a; . ${shellWord(serverEnv.path)}; set +a; ` +
+      `opencode serve --hostname 127.0.0.1 --port ${names.port}`,
+  };
+}
+
 /**
  * The password that the server was started with is in its process's environment, which its user may
  * read: where it is known, the remedy is exact, and the password is never shown.
@@ -371,8 +477,8 @@ async function wrongPassword(probes: Probes): Promise<Verdict> {
     ? "the server asks for a password, and ralph has none"
     : `the server refuses the one from ${nameOf(serverEnv)}`;
   const because = "every request is refused";
-  const pid = (await probes.listeners())?.find(({ uid }) => uid === names.uid)?.pid;
-  const environment = pid ? await probes.environmentOf(pid) : undefined;
+  const pid = await ownPid(probes);
+  const environment = pid === undefined ? undefined : await probes.environmentOf(pid);
   // OpenCode 2 looks for the shorter name first.
   const served = environment?.get("OPENCODE_PASSWORD") ??
     environment?.get("OPENCODE_SERVER_PASSWORD");
@@ -381,13 +487,13 @@ async function wrongPassword(probes: Probes): Promise<Verdict> {
       `${found}: it has made one up, as OpenCode 2 does at each start where it is given none`,
       because,
       { text: "make one that lasts, in a file of yours", command: newPasswordCommand(names) },
-      { text: "and start the server anew, with it", command: RESTART_COMMAND },
+      startAnew(probes, await unitFacts(probes)),
     );
   }
-  if (served === undefined) {
+  if (served === undefined || pid === undefined) {
     return fail(found, because, {
       text: "write the server's password into ralph's file: type it, then press Enter",
-      command: passwordCommand(names),
+      command: typePasswordCommand(names),
     });
   }
   if (serverEnv.source === "variable" && probes.serverEnv.inFile === served) {
@@ -396,11 +502,9 @@ async function wrongPassword(probes: Probes): Promise<Verdict> {
       command: `unset ${shellWord(serverEnv.name)}`,
     });
   }
-  const folder = shellWord(names.configFolder);
   const take: Remedy = {
     text: "take over the one that the server was started with, without showing it",
-    command: `(umask 077 && mkdir -p ${folder} && tr '\\0' '\\n' < /proc/${pid}/environ | ` +
-      `grep -E '^OPENCODE_(SERVER_|PASSWORD=)' > ${shellWord(serverEnv.path)})`,
+    command: takePasswordCommand(names, pid),
   };
   return serverEnv.source === "variable"
     ? fail(found, because, take, {
@@ -408,10 +512,4 @@ async function wrongPassword(probes: Probes): Promise<Verdict> {
       command: `unset ${shellWord(serverEnv.name)}`,
     })
     : fail(found, because, take);
-}
-
-function passwordCommand({ configFolder }: Names): string {
-  const folder = shellWord(configFolder);
-  return `(umask 077 && mkdir -p ${folder} && read -rs p && ` +
-    `printf 'OPENCODE_SERVER_PASSWORD=%s\\n' "$p" > ${folder}/server.env)`;
 }

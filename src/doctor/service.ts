@@ -6,6 +6,7 @@ import { plain } from "../terminal/plain.ts";
 import { shellWord } from "../terminal/shell_word.ts";
 import { type Check, fail, ok, type Remedy, skip, type Verdict, warn } from "./check.ts";
 import { MANAGER_MS } from "./host.ts";
+import { newPasswordCommand, serveCommand } from "./password.ts";
 import type { Names, Probes } from "./probes.ts";
 import { isTestedVersion, majorOf, testedWords } from "../opencode/versions.ts";
 import {
@@ -68,6 +69,7 @@ function programIn({ command = "" }: Listener): string {
   return /^[\w./+@-]*opencode2?$/.test(program) ? program : "opencode2";
 }
 
+const BASES = ["XDG_CONFIG_HOME", "XDG_DATA_HOME"] as const;
 const LOOPBACK = /^(127\.|::1$|localhost$)/;
 
 export const serviceChecks: readonly Check[] = [
@@ -75,15 +77,17 @@ export const serviceChecks: readonly Check[] = [
     id: "service.opencode",
     group: "Service",
     title: "opencode",
-    async run({ program, versionOf, names, exists }) {
+    async run({ program, versionOf, refusalOf, names, exists }) {
       const found = program("opencode");
-      if (found === undefined) {
-        return fail("there is no program `opencode`", "it is the agent and its server", {
-          text: "install it",
-          command: "curl -fsSL https://opencode.ai/install | bash",
-        });
-      }
+      if (found === undefined) return noOpenCode(program("opencode2"), names);
       const version = await versionOf(found);
+      const refusal = version === undefined ? await refusalOf(found) : undefined;
+      if (refusal !== undefined) {
+        return fail(`${found} does not run: ${plain(refusal, 160)}`, AGENT, {
+          text: "see all that it says",
+          command: `${shellWord(found)} --version`,
+        }, { ...INSTALL, text: "or install it in another way" });
+      }
       if (version === undefined) {
         return warn(`${found}, version unknown`, "whether it was tested is not known", {
           text: "see what it says",
@@ -126,6 +130,7 @@ export const serviceChecks: readonly Check[] = [
           `${names.port} is taken by ${describeHolder(foreign, names)}`,
           "who answers there would work on your files: nothing is sent to it, and no password",
           lookWho(names),
+          otherPort(probes),
         );
       }
       const open = listeners.find(({ address }) => !LOOPBACK.test(address));
@@ -133,7 +138,7 @@ export const serviceChecks: readonly Check[] = [
         return fail(
           `${names.port} is open to the network (${open.address})`,
           "anyone who reaches it can run commands here",
-          holds(open, names) ?? lookWho(names),
+          endRemedy(open, names) ?? lookWho(names),
         );
       }
       const unit = await unitFacts(probes);
@@ -147,7 +152,7 @@ export const serviceChecks: readonly Check[] = [
       const asked = await probes.server.health();
       const isOpenCode = "value" in asked || KNOWN_TO_BE.includes(asked.error.problem);
       if (unit === undefined && isOpenCode) return ok(`${names.port}: ${who}`);
-      const remedy = holds(holder, names) ?? lookWho(names);
+      const remedy = endRemedy(holder, names) ?? lookWho(names);
       if (isOpenCode) {
         return warn(
           `${names.port}: another OpenCode, not the unit's: ${who}`,
@@ -318,7 +323,44 @@ export const serviceChecks: readonly Check[] = [
       );
     },
   },
+  {
+    id: "service.folders",
+    group: "Service",
+    title: "unit's settings and logins",
+    needs: ["service.active"],
+    async run(probes) {
+      const { names } = probes;
+      const unit = await runnable(probes);
+      const there = unit?.pid ? await probes.foldersOf(unit.pid) : undefined;
+      if (!there) return skip("the unit does not run, or does not say");
+      const other = BASES.find((name) => there[name] !== names.folders[name]);
+      if (other === undefined) return ok("where this shell has them");
+      return warn(
+        `${other} is ${plain(names.folders[other], 100)} here, and ${plain(there[other], 100)} ` +
+          "for the server",
+        "it reads other settings and logins of OpenCode than your shell",
+        reinstall(names),
+      );
+    },
+  },
 ];
+
+const AGENT = "it is the agent and its server";
+const INSTALL: Remedy = {
+  text: "install it",
+  command: "curl -fsSL https://opencode.ai/install | bash",
+};
+
+/** The packages of OpenCode 2 bring both names. */
+function noOpenCode(opencode2: string | undefined, { home }: Pick<Names, "home">): Verdict {
+  const found = "there is no program `opencode`";
+  if (opencode2 === undefined) return fail(found, AGENT, INSTALL);
+  const folder = shellWord(path.join(home, ".local/bin"));
+  return fail(`${found}, only ${opencode2}`, "the unit starts it by its other name", {
+    text: "give it that name, too",
+    command: `mkdir -p ${folder} && ln -s ${shellWord(opencode2)} ${folder}/opencode`,
+  });
+}
 
 /**
  * What is known of the unit: from systemd, or from its files when systemd does not answer now, so
@@ -352,40 +394,25 @@ export function installCommand(
   names: Pick<Names, "ralph" | "unitFile" | "serverUrl" | "port" | "configFolder">,
 ): string {
   const { ralph, unitFile } = names;
-  const file = shellWord(unitFile);
   const doctor = `${ralph} doctor${serverOption(names)}`;
-  return `${newPasswordCommand(names)} && mkdir -p ${
-    shellWord(path.dirname(unitFile))
-  } && ${doctor} --print-unit > ${file} && ` +
+  return `${newPasswordCommand(names)} && mkdir -p ${shellWord(path.dirname(unitFile))} && ` +
+    `${writeUnitCommand(names)} && ` +
     `systemctl --user daemon-reload && systemctl --user enable --now ${UNIT_NAME} && ` +
     `${doctor} server.answers`;
 }
 
-/**
- * Makes a random password in the file that the unit and ralph both read, unless it has one. On a line of
- * its own: the last line of a file that an editor wrote may have no end.
- */
-export function newPasswordCommand({ configFolder }: Pick<Names, "configFolder">): string {
-  const file = shellWord(path.join(configFolder, "server.env"));
-  return `(umask 077 && mkdir -p ${shellWord(configFolder)} && ` +
-    `{ grep -qs '^OPENCODE_SERVER_PASSWORD=.' ${file} || ` +
-    `printf '\\nOPENCODE_SERVER_PASSWORD=%s\\n' "$(head -c 24 /dev/urandom | base64)" >> ${file}; } && ` +
-    `chmod 600 ${file})`;
+/** Beside it first: a program that fails leaves what is there. */
+function writeUnitCommand(names: Pick<Names, "ralph" | "unitFile" | "serverUrl" | "port">): string {
+  const file = shellWord(names.unitFile);
+  return `${names.ralph} doctor${serverOption(names)} --print-unit > ${file}.new && ` +
+    `mv ${file}.new ${file}`;
 }
 
-/** Starts a server where no systemd does: with the password of the file, which is made if need be. */
-export function serveCommand(names: Pick<Names, "configFolder" | "port">): string {
-  const file = shellWord(path.join(names.configFolder, "server.env"));
-  return `${newPasswordCommand(names)} && (set -a; . ${file}; ` +
-    `exec opencode serve --hostname 127.0.0.1 --port ${names.port})`;
-}
-
-function reinstall({ ralph, unitFile, serverUrl, port }: Names): Remedy {
-  const file = shellWord(unitFile);
+export function reinstall(names: Names): Remedy {
+  const file = shellWord(names.unitFile);
   return {
     text: "put the right one in its place, and keep the old one",
-    command: `cp ${file} ${file}.old && ` +
-      `${ralph} doctor${serverOption({ serverUrl, port })} --print-unit > ${file} && ` +
+    command: `cp ${file} ${file}.old && ${writeUnitCommand(names)} && ` +
       `systemctl --user daemon-reload && systemctl --user restart ${UNIT_NAME}`,
   };
 }
@@ -399,20 +426,38 @@ function missingProgram(
   command: readonly string[],
   unit: UnitFacts,
 ): string | undefined {
-  const [first = ""] = command;
-  if (path.basename(first) !== "env") return exists(first) ? undefined : first;
-  const name = command.slice(1).find((word) => !word.includes("=") && !word.startsWith("-")) ?? "";
+  const name = startedBy(command);
   if (path.isAbsolute(name)) return exists(name) ? undefined : name;
   const searched = searchPathOf(unit.environment ?? []);
-  if (searched === undefined) return undefined;
-  const found = searched.split(":").some((folder) => exists(path.join(folder, name)));
-  return found ? undefined : `${name} (in the unit's PATH)`;
+  if (searched === undefined || inPath(name, searched, exists)) return undefined;
+  return `${name} (in the unit's PATH)`;
 }
+
+/** The program of a command line, or what env(1) looks for there. */
+function startedBy([first = "", ...rest]: readonly string[]): string {
+  if (path.basename(first) !== "env") return first;
+  return rest.find((word) => !word.includes("=") && !word.startsWith("-")) ?? "";
+}
+
+const inPath = (name: string, searched: string, exists: Probes["exists"]) =>
+  searched.split(":").map((folder) => path.join(folder, name)).find(exists);
+
+/** Which program the unit starts, as far as it says. */
+export async function programOfUnit(probes: Probes): Promise<string | undefined> {
+  const unit = await runnable(probes);
+  const name = startedBy(unit?.command ?? []);
+  if (path.isAbsolute(name)) return name;
+  const searched = searchPathOf(unit?.environment ?? []);
+  return searched === undefined ? undefined : inPath(name, searched, probes.exists);
+}
+
+/** The system may have a unit by that name, too. */
+const OF_UNIT = new RegExp(`/user@\\d+\\.service/(?:.*/)?${RegExp.escape(UNIT_NAME)}(?:/|$)`);
 
 /** Whether the listener is the unit's process, or one of its children. */
 export function isOfUnit({ pid, controlGroup }: Listener, unit: UnitFacts): boolean {
   return pid !== undefined &&
-    (pid === unit.pid || (controlGroup?.split("/").includes(UNIT_NAME) ?? false));
+    (pid === unit.pid || OF_UNIT.test(controlGroup ?? ""));
 }
 
 /** A turn tells more than a version. */
@@ -423,17 +468,51 @@ export const tryTurn = ({ ralph }: Pick<Names, "ralph">): Remedy => ({
 
 /** Who listens, as far as this user may know. */
 export function describeHolder(
-  { pid, uid, command }: Listener,
+  { pid, uid, user, command }: Listener,
   names: Pick<Names, "uid">,
 ): string {
-  if (uid !== names.uid) return `a process of user ${uid}`;
+  if (uid !== names.uid) return `a process of ${plain(user ?? `user ${uid}`, 40)}`;
   return `${plain(command ?? "an unknown program", 80)} (pid ${pid ?? "unknown"})`;
 }
 
-/** The command that ends the holder, when it is this user's. */
-function holds({ pid, uid }: Listener, names: Names): Remedy | undefined {
+/** They start other programs, which are not theirs to start again. */
+const LAUNCHERS = /^(?:crond?|atd|sshd?|docker|containerd)\.service$/;
+
+/** The command that ends the holder, when it is this user's; systemd would start what is killed again. */
+export function endRemedy(
+  { pid, uid, controlGroup = "" }: Listener,
+  names: Pick<Names, "uid">,
+): Remedy | undefined {
   if (pid === undefined || uid !== names.uid) return undefined;
-  return { text: "end it", command: `kill ${pid}` };
+  const [, slice, unit] =
+    /^\/(system|user)\.slice\/(?:.*\/)?([\w.@:-]+\.service)$/.exec(controlGroup) ?? [];
+  if (unit === undefined || unit === UNIT_NAME && slice === "user" || LAUNCHERS.test(unit)) {
+    return { text: "end it", command: `kill ${pid}` };
+  }
+  return slice === "system"
+    ? {
+      text: `stop the system's unit ${unit}, which would start it again`,
+      command: `sudo systemctl stop ${shellWord(unit)}`,
+    }
+    : {
+      text: `stop the unit ${unit}, which would start it again`,
+      command: `systemctl --user stop ${shellWord(unit)}`,
+    };
+}
+
+/** The way out where the holder is not one's own to end. */
+function otherPort({ names, exists }: Pick<Probes, "names" | "exists">): Remedy {
+  const url = `http://127.0.0.1:${names.port + 1}`;
+  const file = path.join(names.configFolder, "config.json");
+  const setting = `{ "server": "${url}" }`;
+  const text = "have your own server on another port";
+  if (exists(file)) return { text: `${text}: put \`${setting.slice(2, -2)}\` into ${file}` };
+  const folder = shellWord(names.configFolder);
+  return {
+    text,
+    command: `mkdir -p ${folder} && echo ${shellWord(setting)} > ${folder}/config.json && ` +
+      `${names.ralph} doctor service`,
+  };
 }
 
 const lookWho = ({ port }: Names): Remedy => ({

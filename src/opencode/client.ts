@@ -99,6 +99,8 @@ export interface OpenCode {
   prices(): Promise<ReadonlyMap<string, Price | undefined>>;
   /** Those that can be used, in the server's order. */
   providers(): Promise<readonly Provider[]>;
+  /** The variables that a provider takes its key from, whether or not it can be used; empty where not known. */
+  keyVariables(providerId: string): Promise<readonly string[]>;
   /** The model that OpenCode's own settings name, as `provider/model`; undefined when none does. */
   configuredModel(): Promise<string | undefined>;
   /** What the rules of the agents deny in this directory. */

@@ -37,6 +37,7 @@ const REQUESTS = [
   "modelsWithoutTools",
   "prices",
   "providers",
+  "keyVariables",
   "configuredModel",
   "denials",
   "eventStream",

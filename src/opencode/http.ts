@@ -288,7 +288,9 @@ function statusError(
       ? `${where} asks for a password, and none was sent${withheld ? `: ${withheld.why}` : ""}`
       : `${where} refused the user name or the password that was sent`;
     const text = "set OPENCODE_SERVER_PASSWORD to the password that the server was started with";
-    return new OpenCodeError("unauthorized", message, { hints: [withheld?.hint ?? { text }] });
+    const doctor = { text: "see which one is wrong", command: "ralph doctor server.password" };
+    const hints = withheld ? [withheld.hint] : [{ text }, doctor];
+    return new OpenCodeError("unauthorized", message, { hints });
   }
   // Both generations have their methods right: 405 is the answer of the other one (measured).
   if (status < 400 || status === 405) return notOpenCodeAt(url);

@@ -14,7 +14,9 @@ export function forShell(command: string, shell: string | undefined): string {
   if (shell !== "fish") return command;
   const [, variable] = /^unset (\w+)$/.exec(command) ?? [];
   if (variable !== undefined) return `set -e ${variable}`;
-  return POSIX_ALONE.test(command) ? `bash -c ${shellWord(command)}` : command;
+  if (!POSIX_ALONE.test(command)) return command;
+  // Between single quotes, a backslash before another one means something in fish (fish-doc, Quotes).
+  return `bash -c ${shellWord(command.replaceAll("\\", "\\\\"))}`;
 }
 
 /** The hint for a file or folder that is not what it should be. */

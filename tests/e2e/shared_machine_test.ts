@@ -62,7 +62,7 @@ Deno.test({
             assert.equal(code, 6, stderr);
             assert.match(
               stderr,
-              /cannot use the server at .*: it is another user's \(user 65534, /,
+              /cannot use the server at .*: it is another user's \(nobody, /,
             );
             assert.deepEqual(server.requests(), []);
           },
@@ -74,7 +74,7 @@ Deno.test({
         const checks: { id: string; level: string; found: string }[] = JSON.parse(stdout).checks;
         const of = (id: string) => checks.find((one) => one.id === id) ?? assert.fail(id);
         assert.equal(of("service.port").level, "fail");
-        assert.match(of("service.port").found, /is taken by a process of user 65534/);
+        assert.match(of("service.port").found, /is taken by a process of nobody/);
         assert.equal(of("server.answers").level, "fail");
         assert.equal(of("server.password").level, "skip");
         assert.deepEqual(server.requests(), []);

@@ -119,7 +119,7 @@ Deno.test("a rate limit that one session meets is waited for by the others, and 
   await using here = await world({ projects: 3, turns: 3, script });
   const [first, second, third] = here.projects;
   await here.run(first);
-  await here.shows(first, /^rate limited until/);
+  await here.shows(first, /^rate limited/);
   for (const project of [second, third]) await here.run(project);
   for (const project of [second, third]) {
     await here.shows(

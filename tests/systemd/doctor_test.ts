@@ -200,6 +200,25 @@ testbedTest("doctor finds its way without a session, as from cron or sudo", asyn
   });
 });
 
+testbedTest("doctor mends a machine where only the shell has XDG_CONFIG_HOME", async () => {
+  await using m = await machine();
+  await using _session = await m.testbed.login(USER);
+  await m.sh("cp -r ~/.config ~/.cfg");
+  const env = { XDG_CONFIG_HOME: `/home/${USER}/.cfg` };
+  const report = await m.mend({ env });
+  assert.match(report, /> \/home\/tester\/\.config\/systemd\/user\/opencode\.service\.new/);
+  assert.match(report, />> \/home\/tester\/\.cfg\/ralph\/server\.env/);
+  const found = async () => (await m.findings({ env })).find(({ id }) => id === "service.folders");
+  assert.equal((await found())?.level, "ok");
+
+  // As an older ralph has written it.
+  await m.sh("sed -i /XDG_CONFIG_HOME/d ~/.config/systemd/user/opencode.service");
+  await m.sh("systemctl --user daemon-reload && systemctl --user restart opencode");
+  await until(async () => (await found())?.level === "warn", { what: "the folder to be missed" });
+  await m.paste((await m.run(["doctor", "service.folders"], { env })).stdout, { env });
+  await until(async () => (await found())?.level === "ok", { what: "the folder to be right" });
+});
+
 testbedTest("doctor sends the user to root for linger where polkit is missing", async () => {
   await using m = await machine({ polkit: false });
   await using _session = await m.testbed.login(USER);

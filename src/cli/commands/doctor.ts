@@ -1,15 +1,24 @@
 /** `ralph doctor`: every check, with the command that fixes it. It changes nothing. */
+import * as path from "node:path";
 import { Argument, Command, Option } from "@commander-js/extra-typings";
 import { allChecks } from "../../doctor/checks.ts";
 import type { Check } from "../../doctor/check.ts";
 import { hasFailed, type Look, MARKS, reportJson, reportLines } from "../../doctor/report.ts";
 import { isCalled, runChecks, selectChecks } from "../../doctor/run_checks.ts";
 import { RalphError } from "../../error.ts";
+import { findProgram } from "../../host/process/programs.ts";
 import { selfCommand } from "../../host/process/self.ts";
 import { readWhole } from "../../host/files/read_file.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
+import { baseFolders } from "../../host/system/base_folders.ts";
 import { portOf } from "../../host/system/port.ts";
-import { fitUnit, type UnitFile, unitFileText } from "../../host/system/unit_file.ts";
+import {
+  fitUnit,
+  lastingFolder,
+  type UnitFile,
+  unitFileText,
+  withFolders,
+} from "../../host/system/unit_file.ts";
 import { readSettings } from "../../settings/read.ts";
 import { DEFAULT_SERVER_URL, serverUrl } from "../../settings/server_url.ts";
 import { findProjectRoot } from "../../task/find.ts";
@@ -88,7 +97,7 @@ export async function doctor(context: CommandContext, options: DoctorOptions): P
 
   const order = await orderOf(context, options);
   const results = await runChecks(wanted, {
-    probes: doctorProbes(context, order),
+    probes: await doctorProbes(context, order),
     clock: context.clock,
     limitMs: options.deep ? DEEP_MS : undefined,
   });
@@ -147,19 +156,35 @@ async function printUnit(
   const port = portOf(serverUrl);
   if (name === "resume") {
     const self = selfCommand(context.mainUrl).map(shellWord).join(" ");
-    context.output.out.write(text.replace("%h/.local/bin/ralph", () => self));
+    const home = context.environment("HOME") ?? "/";
+    const folders = baseFolders(context.environment, home);
+    context.output.out.write(
+      withFolders(text.replace("%h/.local/bin/ralph", () => self), { folders, home }),
+    );
     return EXIT.done;
   }
-  context.output.out.write(
-    name === "opencode"
-      ? fitUnit(text, {
-        port,
-        program: programOf(context, "opencode"),
-        home: context.environment("HOME") ?? "/",
-      })
-      : text,
-  );
+  context.output.out.write(name === "opencode" ? fitted(context, text, port) : text);
   return EXIT.done;
+}
+
+function fitted(context: CommandContext, text: string, port: number): string {
+  const { environment } = context;
+  const home = environment("HOME") ?? "/";
+  const { realPath } = systemTree;
+  const program = programOf(context, "opencode");
+  if (program !== undefined && lastingFolder(path.dirname(program), realPath) === undefined) {
+    context.warn(
+      `${program} does not last, and is not in the unit's PATH: install OpenCode elsewhere`,
+    );
+  }
+  return fitUnit(text, {
+    port,
+    program,
+    home,
+    folders: baseFolders(environment, home),
+    found: (folders) => findProgram("opencode", { searchPath: folders.join(":"), folders: [] }),
+    realPath,
+  });
 }
 
 function list(

@@ -23,6 +23,7 @@ import { awaitEnd, readSessions, runningSession } from "../../control/liveness.t
 import type { SessionStarted, WorkerOrder } from "../../control/protocol.ts";
 import { homeRootOf } from "../../control/worktree/find.ts";
 import { startWorker } from "../../control/start.ts";
+import { openWarning } from "../../doctor/password.ts";
 import { managedWarning } from "../../doctor/service.ts";
 import { RalphError } from "../../error.ts";
 import { listenersOn, portOf } from "../../host/system/port.ts";
@@ -33,6 +34,7 @@ import { readWhole, textOf } from "../../host/files/read_file.ts";
 import { placeOfBranch } from "../../host/git/remote_branch.ts";
 import { repositoryState } from "../../host/git/repository.ts";
 import { environmentNames, setVariable } from "../../host/system/environment.ts";
+import { serverEnv } from "../../host/system/server_env.ts";
 import { readAgenda } from "../../loop/iteration/backlog.ts";
 import { promptFacts } from "../../loop/iteration/iteration.ts";
 import { buildPrompt } from "../../loop/iteration/prompt.ts";
@@ -283,6 +285,8 @@ async function choicesOf(
   const client = clientAt(context, { url, ofProject, directory: task.projectRoot });
   const { generation } = await requireServer(context, client);
   if (generation === 2) await warnOfManaged(context, url);
+  const warning = openWarning(serverEnv(context.environment));
+  if (warning !== undefined) context.warn(warning);
   const onWait = (words: string) => context.output.err.line(`Waiting for its turn: ${words}.`);
   const loading = { task, server: url, onWait };
   const choices = await whileLoading(context, loading, () => requireChoices(client, settings));

@@ -10,11 +10,23 @@ import { COMPLETING_SHELLS, type CompletionFile } from "../../doctor/completion_
 /** How long `opencode --version` may take, which starts the whole program: less than a check may. */
 const VERSION_MS = 8_000;
 
-/** Undefined when the program does not say. */
-export async function versionOf({ clock }: Context, program: string): Promise<string | undefined> {
+/** What a program says to `--version`: neither where it is late, or says something else. */
+export async function versionOf(
+  { clock }: Context,
+  program: string,
+): Promise<{ version?: string; refusal?: string }> {
   const answer = await ask([program, "--version"], { clock, timeoutMs: VERSION_MS });
-  if (answer.kind !== "ended" || answer.code !== 0) return undefined;
-  return /\d+\.\d+[^\s]*/.exec(answer.stdout)?.[0];
+  switch (answer.kind) {
+    case "missing":
+      return { refusal: "it cannot be started" };
+    case "killed":
+      return { refusal: `it was ended by ${answer.signal}` };
+    case "late":
+      return {};
+  }
+  if (answer.code === 0) return { version: /\d+\.\d+[^\s]*/.exec(answer.stdout)?.[0] };
+  const [said] = `${answer.stderr}\n${answer.stdout}`.split("\n").filter((line) => line.trim());
+  return { refusal: said ?? `exit code ${answer.code}` };
 }
 
 /** The variables of a process; undefined when they cannot be read. */
@@ -73,4 +85,14 @@ export function completionsOf(
     fish: path.join(config, "fish", "completions", "ralph.fish"),
   }[shell];
   return { shell, file, text: textOf(file) };
+}
+
+/** What OpenCode's own settings take of the environment: `{env:NAME}`, but in lines of comments. */
+export function settingsVariables(configHome: string) {
+  return ["opencode.json", "opencode.jsonc"].flatMap((name) => {
+    const file = path.join(configHome, "opencode", name);
+    const text = (textOf(file) ?? "").replaceAll(/^\s*\/\/.*$/gm, "");
+    const names = [...text.matchAll(/\{env:([A-Za-z_][A-Za-z0-9_]*)\}/g)].map(([, one]) => one);
+    return [...new Set(names)].map((variable) => ({ file, variable }));
+  });
 }

@@ -11,6 +11,7 @@ import { systemTree } from "../../host/files/system_tree.ts";
 import { readRepository } from "../../host/git/repository.ts";
 import { whyRefused } from "../../host/git/run_git.ts";
 import { whyUnsigned } from "../../host/git/signing.ts";
+import { baseFolders } from "../../host/system/base_folders.ts";
 import { isForeign, listenersOn } from "../../host/system/port.ts";
 import { serverEnv } from "../../host/system/server_env.ts";
 import { createSystemd } from "../../host/system/systemd.ts";
@@ -23,10 +24,16 @@ import { findProjectRoot, listTasks } from "../../task/find.ts";
 import type { Gate } from "../../task/gate.ts";
 import { VERSION } from "../../version.ts";
 import { connectionTo } from "../../app/server_client.ts";
-import { namesOf, onPath, programOf } from "../../app/names.ts";
+import { namesFor, onPath, programOf } from "../../app/names.ts";
 import { unwritableIn } from "../../app/writable.ts";
 import type { Context } from "../../app/context.ts";
-import { completionsOf, environmentOf, otherUsers, versionOf } from "./machine.ts";
+import {
+  completionsOf,
+  environmentOf,
+  otherUsers,
+  settingsVariables,
+  versionOf,
+} from "./machine.ts";
 import { gateFacts, protectionFacts, tasksOf } from "./project.ts";
 import { serverProbes } from "./server.ts";
 import { storeFacts } from "./store.ts";
@@ -48,14 +55,27 @@ export interface DoctorOrder {
   settingsProblem?: RalphError;
 }
 
+/** Each program is asked once. */
+function versionProbes(context: Context): Pick<Probes, "versionOf" | "refusalOf"> {
+  const versions = new Map<string, ReturnType<typeof versionOf>>();
+  const asked = (program: string) => {
+    const known = versions.get(program) ?? versionOf(context, program);
+    versions.set(program, known);
+    return known;
+  };
+  return {
+    versionOf: async (program) => (await asked(program)).version,
+    refusalOf: async (program) => (await asked(program)).refusal,
+  };
+}
+
 const filesOf = (root: string) => ({ root, list: systemTree.list, readText: textOf });
 
-export function doctorProbes(context: Context, order: DoctorOrder): Probes {
+export async function doctorProbes(context: Context, order: DoctorOrder): Promise<Probes> {
   const { clock, environment } = context;
   const root = findProjectRoot(context.cwd(), systemTree);
-  const names = namesOf(context, order.serverUrl);
   const systemd = createSystemd({ clock, unit: UNIT_NAME });
-  const versions = new Map<string, Promise<string | undefined>>();
+  const names = await namesFor(context, order.serverUrl, systemd);
   const listeners = once(() => listenersOn(names.port, clock));
   const connection = connectionTo(context, {
     url: order.serverUrl,
@@ -72,14 +92,16 @@ export function doctorProbes(context: Context, order: DoctorOrder): Probes {
     systemd,
     program: (name) => programOf(context, name),
     onPath: (name) => onPath(context, name),
-    versionOf: (program) => {
-      const known = versions.get(program) ?? versionOf(context, program);
-      versions.set(program, known);
-      return known;
-    },
+    ...versionProbes(context),
     exists: fileExists,
     mode: modeOf,
     environmentOf: (pid) => environmentOf(pid, clock),
+    isSet: (variable) => environment(variable) !== undefined,
+    settingsVariables,
+    foldersOf: async (pid) => {
+      const variables = await environmentOf(pid, clock);
+      return variables && baseFolders((name) => variables.get(name), names.home);
+    },
     freeBytes,
     fileSystemType: (folder) => fileSystemType(folder, clock),
     isNetworkFileSystem,

@@ -38,6 +38,7 @@ export function serverProbes(
     isOpen: once(() => isOpen(connection, nowhere.directory)),
     roundTrip: once(() => roundTrip(context, inEmpty)),
     models: once(() => asked(() => modelsOf(inEmpty(), { model, agent }))),
+    keyVariables: (providerId) => asked(() => inEmpty().keyVariables(providerId)),
     denials: once(() => asked(() => inEmpty().denials())),
     waiting: once(async () =>
       root !== undefined && hasWorkerIn(context, { root, serverUrl: connection.url })

@@ -12,7 +12,7 @@ import { RalphError } from "../../error.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import { allEnvironment, environment } from "../system/environment.ts";
 import { fileExists, textOf } from "../files/read_file.ts";
-import { userName } from "../system/systemd.ts";
+import { userName } from "../system/accounts.ts";
 import { unref } from "./unref.ts";
 
 interface BackgroundOptions {

@@ -1,11 +1,14 @@
 /** Who listens on a TCP port of this machine (Linux, from proc(5)). */
 import type { Clock } from "../../clock.ts";
+import { accountName } from "./accounts.ts";
 import { ownerOfSocket, readProc } from "../process/proc.ts";
 
 export interface Listener {
   /** As in `127.0.0.1`, `0.0.0.0`, `::1`. */
   address: string;
   uid: number;
+  /** The name of another user, where this machine knows it. */
+  user?: string;
   /** Undefined for a process of another user, which only root can name. */
   pid?: number;
   /** Its command line, words parted by spaces. Foreign text. */
@@ -99,7 +102,8 @@ async function socketsOn(port: number, clock: Clock): Promise<readonly Socket[] 
 
 async function withProcess({ address, uid, inode }: Socket, clock: Clock): Promise<Listener> {
   const pid = await ownerOfSocket(inode, clock);
-  if (pid === undefined) return { address, uid };
+  const user = uid === Deno.uid() ? undefined : accountName(uid);
+  if (pid === undefined) return { address, uid, user };
   const [command, groups] = await Promise.all([
     readProc([`/proc/${pid}/cmdline`], clock),
     readProc([`/proc/${pid}/cgroup`], clock),
@@ -107,15 +111,20 @@ async function withProcess({ address, uid, inode }: Socket, clock: Clock): Promi
   return {
     address,
     uid,
+    user,
     pid,
     command: command?.replaceAll("\0", " ").trim(),
     controlGroup: groups === undefined ? undefined : controlGroupFrom(groups),
   };
 }
 
-/** That of systemd, among those of other controllers where there are several (cgroups(7)). */
+/**
+ * That of systemd, among those of other controllers where there are several (cgroups(7)); of its two
+ * trees, that which it does not use has all in its root.
+ */
 export function controlGroupFrom(groups: string): string | undefined {
-  return /^(?:0::|\d+:name=systemd:)(.+)$/m.exec(groups)?.[1];
+  const found = [...groups.matchAll(/^(?:0::|\d+:name=systemd:)(.+)$/gm)].map(([, group]) => group);
+  return found.find((group) => group !== "/") ?? found.at(0);
 }
 
 /** The lines of a table of sockets that are in state LISTEN (0A) on this port. */

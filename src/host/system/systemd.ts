@@ -2,9 +2,9 @@
  * What systemd says about this user's units: questions only, nothing is started or changed. What
  * each answer looks like was measured with systemd 252.
  */
-import { userInfo } from "node:os";
 import { type Clock, sleep } from "../../clock.ts";
 import { type Answer, ask } from "../process/ask.ts";
+import { userName } from "./accounts.ts";
 import { environment } from "./environment.ts";
 import { fileExists } from "../files/read_file.ts";
 import { once } from "../../once.ts";
@@ -14,8 +14,9 @@ export type UserManager =
     reachable: true;
     /** `running`, `degraded`, `starting`, … (systemctl(1), is-system-running). */
     state: string;
-    /** Set when this shell's own XDG_RUNTIME_DIR does not lead there, and this one does. */
+    /** Set when this shell does not lead there, and this XDG_RUNTIME_DIR does. */
     runtimeDir?: string;
+    astray?: readonly Astray[];
   }
   | {
     reachable: false;
@@ -28,7 +29,11 @@ export type UserManager =
       | "denied"
       | "late";
     said: string;
+    astray?: readonly Astray[];
   };
+
+/** A variable of this shell that leads elsewhere: `su` and `sudo -E` keep those of who called them. */
+export type Astray = "XDG_RUNTIME_DIR" | "DBUS_SESSION_BUS_ADDRESS";
 
 export interface Unit {
   /** `loaded`, `not-found`, `bad-setting`, `masked`, `error`. */
@@ -62,6 +67,8 @@ export interface Systemd {
   userManager(): Promise<UserManager>;
   /** Undefined when the user manager does not say. */
   unit(): Promise<Unit | undefined>;
+  /** Where the user manager looks for the user's own units; undefined when it does not say. */
+  unitFolder(): Promise<string | undefined>;
   /** The last lines of its log, oldest first: those of the program, else those of systemd about it. */
   log(): Promise<readonly string[]>;
   /** What systemd finds wrong with the unit's file, a line each. */
@@ -81,15 +88,6 @@ const ASK_MS = 2_000;
 const START_MS = 10_000;
 const START_LOOK_MS = 250;
 const LOG_LINES = 30;
-
-/** The number of one that has no entry in /etc/passwd, as in many a container: systemd takes both. */
-export function userName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return String(Deno.uid() ?? "unknown");
-  }
-}
 
 type Put = (command: readonly string[], env?: Record<string, string>) => Promise<Answer>;
 
@@ -118,7 +116,7 @@ export function createSystemd({ clock, unit }: { clock: Clock; unit: string }): 
     if (!manager.reachable) return undefined;
     return await put(
       command,
-      manager.runtimeDir === undefined ? undefined : { XDG_RUNTIME_DIR: manager.runtimeDir },
+      manager.runtimeDir === undefined ? undefined : leadingTo(manager.runtimeDir),
     );
   }
 
@@ -136,6 +134,8 @@ export function createSystemd({ clock, unit }: { clock: Clock; unit: string }): 
       ]);
       return answer?.kind === "ended" && answer.code === 0 ? unitFrom(answer.stdout) : undefined;
     }),
+
+    unitFolder: once(async () => unitFolderIn(await putToManager(UNIT_PATH))),
 
     log: once(async () => {
       const answer = await putToManager([
@@ -161,6 +161,15 @@ export function createSystemd({ clock, unit }: { clock: Clock; unit: string }): 
   };
 }
 
+/** Beside that of what `systemctl set-property` writes, which no other folder is called like. */
+const UNIT_PATH = ["systemctl", "--user", "show", "--property=UnitPath", "--value"];
+const CONTROL = ".control";
+const unitFolderIn = (answer: Answer | undefined): string | undefined =>
+  answer?.kind !== "ended"
+    ? undefined
+    : answer.stdout.split(" ").find((one) => one.endsWith(CONTROL) && !one.startsWith("/run/"))
+      ?.slice(0, -CONTROL.length);
+
 async function findManager(put: Put): Promise<UserManager> {
   const none: UserManager = { reachable: false, problem: "no_systemd", said: "" };
   if (Deno.build.os !== "linux" || !fileExists("/run/systemd/system")) return none;
@@ -170,9 +179,11 @@ async function findManager(put: Put): Promise<UserManager> {
   const state = stateOf(answer);
   if (state !== undefined) return { reachable: true, state };
   const runtimeDir = `/run/user/${Deno.uid()}`;
-  if (environment("XDG_RUNTIME_DIR") !== runtimeDir && fileExists(`${runtimeDir}/bus`)) {
-    const again = stateOf(await put(question, { XDG_RUNTIME_DIR: runtimeDir }));
-    if (again !== undefined) return { reachable: true, state: again, runtimeDir };
+  const right = leadingTo(runtimeDir);
+  const astray = ASTRAY.filter((name) => !isOrBegins(environment(name), right[name]));
+  if (astray.length > 0 && fileExists(`${runtimeDir}/bus`)) {
+    const again = stateOf(await put(question, right));
+    if (again !== undefined) return { reachable: true, state: again, runtimeDir, astray };
   }
   if (answer.kind !== "ended") return { reachable: false, problem: "late", said: "" };
   const denied = /denied|not permitted/i.test(answer.stderr);
@@ -180,8 +191,22 @@ async function findManager(put: Put): Promise<UserManager> {
     reachable: false,
     problem: denied ? "denied" : "no_manager",
     said: answer.stderr,
+    astray,
   };
 }
+
+const ASTRAY: readonly Astray[] = ["XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"];
+
+const leadingTo = (runtimeDir: string): Readonly<Record<Astray, string>> => ({
+  XDG_RUNTIME_DIR: runtimeDir,
+  DBUS_SESSION_BUS_ADDRESS: `unix:path=${runtimeDir}/bus`,
+});
+
+/** An address may go on with its guid. Without one of its own, a bus is looked for in XDG_RUNTIME_DIR. */
+const isOrBegins = (value: string | undefined, right: string) =>
+  value === undefined
+    ? right.startsWith("unix:")
+    : value === right || value.startsWith(`${right},`);
 
 async function linger(put: Put): Promise<boolean | undefined> {
   const answer = await put([

@@ -253,6 +253,17 @@ function turnRequests({ place, read, write }: Asking, notesLate: () => boolean) 
   } satisfies Partial<OpenCode>;
 }
 
+async function keyVariables(
+  read: Asking["read"],
+  providerId: string,
+): Promise<readonly string[]> {
+  const { all } = await read(replies.allProviders, "/provider", {
+    what: "list all providers",
+    timeoutMs: LOAD_TIMEOUT_MS,
+  });
+  return all.find(({ id }) => id === providerId)?.env ?? [];
+}
+
 function modelRequests({ read }: Asking) {
   async function providers(): Promise<readonly Provider[]> {
     const reply = await read(replies.providers, "/config/providers", {
@@ -278,6 +289,7 @@ function modelRequests({ read }: Asking) {
   return {
     providers,
 
+    keyVariables: (providerId) => keyVariables(read, providerId),
     agents: async () => (await agents()).map(({ name }) => name),
 
     async agentChoice() {

@@ -352,6 +352,9 @@ const model = z.object({
 }));
 
 /** Every reply that ralph reads. A decoder throws a `ZodError`; `client.ts` turns it into words. */
+/** It is put into commands that are pasted. */
+const variableName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/);
+
 export const replies = {
   health: z.object({ healthy: z.boolean(), version: z.string() }),
   config: z.object({
@@ -372,6 +375,10 @@ export const replies = {
   permissions: z.array(permission),
   questions: z.array(question),
   agents: z.array(agent),
+  /** Those too that cannot be used. */
+  allProviders: z.object({
+    all: z.array(z.object({ id, env: z.array(variableName).catch([]) })),
+  }),
   providers: z.object({
     providers: z.array(z.object({
       id,

@@ -545,6 +545,9 @@ function modelRequests(asking: Asking, clock: Clock) {
       }));
     },
 
+    // It does not say.
+    keyVariables: () => Promise.resolve([]),
+
     agents: async () => (await agents()).filter(takesPrompts).map(({ name }) => name),
     agentChoice: async () => ({
       agents: (await agents()).filter(takesPrompts),

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type CauseFacts, causeOf } from "../../../src/doctor/cause.ts";
+import { newPasswordCommand, serveCommand } from "../../../src/doctor/password.ts";
 import type { Unit } from "../../../src/host/system/systemd.ts";
 import { healthy, NOW } from "./healthy.ts";
 
@@ -28,16 +29,12 @@ const START = "systemctl --user start opencode";
 const RESTART = "systemctl --user restart opencode.service";
 const LOG = "journalctl --user -u opencode.service -n 50 --no-pager";
 const DOCTOR = "ralph doctor";
-const PASSWORD = "/home/ann/.config/ralph/server.env";
-const MAKE = "(umask 077 && mkdir -p /home/ann/.config/ralph && " +
-  `{ grep -qs '^OPENCODE_SERVER_PASSWORD=.' ${PASSWORD} || ` +
-  `printf '\\nOPENCODE_SERVER_PASSWORD=%s\\n' "$(head -c 24 /dev/urandom | base64)" >> ${PASSWORD}; } && ` +
-  `chmod 600 ${PASSWORD})`;
-const SERVE = `${MAKE} && (set -a; . ${PASSWORD}; ` +
-  "exec opencode serve --hostname 127.0.0.1 --port 14096)";
-const INSTALL = `${MAKE} && ` +
+const names = { configFolder: "/home/ann/.config/ralph", port: 14096 };
+const SERVE = serveCommand(names);
+const UNIT = "/home/ann/.config/systemd/user/opencode.service";
+const INSTALL = `${newPasswordCommand(names)} && ` +
   "mkdir -p /home/ann/.config/systemd/user && " +
-  "ralph doctor --print-unit > /home/ann/.config/systemd/user/opencode.service && " +
+  `ralph doctor --print-unit > ${UNIT}.new && mv ${UNIT}.new ${UNIT} && ` +
   "systemctl --user daemon-reload && systemctl --user enable --now opencode.service && " +
   "ralph doctor server.answers";
 

@@ -81,7 +81,8 @@ function cases(list: readonly Case[]): void {
   for (const one of list) Deno.test(`${one.id}: ${one.name}`, () => judge(one));
 }
 
-const REINSTALL = /^cp (\S+) \1\.old && ralph doctor --print-unit > \1 && systemctl .*restart/;
+const REINSTALL =
+  /^cp (\S+) \1\.old && ralph doctor --print-unit > \1\.new && mv \1\.new \1 && systemctl .*restart/;
 const RESTART = /^systemctl --user restart opencode\.service$/;
 const START = /^systemctl --user start opencode\.service$/;
 const LOG = /^journalctl --user -u opencode\.service -n 50 --no-pager$/;
@@ -147,6 +148,16 @@ Deno.test("where all is well, every check says so", async () => {
   assert.match(found("project.tasks"), /^2 tasks, 1 with open stories/);
 });
 
+Deno.test("with another's HOME one thing is said, and nothing else is looked at", async () => {
+  const foreignHome = { owner: "ben\x1b", ownHome: "/root" };
+  const names = { ...healthy.names, user: "root", uid: 0, foreignHome };
+  const results = [...(await diagnose({ names })).values()];
+  const [home, ...others] = results;
+  assert.equal(words(home).split(" | ")[0], "HOME (/home/ann) is ben\\x1b's, and you are root");
+  assert.deepEqual(others.filter(({ level }) => level !== "skip"), []);
+  assert.equal(selectChecks(checks, ["project.git"])[0].id, "host.home");
+});
+
 cases([
   {
     name: "this shell does not lead to the user manager",
@@ -178,6 +189,30 @@ cases([
     id: "host.systemd",
     level: "fail",
     commands: [/^export XDG_RUNTIME_DIR=\/run\/user\/1000$/],
+  },
+  {
+    name: "another user's bus, by its address alone",
+    spoiled: withManager({
+      reachable: false,
+      problem: "denied",
+      said: "Permission denied",
+      astray: ["DBUS_SESSION_BUS_ADDRESS"],
+    }),
+    id: "host.systemd",
+    level: "fail",
+    commands: [/^unset DBUS_SESSION_BUS_ADDRESS$/],
+  },
+  {
+    name: "both lead elsewhere, and one's own manager runs",
+    spoiled: withManager({
+      reachable: true,
+      state: "running",
+      runtimeDir: "/run/user/1000",
+      astray: ["XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"],
+    }, { linger: true }),
+    id: "host.systemd",
+    level: "warn",
+    commands: [/^export XDG_RUNTIME_DIR=\/run\/user\/1000$/, /^unset DBUS_SESSION_BUS_ADDRESS$/],
   },
   {
     name: "nobody is logged in, and linger may be switched on",
@@ -326,10 +361,29 @@ cases([
 cases([
   {
     name: "no opencode",
-    spoiled: NO_PROGRAM("opencode"),
+    spoiled: { program: () => undefined },
     id: "service.opencode",
     level: "fail",
     commands: [/opencode\.ai\/install/],
+  },
+  {
+    name: "only under the second name of OpenCode 2",
+    spoiled: { program: (name) => name === "opencode" ? undefined : `/opt/o's/${name}` },
+    id: "service.opencode",
+    level: "fail",
+    says: /no program `opencode`, only \/opt\/o's\/opencode2/,
+    commands: [/^mkdir -p (\S+) && ln -s '\/opt\/o'\\''s\/opencode2' \1\/opencode$/],
+  },
+  {
+    name: "an opencode that does not run",
+    spoiled: {
+      versionOf: () => Promise.resolve(undefined),
+      refusalOf: () => Promise.resolve("Error: its postinstall script was not run.\x1b"),
+    },
+    id: "service.opencode",
+    level: "fail",
+    says: /does not run: Error: its postinstall script was not run\.\\x1b/,
+    commands: [/opencode --version$/, /opencode\.ai\/install/],
   },
   {
     name: "opencode does not say its version",
@@ -384,15 +438,45 @@ cases([
     id: "service.port",
     level: "fail",
     says: /taken by a process of user 1001/,
-    commands: [/^sudo ss /],
+    commands: [/^sudo ss /, /config\.json && ralph doctor service$/],
   },
   {
     name: "an OpenCode of another user",
-    spoiled: { ...heldBy({ address: "127.0.0.1", uid: 1001 }), ...withManager(NO_SYSTEMD) },
+    spoiled: {
+      ...heldBy({ address: "127.0.0.1", uid: 1001, user: "bob\x1b" }),
+      ...withManager(NO_SYSTEMD),
+    },
     id: "service.port",
     level: "fail",
-    says: /taken by a process of user 1001.*no password/,
-    commands: [/^sudo ss /],
+    says: /taken by a process of bob\\x1b.*no password/,
+    commands: [
+      /^sudo ss /,
+      /^mkdir -p (\S+) && echo '\{ "server": "http:\/\/127\.0\.0\.1:14097" \}' > \1\/config\.json && /,
+    ],
+  },
+  {
+    name: "an OpenCode below a unit of the system, which would start it again",
+    spoiled: heldBy({ ...OTHER, controlGroup: "/system.slice/opencode.service" }),
+    id: "service.port",
+    level: "warn",
+    commands: [/^sudo systemctl stop opencode\.service$/],
+  },
+  {
+    name: "an OpenCode below another unit of this user",
+    spoiled: heldBy({
+      ...OTHER,
+      controlGroup: "/user.slice/user-1000.slice/user@1000.service/app.slice/oc.service",
+    }),
+    id: "service.port",
+    level: "warn",
+    commands: [/^systemctl --user stop oc\.service$/],
+  },
+  {
+    name: "an OpenCode that cron has started",
+    spoiled: heldBy({ ...OTHER, controlGroup: "/system.slice/cron.service" }),
+    id: "service.port",
+    level: "warn",
+    commands: [/^kill 4711$/],
   },
   {
     name: "one of another user beside one's own",
@@ -469,7 +553,7 @@ cases([
     level: "fail",
     says: /there is no opencode\.service/,
     commands: [
-      /^\(umask 077 && .*\/dev\/urandom.*\) && mkdir -p \S+systemd\/user && ralph doctor --print-unit > \S+ && .*enable --now opencode\.service && ralph doctor.* server\.answers$/,
+      /^\(umask 077 && .*\/dev\/urandom.*\) && mkdir -p \S+systemd\/user && ralph doctor --print-unit > (\S+)\.new && mv \1\.new \1 && .*enable --now opencode\.service && ralph doctor.* server\.answers$/,
     ],
   },
   {
@@ -729,6 +813,25 @@ cases([
     commands: [LOG],
   },
   {
+    name: "another XDG_CONFIG_HOME than this shell's",
+    spoiled: {
+      names: { ...healthy.names, folders: { ...healthy.names.folders, XDG_CONFIG_HOME: "/c\x1b" } },
+    },
+    id: "service.folders",
+    level: "warn",
+    says: /^XDG_CONFIG_HOME is \/c\\x1b here, and \/home\/ann\/\.config for the server/,
+    commands: [REINSTALL],
+  },
+  {
+    name: "the same folders, by variables of its own",
+    spoiled: {
+      foldersOf: () => Promise.resolve({ ...healthy.names.folders, XDG_DATA_HOME: "/data" }),
+      names: { ...healthy.names, folders: { ...healthy.names.folders, XDG_DATA_HOME: "/data" } },
+    },
+    id: "service.folders",
+    level: "ok",
+  },
+  {
     name: "started again once, long ago",
     spoiled: withUnit({ restarts: 7, activeSince: NOW - 3_600_000 }),
     id: "service.active",
@@ -748,7 +851,8 @@ const STARTED_WITH = {
       pid === 700 ? new Map([["OPENCODE_SERVER_PASSWORD", secret]]) : undefined,
     ),
 };
-const TAKE = /^\(umask 077 && mkdir -p \S+ && tr .* < \/proc\/700\/environ \| grep .* > \S+\)$/;
+const TAKE =
+  /^\(umask 077 && mkdir -p \S+ && tr .* < \/proc\/700\/environ \| sed .*; mv (\S+)\.new \1; \}\)$/;
 const UNSET = /^unset OPENCODE_SERVER_PASSWORD$/;
 const failing = (problem: OpenCodeError) => () => Promise.resolve({ error: problem });
 const request = { id: "per_1", sessionId: "ses_1", permission: "bash\x1b", patterns: ["*"] };
@@ -823,7 +927,7 @@ cases([
     id: "server.password",
     level: "fail",
     says: /ralph has none/,
-    commands: [/read -rs p && printf .* > \/home\/ann\/\.config\/ralph\/server\.env\)$/],
+    commands: [/read -rs p && printf .*; mv \S+ \/home\/ann\/\.config\/ralph\/server\.env; \}\)$/],
   },
   {
     name: "none is known here, and the server's can be taken over",
@@ -898,6 +1002,14 @@ cases([
     commands: [MAKE, RESTART],
   },
   {
+    name: "the server asks for none, as the file's is empty",
+    spoiled: { ...OPEN, serverEnv: { ...serverEnv, unread: "OPENCODE_SERVER_PASSWORD is empty" } },
+    id: "server.password",
+    level: "warn",
+    says: /^the server asks for none: in \S+server\.env OPENCODE_SERVER_PASSWORD is empty/,
+    commands: [MAKE, RESTART],
+  },
+  {
     name: "the server asks for none, and was not started since there is one",
     spoiled: {
       ...OPEN,
@@ -967,6 +1079,21 @@ cases([
     commands: [RESTART],
   },
   {
+    name: "the unit finds another one than the shell",
+    spoiled: {
+      ...withServer({
+        health: () => Promise.resolve({ value: { version: "1.1.53", generation: 1 } }),
+      }),
+      program: () => "/home/ann/.npm/bin/opencode",
+      versionOf: () => Promise.resolve("1.18.33"),
+    },
+    id: "server.version",
+    level: "warn",
+    says:
+      /the unit has \/home\/ann\/\.opencode\/bin\/opencode, and your shell \/home\/ann\/\.npm\//,
+    commands: [REINSTALL],
+  },
+  {
     name: "no session can be made",
     spoiled: withServer({
       roundTrip: () =>
@@ -1003,7 +1130,7 @@ cases([
     spoiled: withModels({ chosen: undefined }),
     id: "server.model",
     level: "fail",
-    commands: [/^opencode auth login$/],
+    commands: [/^opencode auth login$/, RESTART],
   },
   {
     name: "its provider cannot be used",
@@ -1011,7 +1138,7 @@ cases([
     id: "server.model",
     level: "fail",
     says: /^else\/large\\x1b: its provider cannot be used/,
-    commands: [/^opencode auth login$/, /^opencode models$/],
+    commands: [/^opencode auth login$/, RESTART, /^opencode models$/],
   },
   {
     name: "a name without a provider",
@@ -1185,6 +1312,16 @@ cases([
     id: "store.folders",
     level: "fail",
     commands: [/^sudo chown -R 1000 \/home\/ann\/\.local\/share\/ralph$/],
+  },
+  {
+    name: "another user's, by an XDG_DATA_HOME that sudo has kept",
+    spoiled: {
+      names: { ...healthy.names, uid: 0, home: "/root" },
+      mode: () => ({ mode: 0o700, uid: 1000 }),
+    },
+    id: "store.folders",
+    level: "fail",
+    commands: [/^su - "\$\(id -nu 1000\)"$/],
   },
   {
     name: "others may write there",
@@ -1730,3 +1867,76 @@ cases([{
     /^ls -laR \/home\/ann\/shop\/\.opencode; find \/home\/ann\/shop -maxdepth 1 -name 'opencode\.json\*' /,
   ],
 }]);
+
+const GIVE = /^\(umask 077 && mkdir -p \S+ && printenv ACME_KEY \| sed .*; mv (\S+)\.new \1; \}\)$/;
+const UNUSABLE = {
+  models: () =>
+    Promise.resolve({
+      value: { chosen: "acme/large", chosenBy: "server", providers: [] } as const,
+    }),
+  keyVariables: (id: string) => Promise.resolve({ value: id === "acme" ? ["ACME_KEY"] : [] }),
+};
+const LOGIN = /^opencode auth login$/;
+
+cases([
+  {
+    name: "the provider's key is in this shell alone",
+    spoiled: { ...withServer(UNUSABLE), isSet: (name) => name === "ACME_KEY" },
+    id: "server.model",
+    level: "fail",
+    says: /its provider cannot be used: ACME_KEY is set here, and not in the server/,
+    commands: [GIVE, RESTART],
+  },
+  {
+    name: "the provider's key is nowhere: the server is restarted after a login",
+    spoiled: withServer(UNUSABLE),
+    id: "server.model",
+    level: "fail",
+    commands: [LOGIN, RESTART, /^opencode models$/],
+  },
+  {
+    name: "the server has the key, and cannot use the provider all the same",
+    spoiled: {
+      ...withServer(UNUSABLE),
+      isSet: () => true,
+      environmentOf: () => Promise.resolve(new Map([["ACME_KEY", "secret"]])),
+    },
+    id: "server.model",
+    level: "fail",
+    commands: [LOGIN, RESTART, /^opencode models$/],
+  },
+  {
+    name: "the provider's key is nowhere, and nothing restarts the server",
+    spoiled: { ...withServer(UNUSABLE), ...withManager(NO_SYSTEMD) },
+    id: "server.model",
+    level: "fail",
+    commands: [LOGIN, /^opencode models$/],
+  },
+  {
+    name: "one that only this shell has",
+    spoiled: {
+      settingsVariables: () => [{ file: "/c/opencode.json\x1b", variable: "ACME_KEY" }],
+      isSet: () => true,
+    },
+    id: "server.variables",
+    level: "warn",
+    says: /^ACME_KEY is not set in the server, and \/c\/opencode\.json\\x1b has \{env:ACME_KEY\}/,
+    commands: [GIVE, RESTART],
+  },
+  {
+    name: "one that is nowhere",
+    spoiled: { settingsVariables: () => [{ file: "/c/opencode.json", variable: "ACME_KEY" }] },
+    id: "server.variables",
+    level: "warn",
+    commands: [/^$/, RESTART],
+  },
+  {
+    name: "the server has it",
+    spoiled: {
+      settingsVariables: () => [{ file: "/c/opencode.json", variable: "ACME_KEY" }],
+      environmentOf: () => Promise.resolve(new Map([["ACME_KEY", "secret"]])),
+    },
+    id: "server.variables",
+    level: "ok",
+  },
+]);

@@ -10,6 +10,7 @@ Deno.test("a command is written for the shell that it is pasted into", () => {
     ["export XDG_RUNTIME_DIR=/run/user/1000", "export XDG_RUNTIME_DIR=/run/user/1000"],
     ["unset OPENCODE_SERVER_PASSWORD", "set -e OPENCODE_SERVER_PASSWORD"],
     ["(umask 077 && mkdir -p 'a b')", `bash -c '(umask 077 && mkdir -p '\\''a b'\\'')'`],
+    [String.raw`(echo '\\&')`, String.raw`bash -c '(echo '\''\\\\&'\'')'`],
     ["set -a; . /home/ann/server.env; set +a", "bash -c 'set -a; . /home/ann/server.env; set +a'"],
   ];
   for (const [posix, fish] of cases) {
@@ -26,7 +27,8 @@ Deno.test({
   name: `fish runs what is written for it${fish ? "" : " (not installed: skipped)"}`,
   ignore: !fish,
   async fn() {
-    const posix = `(printf '%s\\n' "it's $(echo here)" && { echo and; echo there; })`;
+    const posix =
+      `(printf '%s\\n' "it's $(echo here)" | sed 's/e/\\\\&/' && { echo and; echo there; })`;
     const run = async (args: string[]) => {
       const { stdout, stderr } = await new Deno.Command(args[0], { args: args.slice(1) }).output();
       return new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);

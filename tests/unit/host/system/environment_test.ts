@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 
 const MODULE = import.meta.resolve("../../../../src/host/system/environment.ts");
-const SYSTEMD = import.meta.resolve("../../../../src/host/system/systemd.ts");
+const ACCOUNTS = import.meta.resolve("../../../../src/host/system/accounts.ts");
 
 /** What `code` prints, in a process of its own with these variables and no others of proxies. */
 async function printed(
@@ -76,7 +76,7 @@ Deno.test({
     try {
       Deno.chmodSync(folder, 0o777);
       const code = `
-        import { userName } from ${JSON.stringify(SYSTEMD)};
+        import { userName } from ${JSON.stringify(ACCOUNTS)};
         console.log(userName());`;
       const env = { DENO_DIR: folder, HOME: folder };
       assert.equal(await printed(code, { env, uid: 43_210, cwd: folder }), "43210");

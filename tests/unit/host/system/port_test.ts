@@ -88,6 +88,9 @@ Deno.test("the control group is systemd's, also among those of older kernels", (
       group,
     ],
     [`4:cpu:/\n1:name=systemd:${group}`, group],
+    // Of two trees, systemd uses the second.
+    [`4:cpu:/\n1:name=systemd:/\n0::${group}`, group],
+    ["1:name=systemd:/\n0::/", "/"],
     ["4:cpu:/user.slice", undefined],
     ["", undefined],
   ];

@@ -4,6 +4,7 @@ import {
   parseEnvironmentFile,
   serverEnv,
 } from "../../../../src/host/system/server_env.ts";
+import { ENVIRONMENT_FILES } from "../../../support/environment_files.ts";
 import { temporaryFolder } from "../../../support/folder.ts";
 
 const from = (variables: Record<string, string>) => (name: string) => variables[name];
@@ -18,32 +19,36 @@ function home(text: string, mode = 0o600) {
 }
 
 Deno.test("the file is read as systemd reads it", () => {
-  const text = [
-    "# OPENCODE_SERVER_PASSWORD=commented",
-    "; OPENCODE_SERVER_PASSWORD=commented",
-    "",
-    "no pair",
-    "  SPACED  =  two words  ",
-    `DOUBLE="quoted # and = kept "`,
-    "SINGLE='it is'",
-    `HALF="open`,
-    "EMPTY=",
-    "AGAIN=first",
-    "AGAIN=second",
-    "1BAD=x",
-    "DOLLAR=$HOME",
-    "WINDOWS=line\r",
-  ].join("\n");
-  assert.deepEqual(Object.fromEntries(parseEnvironmentFile(text)), {
-    SPACED: "two words",
-    DOUBLE: "quoted # and = kept ",
-    SINGLE: "it is",
-    HALF: `"open`,
-    EMPTY: "",
-    AGAIN: "second",
-    DOLLAR: "$HOME",
-    WINDOWS: "line",
-  });
+  for (const [text, values] of ENVIRONMENT_FILES) {
+    assert.deepEqual(Object.fromEntries(parseEnvironmentFile(text)), values, JSON.stringify(text));
+  }
+});
+
+Deno.test("a password that is none is said to be none, and why", () => {
+  const unread = (text: string) => {
+    using dir = home(text);
+    const env = serverEnv(from({ HOME: dir.HOME }));
+    assert.equal(env.password, undefined, text);
+    assert.equal(env.source, undefined, text);
+    return env.unread;
+  };
+  assert.equal(unread("OPENCODE_SERVER_PASSWORD=\n"), "OPENCODE_SERVER_PASSWORD is empty");
+  assert.equal(unread('OPENCODE_SERVER_PASSWORD=""\n'), "OPENCODE_SERVER_PASSWORD is empty");
+  assert.match(unread("\uFEFFOPENCODE_SERVER_PASSWORD=abc\n") ?? "", /byte order mark/);
+  assert.match(unread("export OPENCODE_SERVER_PASSWORD=abc\n") ?? "", /does not begin with/);
+  assert.equal(unread("# OPENCODE_SERVER_PASSWORD=abc\nA=1\n"), undefined);
+});
+
+Deno.test("a file that is not UTF-8 is a problem, as systemd reads nothing of it", () => {
+  using dir = home("");
+  Deno.writeFileSync(dir.file, new Uint8Array([0x41, 0x3d, 0xff, 0x0a]));
+  assert.equal(serverEnv(from({ HOME: dir.HOME })).problem, "it is not UTF-8");
+});
+
+Deno.test("an empty variable is none, and the file counts", () => {
+  using dir = home("OPENCODE_SERVER_PASSWORD=abc\n");
+  const env = serverEnv(from({ HOME: dir.HOME, OPENCODE_SERVER_PASSWORD: "" }));
+  assert.deepEqual([env.password, env.source], ["abc", "file"]);
 });
 
 Deno.test("the password is the variable's, else the file's", () => {
@@ -56,6 +61,7 @@ Deno.test("the password is the variable's, else the file's", () => {
     inFile: "in file",
     isOpen: false,
     problem: undefined,
+    unread: undefined,
     source: "file",
     name: "OPENCODE_SERVER_PASSWORD",
   });
@@ -67,6 +73,7 @@ Deno.test("the password is the variable's, else the file's", () => {
     inFile: "in file",
     isOpen: false,
     problem: undefined,
+    unread: undefined,
     source: "variable",
     name: "OPENCODE_SERVER_PASSWORD",
   });
@@ -89,6 +96,7 @@ Deno.test("without a file there is no password, and nothing is open", () => {
     inFile: undefined,
     isOpen: false,
     problem: undefined,
+    unread: undefined,
     source: undefined,
     name: "OPENCODE_SERVER_PASSWORD",
   });
