@@ -128,6 +128,7 @@ const READS: readonly ((client: OpenCode) => Promise<unknown>)[] = [
   (client) => client.prices(),
   (client) => client.agents(),
   (client) => client.configuredModel(),
+  (client) => client.keyVariables("acme"),
 ];
 
 /** What each request makes of this reply, as a success and as a failure. */
