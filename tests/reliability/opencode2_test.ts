@@ -65,14 +65,18 @@ const tiny = { providerId: "fake", modelId: "tiny" };
 Deno.test("shortened conversations count, though no event tells of them", async () => {
   const limits = { compactions: 5, errors: 1 };
   const options = { stories: 1, version: "local", script: big, model: tiny, limits };
-  await using it = await night({ ...options, processes: false }, undefined, ({ fake, clock }) => {
-    fake.editEvents((data) => data.includes("session.compaction.") ? [] : [data]);
-    const breakOff = () => {
-      fake.closeStreams();
+  await using it = await night(
+    { ...options, hours: 0.1, processes: false },
+    undefined,
+    ({ fake, clock }) => {
+      fake.editEvents((data) => data.includes("session.compaction.") ? [] : [data]);
+      const breakOff = () => {
+        fake.closeStreams();
+        clock.after(SECOND / 10, breakOff);
+      };
       clock.after(SECOND / 10, breakOff);
-    };
-    clock.after(SECOND / 10, breakOff);
-  });
+    },
+  );
   const { iterations } = it.ended("failed", "provider_error");
   assert.equal(iterations[0].detail, "the conversation was shortened more than 5 times");
   assert((iterations[0].model_calls ?? 99) < 100, `${iterations[0].model_calls} model calls`);
