@@ -1,16 +1,14 @@
 import { hostname } from "node:os";
 import * as path from "node:path";
 import type { Names } from "../doctor/probes.ts";
-import { selfCommand } from "../host/process/self.ts";
 import { findProgram } from "../host/process/programs.ts";
 import { portOf } from "../host/system/port.ts";
 import { configFolder } from "../host/system/server_env.ts";
 import { userName } from "../host/system/systemd.ts";
 import { UNIT_NAME } from "../doctor/unit_facts.ts";
-import { systemTree } from "../host/files/system_tree.ts";
-import { shellWord } from "../terminal/shell_word.ts";
 import type { Context } from "./context.ts";
 import { ownFolders } from "./own_folders.ts";
+import { ownName } from "./own_name.ts";
 import { pathsOf } from "./store.ts";
 
 /** What commands in remedies are filled in with. */
@@ -33,15 +31,6 @@ export function namesOf(context: Context, serverUrl: string): Names {
     ownFolders: ownFolders(context),
     database,
   };
-}
-
-/** This program as a command: by its name alone when that leads here. */
-function ownName(context: Context): string {
-  const found = onPath(context, "ralph");
-  const [program, ...args] = selfCommand(context.mainUrl);
-  const isThis = found !== undefined &&
-    systemTree.realPath(found) === systemTree.realPath(program);
-  return isThis ? "ralph" : [program, ...args].map(shellWord).join(" ");
 }
 
 /** Where a program is on PATH: what gates find. */
