@@ -67,8 +67,10 @@ function errorJson(
   { kind, message, hints: given }: RalphError,
   { exitCode: code, own }: { exitCode: number; own: OwnCommand },
 ): string {
-  const hints = given.map(({ text, command }) =>
-    command === undefined ? { text } : { text, command: own(command) }
-  );
+  const hints = given.map((hint) => {
+    const shown = { ...hint };
+    if (shown.command !== undefined) shown.command = own(shown.command);
+    return shown;
+  });
   return commandJson({ error: { kind, code, message, hints } }) + "\n";
 }
