@@ -1,7 +1,6 @@
 import { hostname } from "node:os";
 import * as path from "node:path";
 import type { Names } from "../doctor/probes.ts";
-import { selfCommand } from "../host/process/self.ts";
 import { baseFolders, movedBases } from "../host/system/base_folders.ts";
 import type { Systemd } from "../host/system/systemd.ts";
 import { findProgram } from "../host/process/programs.ts";
@@ -9,10 +8,9 @@ import { portOf } from "../host/system/port.ts";
 import { configFolder } from "../host/system/server_env.ts";
 import { foreignHome, userName } from "../host/system/accounts.ts";
 import { UNIT_NAME } from "../doctor/unit_facts.ts";
-import { systemTree } from "../host/files/system_tree.ts";
-import { shellWord } from "../terminal/shell_word.ts";
 import type { Context } from "./context.ts";
 import { ownFolders } from "./own_folders.ts";
+import { ownName } from "./own_name.ts";
 import { pathsOf } from "./store.ts";
 
 /** What commands in remedies are filled in with. */
@@ -52,15 +50,6 @@ export async function namesFor(
   if (!movedBases(names.folders, names.home).includes("XDG_CONFIG_HOME")) return names;
   const folder = await systemd.unitFolder() ?? path.join(names.home, ".config/systemd/user");
   return { ...names, unitFile: path.join(folder, UNIT_NAME) };
-}
-
-/** This program as a command: by its name alone when that leads here. */
-function ownName(context: Context): string {
-  const found = onPath(context, "ralph");
-  const [program, ...args] = selfCommand(context.mainUrl);
-  const isThis = found !== undefined &&
-    systemTree.realPath(found) === systemTree.realPath(program);
-  return isThis ? "ralph" : [program, ...args].map(shellWord).join(" ");
 }
 
 /** Where a program is on PATH: what gates find. */

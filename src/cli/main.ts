@@ -40,10 +40,12 @@ export async function execute(typed: readonly string[], given: CommandContext): 
     if (onlyHelp || error instanceof Deno.errors.BrokenPipe) return EXIT.done;
     const { shownError } = await import("./output/errors.ts");
     const { withWhoLocks } = await import("../app/who_locks.ts");
+    const { ownCommand } = await import("../app/own_name.ts");
     const { text, exitCode } = shownError(await withWhoLocks(error, context), {
       json: args.includes("--json"),
       command: Object.keys(COMMANDS).find((name) => name === args[0] && !name.startsWith("_")),
       colors: output.err.colors,
+      own: ownCommand(context),
     });
     unread(output.err).write(text);
     return exitCode;

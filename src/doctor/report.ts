@@ -16,6 +16,8 @@ export interface Look {
   columns: number;
   /** The user's, by name: its commands are to be pasted there. */
   shell?: string;
+  /** The command that shows all checks. */
+  more?: string;
   /** Whether only some checks were asked for: nothing is said of the others then. */
   isPart?: boolean;
   marks: Readonly<Record<Level, string>>;
@@ -56,7 +58,7 @@ export function reportLines(
     if (waiting.length > 1) lines.push(...waitingLines(waiting, look));
   }
   const verdict = verdictLine(results, look.isPart ?? false) +
-    (shown.length < results.length ? " `ralph doctor -v` shows them all." : "");
+    (shown.length < results.length ? ` \`${look.more ?? "ralph doctor -v"}\` shows them all.` : "");
   return [
     ...lines,
     ...(lines.length > 0 ? [""] : []),

@@ -1,5 +1,5 @@
 /** The program under test: from the source, or the binary that RALPH_BINARY names. */
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { checkPrinted } from "./printed_json.ts";
 
@@ -9,6 +9,9 @@ const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
 export const RALPH: readonly string[] = Deno.env.get("RALPH_BINARY")
   ? [await Deno.realPath(Deno.env.get("RALPH_BINARY") ?? "")]
   : [Deno.execPath(), "run", "-A", "--quiet", MAIN];
+
+/** The binary is on PATH, as it is for users; from the source ralph has no name of its own there. */
+const ON_PATH = RALPH.length === 1 ? `${dirname(RALPH[0])}:` : "";
 
 export interface RalphResult {
   code: number;
@@ -39,7 +42,7 @@ export async function makeRalph(): Promise<Ralph> {
       cwd,
       clearEnv: true,
       env: {
-        PATH: Deno.env.get("PATH") ?? "/usr/bin:/bin",
+        PATH: `${ON_PATH}${Deno.env.get("PATH") ?? "/usr/bin:/bin"}`,
         HOME: home,
         // from the source, ralph needs what Deno has cached
         DENO_DIR: Deno.env.get("DENO_DIR") ??

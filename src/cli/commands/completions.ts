@@ -17,7 +17,7 @@ export function command(context: CommandContext, done: Done) {
 Install it once, and open a new shell:
   bash  ${setup("bash", "~/.bashrc")}
   zsh   ${setup("zsh", "~/.zshrc")}
-        (the line stays behind the one with \`compinit\`, where there is one)
+        (that line has to come after the one with \`compinit\`)
   fish  ${setup("fish", "~/.config/fish/completions/ralph.fish").replace(" && ", " &&\n        ")}`,
     )
     .action((shell) => {

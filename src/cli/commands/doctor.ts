@@ -33,6 +33,7 @@ import { type DoctorOrder, doctorProbes } from "../doctor_probes/probes.ts";
 import { EXIT } from "../exit_codes.ts";
 import { columnsOf } from "../output/streams.ts";
 import { programOf } from "../../app/names.ts";
+import { ownCommand } from "../../app/own_name.ts";
 import { serverOption } from "../arguments.ts";
 import { modelName } from "../../settings/settings.ts";
 
@@ -240,5 +241,6 @@ function lookOf(context: CommandContext): Look {
     colors: out.colors,
     columns: columnsOf(out),
     shell: shellOf(context),
+    more: ownCommand(context)("ralph doctor -v"),
   };
 }

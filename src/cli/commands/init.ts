@@ -11,6 +11,7 @@ import type { CommandContext, Done } from "../command_context.ts";
 import { confirmed } from "../output/confirm.ts";
 import { EXIT } from "../exit_codes.ts";
 import { doctor } from "./doctor.ts";
+import { ownCommand } from "../../app/own_name.ts";
 import { showTasks, taskSummaries } from "./tasks.ts";
 
 export function command(context: CommandContext, done: Done) {
@@ -49,7 +50,7 @@ async function init(
   const summaries = taskSummaries(context, root);
   out.line("");
   if (summaries.length > 0) showTasks(context, { root, summaries });
-  else out.line("No tasks yet. Begin one: ralph new my-feature");
+  else out.line(`No tasks yet. Begin one: ${ownCommand(context)("ralph new my-feature")}`);
   out.line("");
   const none = {
     named: false,
@@ -60,7 +61,7 @@ async function init(
     json: false,
   };
   const code = await doctor(context, { ...none, checks: ["project"] });
-  out.line("The server and the model were not looked at: ralph doctor");
+  out.line(`The server and the model were not looked at: ${ownCommand(context)("ralph doctor")}`);
   return code;
 }
 

@@ -1,4 +1,5 @@
 /** `ralph` alone: this project, and the commands that make sense now. */
+import { ownCommand } from "../../app/own_name.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
 import type { Session, Worktree } from "../../store/model.ts";
 import { findProjectRoot } from "../../task/find.ts";
@@ -51,7 +52,11 @@ export function overview(context: CommandContext): number {
   const here = running.filter(({ projectRoot }) => roots.includes(projectRoot));
   const elsewhere = running.length - here.length;
   if (elsewhere > 0) {
-    out.line(`\nIn other projects: ${plural(elsewhere, "session")} (ralph status)`);
+    out.line(
+      `\nIn other projects: ${plural(elsewhere, "session")} (${
+        ownCommand(context)("ralph status")
+      })`,
+    );
   }
   const ended = latest.filter(({ projectRoot, status }) =>
     roots.includes(projectRoot) && (status === "stopped" || status === "failed")
@@ -124,11 +129,9 @@ function neededFor(session: Session): readonly Suggestion[] {
   return [[step, plain(detail ?? session.status, 100)]];
 }
 
-function suggest({ output: { out } }: CommandContext, suggested: readonly Suggestion[]): void {
-  out.line("");
-  for (
-    const line of table(suggested.map(([command, what]) => [`  ${command}`, what]), columnsOf(out))
-  ) {
-    out.line(line);
-  }
+function suggest(context: CommandContext, suggested: readonly Suggestion[]): void {
+  const { out } = context.output;
+  const own = ownCommand(context);
+  const rows = suggested.map(([command, what]) => [`  ${own(command)}`, what]);
+  for (const line of ["", ...table(rows, columnsOf(out))]) out.line(line);
 }

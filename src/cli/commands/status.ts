@@ -33,6 +33,7 @@ import { chooseQueued } from "../select/queued.ts";
 import { chooseAmong, nothingRecorded } from "../select/sessions.ts";
 import { workedUntil } from "../select/worked.ts";
 import { chooseStarting } from "../select/starting.ts";
+import { ownCommand } from "../../app/own_name.ts";
 import { hintLines } from "../output/errors.ts";
 import { detailRows, rowLines } from "../output/session_detail.ts";
 import {
@@ -105,7 +106,9 @@ function warnIfNotRecorded(context: CommandContext, sessions: readonly Session[]
   if (!refusal) return;
   const { err } = context.output;
   err.line(`warning: workers wait, and what is shown may be old: ${refusal.message}`);
-  for (const line of hintLines(refusal, err.colors)) err.line(line);
+  for (const line of hintLines(refusal, { colors: err.colors, own: ownCommand(context) })) {
+    err.line(line);
+  }
 }
 
 interface Overview {

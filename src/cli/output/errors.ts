@@ -1,5 +1,6 @@
 /** What is shown of an error, and with which exit code. Loaded when there is one. */
 import { CommanderError } from "@commander-js/extra-typings";
+import type { OwnCommand } from "../../app/own_name.ts";
 import { RalphError } from "../../error.ts";
 import { bugText } from "../../terminal/bug_text.ts";
 import type { Colors } from "../../terminal/colors.ts";
@@ -11,12 +12,20 @@ import { EXIT, exitCodeOf } from "../exit_codes.ts";
 /** The text for stderr, and how the program ends. */
 export function shownError(
   error: unknown,
-  { json, colors, command }: { json: boolean; colors: Colors; command?: string },
+  { json, colors, command, own }: {
+    json: boolean;
+    colors: Colors;
+    command?: string;
+    own: OwnCommand;
+  },
 ): { text: string; exitCode: number } {
   const shown = error instanceof CommanderError ? usageError(error, command) : error;
   if (!(shown instanceof RalphError)) return { text: bugText(shown), exitCode: EXIT.bug };
   const exitCode = exitCodeOf(shown.kind);
-  return { text: json ? errorJson(shown, exitCode) : errorText(shown, colors), exitCode };
+  return {
+    text: json ? errorJson(shown, { exitCode, own }) : errorText(shown, { colors, own }),
+    exitCode,
+  };
 }
 
 /** What commander found wrong; `command`: the one whose help may tell. */
@@ -32,17 +41,20 @@ function usageError(error: CommanderError, command: string | undefined): RalphEr
 }
 
 /** An error for people: what went wrong, then what to do about it. */
-function errorText(error: RalphError, colors: Colors): string {
-  const lines = [`${colors.red("error:")} ${safeLines(error.message)}`];
+function errorText(error: RalphError, look: { colors: Colors; own: OwnCommand }): string {
+  const lines = [`${look.colors.red("error:")} ${safeLines(error.message)}`];
   if (error.hints.length > 0) lines.push("");
-  return [...lines, ...hintLines(error, colors)].join("\n") + "\n";
+  return [...lines, ...hintLines(error, look)].join("\n") + "\n";
 }
 
 /** What to do about an error, a line for each hint. */
-export function hintLines({ hints }: RalphError, colors: Colors): string[] {
+export function hintLines(
+  { hints }: RalphError,
+  { colors, own }: { colors: Colors; own: OwnCommand },
+): string[] {
   return hints.map(({ text, command }) =>
     `${colors.cyan("hint:")} ${safeLines(text)}${
-      command ? `: ${colors.bold(safeLines(command))}` : ""
+      command ? `: ${colors.bold(safeLines(own(command)))}` : ""
     }`
   );
 }
@@ -51,7 +63,14 @@ export function hintLines({ hints }: RalphError, colors: Colors): string[] {
 const safeLines = (text: string) => text.split("\n").map((line) => plain(line)).join("\n");
 
 /** The same for programs, as one line. */
-function errorJson(error: RalphError, code: number): string {
-  const { kind, message, hints } = error;
+function errorJson(
+  { kind, message, hints: given }: RalphError,
+  { exitCode: code, own }: { exitCode: number; own: OwnCommand },
+): string {
+  const hints = given.map((hint) => {
+    const shown = { ...hint };
+    if (shown.command !== undefined) shown.command = own(shown.command);
+    return shown;
+  });
   return commandJson({ error: { kind, code, message, hints } }) + "\n";
 }
