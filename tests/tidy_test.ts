@@ -62,7 +62,6 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "src/settings",
     "src/task",
     "src/terminal/finding_words.ts",
-    "src/terminal/flaky_words.ts",
     "type:src/host",
     "type:src/store",
   ],

@@ -5,7 +5,6 @@ import { baseFolders, movedBases } from "../host/system/base_folders.ts";
 import type { Systemd } from "../host/system/systemd.ts";
 import { findProgram } from "../host/process/programs.ts";
 import { portOf } from "../host/system/port.ts";
-import { configFolder } from "../host/system/server_env.ts";
 import { foreignHome, userName } from "../host/system/accounts.ts";
 import { UNIT_NAME } from "../doctor/unit_facts.ts";
 import type { Context } from "./context.ts";
@@ -16,7 +15,8 @@ import { pathsOf } from "./store.ts";
 /** What commands in remedies are filled in with. */
 function namesOf(context: Context, serverUrl: string): Names {
   const home = context.environment("HOME") ?? "/";
-  const configHome = path.dirname(configFolder(context.environment));
+  const folders = baseFolders(context.environment, home);
+  const configHome = folders.XDG_CONFIG_HOME;
   const { database, logs } = pathsOf(context);
   return {
     user: userName(),
@@ -30,7 +30,7 @@ function namesOf(context: Context, serverUrl: string): Names {
     unitFile: path.join(configHome, "systemd", "user", UNIT_NAME),
     dataFolder: path.dirname(database),
     stateFolder: path.dirname(logs),
-    folders: baseFolders(context.environment, home),
+    folders,
     configFolder: path.join(configHome, "ralph"),
     ownFolders: ownFolders(context),
     database,

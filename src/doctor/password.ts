@@ -42,33 +42,39 @@ export function serveCommand(names: Pick<Names, "configFolder" | "port">): strin
 
 /** Gives the server a variable that this shell has, without showing it. */
 export function giveVariableCommand(names: Folder, variable: string): string {
-  const file = fileIn(names);
   const script = shellWord(`s/[\\"\`$]/\\\\&/g;s/^/${variable}="/;s/$/"/`);
   return `(umask 077 && mkdir -p ${shellWord(names.configFolder)} && ` +
-    `printenv ${shellWord(variable)} | sed ${script} > ${file}.new && test -s ${file}.new && ` +
-    `{ grep -sv ${shellWord(`^${variable}=`)} ${file} >> ${file}.new; mv ${file}.new ${file}; })`;
+    `printenv ${shellWord(variable)} | sed ${script} > ` +
+    `${replaceCommand(names, `^${variable}=`)})`;
 }
 
 /** Takes over what a process was started with, without showing it; fails where that has ended. */
 export function takePasswordCommand(names: Folder, pid: number): string {
   return `(umask 077 && mkdir -p ${shellWord(names.configFolder)} && ` +
-    `tr '\\0' '\\n' < /proc/${pid}/environ | sed -nE ${OF_VARIABLE} > ${replaceCommand(names)})`;
+    `tr '\\0' '\\n' < /proc/${pid}/environ | sed -nE ${OF_VARIABLE} > ${
+      replaceCommand(names, PASSWORDS)
+    })`;
 }
 
 /** Asks for the password, without showing it. */
 export function typePasswordCommand(names: Folder): string {
   return `(umask 077 && mkdir -p ${shellWord(names.configFolder)} && ` +
-    `IFS= read -rs p && printf '%s\\n' "$p" | sed -n ${OF_PASSWORD} > ${replaceCommand(names)})`;
+    `IFS= read -rs p && printf '%s\\n' "$p" | sed -n ${OF_PASSWORD} > ${
+      replaceCommand(names, PASSWORDS)
+    })`;
 }
 
+/** For grep(1). */
+const PASSWORDS = "OPENCODE_(SERVER_)?(PASSWORD|USERNAME)[[:blank:]]*=";
+
 /**
- * The end of a command that prints a password: into a file beside, which then takes the place of the one
- * that is there, with what else that has. A command that prints nothing changes nothing: with an empty
- * file the server would start without a password.
+ * The end of a command that prints lines for that file: into a file beside, which then takes the place of
+ * the one that is there, with what else that has: its lines but those of the pattern `lines`. A command that prints nothing changes nothing: with an empty file the server would start without a
+ * password.
  */
-function replaceCommand(names: Folder): string {
+function replaceCommand(names: Folder, lines: string): string {
   const file = fileIn(names);
   return `${file}.new && test -s ${file}.new && ` +
-    `{ grep -svE 'OPENCODE_(SERVER_)?(PASSWORD|USERNAME)[[:blank:]]*=' ${file} >> ${file}.new; ` +
+    `{ grep -svE ${shellWord(lines)} ${file} >> ${file}.new; ` +
     `mv ${file}.new ${file}; }`;
 }

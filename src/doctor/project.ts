@@ -108,24 +108,19 @@ export const projectChecks: readonly Check[] = [
       const unsigned = await project.unsigned();
       if (!unsigned) return ok("as far as they are to be");
       const root = shellWord(project.root);
+      const signs = `git -C ${root} commit-tree -S -m test 'HEAD^{tree}'`;
       if (unsigned.isSure) {
         return fail(
           "they are to be (commit.gpgsign), and cannot be",
           "no session starts: its commits would fail",
-          {
-            text: "mend it until this prints a commit",
-            command: `git -C ${root} commit-tree -S -m test 'HEAD^{tree}'`,
-          },
+          { text: "mend it until this prints a commit", command: signs },
           { text: "or do without", command: `git -C ${root} config commit.gpgsign false` },
         );
       }
       return warn(
         "signing does not work where nobody can be asked",
         "commits fail while you are away",
-        {
-          text: "unlock the key before",
-          command: `git -C ${root} commit-tree -S -m test 'HEAD^{tree}'`,
-        },
+        { text: "unlock the key before", command: signs },
       );
     },
   },

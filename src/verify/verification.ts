@@ -20,7 +20,7 @@ import {
 import { createEvidence, type Evidence, type EvidenceTree } from "./evidence.ts";
 import { failureKeyOf, failureText } from "./feedback.ts";
 import type { GateResult } from "./gates/gates.ts";
-import { listed } from "./undelivered.ts";
+import { listed, NOT_COMMITTED } from "./undelivered.ts";
 import { createGateMemory, type GateMemory } from "./gates/gate_memory.ts";
 import { notAllCommitted } from "./gates/clean_gates.ts";
 import { contradictions, settled, upToLast } from "./gates/contradiction.ts";
@@ -509,7 +509,7 @@ async function runOnCommitted(
   if (run.results.every(({ passed }) => passed)) return { results: run.results, notes: [] };
   const dirty = [...now?.changed.keys() ?? []];
   const lacking = [
-    ...dirty.length > 0 ? [`not committed: ${listed(dirty)}`] : [],
+    ...dirty.length > 0 ? [NOT_COMMITTED + listed(dirty)] : [],
     ...run.lacking.length > 0 ? [`ignored by git: ${listed(run.lacking)}`] : [],
   ];
   const text = "the gates ran in a clean checkout of what is committed" +

@@ -127,16 +127,7 @@ async function gatesIn(
   return failing.map(({ gate }) => gate.name);
 
   function gateLines({ gate: { name }, passed, why, output, durationMs }: GateResult): string[] {
-    const event = {
-      type: "gate",
-      name,
-      passed,
-      flaky: false,
-      why,
-      output,
-      durationMs,
-      lacks: [],
-    } as const;
+    const event = { type: "gate", name, passed, flaky: false, why, durationMs } as const;
     const end = passed ? [] : usefulEnd(output).split("\n").filter(Boolean);
     return [...eventLines(event, out.colors), ...end.map((line) => `      ${line}`)];
   }

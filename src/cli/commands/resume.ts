@@ -10,8 +10,7 @@ import type { CommandContext, Done } from "../command_context.ts";
 import { EXIT, exitCodeOf } from "../exit_codes.ts";
 import { runTask } from "./run.ts";
 import { readSessions } from "../../control/liveness.ts";
-import { ownCommand } from "../../app/own_name.ts";
-import { hintLines } from "../output/errors.ts";
+import { tellHints } from "../output/errors.ts";
 import { isOpen } from "../../queue/decide.ts";
 import { recordedWorktrees } from "../../control/worktree/find.ts";
 import { sessionDirOf, sessionOf } from "../../queue/place.ts";
@@ -76,9 +75,7 @@ async function resume(
     } catch (error) {
       if (!(error instanceof RalphError)) throw error;
       err.line(`error: cannot go on with ${what}: ${error.message}`);
-      for (const line of hintLines(error, { colors: err.colors, own: ownCommand(context) })) {
-        err.line(line);
-      }
+      tellHints(context, error);
       worst = exitCodeOf(error.kind);
     }
   };

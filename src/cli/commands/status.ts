@@ -33,8 +33,7 @@ import { chooseQueued } from "../select/queued.ts";
 import { chooseAmong, nothingRecorded } from "../select/sessions.ts";
 import { workedUntil } from "../select/worked.ts";
 import { chooseStarting } from "../select/starting.ts";
-import { ownCommand } from "../../app/own_name.ts";
-import { hintLines } from "../output/errors.ts";
+import { tellHints } from "../output/errors.ts";
 import { detailRows, rowLines } from "../output/session_detail.ts";
 import {
   sessionTable,
@@ -104,11 +103,10 @@ async function status(
 function warnIfNotRecorded(context: CommandContext, sessions: readonly Session[]): void {
   const refusal = sessions.some(isRunning) ? whyNotRecorded(context) : undefined;
   if (!refusal) return;
-  const { err } = context.output;
-  err.line(`warning: workers wait, and what is shown may be old: ${refusal.message}`);
-  for (const line of hintLines(refusal, { colors: err.colors, own: ownCommand(context) })) {
-    err.line(line);
-  }
+  context.output.err.line(
+    `warning: workers wait, and what is shown may be old: ${refusal.message}`,
+  );
+  tellHints(context, refusal);
 }
 
 interface Overview {

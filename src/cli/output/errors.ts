@@ -1,12 +1,13 @@
 /** What is shown of an error, and with which exit code. Loaded when there is one. */
 import { CommanderError } from "@commander-js/extra-typings";
-import type { OwnCommand } from "../../app/own_name.ts";
+import { type OwnCommand, ownCommand } from "../../app/own_name.ts";
 import { RalphError } from "../../error.ts";
 import { bugText } from "../../terminal/bug_text.ts";
 import type { Colors } from "../../terminal/colors.ts";
 import { commandJson } from "../../terminal/json_text.ts";
 import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
+import type { CommandContext } from "../command_context.ts";
 import { EXIT, exitCodeOf } from "../exit_codes.ts";
 
 /** The text for stderr, and how the program ends. */
@@ -47,8 +48,15 @@ function errorText(error: RalphError, look: { colors: Colors; own: OwnCommand })
   return [...lines, ...hintLines(error, look)].join("\n") + "\n";
 }
 
+/** Tells what to do about an error that does not end the program. */
+export function tellHints(context: CommandContext, error: RalphError): void {
+  const { err } = context.output;
+  const look = { colors: err.colors, own: ownCommand(context) };
+  for (const line of hintLines(error, look)) err.line(line);
+}
+
 /** What to do about an error, a line for each hint. */
-export function hintLines(
+function hintLines(
   { hints }: RalphError,
   { colors, own }: { colors: Colors; own: OwnCommand },
 ): string[] {

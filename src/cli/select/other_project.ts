@@ -23,10 +23,12 @@ const homeRoot = (root: string, trees: readonly Worktree[]) =>
 export function isOfThisProject(
   context: Context,
   root: string,
-  trees: readonly Worktree[] = recordedWorktrees(context),
+  known?: readonly Worktree[],
 ): boolean {
   const here = findProjectRoot(context.cwd(), systemTree);
-  return here !== undefined && homeRoot(root, trees) === homeRoot(here, trees);
+  if (here === undefined || here === root) return here === root;
+  const trees = known ?? recordedWorktrees(context);
+  return homeRoot(root, trees) === homeRoot(here, trees);
 }
 
 /**

@@ -25,7 +25,8 @@ export function taskToRun(context: CommandContext, argument: string): Task {
       read: (store) => store.lastSessions().filter(({ taskName }) => taskName === argument),
       whenEmpty: [],
     });
-    const own = named.filter(({ projectRoot }) => isOfThisProject(context, projectRoot));
+    const trees = recordedWorktrees(context);
+    const own = named.filter(({ projectRoot }) => isOfThisProject(context, projectRoot, trees));
     if (own.length === 1) {
       const [{ taskDir, projectRoot }] = own;
       return findTask(taskDir, { ...at, projectRoot });
@@ -37,6 +38,6 @@ export function taskToRun(context: CommandContext, argument: string): Task {
     }
     if (named.length === 0) throw error;
     if (named.length > 1) throw ambiguous(context, argument, named);
-    throw ofOtherProject(argument, named[0], recordedWorktrees(context));
+    throw ofOtherProject(argument, named[0], trees);
   }
 }

@@ -103,12 +103,10 @@ function firstLine(
     begin: number;
   },
 ): number {
-  if (view.shows === "stories" && !view.helps) {
+  if (view.shows === "output" && !view.helps) return Math.max(0, scrollMax - view.scroll);
+  if (view.shows !== "iterations" || view.helps) {
     return Math.max(-begin, Math.min(view.scroll, scrollMax));
   }
-  if (view.helps) return Math.min(view.scroll, scrollMax);
-  if (view.shows === "output") return Math.max(0, scrollMax - view.scroll);
-  if (view.shows !== "iterations") return Math.min(view.scroll, scrollMax);
   // Scrolled by itself, so that the chosen one is seen.
   const at = rowOf(Math.max(0, iterations.findIndex(({ number }) => number === view.iteration)));
   return Math.max(0, Math.min(scrollMax, at - Math.floor(page / 2)));

@@ -16,7 +16,24 @@ function ownFolder(root: string): string | undefined {
   return fileExists(path.join(folder, "commondir")) ? undefined : folder;
 }
 
-/** The folder of such a repository, and what its HEAD names. */
+/**
+ * The folder of this work tree, and the one that all of the repository share (gitrepository-layout(5));
+ * undefined where none is at `root`.
+ */
+export function gitFolders(root: string): { git: string; common: string } | undefined {
+  const place = path.join(root, ".git");
+  try {
+    const git = Deno.statSync(place).isDirectory
+      ? place
+      : path.resolve(root, /^gitdir: (.+)\n?$/.exec(textOf(place) ?? "")?.[1] ?? ".git");
+    const common = textOf(path.join(git, "commondir"))?.trimEnd();
+    return { git, common: common === undefined ? git : path.resolve(git, common) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The folder of a repository that has all of its files there, and what its HEAD names. */
 export interface Head {
   readonly folder: string;
   /** Undefined when a commit is checked out, and no branch. */

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import * as path from "node:path";
 import { readWhole, textOf } from "../files/read_file.ts";
+import { gitFolders } from "./git_folder.ts";
 
 export interface GitSetup {
   /** By name, as `core.hookspath`; several values of one are joined by line ends. */
@@ -18,7 +19,7 @@ const HOOK_BYTES_MAX = 1_000_000;
 
 /** Undefined where the root has no repository of its own, or its files cannot be read. */
 export function gitSetup(root: string): GitSetup | undefined {
-  const folders = foldersOf(root);
+  const folders = gitFolders(root);
   const text = folders && textOf(path.join(folders.common, "config"));
   if (!folders || text === undefined) return undefined;
   const own = settingsIn(text);
@@ -31,20 +32,6 @@ export function gitSetup(root: string): GitSetup | undefined {
   const used = elsewhere === undefined ? hooks : hooksIn(path.resolve(root, elsewhere));
   const running = [...used].filter(([, mark]) => mark.startsWith(RUNS)).map(([name]) => name);
   return { settings, hooks, running: new Set(running) };
-}
-
-/** The folder of this work tree, and the one that all of the repository share (gitrepository-layout(5)). */
-function foldersOf(root: string): { git: string; common: string } | undefined {
-  const place = path.join(root, ".git");
-  try {
-    const git = Deno.statSync(place).isDirectory
-      ? place
-      : path.resolve(root, /^gitdir: (.+)\n?$/.exec(textOf(place) ?? "")?.[1] ?? ".git");
-    const common = textOf(path.join(git, "commondir"))?.trimEnd();
-    return { git, common: common === undefined ? git : path.resolve(git, common) };
-  } catch {
-    return undefined;
-  }
 }
 
 /**

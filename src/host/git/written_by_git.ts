@@ -2,21 +2,21 @@
 import * as path from "node:path";
 import { systemTree } from "../files/system_tree.ts";
 import { textOf } from "../files/read_file.ts";
+import { gitFolders } from "./git_folder.ts";
 
 /**
  * The folders and files that a commit writes to, as far as they are there (gitrepository-layout(5)):
  * most files are put in place from their folder, logs and COMMIT_EDITMSG are opened (git 2.39, measured).
  */
 export function writtenByGit(root: string): readonly string[] {
-  const dotGit = path.join(root, ".git");
-  const [, elsewhere] = /^gitdir: (.+)\n?$/.exec(textOf(dotGit) ?? "") ?? [];
-  const folder = elsewhere === undefined ? dotGit : path.resolve(root, elsewhere);
-  const common = path.resolve(folder, textOf(path.join(folder, "commondir"))?.trimEnd() ?? ".");
-  const head = textOf(path.join(folder, "HEAD")) ?? "";
+  const found = gitFolders(root);
+  if (!found) return [];
+  const { git, common } = found;
+  const head = textOf(path.join(git, "HEAD")) ?? "";
   const branch = /^ref: (refs\/.+)\n$/.exec(head)?.[1] ?? "refs/heads";
   const objects = path.join(common, "objects");
   const folders = [
-    folder,
+    git,
     common,
     objects,
     ...systemTree.list(objects).filter((name) => /^[0-9a-f]{2}$/.test(name))
@@ -26,7 +26,7 @@ export function writtenByGit(root: string): readonly string[] {
     ),
   ].filter((one) => systemTree.kind(one) === "directory");
   const files = [
-    ...["COMMIT_EDITMSG", "logs/HEAD"].map((one) => path.join(folder, one)),
+    ...["COMMIT_EDITMSG", "logs/HEAD"].map((one) => path.join(git, one)),
     path.join(common, "logs", branch),
   ].filter((one) => systemTree.kind(one) === "file");
   return [...new Set([...folders, ...files])];

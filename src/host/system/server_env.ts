@@ -3,6 +3,7 @@
  * unit gives it to the server (EnvironmentFile=, systemd.exec(5)), and ralph reads the same.
  */
 import * as path from "node:path";
+import { baseFolders } from "./base_folders.ts";
 import { readWhole } from "../files/read_file.ts";
 
 export interface ServerEnv {
@@ -87,10 +88,7 @@ function whyUnread(text: string, values: ReadonlyMap<string, string>): string | 
 
 /** Where ralph's settings are, after the XDG Base Directory Specification. */
 export function configFolder(environment: (name: string) => string | undefined): string {
-  const base = environment("XDG_CONFIG_HOME");
-  return base !== undefined && path.isAbsolute(base)
-    ? path.join(base, "ralph")
-    : path.join(environment("HOME") ?? "/", ".config", "ralph");
+  return path.join(baseFolders(environment, environment("HOME") ?? "/").XDG_CONFIG_HOME, "ralph");
 }
 
 /** Ends a line for systemd (`NEWLINE` in its src/basic/string-util.h). */

@@ -151,11 +151,13 @@ async function leftNotes(
   { number, report: { end, endedJob }, signal }: IterationTurn,
 ): Promise<readonly Note[]> {
   if (endedJob !== undefined) return [{ about: "left", text: endedJob }];
-  const row = tools.store.iterations(lease.sessionId).find((one) => one.number === number);
-  const since = row ? Date.parse(row.startedAt) : 0;
+  const startedAt = () => {
+    const row = tools.store.iterations(lease.sessionId).find((one) => one.number === number);
+    return row ? Date.parse(row.startedAt) : 0;
+  };
   return await awaitLeftCommands(
     { ...tools, tell: activityTeller(tools, lease) },
-    { root: task.projectRoot, since, end, signal },
+    { root: task.projectRoot, startedAt, end, signal },
   );
 }
 

@@ -12,18 +12,25 @@ import { JOB_MS, TICK_MS } from "./completion.ts";
 import type { TurnEnd } from "./turn_end.ts";
 
 /**
- * Waits until what commands of agents have started in `root` since then has ended, at most as long as a
+ * Waits until what commands of agents have started in `root` since the turn began has ended, at most as long as a
  * command may outlive its turn; not after a stop, and not where all of the turn is known to have ended.
- * Hands back what still runs, in words for people and for the next prompt. `since` in epoch milliseconds.
+ * Hands back what still runs, in words for people and for the next prompt. `startedAt`: when it
+ * began, in epoch milliseconds.
  */
 export async function awaitLeftCommands(
   { leftRunning, clock, tell }: Pick<LoopTools, "leftRunning"> & {
     clock: Clock;
     tell: (activity: Activity) => void;
   },
-  { root, since, end, signal }: { root: string; since: number; end: TurnEnd; signal: AbortSignal },
+  { root, startedAt, end, signal }: {
+    root: string;
+    startedAt: () => number;
+    end: TurnEnd;
+    signal: AbortSignal;
+  },
 ): Promise<readonly Note[]> {
   if (!mayLeaveCommands(end)) return [];
+  const since = startedAt();
   const begun = clock.monotonic();
   let isTold = false;
   while (!signal.aborted) {

@@ -351,10 +351,10 @@ const model = z.object({
   lacksTools: capabilities?.toolcall === false,
 }));
 
-/** Every reply that ralph reads. A decoder throws a `ZodError`; `client.ts` turns it into words. */
 /** It is put into commands that are pasted. */
 const variableName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/);
 
+/** Every reply that ralph reads. A decoder throws a `ZodError`; `client.ts` turns it into words. */
 export const replies = {
   health: z.object({ healthy: z.boolean(), version: z.string() }),
   config: z.object({

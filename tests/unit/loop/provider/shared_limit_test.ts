@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { sleep } from "../../../../src/clock.ts";
 import { SharedLimit } from "../../../../src/loop/provider/shared_limit.ts";
 import { createRecorder } from "../../../../src/loop/recorder.ts";
-import type { AgentEvent, MessageHead } from "../../../../src/opencode/model.ts";
+import type { AgentEvent } from "../../../../src/opencode/model.ts";
 import { openStore } from "../../../../src/store/store.ts";
 import { createVirtualClock } from "../../../support/fake_clock.ts";
 import { temporaryFolder } from "../../../support/folder.ts";
+import { message } from "../../../support/message.ts";
 import { migrations } from "../../../support/migrations.ts";
 
 const SECOND = 1_000;
@@ -96,20 +97,6 @@ const tool: AgentEvent = {
   refused: false,
 };
 
-const message: MessageHead = {
-  id: "msg_1",
-  sessionId: "ses_1",
-  role: "assistant",
-  tokens: {
-    inputTokens: 0,
-    outputTokens: 0,
-    reasoningTokens: 0,
-    cacheReadTokens: 0,
-    cacheWriteTokens: 0,
-  },
-  costUsd: 0,
-};
-
 Deno.test("who uses the same provider waits as long, and says for whom; who uses another one goes on", async () => {
   using here = world();
   const [b, c, d] = ["b", "c", "d"].map(here.session);
@@ -187,7 +174,7 @@ Deno.test("a stop ends the wait at once", async () => {
 Deno.test("which provider it is the messages tell, or the server, where no model is set", async () => {
   using here = world();
   const [b, c, d] = ["b", "c", "d"].map(here.session);
-  b.limit.see({ type: "message", message: { ...message, model: "fake/ok" } }, undefined);
+  b.limit.see({ type: "message", message: message({ model: "fake/ok" }) }, undefined);
   const error = { name: "APIError", message: "Too many requests", statusCode: 429 };
   const end = { kind: "finished", error, text: "" } as const;
   b.limit.refused(end, { until: here.clock.now() + MINUTE, model: undefined });
