@@ -51,6 +51,13 @@ const SECOND_TRY_MS = 4_000;
 interface Known {
   generation: Health["generation"];
   requests: OpenCode;
+  health: OpenCode["health"];
+}
+
+/** What a server said of itself, and the one request with which it is asked the same again. */
+interface Identified {
+  found: Health;
+  again: OpenCode["health"];
 }
 
 /** What ralph asks of one server, for one project. */
@@ -63,16 +70,19 @@ export function createClient(options: ClientOptions): OpenCode {
 
   /** Whoever asks meanwhile gets the same answer. */
   function find(options?: { timeoutMs?: number }): Promise<Health> {
-    return asking ??= identify(http, { 1: create[1](), 2: create[2]() }, options).then((found) => {
-      const { generation } = found;
-      if (known?.generation !== generation) known = { generation, requests: create[generation]() };
-      return found;
-    }).finally(() => asking = undefined);
+    return asking ??= identify(http, { 1: create[1](), 2: create[2]() }, options).then(
+      ({ found, again }) => {
+        const { generation } = found;
+        const requests = known?.generation === generation ? known.requests : create[generation]();
+        known = { generation, requests, health: again };
+        return found;
+      },
+    ).finally(() => asking = undefined);
   }
 
   async function health(options?: { timeoutMs?: number }): Promise<Health> {
     try {
-      return await (known?.requests.health(options) ?? find(options));
+      return await (known?.health(options) ?? find(options));
     } catch (error) {
       if (!known || !isOfAnother(error)) throw error;
       return await find(options);
@@ -86,7 +96,8 @@ export function createClient(options: ClientOptions): OpenCode {
       if (!isLate) throw error;
       return find({ timeoutMs: SECOND_TRY_MS });
     });
-    return known ?? { generation, requests: create[generation]() };
+    const requests = create[generation]();
+    return known ?? { generation, requests, health: requests.health };
   }
 
   const requests = REQUESTS.map((name) => [
@@ -128,13 +139,16 @@ async function identify(
   http: Http,
   clients: Record<1 | 2, OpenCode>,
   options?: { timeoutMs?: number },
-): Promise<Health> {
+): Promise<Identified> {
+  const said = (generation: 1 | 2, found: Health) => ({ found, again: clients[generation].health });
   const [first] = await Promise.allSettled([clients[1].health(options)]);
-  if (first.status === "fulfilled" && (majorOf(first.value.version) ?? 1) < 2) return first.value;
+  if (first.status === "fulfilled" && (majorOf(first.value.version) ?? 1) < 2) {
+    return said(1, first.value);
+  }
   if (first.status === "rejected" && !mayBeOther(first.reason)) throw first.reason;
   const [second] = await Promise.allSettled([clients[2].health(options)]);
-  if (second.status === "fulfilled") return second.value;
-  if (first.status === "fulfilled") return first.value;
+  if (second.status === "fulfilled") return said(2, second.value);
+  if (first.status === "fulfilled") return said(1, first.value);
   const isNeither = isOfAnother(first.reason) && isOfAnother(second.reason);
   const early = isNeither && await earlyHealth(http, options?.timeoutMs);
   if (early) return early;

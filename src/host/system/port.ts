@@ -1,7 +1,7 @@
 /** Who listens on a TCP port of this machine (Linux, from proc(5)). */
 import type { Clock } from "../../clock.ts";
 import { accountName } from "./accounts.ts";
-import { ownerOfSocket, readProc } from "../process/proc.ts";
+import { openSocket, readProc } from "../process/proc.ts";
 
 export interface Listener {
   /** As in `127.0.0.1`, `0.0.0.0`, `::1`. */
@@ -101,7 +101,7 @@ async function socketsOn(port: number, clock: Clock): Promise<readonly Socket[] 
 }
 
 async function withProcess({ address, uid, inode }: Socket, clock: Clock): Promise<Listener> {
-  const pid = await ownerOfSocket(inode, clock);
+  const pid = (await openSocket(inode, clock))?.pid;
   const user = uid === Deno.uid() ? undefined : accountName(uid);
   if (pid === undefined) return { address, uid, user };
   const [command, groups] = await Promise.all([

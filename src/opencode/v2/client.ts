@@ -26,6 +26,8 @@ import { messageOf, recordOf, replies, retryIn } from "./schema.ts";
 const MODELS_MS = 5_000;
 const MODELS_EVERY_MS = 250;
 const PAGE = "200";
+/** What a page has when no number is asked for: no server gives less while there is more. */
+const PAGE_UNASKED = 50;
 /** As with OpenCode 1: those that changed last. */
 const SESSIONS_MAX = 1000;
 /** Marks of the server's that may lie above the newest message. */
@@ -64,27 +66,29 @@ export function createV2(http: Http, clock: Clock): OpenCode {
 const sessionPath = (id: string, rest = "") => `/api/session/${encodeURIComponent(id)}${rest}`;
 
 async function health(
-  { http, url }: Asking,
+  { http }: Pick<Asking, "http">,
   timeoutMs = HEALTH_TIMEOUT_MS,
+  path = "/api/info",
 ): Promise<Health> {
-  const version = await versionAt(http, "/api/info", timeoutMs);
-  if (version === undefined) throw notOpenCodeAt(url);
+  const version = await versionAt(http, path, timeoutMs);
+  if (version === undefined) throw notOpenCodeAt(http.url);
   return { version, generation: 2 };
 }
 
 /**
- * The same of a server from the time before `/api/info`: throws `refused` for a release, and takes a
- * build that has no number, as from source, for what it is.
+ * The same of a server from the time before `/api/info`, and how to ask it again: throws `refused` for a
+ * release, and takes a build that has no number, as from source, for what it is.
  */
 export async function earlyHealth(
   http: Http,
   timeoutMs = HEALTH_TIMEOUT_MS,
-): Promise<Health | undefined> {
+): Promise<{ found: Health; again: OpenCode["health"] } | undefined> {
   for (const path of ["/api/status", "/api/health"]) {
     const version = await versionAt(http, path, timeoutMs);
     if (version === undefined) continue;
     if (isBeforeInfo(version)) throw tooOld(http.url, version);
-    return { version, generation: 2 };
+    const again: OpenCode["health"] = (options) => health({ http }, options?.timeoutMs, path);
+    return { found: { version, generation: 2 }, again };
   }
 }
 
@@ -260,7 +264,7 @@ async function messages(asking: Asking, id: string, limit = Infinity): Promise<r
     });
     found.push(...data.flatMap((raw) => messageOf(raw, id) ?? []));
     // There is a cursor at the end, too, which leads to nothing.
-    if (!cursor?.next || data.length === 0) return found.slice(-limit);
+    if (!cursor?.next || data.length < PAGE_UNASKED) return found.slice(-limit);
     search = { limit: PAGE, cursor: cursor.next };
   }
 }

@@ -45,7 +45,11 @@ Deno.test("each generation is known by what it says of itself", async (t) => {
   } as const;
   for (const [version, [replies, generation]] of Object.entries(cases)) {
     await t.step(version, async () => {
-      assert.deepEqual(await clientOf(replies).health(), { version, generation });
+      const { asked, health } = clientOf(replies);
+      assert.deepEqual(await health(), { version, generation });
+      const before = asked.length;
+      assert.deepEqual(await health(), { version, generation });
+      assert.equal(asked.length - before, 1, "whoever is known is asked once");
     });
   }
 });
