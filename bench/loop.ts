@@ -23,12 +23,15 @@ const SECRET: Record<string, string> = PASSWORD === undefined
   ? {}
   : { OPENCODE_SERVER_PASSWORD: PASSWORD };
 
-/** One shell command that works on the story and ticks it, then a word. */
+/** One shell command that works on the story, ticks it and commits, as the prompt has it, then a word. */
 const instant: Script = ({ prompt, step }) => {
   const { story, prd } = assignment(prompt);
   if (step > 0) return say(`${story} is done.`);
   return call(
-    bash(`echo ${story} >> work.txt; sed -i 's/^- \\[ \\] ${story} /- [x] ${story} /' ${prd}`),
+    bash(
+      `echo ${story} >> work.txt; sed -i 's/^- \\[ \\] ${story} /- [x] ${story} /' ${prd}; ` +
+        `git add -A; git commit -qm "feat: ${story} - Story"`,
+    ),
   );
 };
 

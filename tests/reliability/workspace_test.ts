@@ -402,16 +402,38 @@ Deno.test("Ctrl-C before the session begins ends git and its hook, and leaves by
   await world.hookIsGone();
 });
 
-Deno.test("an iteration looks at the whole tree twice: after the turn, and once its work is committed", async () => {
-  await using world = await makeWorld();
-  const { ralph, project, url } = world;
-  world.fake.setScript((request) => {
-    const { story, prd } = assignment(request.prompt);
-    const tick =
-      `sed -i '/^### ${story}:/,/^### /s/\\[ \\]/[x]/' ${prd}; echo ${story} >> work.txt`;
-    return inRounds(request, [() => [bash(tick)]], () => `${story} is done.`);
+for (
+  const [how, looks, rest] of [
+    ["twice: after the turn, and once its work is committed", 2, ""],
+    ["once, where the agent commits and nothing runs afterwards", 1, COMMIT],
+  ] as const
+) {
+  Deno.test(`an iteration looks at the whole tree ${how}`, async () => {
+    await using world = await makeWorld();
+    const { ralph, project, url } = world;
+    world.fake.setScript((request) => {
+      const { story, prd } = assignment(request.prompt);
+      const tick =
+        `sed -i '/^### ${story}:/,/^### /s/\\[ \\]/[x]/' ${prd}; echo ${story} >> work.txt`;
+      return inRounds(request, [() => [bash(`${tick}; ${rest}`)]], () => `${story} is done.`);
+    });
+    const { bin, looked } = await gitThatCountsLooks(ralph.home);
+    const run = async (task: string) => {
+      const { code, stdout } = await ralph(["run", task, "-f", "--server", url], {
+        cwd: project.root,
+        env: { PATH: `${bin}:${Deno.env.get("PATH")}` },
+      });
+      assert.equal(code, 0, stdout);
+      return await looked();
+    };
+    const ofOne = await run("one");
+    const ofThree = await run("three") - ofOne;
+    assert.equal(ofThree - ofOne, 2 * looks, `${ofOne} for one story, ${ofThree} for three`);
   });
-  const bin = join(ralph.home, "bin");
+}
+
+async function gitThatCountsLooks(home: string) {
+  const bin = join(home, "bin");
   await Deno.mkdir(bin);
   await Deno.writeTextFile(
     join(bin, "git"),
@@ -421,20 +443,8 @@ PATH=\${PATH#*:} exec git "$@"
 `,
     { mode: 0o755 },
   );
-  const looks = async () => (await Deno.readTextFile(join(bin, "looks"))).length;
-  const env = { PATH: `${bin}:${Deno.env.get("PATH")}` };
-  const run = async (task: string) => {
-    const { code, stdout } = await ralph(["run", task, "-f", "--server", url], {
-      cwd: project.root,
-      env,
-    });
-    assert.equal(code, 0, stdout);
-    return await looks();
-  };
-  const ofOne = await run("one");
-  const ofThree = await run("three") - ofOne;
-  assert.equal(ofThree - ofOne, 2 * 2, `${ofOne} looks for one story, ${ofThree} for three`);
-});
+  return { bin, looked: async () => (await Deno.readTextFile(join(bin, "looks"))).length };
+}
 
 Deno.test("what ralph marks beside an agent's committed claim is committed with it", async () => {
   const story = { id: "US-001", title: "One", passes: false, status: "in_progress" };

@@ -15,9 +15,9 @@ testbedTest("systemd reads an environment file as ralph does", async (t) => {
   }
   for (const password of PASSWORDS) {
     await t.step(`a password that was taken over: ${password}`, async () => {
+      // Until it is `sleep`, it is the shell that was forked, which has no such variable.
       await testbed.sh(
         `OPENCODE_SERVER_PASSWORD="$PASSWORD" sleep 60 >/dev/null 2>&1 & pid=$!
-         # Until it is `sleep`, the shell that was forked has no such variable in its environment.
          until grep -qx sleep /proc/$pid/comm; do :; done
          ${takePasswordCommand({ configFolder: "/run" }, 4711).replace("/4711/", "/$pid/")}`,
         { env: { PASSWORD: password } },

@@ -182,6 +182,7 @@ async function findOut(
   // First: what is put right in the PRD is part of what there is to deliver.
   const reconciled = await reconcile(tools, session, turn);
   const left = await whatIsLeft(tools, session, turn);
+  const leftAt = tools.clock.monotonic();
   const ofTurn = await delivery.turnEnded({ before: turn.before, after: left.after });
   const { prdKey, undelivered, isStuck, trouble, ...verdict } = await verdictOn(tools, session, {
     turn,
@@ -191,9 +192,10 @@ async function findOut(
     forAgent: ofTurn.filter(isOfHooksOff),
   });
   const hasHeld = verdict.claims.some(({ held }) => held);
+  const isSame = !hasHeld || isAsLeft(left, { verdict, session });
   // What was committed for it is part of what came of it.
-  const { after, change } = hasHeld ? await whatIsLeft(tools, session, turn) : left;
-  const at = tools.clock.monotonic();
+  const { after, change } = isSame ? left : await whatIsLeft(tools, session, turn);
+  const at = isSame ? leftAt : tools.clock.monotonic();
   // A claim that fell is taken back in the PRD: often that is as it was committed again.
   const hasFallen = verdict.claims.some(({ held }) => held === false);
   const now = hasFallen && !hasHeld
@@ -216,6 +218,18 @@ async function findOut(
     isStuck,
     undelivered: undelivered ?? (troubles.join("; ") || undefined),
   };
+}
+
+/** Nothing has written there since: no gate and no reviewer ran, and nothing was to be committed or taken back. */
+function isAsLeft(
+  { after }: Left,
+  { verdict: { gates, claims }, session: { reviewer } }: {
+    verdict: Pick<Verdict, "gates" | "claims">;
+    session: Pick<SessionContext, "reviewer">;
+  },
+): boolean {
+  return after?.changed.size === 0 && gates.length === 0 && reviewer === undefined &&
+    claims.every(({ held }) => held);
 }
 
 async function whatIsLeft(
