@@ -110,7 +110,7 @@ async function begin(home: string, root: string): Promise<Sessions> {
       storyTitle: "Story",
       openCodeTitle: "t",
     });
-    store.setActivity(lease, "agent working");
+    store.setActivity(lease, { kind: "working", text: "agent working" });
     at.push({ lease, log });
   }
   return { store, at };
@@ -125,7 +125,10 @@ function work({ store, at }: Sessions): () => void {
     Deno.writeTextFileSync(log, line, { append: true });
   }, LOG_MS / SESSIONS);
   const rows = setInterval(() => {
-    store.setActivity(at[turn % at.length].lease, turn % 2 ? "agent working" : "running gates");
+    store.setActivity(at[turn % at.length].lease, {
+      kind: "working",
+      text: turn % 2 ? "agent working" : "running gates",
+    });
   }, WRITE_MS / SESSIONS);
   return () => {
     clearInterval(log);

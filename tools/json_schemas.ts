@@ -7,7 +7,7 @@ import * as path from "node:path";
 import * as z from "zod";
 import { MEANINGS } from "../src/cli/exit_codes.ts";
 import type { LoopEvent } from "../src/loop/event.ts";
-import { STATUSES } from "../src/store/model.ts";
+import { ACTIVITY_KINDS, STATUSES } from "../src/store/model.ts";
 
 const FOLDER = path.join(import.meta.dirname ?? "", "../docs/schemas");
 
@@ -143,6 +143,21 @@ const findings = {
     iteration: iterationNumber,
     about,
     text: text("The finding, in words"),
+    kind: or(
+      text(
+        "What it is, for programs: what became of files that a person had not committed (in a commit: " +
+          "`persons_file_committed`), how git was set up anew (a remote: `git_remote`), hooks that do " +
+          "not run any more, a command in the background that was ended, a PRD that is not committed",
+        "persons_file",
+        "persons_file_committed",
+        "git_setup",
+        "git_remote",
+        "hooks_off",
+        "job_ended",
+        "prd_not_committed",
+      ),
+      "it is only to be read",
+    ),
   })).meta({ description: "What the loop found that people should know" }),
 };
 
@@ -284,6 +299,7 @@ const EVENTS: Readonly<Record<LoopEvent["type"] | "nothing_to_do" | "prompt", z.
   },
   opencode_session: { id: text("Id of the iteration's OpenCode session") },
   activity: {
+    kind: text("What it waits for, where it waits", ...ACTIVITY_KINDS).optional(),
     text: text("What it does or waits for"),
     until: time("Until when, where that is known").optional(),
   },

@@ -16,10 +16,10 @@ export async function suspensions(context: Context): Promise<ToldAsItIs> {
     const { status, workerPid } = session;
     if (status !== "running" || workerPid === null || !suspended?.has(workerPid)) return session;
     const activity = `suspended: process ${workerPid} does nothing until it goes on`;
-    return { ...session, activity, activitySince: null };
+    return { ...session, activity, activityKind: "suspended", activitySince: null };
   };
 }
 
 /** By what is told of it. */
-export const isToldSuspended = ({ status, activity }: Session): boolean =>
-  status === "running" && activity !== null && activity.startsWith("suspended: ");
+export const isToldSuspended = ({ status, activityKind }: Session): boolean =>
+  status === "running" && activityKind === "suspended";

@@ -1,27 +1,12 @@
 import { TIME_MAX } from "../clock.ts";
 import type { Busy } from "../opencode/model.ts";
 import { plain } from "../terminal/plain.ts";
-import type { Lease } from "../store/model.ts";
+import type { Activity, Lease } from "../store/model.ts";
 import type { Emit } from "./event.ts";
 import { RATE_LIMIT } from "./provider/error_class.ts";
 import type { Recorder } from "./recorder.ts";
 
-/** What a turn is waiting for. */
-export interface Activity {
-  readonly kind:
-    | "working"
-    | "silent"
-    | "rate_limited"
-    | "retrying"
-    | "waiting_for_server"
-    | "waiting_for_turn"
-    | "waiting_for_git"
-    | "waiting_for_command";
-  /** The same in words, `until` included; safe to show. */
-  readonly text: string;
-  /** When the provider is asked again, or the wait is given up, in epoch milliseconds. */
-  readonly until?: number;
-}
+export type { Activity };
 
 /** A silence that is worth telling: no answer takes as long to begin. */
 const SILENCE_MS = 60_000;
@@ -95,7 +80,7 @@ export function waitingForLimit(
     ? `to end: ${plain(by, 80)} asks first`
     : `until ${timeWords(until, now)} (met by ${plain(by, 80)}): ${plain(said, 200)}`;
   return {
-    kind: "rate_limited",
+    kind: "waiting_for_limit",
     text: `waiting for ${plain(provider, 40)}'s rate limit ${words}`,
     until,
   };
@@ -110,18 +95,6 @@ export function waitingForGit(what: string): Activity {
 export function waitingForLeft(left: readonly string[]): Activity {
   const text = `waiting for commands of a turn that was lost: ${left.join("; ")}`;
   return { kind: "waiting_for_command", text };
-}
-
-/** Whether an activity, by its text, waits for something: of a session that is on record. */
-export function isWaiting(text: string): boolean {
-  return /^(suspended:|rate limited|provider fails,|the reviewer's provider|nothing heard of|waiting for (server|git|its turn|a command in the background|commands of a turn that was lost):|waiting for [^:]+'s rate limit )/
-    .test(text);
-}
-
-/** Why the provider is asked again, by the text of an activity; undefined where it is not. */
-export function retryOf(text: string): "rate_limit" | "failure" | undefined {
-  if (text.startsWith("rate limited")) return "rate_limit";
-  return text.startsWith("provider fails,") ? "failure" : undefined;
 }
 
 /** `14:02 UTC`, the next full minute; with its date when that is not today's. Epoch milliseconds. */
@@ -148,10 +121,11 @@ export function activityTeller(
   { recorder, emit }: { recorder: Recorder; emit: Emit },
   lease: Lease,
 ): (activity: Activity) => void {
-  return ({ kind, text, until }) => {
-    recorder.note((store) => store.setActivity(lease, text));
+  return (activity) => {
+    const { kind, text, until } = activity;
+    recorder.note((store) => store.setActivity(lease, activity));
     if (kind === "working") return;
     const utc = until === undefined ? undefined : new Date(until).toISOString();
-    emit({ type: "activity", text, until: utc });
+    emit({ type: "activity", kind, text, until: utc });
   };
 }

@@ -1,5 +1,6 @@
 /** What the loop tells about itself while it works: for the screen, the log and `--json`. */
 import type {
+  ActivityKind,
   Note,
   Outcome,
   Reason,
@@ -45,7 +46,7 @@ export type LoopEvent =
   }
   | { type: "opencode_session"; id: string }
   /** What it waits for; `until` in RFC 3339, where that is known: `text` says it too. */
-  | { type: "activity"; text: string; until?: string }
+  | { type: "activity"; kind?: ActivityKind; text: string; until?: string }
   /** A tool call: `running` is for a live view, the others come once each. */
   | {
     type: "tool";

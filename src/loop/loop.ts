@@ -373,17 +373,17 @@ class Rounds {
     const { troubles, left, mixed, done } = await delivery.look(
       await tree.state(task.projectRoot),
     );
-    this.left = [...troubles, ...left];
+    this.left = [...troubles, ...left.map(({ text }) => text)];
     const known = new Set(
       store.findings(lease.sessionId).notes.filter((note) => note.iteration === iteration)
         .map(({ text }) => text),
     );
-    const notes = [...done, ...this.left].filter((text) => !known.has(text))
-      .map((text) => ({ about: "git", text }) as const);
+    const notes = [...[...done, ...troubles].map((text) => ({ text })), ...left]
+      .filter(({ text }) => !known.has(text)).map((one) => ({ about: "git", ...one }) as const);
     if (notes.length > 0) {
       await recorder.write((store) => store.recordNotes(lease, { iteration, notes }));
     }
-    for (const note of notes) emit({ type: "note", ...note });
+    for (const { about, text } of notes) emit({ type: "note", about, text });
     return { troubles, mixed };
   }
 

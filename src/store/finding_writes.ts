@@ -1,5 +1,5 @@
 /** What is written of that which the loop found out: gates, claims, notes. */
-import { insertInto, type Writing } from "./leased_writes.ts";
+import { activityColumns, insertInto, type Writing } from "./leased_writes.ts";
 import type { Claim, FinalRun, GateRecord, Lease, Note } from "./model.ts";
 import type { Statements } from "./statements.ts";
 
@@ -47,7 +47,7 @@ export function findingWrites(writing: Writing) {
 
     recordFinalRun(lease: Lease, run: FinalRun): void {
       atomically(() => {
-        updateSession(lease, { activity: "between iterations", activity_since: times.now() });
+        updateSession(lease, activityColumns("between iterations", times.now()));
         const at = { sessionId: lease.sessionId, iteration: run.iteration };
         insertFindings(writing, at, { ...run, final: true });
         if (run.failure !== undefined) {
@@ -104,10 +104,10 @@ export function insertFindings(
   }
   for (const note of notes) {
     change(
-      `INSERT INTO session_notes (session_id, iteration, position, about, text)
+      `INSERT INTO session_notes (session_id, iteration, position, about, text, kind)
         VALUES (@sessionId, @iteration, (SELECT count(*) FROM session_notes
-          WHERE session_id = @sessionId AND iteration = @iteration), @about, @text)`,
-      { ...at, ...note },
+          WHERE session_id = @sessionId AND iteration = @iteration), @about, @text, @kind)`,
+      { ...at, ...note, kind: note.kind ?? null },
     );
   }
 }

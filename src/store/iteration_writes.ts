@@ -2,7 +2,7 @@
 import { editWrites } from "./edit_writes.ts";
 import { iterationParts } from "./iteration_parts.ts";
 import { insertClaims, insertFindings } from "./finding_writes.ts";
-import { type Columns, insertInto, type Writing } from "./leased_writes.ts";
+import { activityColumns, type Columns, insertInto, type Writing } from "./leased_writes.ts";
 import { wordWrites } from "./word_writes.ts";
 import type { AnswerRecord, IterationEnd, Lease, NewIteration, Usage } from "./model.ts";
 
@@ -24,7 +24,7 @@ export function iterationWrites(writing: Writing) {
       atomically(() => {
         const now = times.now();
         const current_story = iteration.storyId;
-        updateSession(lease, { current_story, activity: "prompting", activity_since: now });
+        updateSession(lease, { current_story, ...activityColumns("prompting", now) });
         const columns = beginColumns(lease, iteration, times);
         change(insertInto("iterations", columns), columns);
       });
@@ -46,7 +46,7 @@ export function iterationWrites(writing: Writing) {
     setPrompted(lease: Lease, number: number): void {
       atomically(() => {
         const now = times.now();
-        updateSession(lease, { activity: "agent working", activity_since: now });
+        updateSession(lease, activityColumns("agent working", now));
         updateIteration(lease, number, { prompted_at: now });
       });
     },
@@ -66,7 +66,7 @@ export function iterationWrites(writing: Writing) {
     endIteration(lease: Lease, end: IterationEnd): void {
       atomically(() => {
         const now = times.now();
-        updateSession(lease, { activity: "between iterations", activity_since: now });
+        updateSession(lease, activityColumns("between iterations", now));
         endRow(writing, lease, { ...end, now });
         const { gates = [], claims = [], notes = [] } = end;
         const at = { sessionId: lease.sessionId, iteration: end.number };

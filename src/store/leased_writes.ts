@@ -4,7 +4,7 @@
  */
 import type { SQLInputValue } from "node:sqlite";
 import { RalphError } from "../error.ts";
-import type { Lease } from "./model.ts";
+import type { ActivityKind, Lease } from "./model.ts";
 import type { Statements } from "./statements.ts";
 
 /** The session is no longer this worker's. */
@@ -70,6 +70,15 @@ export function leasedWrites(
       if (changed === 0) throw new LostSession(lease);
     },
   };
+}
+
+/** What a session does from now on; `kind`: what it waits for. */
+export function activityColumns(
+  activity: string,
+  now: string,
+  kind: ActivityKind | null = null,
+): Columns {
+  return { activity, activity_kind: kind, activity_since: now };
 }
 
 /** `a = @a, b = @b`: each column gets the parameter of its own name. */

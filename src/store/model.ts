@@ -60,6 +60,8 @@ export interface Session {
   reason: Reason | null;
   detail: string | null;
   activity: string | null;
+  /** Null where it works. */
+  activityKind: ActivityKind | null;
   activitySince: string | null;
   currentStory: string | null;
   /** Iterations begun so far. */
@@ -310,7 +312,43 @@ export interface Review {
 export interface Note {
   about: "prd" | "protected" | "tests" | "git" | "refused" | "left" | "hook";
   text: string;
+  /** What it is, for whoever acts on it; null or undefined: only to be read. */
+  kind?: NoteKind | null;
 }
+
+/** What a session does. */
+export interface Activity {
+  readonly kind: "working" | ActivityKind;
+  /** The same in words, `until` included; safe to show. */
+  readonly text: string;
+  /** When the provider is asked again, or the wait is given up, in epoch milliseconds. */
+  readonly until?: number;
+}
+
+/** What a session waits for. */
+export const ACTIVITY_KINDS = [
+  "silent",
+  "rate_limited",
+  "retrying",
+  "suspended",
+  "waiting_for_server",
+  "waiting_for_turn",
+  "waiting_for_limit",
+  "waiting_for_git",
+  "waiting_for_command",
+] as const;
+export type ActivityKind = typeof ACTIVITY_KINDS[number];
+
+export type NoteKind =
+  /** What became of what a person had not committed; of the second, that it is in a commit. */
+  | "persons_file"
+  | "persons_file_committed"
+  /** How git works was changed; of the second, where a push would go. */
+  | "git_setup"
+  | "git_remote"
+  | "hooks_off"
+  | "job_ended"
+  | "prd_not_committed";
 
 /** What the loop found out in a session, each with the iteration that it belongs to. */
 export interface Findings {

@@ -61,7 +61,7 @@ export function sessionReaders({ one, many }: Pick<Statements, "one" | "many">) 
     const detail = died.get(session.id);
     if (session.status !== "running" || detail === undefined) return session;
     const end = { status: "failed", reason: "worker_died", detail } as const;
-    return { ...session, ...end, activity: null, activitySince: null };
+    return { ...session, ...end, activity: null, activityKind: null, activitySince: null };
   };
   /** Not sorted by SQLite, which would scan all others instead of using their partial index. */
   const recordedAsRunning = (): readonly Session[] =>
@@ -228,10 +228,11 @@ export function iterationReaders({ one, many }: Pick<Statements, "one" | "many">
           held: row.held === null ? null : row.held === 1,
           why: text(row.why),
         })),
-        notes: all("session_notes", "about, text", "position").map((row) => ({
+        notes: all("session_notes", "about, text, kind", "position").map((row) => ({
           iteration: Number(row.iteration),
           about: row.about as Note["about"],
           text: words(row.text),
+          kind: row.kind as Note["kind"],
         })),
       };
     },

@@ -1,5 +1,11 @@
 /** What is written of a review. Documented where the store is: `store.ts`. */
-import { assignments, insertInto, LostSession, type Writing } from "./leased_writes.ts";
+import {
+  activityColumns,
+  assignments,
+  insertInto,
+  LostSession,
+  type Writing,
+} from "./leased_writes.ts";
 import { usageColumns } from "./iteration_writes.ts";
 import type { Lease, NewReview, ReviewEnd } from "./model.ts";
 
@@ -18,8 +24,7 @@ export function reviewWrites({ one, change, atomically, times, updateSession }: 
     beginReview(lease: Lease, review: NewReview): number {
       return atomically((): number => {
         const now = times.now();
-        const activity = `reviewing ${review.stories.join(", ")}`;
-        updateSession(lease, { activity, activity_since: now });
+        updateSession(lease, activityColumns(`reviewing ${review.stories.join(", ")}`, now));
         const columns = {
           session_id: lease.sessionId,
           iteration: review.iteration,

@@ -43,6 +43,7 @@ export function sessionOf(row: Row): Session {
     reason: text(row.reason) as Reason | null,
     detail: text(row.detail),
     activity: text(row.activity),
+    activityKind: row.activity_kind as Session["activityKind"],
     activitySince: text(row.activity_since),
     currentStory: text(row.current_story),
     iterations: whole(row.iterations),

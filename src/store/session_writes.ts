@@ -1,6 +1,6 @@
 /** What is written of a session. Documented where the store is: `store.ts`. */
-import { LostSession, type Writing } from "./leased_writes.ts";
-import type { Lease, SessionEnd } from "./model.ts";
+import { activityColumns, LostSession, type Writing } from "./leased_writes.ts";
+import type { Activity, Lease, SessionEnd } from "./model.ts";
 
 /** A worker writes every 10 s that it is there, and looks every 5 s whether that is due. */
 const UNWRITTEN_MS_MAX = 15_000;
@@ -33,11 +33,19 @@ export function sessionWrites(
 
     setLogPath: (lease: Lease, logPath: string) => updateSession(lease, { log_path: logPath }),
 
-    setActivity: (lease: Lease, activity: string) =>
-      updateSession(lease, { activity, activity_since: times.now() }),
+    setActivity: (lease: Lease, { kind, text }: Pick<Activity, "kind" | "text">) =>
+      updateSession(
+        lease,
+        activityColumns(text, times.now(), kind === "working" ? null : kind),
+      ),
 
     endSession(lease: Lease, { status, reason, detail }: SessionEnd): void {
-      const over = { activity: null, activity_since: null, ended_at: times.now() };
+      const over = {
+        activity: null,
+        activity_kind: null,
+        activity_since: null,
+        ended_at: times.now(),
+      };
       updateSession(lease, { status, reason, detail, ...over });
     },
 
@@ -50,7 +58,7 @@ export function sessionWrites(
       const seen = seenAt === undefined ? null : new Date(seenAt).toISOString();
       return change(
         `UPDATE sessions SET status = 'failed', reason = 'worker_died', detail = @detail,
-            activity = NULL, activity_since = NULL, updated_at = @now,
+            activity = NULL, activity_kind = NULL, activity_since = NULL, updated_at = @now,
             ended_at = coalesce(min(@now, max(@seen, updated_at)), @now), worker_seen_at = ${SEEN_SINCE}
           WHERE id = @id AND epoch = @epoch AND status = 'running'`,
         { id, epoch, detail, seen, maxMs: UNWRITTEN_MS_MAX, now: times.now() },

@@ -1,7 +1,13 @@
 /** How a session's start and continuation are written. Documented where the store is: `store.ts`. */
 import { RalphError } from "../error.ts";
 import { iterationParts } from "./iteration_parts.ts";
-import { assignments, type Columns, insertInto, type Writing } from "./leased_writes.ts";
+import {
+  activityColumns,
+  assignments,
+  type Columns,
+  insertInto,
+  type Writing,
+} from "./leased_writes.ts";
 import type { Lease, NewSession, SessionStart, WorkerSettings } from "./model.ts";
 
 /** A session that a worker starts or takes over. */
@@ -105,8 +111,7 @@ function newSession(task: NewSession, worker: WorkerSettings, now: string): Colu
 /** What a worker brings to a session, new or not. */
 function workerColumns(worker: WorkerSettings, now: string) {
   return {
-    activity: "starting",
-    activity_since: now,
+    ...activityColumns("starting", now),
     max_iterations: worker.maxIterations,
     model: worker.model ?? null,
     agent: worker.agent ?? null,

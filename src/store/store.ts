@@ -18,6 +18,7 @@ import { leasedWrites, type Times, type Writing } from "./leased_writes.ts";
 import { limitReaders, limitWrites } from "./limit_records.ts";
 import { migrate, type Migration, refuseUnusable, schemaVersion } from "./migrations.ts";
 import type {
+  Activity,
   AnswerRecord,
   FinalRun,
   Findings,
@@ -187,7 +188,7 @@ export interface Store extends ReadOnlyStore {
   setStartTree(lease: Lease, tree: string): void;
   setLogPath(lease: Lease, logPath: string): void;
   /** What the session does now, for `ralph status`. */
-  setActivity(lease: Lease, activity: string): void;
+  setActivity(lease: Lease, activity: Pick<Activity, "kind" | "text">): void;
   /** The worker's last write. */
   endSession(lease: Lease, end: SessionEnd): void;
   /**

@@ -3,7 +3,6 @@
  * (1.38): pure. Nothing in them is a prompt, an answer, a command, a path or an error's text.
  */
 import { createHash } from "node:crypto";
-import { retryOf } from "../loop/activity.ts";
 import type { LoopEvent } from "../loop/event.ts";
 import type { Outcome, Usage } from "../store/model.ts";
 import { type Counts, createCounts } from "./counts.ts";
@@ -46,6 +45,12 @@ interface Open {
 }
 
 const FAILED: readonly Outcome[] = ["broke", "error", "timeout", "interrupted"];
+
+/** Why the provider is asked again, by what is waited for. */
+const RETRIES: Readonly<Record<string, "rate_limit" | "failure">> = {
+  rate_limited: "rate_limit",
+  retrying: "failure",
+};
 
 /** `spanId`: a new one each time, 16 hexadecimal digits. */
 export function sessionSpans(
@@ -123,8 +128,10 @@ class Spans implements SessionSpans {
         if (event.held === false) this.#count("ralph.claims.taken_back", "{claim}", 1);
         return;
       case "activity": {
-        const reason = retryOf(event.text);
-        if (reason) this.#count("ralph.retries", "{retry}", 1, { "ralph.retry.reason": reason });
+        const reason = RETRIES[event.kind ?? ""];
+        if (reason !== undefined) {
+          this.#count("ralph.retries", "{retry}", 1, { "ralph.retry.reason": reason });
+        }
         return;
       }
       case "iteration_ended":

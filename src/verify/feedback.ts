@@ -2,7 +2,6 @@
 import type { Claim, Note } from "../store/model.ts";
 import { outputsOf } from "./claims.ts";
 import { failureSignature, steady } from "./gates/failure_signature.ts";
-import { isOfHooksOff } from "./setup_changes.ts";
 import type { GateResult } from "./gates/gates.ts";
 
 /** Undefined when there is nothing to say. */
@@ -12,7 +11,7 @@ export function failureText({ notes, takenBack, results, testsCount }: {
   results: readonly GateResult[];
   testsCount: boolean;
 }): string | undefined {
-  const lines = notes.map(({ about, text }) => {
+  const lines = notes.map(({ about, text, kind }) => {
     switch (about) {
       case "prd":
         return "Of the PRD only `passes`, ticks and notes are yours to change, and no file of the " +
@@ -24,7 +23,7 @@ export function failureText({ notes, takenBack, results, testsCount }: {
           (testsCount ? " Put them back: until then no claim of a story holds." : "");
       case "git":
         return `About git: ${text}.` +
-          (isOfHooksOff(text) ? " Undo that: commits are to be checked by them." : "");
+          (kind === "hooks_off" ? " Undo that: commits are to be checked by them." : "");
       case "refused":
         return `These calls were ${text}. They will be each time: go on without them, and do not ` +
           "look for a way around.";

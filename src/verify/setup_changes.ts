@@ -1,8 +1,8 @@
 /** What a turn has changed in how git works in the repository, in words. Pure. */
 import type { GitSetup } from "../host/git/git_setup.ts";
+import type { Note } from "../store/model.ts";
 import { plain } from "../terminal/plain.ts";
 
-/** So begins each, and no other note does: by that it is found again. */
 const SETUP = "how git works here was changed while a turn was at work: ";
 const OFF = "hooks that ran before that turn are not run any more: ";
 
@@ -16,21 +16,17 @@ const SHOWN = new Set(
 const USUAL = /^(branch|submodule)\./;
 
 /** Such a note is for the end of a session, too. */
-export const isOfSetup = (note: string) => note.startsWith(SETUP) || note.startsWith(OFF);
-
-/** A remote is another one than a person has chosen: nothing is to be pushed there unseen. */
-export const isOfRemote = (note: string) => note.startsWith(SETUP) && note.includes("`remote.");
-
-/** What the agent has to mend. */
-export const isOfHooksOff = (note: string) => note.startsWith(OFF);
+export const isOfSetup = ({ kind }: Pick<Note, "kind">) =>
+  kind === "git_setup" || kind === "git_remote" || kind === "hooks_off";
 
 /** Sentences without a full stop; none where nothing was changed, or is not known. */
 export function setupChanges(
   before: GitSetup | undefined,
   after: GitSetup | undefined,
-): readonly string[] {
+): readonly Pick<Note, "text" | "kind">[] {
   if (!before || !after) return [];
-  const settings = changed(before.settings, after.settings).filter((name) => !USUAL.test(name))
+  const names = changed(before.settings, after.settings).filter((name) => !USUAL.test(name));
+  const settings = names
     .map((name) =>
       settingWords(name, { was: before.settings.get(name), is: after.settings.get(name) })
     );
@@ -41,11 +37,12 @@ export function setupChanges(
   const all = [...settings, ...hooks];
   const off = [...before.running].filter((name) => !after.running.has(name));
   const more = all.length - LISTED_MAX;
+  const words = all.slice(0, LISTED_MAX).join(", ") + (more > 0 ? `, and ${more} more` : "");
+  const kind = names.some((name) => name.startsWith("remote.")) ? "git_remote" : "git_setup";
+  const hooksOff = off.map((name) => `\`${plain(name, 80)}\``).join(", ");
   return [
-    ...all.length > 0
-      ? [SETUP + all.slice(0, LISTED_MAX).join(", ") + (more > 0 ? `, and ${more} more` : "")]
-      : [],
-    ...off.length > 0 ? [`${OFF}${off.map((name) => `\`${plain(name, 80)}\``).join(", ")}`] : [],
+    ...all.length > 0 ? [{ kind, text: SETUP + words } as const] : [],
+    ...off.length > 0 ? [{ kind: "hooks_off", text: OFF + hooksOff } as const] : [],
   ];
 }
 

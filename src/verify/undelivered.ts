@@ -7,7 +7,6 @@ import { shellWord } from "../terminal/shell_word.ts";
 /** What is not known is not delivered. It is told where git prints nothing, and where it finds nothing. */
 export const NO_ANSWER = "git does not answer, or its repository is gone or damaged";
 
-/** So begins what is told of files that are left. */
 export const NOT_COMMITTED = "not committed: ";
 
 const LISTED_MAX = 10;

@@ -182,6 +182,7 @@ function deliveryOf(
     git: patientDelivery(git, { clock: host.clock, tell }),
     root: task.projectRoot,
     isOfTask: isOfTask(task),
+    prd: path.relative(task.projectRoot, taskFile(task)),
     branch: host.branchOf(task) ?? startTree?.branch,
     commits: settings.commit === "ralph",
     start: startTree,
@@ -356,7 +357,9 @@ function verificationOf(
       clock: host.clock,
       defaultTimeoutMs: settings.limits.gateMs,
       onStart({ name }) {
-        recorder.note((store) => store.setActivity(lease, `running gate ${name}`));
+        recorder.note((store) =>
+          store.setActivity(lease, { kind: "working", text: `running gate ${name}` })
+        );
         emit({ type: "writing", line: `running gate ${name}` });
       },
     }),

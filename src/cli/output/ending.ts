@@ -1,16 +1,15 @@
 /** The end of a session for people: what was done, what it took, and what one would do next. */
-import { JOB_ENDED } from "../../loop/turn/turn_end.ts";
-import * as path from "node:path";
 import { programOf } from "../../app/names.ts";
 import { nextStep, waitsToLand } from "../../control/next_command.ts";
 import { worktreeIn } from "../../control/worktree/find.ts";
 import { branchFor } from "../../control/worktree/names.ts";
-import { prdOf, prdPathOf, storyCount } from "../../control/session_prd.ts";
+import { prdOf, storyCount } from "../../control/session_prd.ts";
 import { readSessions } from "../../control/liveness.ts";
 import { type WorkDone, workDone } from "../../host/git/work_done.ts";
 import {
   type Findings,
   type Iteration,
+  type Note,
   type Session,
   spentOf,
   tokensOf,
@@ -18,9 +17,8 @@ import {
 import { costWords, tokenWords } from "../../terminal/cost.ts";
 import { duration, plural, usd } from "../../terminal/format.ts";
 import { flakyWords } from "../../terminal/flaky_words.ts";
-import { isInCommit, isOfPerson } from "../../verify/persons_files.ts";
-import { isOfRemote, isOfSetup } from "../../verify/setup_changes.ts";
-import { listed, NOT_COMMITTED } from "../../verify/undelivered.ts";
+import { isOfPerson } from "../../verify/persons_files.ts";
+import { isOfSetup } from "../../verify/setup_changes.ts";
 import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import { wrap } from "../../terminal/table.ts";
@@ -74,8 +72,11 @@ export async function tellEnding(
     plural(iterations.length, "iteration"),
     workedMs === undefined ? "time unknown" : `${duration(workedMs)} in all`,
   ];
-  const texts = [...new Set(findings.notes.map(({ text }) => text))];
-  const [ofPerson, ofSetup] = [texts.filter(isOfPerson), texts.filter(isOfSetup)];
+  const { notes } = findings;
+  const has = (...kinds: Note["kind"][]) => notes.some(({ kind }) => kinds.includes(kind));
+  const textsOf = (of: (note: Note) => boolean) => [
+    ...new Set(notes.filter(of).map(({ text }) => text)),
+  ];
   const hasGh = programOf(context, "gh") !== undefined;
   const inside = `${cwd}/`.startsWith(`${session.projectRoot}/`);
   const isNextTold = session.status === "completed" ? !waitsToLand(session, tree) : isTold;
@@ -87,17 +88,17 @@ export async function tellEnding(
       inside,
       hasGh,
       newBranch: branchFor(session.taskName),
-      isPushable: !ofPerson.some(isInCommit) && !ofSetup.some(isOfRemote),
+      isPushable: !has("persons_file_committed", "git_remote"),
     }),
   ];
   const rows: [string, readonly string[]][] = [
     [isClaim(session) ? "claimed" : "done", [storyWords(session, iterations, findings)]],
     ["branch", branchWords(done)],
     ["took", isTold ? [] : [took.join(", ")]],
-    ["warning", ofPerson],
-    ["git", ofSetup],
+    ["warning", textsOf(isOfPerson)],
+    ["git", textsOf(isOfSetup)],
     ["push", done.unpushed.map(unpushedWords)],
-    ["ended", texts.filter((text) => text.startsWith(JOB_ENDED))],
+    ["ended", textsOf(({ kind }) => kind === "job_ended")],
     ["gates", flakyGates(findings)],
     ["claims", reopenedWords(session, findings)],
     ["left", isTold ? [] : leftWords(session, findings)],
@@ -137,7 +138,7 @@ function storyWords(
 }
 
 function leftWords(session: Session, findings: Findings): readonly string[] {
-  const notes = findings.notes.filter(({ text }) => !isOfSetup(text));
+  const notes = findings.notes.filter((note) => !isOfSetup(note));
   return [gitWords(session, { ...findings, notes })].filter((one) => one !== null);
 }
 
@@ -153,11 +154,8 @@ function flakyGates({ gates }: Findings): readonly string[] {
 
 /** Claims that were taken back in a PRD that is not committed, so that the commits still have them. */
 function reopenedWords(session: Session, findings: Findings): readonly string[] {
-  const prd = prdPathOf(session);
-  if (prd === undefined) return [];
-  const told = listed([path.relative(session.projectRoot, prd)]);
-  const isLeft = findings.notes.some(({ text, iteration }) =>
-    iteration === session.iterations && text.startsWith(NOT_COMMITTED) && text.includes(told)
+  const isLeft = findings.notes.some(({ kind, iteration }) =>
+    iteration === session.iterations && kind === "prd_not_committed"
   );
   if (!isLeft) return [];
   const open = new Set(

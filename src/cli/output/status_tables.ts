@@ -2,7 +2,6 @@
 import * as path from "node:path";
 import type { StoryCount } from "../../control/session_prd.ts";
 import { isToldSuspended } from "../../control/suspended.ts";
-import { isWaiting } from "../../loop/activity.ts";
 import { type Session, type SessionUsage, spentOf, type Worktree } from "../../store/model.ts";
 import { bar } from "../../terminal/bar.ts";
 import type { Colors } from "../../terminal/colors.ts";
@@ -151,9 +150,9 @@ export function sessionTable(
 
 /** Its status; of one that runs, also that it waits. */
 export function stateWords(session: Session): string {
-  const { status, activity } = session;
+  const { status, activityKind } = session;
   if (isToldSuspended(session)) return `${status}, suspended`;
-  const waits = status === "running" && isWaiting(activity ?? "");
+  const waits = status === "running" && activityKind !== null;
   return `${plain(status, 20)}${waits ? ", waits" : ""}`;
 }
 
@@ -161,7 +160,7 @@ export function stateWords(session: Session): string {
 export function stateColor(session: Session, colors: Colors): (text: string) => string {
   switch (session.status) {
     case "running":
-      return isWaiting(session.activity ?? "") ? colors.yellow : colors.cyan;
+      return session.activityKind !== null ? colors.yellow : colors.cyan;
     case "completed":
       return colors.green;
     case "checkpointed":

@@ -1,6 +1,5 @@
 /** The list of tasks: one line for each, with as many columns as there is room for. */
 import { age, ago, duration, usd } from "../../terminal/format.ts";
-import { isWaiting } from "../../loop/activity.ts";
 import { costWords, shortCost } from "../../terminal/cost.ts";
 import { plain } from "../../terminal/plain.ts";
 import { width } from "../../terminal/table.ts";
@@ -116,7 +115,7 @@ export function statusStyle({ session, starting, queued, live }: TaskView): Piec
   if (starting) return "yellow";
   if (session?.status === "running") {
     if (!live) return "red";
-    return isWaiting(session.activity ?? "") ? "yellow" : "cyan";
+    return session.activityKind !== null ? "yellow" : "cyan";
   }
   if (queued !== undefined) return "yellow";
   switch (session?.status) {

@@ -7,6 +7,7 @@ import type { GitSetup } from "../../host/git/git_setup.ts";
 import type { RepositoryState } from "../../host/git/repository.ts";
 import type { TreeState } from "../../host/git/tree_state.ts";
 import type { Whereabouts } from "../../host/git/whereabouts.ts";
+import type { Note } from "../../store/model.ts";
 import type { Story } from "../../task/prd.ts";
 import { plain } from "../../terminal/plain.ts";
 import { type Ownership, ownershipAfter, personsChanged, withoutMade } from "./ownership.ts";
@@ -53,12 +54,14 @@ export interface DeliveryGit {
   lastMessage(root: string): Promise<string | undefined>;
 }
 
+type Told = Pick<Note, "text" | "kind">;
+
 /** In words, each without a full stop. */
 export interface Delivered {
   /** What keeps the work from the task's branch. */
   troubles: readonly string[];
   /** What is in no commit. */
-  left: readonly string[];
+  left: readonly Told[];
   /** Why work is in no commit that only a person can make; undefined when there is none. */
   mixed: string | undefined;
   /** What ralph did for it since the last look. */
@@ -74,7 +77,7 @@ export interface Delivery {
    * Remembers what a turn made: what was not committed before it is never ralph's to commit. Returns what
    * became of what a person had not committed, and of git's settings and hooks, in words.
    */
-  turnEnded(trees: { before?: TreeState; after?: TreeState }): Promise<readonly string[]>;
+  turnEnded(trees: { before?: TreeState; after?: TreeState }): Promise<readonly Told[]>;
   /**
    * Brings the work of these stories onto the branch. `tree`: as the last turn left it, or later.
    * Returns why that cannot be.
@@ -94,6 +97,8 @@ export interface DeliveryOptions {
   root: string;
   /** Whether a file, relative to the root, is the task's own: not committed it is told, and no work. */
   isOfTask: (file: string) => boolean;
+  /** The PRD, relative to the root. */
+  prd: string;
   /** The task's branch; undefined: whichever is checked out. */
   branch: string | undefined;
   /** Whether ralph commits. */
@@ -105,7 +110,7 @@ export interface DeliveryOptions {
 }
 
 export function createDelivery(options: DeliveryOptions): Delivery {
-  const { root, isOfTask, commits, start, ownership } = options;
+  const { root, isOfTask, commits, ownership } = options;
   let done: readonly string[] = [];
   /** The hook for messages refused ralph's before, which the agent was told. */
   let isMessageKnown = false;
@@ -120,7 +125,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       const now = ownership.read();
       const looked = {
         troubles,
-        left: tree ? leftIn(tree, start, now) : [],
+        left: tree ? leftIn(tree, options, now) : [],
         mixed: commits ? mixedIn(tree, now, isOfTask) : undefined,
         done,
       };
@@ -271,14 +276,18 @@ async function fatesOf(
 /** What the session before has made and left is to be told too. */
 function leftIn(
   tree: TreeState,
-  start: TreeState | undefined,
+  { start, prd }: Pick<DeliveryOptions, "start" | "prd">,
   { made }: Ownership,
-): readonly string[] {
+): readonly Told[] {
   const theirs = [...start?.changed ?? []].filter(([file]) => !Object.hasOwn(made, file));
   const { files, submodules } = uncommitted(tree, {
     start: start && { ...start, changed: new Map(theirs) },
   });
-  return [...files.length > 0 ? [NOT_COMMITTED + listed(files)] : [], ...submodules];
+  const kind = files.includes(prd) ? "prd_not_committed" : undefined;
+  return [
+    ...files.length > 0 ? [{ kind, text: NOT_COMMITTED + listed(files) } as const] : [],
+    ...submodules.map((text) => ({ text })),
+  ];
 }
 
 function mixedIn(
@@ -307,7 +316,9 @@ export function deliveredWords(
     ...troubles.length > 0
       ? [`Mend the state of git first, or the work does not count: ${troubles.join("; ")}.`]
       : [],
-    ...left.length > 0 ? [`In the work tree of git: ${left.join("; ")}.`] : [],
+    ...left.length > 0
+      ? [`In the work tree of git: ${left.map(({ text }) => text).join("; ")}.`]
+      : [],
   ];
   return lines.join("\n\n") || undefined;
 }

@@ -20,7 +20,6 @@ import { awaitLeftCommands } from "../turn/left_commands.ts";
 import type { TurnReport } from "../turn/turn_end.ts";
 import { knownUsage } from "../turn/usage.ts";
 import { isOfPerson } from "../../verify/persons_files.ts";
-import { isOfHooksOff } from "../../verify/setup_changes.ts";
 import { storiesTicked } from "../../verify/prd/story_changes.ts";
 import { NO_ANSWER } from "../../verify/undelivered.ts";
 import type { Verdict } from "../../verify/verification.ts";
@@ -150,7 +149,7 @@ async function leftNotes(
   { lease, task }: SessionContext,
   { number, report: { end, endedJob }, signal }: IterationTurn,
 ): Promise<readonly Note[]> {
-  if (endedJob !== undefined) return [{ about: "left", text: endedJob }];
+  if (endedJob !== undefined) return [{ about: "left", kind: "job_ended", text: endedJob }];
   const startedAt = () => {
     const row = tools.store.iterations(lease.sessionId).find((one) => one.number === number);
     return row ? Date.parse(row.startedAt) : 0;
@@ -189,7 +188,7 @@ async function findOut(
     left,
     reconciled,
     leftAtWork,
-    forAgent: ofTurn.filter(isOfHooksOff),
+    forAgent: ofTurn.filter(({ kind }) => kind === "hooks_off"),
   });
   const hasHeld = verdict.claims.some(({ held }) => held);
   const isSame = !hasHeld || isAsLeft(left, { verdict, session });
@@ -203,8 +202,13 @@ async function findOut(
     : after;
   const { troubles, left: uncommitted, done } = await delivery.look(now);
   const said = new Set(verdict.notes.map(({ text }) => text));
-  const texts = [...ofTurn, ...done, ...troubles, ...uncommitted].filter((text) => !said.has(text));
-  const notes = [...verdict.notes, ...texts.map((text) => ({ about: "git", text }) as const)];
+  const found = [...ofTurn, ...[...done, ...troubles].map((text) => ({ text })), ...uncommitted];
+  const notes = [
+    ...verdict.notes,
+    ...found.filter(({ text }) => !said.has(text)).map((one) =>
+      ({ about: "git", ...one }) as const
+    ),
+  ];
   // Without a second look gates may have written since; and a branch that was left was moved just now.
   const isLast = hasHeld && after?.branch === turn.before?.branch;
   const delivered = isLast && after ? { tree: after, at } : undefined;
@@ -254,7 +258,7 @@ async function verdictOn(
     reconciled: ReconciledTurn;
     leftAtWork: readonly Note[];
     /** What became of git, and it has to mend. */
-    forAgent: readonly string[];
+    forAgent: readonly Pick<Note, "text" | "kind">[];
   },
 ): Promise<Verdict & Pick<Found, "prdKey" | "undelivered" | "isStuck" | "trouble">> {
   const { number, agenda, signal, before, report } = turn;
@@ -284,7 +288,7 @@ async function verdictOn(
       ...reconciled.words ? [{ about: "prd", text: reconciled.words } as const] : [],
       // Given up for a stop, git has said nothing.
       ...signal.aborted && !left.after ? [] : gitNotes({ before, ...left }),
-      ...forAgent.map((text) => ({ about: "git", text }) as const),
+      ...forAgent.map((one) => ({ about: "git", ...one }) as const),
       ...refused ? [{ about: "refused", text: refused } as const] : [],
     ],
   }, signal);
@@ -386,8 +390,8 @@ export function tellVerdict(
     emit({ type: "gate", name: gate, passed, flaky, why, durationMs });
   }
   for (const note of notes) {
-    if (isOfPerson(note.text)) emit({ type: "warning", text: note.text });
-    else emit({ type: "note", ...note });
+    const { about, text } = note;
+    emit(isOfPerson(note) ? { type: "warning", text } : { type: "note", about, text });
   }
   for (const { storyId, held, why } of claims) emit({ type: "claim", story: storyId, held, why });
 }

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import {
   activityOf,
-  isWaiting,
   onChange,
   silence,
   timeWords,
   waitingForGit,
+  waitingForLeft,
   waitingForLimit,
   waitingForServer,
   waitingForTurn,
@@ -69,16 +69,13 @@ Deno.test("an activity is told when it changes, and a silence once", () => {
   assert.deepEqual(told, [1, 2, 1, 5, undefined, 7]);
 });
 
-Deno.test("what waits is told from what works by its text, as it is on record", () => {
-  const retry = (message: string) =>
-    activityOf({ type: "retry", message, attempt: 2, nextAt: 60_000 }, 0);
-  const waits = [
-    retry("Rate limit exceeded"),
-    retry("Overloaded"),
-    silence({ quietMs: 300_000, silenceMs: 900_000, now: 0 }),
+Deno.test("what is waited for is a fact beside its words", () => {
+  const kinds = [
     waitingForServer("it does not answer"),
     waitingForGit("it looks at the branch"),
     waitingForTurn("the server loads the project of a in shop"),
+    waitingForLeft(["process 7: npm start"]),
+    activityOf({ type: "job", command: "npm start" }, 0),
     ...[false, true].map((isAsked) =>
       waitingForLimit({
         provider: "anthropic",
@@ -88,12 +85,14 @@ Deno.test("what waits is told from what works by its text, as it is on record", 
         isAsked,
       }, 0)
     ),
-  ];
-  for (const activity of waits) assert(activity && isWaiting(activity.text), activity?.text);
-  const works = [
-    activityOf({ type: "busy" }, 0).text,
-    "running gate waiting for server: x",
-    "running gate waiting for a's rate limit until x",
-  ];
-  for (const text of works) assert(!isWaiting(text), text);
+  ].map(({ kind }) => kind);
+  assert.deepEqual(kinds, [
+    "waiting_for_server",
+    "waiting_for_git",
+    "waiting_for_turn",
+    "waiting_for_command",
+    "waiting_for_command",
+    "waiting_for_limit",
+    "waiting_for_limit",
+  ]);
 });

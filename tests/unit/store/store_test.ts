@@ -5,7 +5,7 @@ import { RalphError } from "../../../src/error.ts";
 import { StoreError } from "../../../src/store/database.ts";
 import { type Migration, migrationOf } from "../../../src/store/migrations.ts";
 import { LostSession, openStore, openStoreReadOnly } from "../../../src/store/store.ts";
-import type { WorkerSettings } from "../../../src/store/model.ts";
+import { ACTIVITY_KINDS, type WorkerSettings } from "../../../src/store/model.ts";
 import { temporaryFolder } from "../../support/folder.ts";
 import { migrations } from "../../support/migrations.ts";
 
@@ -125,7 +125,7 @@ Deno.test("a worker whose session was taken over can write nothing more", () => 
   const young = store.continueSession(old.sessionId, worker, start);
   assert.deepEqual(young, { sessionId: old.sessionId, epoch: 2 });
 
-  assert.throws(() => store.setActivity(old, "x"), LostSession);
+  assert.throws(() => store.setActivity(old, { kind: "working", text: "x" }), LostSession);
   assert.throws(() => store.setPrompted(old, 1), LostSession);
   assert.throws(() => store.setOpenCodeSession(old, 1, "ses_x"), LostSession);
   const end = { number: 1, outcome: "worked", storiesPassed: [] } as const;
@@ -346,7 +346,7 @@ Deno.test("what the loop found out is read back, by iteration and in order", () 
       { storyId: "b", held: false, why: "no" },
       { storyId: "c", held: null, why: "stopped" },
     ],
-    notes: [{ about: "prd", text: "put back" }],
+    notes: [{ about: "prd", text: "put back" }, { about: "git", kind: "hooks_off", text: "off" }],
   });
   const [iteration] = store.iterations(lease.sessionId);
   assert.deepEqual(
@@ -373,8 +373,9 @@ Deno.test("what the loop found out is read back, by iteration and in order", () 
       { iteration: 1, storyId: "c", held: null, why: "stopped" },
     ],
     notes: [
-      { iteration: 1, about: "prd", text: "put back" },
-      { iteration: 1, about: "protected", text: "as they were" },
+      { iteration: 1, about: "prd", kind: null, text: "put back" },
+      { iteration: 1, about: "git", kind: "hooks_off", text: "off" },
+      { iteration: 1, about: "protected", kind: null, text: "as they were" },
     ],
   });
   const [after] = store.iterations(lease.sessionId);
@@ -386,13 +387,34 @@ Deno.test("what the loop found out is read back, by iteration and in order", () 
   store.close();
 });
 
+Deno.test("what a session waits for is on record until it works again, or is over", () => {
+  using dir = temporaryFolder();
+  const store = open(`${dir.path}/s.db`);
+  const lease = store.startSession(task, worker, start);
+  const kind = () => store.session(lease.sessionId)?.activityKind;
+  assert.equal(kind(), null);
+  for (const one of ACTIVITY_KINDS) {
+    store.setActivity(lease, { kind: one, text: "waits" });
+    assert.equal(kind(), one);
+  }
+  store.setActivity(lease, { kind: "working", text: "works" });
+  assert.equal(kind(), null);
+  store.setActivity(lease, { kind: "retrying", text: "waits" });
+  store.beginIteration(lease, newIteration);
+  assert.equal(kind(), null);
+  store.setActivity(lease, { kind: "retrying", text: "waits" });
+  assert(store.markWorkerDied({ id: lease.sessionId, epoch: 1 }, "gone"));
+  assert.equal(kind(), null);
+  store.close();
+});
+
 Deno.test("a session that goes on keeps its start, what was said, and how long it ran", () => {
   using dir = temporaryFolder();
   let now = NOW;
   const store = openStore({ path: `${dir.path}/s.db`, migrations, now: () => now });
   const first = store.startSession(task, { ...worker, said: "yes" }, start);
   now += 60_000;
-  store.setActivity(first, "working");
+  store.setActivity(first, { kind: "working", text: "working" });
   now += 3_600_000;
   assert(store.markWorkerDied({ id: first.sessionId, epoch: 1 }, "gone"));
   assert.equal(store.workedMs(first.sessionId), 60_000, "and not until it was found");
@@ -424,6 +446,22 @@ Deno.test("a session that goes on keeps its start, what was said, and how long i
   store.close();
 });
 
+/** As they were written when a note had no kind. */
+const NOTES_OF_A_KIND = [
+  ["yours, and not committed before: `a`: put away in `stash@{0}`", "persons_file"],
+  [
+    "yours, and not committed before: `a`: changed, and now in the commit 0123456789ab, so that",
+    "persons_file_committed",
+  ],
+  ["how git works here was changed while a turn was at work: `user.name` is `Bot`", "git_setup"],
+  [
+    "how git works here was changed while a turn was at work: `remote.fork.url` is new",
+    "git_remote",
+  ],
+  ["hooks that ran before that turn are not run any more: `pre-commit`", "hooks_off"],
+  ["a command in the background was ended 3 min after the agent's work: npm start", "job_ended"],
+] as const;
+
 Deno.test("what was told by words before is a fact afterwards, and notes have today's names", () => {
   using dir = temporaryFolder();
   const path = `${dir.path}/sessions.db`;
@@ -446,14 +484,19 @@ Deno.test("what was told by words before is a fact afterwards, and notes have to
   for (const [index, detail] of details.entries()) add.run(index + 1, `${index}`, detail);
   database.exec(`INSERT INTO session_notes (session_id, iteration, position, about, text)
     VALUES (1, 1, 0, 'judge', 'as they were'), (1, 1, 1, 'git', 'elsewhere')`);
+  const note = database.prepare(`INSERT INTO session_notes (session_id, iteration, position, about,
+      text)
+    VALUES (1, 2, ?, 'git', ?)`);
+  for (const [index, [text]] of NOTES_OF_A_KIND.entries()) note.run(index, text);
   database.close();
 
   const store = open(path);
   const facts = store.iterations(1).map(({ abortConfirmed }) => abortConfirmed);
   assert.deepEqual(facts, [false, false, null, null]);
   assert.deepEqual(store.findings(1).notes, [
-    { iteration: 1, about: "protected", text: "as they were" },
-    { iteration: 1, about: "git", text: "elsewhere" },
+    { iteration: 1, about: "protected", kind: null, text: "as they were" },
+    { iteration: 1, about: "git", kind: null, text: "elsewhere" },
+    ...NOTES_OF_A_KIND.map(([text, kind]) => ({ iteration: 2, about: "git", kind, text })),
   ]);
   assert(store.forget(1));
   assert.deepEqual(store.findings(1).notes, [], "they belong to their session as before");

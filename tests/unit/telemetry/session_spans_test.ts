@@ -42,7 +42,12 @@ const EVENTS: readonly [number, LoopEvent][] = [
     ...{ storiesOpen: 1, storiesTotal: 1 },
   }],
   [2, { type: "opencode_session", id: "ses_1" }],
-  [3, { type: "activity", text: "rate limited until 14:02 UTC", until: "2026-01-01T14:02:00Z" }],
+  [3, {
+    type: "activity",
+    kind: "rate_limited",
+    text: "rate limited until 14:02 UTC",
+    until: "2026-01-01T14:02:00Z",
+  }],
   [4, tool("running")],
   [5, tool("running")],
   [6, tool("completed")],

@@ -34,7 +34,7 @@ Deno.test("the next prompt has the agent undo that hooks do not run", () => {
   const text = "hooks that ran before that turn are not run any more: `pre-commit`";
   const told = { takenBack: [], results: [], testsCount: false };
   assert.equal(
-    failureText({ notes: [{ about: "git", text }], ...told }),
+    failureText({ notes: [{ about: "git", kind: "hooks_off", text }], ...told }),
     `About git: ${text}. Undo that: commits are to be checked by them.`,
   );
 });

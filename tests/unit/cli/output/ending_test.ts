@@ -49,7 +49,9 @@ Deno.test("what nothing shows for, or a gate denies, is claimed, and not done", 
 Deno.test("a command in the background that was ended is named", async () => {
   await using home = await makeHome();
   const text = "a command in the background was ended 3 min after the agent's work: npm start";
-  ended(home, "completed", "all_stories_pass", { notes: [{ about: "left", text }] });
+  ended(home, "completed", "all_stories_pass", {
+    notes: [{ about: "left", kind: "job_ended", text }],
+  });
   assert.match((await home.ralph("wait", "one")).stdout, new RegExp(`^ended {5}${text}$`, "m"));
 });
 
@@ -69,9 +71,9 @@ Deno.test("a claim that was taken back in a PRD that is not committed is named",
   await using home = await makeHome();
   const PRD = "tasks/one/prd.md";
   await home.project.write(PRD, (await home.project.read(PRD)).replace("[x]", "[ ]"));
-  const found = (text: string) => ({
+  const found = (text: string, kind?: "prd_not_committed") => ({
     claims: [{ storyId: "US-001", held: false, why: "the gate fails" }],
-    notes: [{ about: "git", text } as const],
+    notes: [{ about: "git", text, kind } as const],
   });
   const says = /^claims {4}US-001 taken back in the PRD, which is not committed: /m;
   for (
@@ -84,7 +86,7 @@ Deno.test("a claim that was taken back in a PRD that is not committed is named",
     ended(home, "stopped", "max_iterations", found(other));
     assert.doesNotMatch((await home.ralph("wait", "one")).stdout, says);
   }
-  ended(home, "stopped", "max_iterations", found(`not committed: \`${PRD}\``));
+  ended(home, "stopped", "max_iterations", found(`not committed: \`${PRD}\``, "prd_not_committed"));
   assert.match((await home.ralph("wait", "one")).stdout, says);
 });
 
@@ -96,11 +98,14 @@ Deno.test("what a turn changed in how git works is named, and nothing goes to a 
   await git("commit", "--quiet", "--allow-empty", "-m", "work");
   const CHANGED = "how git works here was changed while a turn was at work: ";
   for (
-    const [what, isPushed] of [["`user.name` is `Bot`", true], ["`remote.fork.url` is new", false]]
+    const [what, kind, isPushed] of [
+      ["`user.name` is `Bot`", "git_setup", true],
+      ["`remote.fork.url` is new", "git_remote", false],
+    ] as const
   ) {
     ended(home, "completed", "all_stories_pass", {
       headBefore,
-      notes: [{ about: "git", text: CHANGED + what }],
+      notes: [{ about: "git", text: CHANGED + what, kind }],
     });
     const { stdout } = await home.ralph("wait", "one");
     assert.doesNotMatch(stdout, /^left/m, "told once");

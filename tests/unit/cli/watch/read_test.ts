@@ -80,7 +80,7 @@ Deno.test("a look sees what workers write, what a PRD says now, and a worker tha
     storyTitle: "One",
     openCodeTitle: "t",
   });
-  store.setActivity(lease, "agent working");
+  store.setActivity(lease, { kind: "working", text: "agent working" });
   let [two] = look();
   assert.deepEqual([two.name, two.live, two.session?.activity], ["two", true, "agent working"]);
   assert.deepEqual(states(two), ["US-1 in hand", "US-2 open"]);

@@ -32,7 +32,13 @@ const URL = "http://127.0.0.1:14096";
 const SESSION: Session = {
   ...{ id: 4, taskName: "checkout", taskDir: "/shop/tasks/checkout", projectRoot: "/shop" },
   ...{ status: "running", reason: null, detail: null, currentStory: "US-003", epoch: 1 },
-  ...{ activity: "agent working", activitySince: ago(MINUTE), iterations: 3, maxIterations: 10 },
+  ...{
+    activity: "agent working",
+    activityKind: null,
+    activitySince: ago(MINUTE),
+    iterations: 3,
+    maxIterations: 10,
+  },
   ...{ model: "anthropic/claude", agent: null, serverUrl: URL, serverPort: 14096 },
   ...{ openCodeSessionId: "ses_1", workerPid: 4711, workerVersion: VERSION, workerBoot: null },
   ...{ workerUnit: null, workerStartedAt: ago(12 * MINUTE), logPath: null, said: null },

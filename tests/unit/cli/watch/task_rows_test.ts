@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { elapsed, statusStyle } from "../../../../src/cli/watch/task_rows.ts";
 import type { TaskView } from "../../../../src/cli/watch/model.ts";
-import type { Session } from "../../../../src/store/model.ts";
+import { ACTIVITY_KINDS, type ActivityKind, type Session } from "../../../../src/store/model.ts";
 
 Deno.test("the time of a session is what it has worked, without its pauses", () => {
   const now = Date.parse("2026-11-30T12:00:00Z");
@@ -21,12 +21,11 @@ Deno.test("the time of a session is what it has worked, without its pauses", () 
 });
 
 Deno.test("the colours are those of `ralph status`: green is done, yellow waits", () => {
-  const session = (status: string, activity: string | null = null) =>
-    ({ session: { status, activity }, live: true }) as TaskView;
+  const session = (status: string, activityKind: ActivityKind | null = null) =>
+    ({ session: { status, activityKind }, live: true }) as TaskView;
   const styles: readonly (readonly [TaskView, string | undefined])[] = [
-    [session("running", "agent working"), "cyan"],
-    [session("running", "rate limited, asked again at 14:02 UTC"), "yellow"],
-    [session("running", "waiting for git: it commits, hooks and signing included"), "yellow"],
+    [session("running"), "cyan"],
+    ...ACTIVITY_KINDS.map((kind) => [session("running", kind), "yellow"] as const),
     [{ ...session("running"), live: false }, "red"],
     [session("completed"), "green"],
     [session("stopped"), "yellow"],

@@ -1,12 +1,7 @@
 /** What a repository's own settings and hooks are, and what is told of a change, with the real git. */
 import assert from "node:assert/strict";
 import { gitSetup, settingsIn } from "../../../../src/host/git/git_setup.ts";
-import {
-  isOfHooksOff,
-  isOfRemote,
-  isOfSetup,
-  setupChanges,
-} from "../../../../src/verify/setup_changes.ts";
+import { isOfSetup, setupChanges } from "../../../../src/verify/setup_changes.ts";
 import { makeProject, type Project } from "../../../support/project.ts";
 
 async function hook(project: Project, file: string, text = "#!/bin/sh\nexit 0\n", mode = 0o755) {
@@ -15,7 +10,9 @@ async function hook(project: Project, file: string, text = "#!/bin/sh\nexit 0\n"
 }
 
 /** What is told when `act` is done in a repository with a hook of its own. */
-async function told(act: (project: Project) => Promise<unknown>): Promise<readonly string[]> {
+async function told(
+  act: (project: Project) => Promise<unknown>,
+): Promise<ReturnType<typeof setupChanges>> {
   await using project = await makeProject({ files: { "a.txt": "a" } });
   await hook(project, ".git/hooks/pre-commit");
   await project.git("remote", "add", "origin", "https://example.com/a.git");
@@ -83,10 +80,13 @@ const CASES: readonly (readonly [
 for (const [what, act, words] of CASES) {
   Deno.test(`a turn that changes how git works: ${what}`, async () => {
     const found = await told(act);
-    assert.deepEqual(found, words);
+    assert.deepEqual(found.map(({ text }) => text), words);
     assert(found.every(isOfSetup));
-    assert.equal(found.some(isOfRemote), what.includes("remote") || what.includes("address"));
-    assert.deepEqual(found.filter(isOfHooksOff), words.includes(OFF) ? [OFF] : []);
+    const isOfRemote = what.includes("remote") || what.includes("address");
+    assert.deepEqual(
+      found.map(({ kind }) => kind),
+      words.map((text) => text === OFF ? "hooks_off" : isOfRemote ? "git_remote" : "git_setup"),
+    );
   });
 }
 
@@ -108,7 +108,7 @@ Deno.test("in a further work tree and in a submodule the folder that counts is f
     assert(before, folder);
     await project.git("-C", folder, "config", "user.name", "Bot");
     assert.deepEqual(setupChanges(before, gitSetup(folder)), [
-      `${CHANGED}\`user.name\` is \`Bot\``,
+      { kind: "git_setup", text: `${CHANGED}\`user.name\` is \`Bot\`` },
     ]);
   }
   assert.deepEqual([...gitSetup(`${project.root}/../tree`)?.running ?? []], ["pre-commit"]);

@@ -24,7 +24,7 @@ interface World extends AsyncDisposable {
   readonly delivery: Delivery;
   state(): Promise<TreeState | undefined>;
   /** A turn in which `act` is done; what it says became of a person's files. */
-  turn(act: () => Promise<unknown>): Promise<readonly string[]>;
+  turn(act: () => Promise<unknown>): ReturnType<Delivery["turnEnded"]>;
 }
 
 async function world(
@@ -45,6 +45,7 @@ async function world(
     git: deliveryGit(clock, new AbortController().signal),
     root: project.root,
     isOfTask: (file) => file.startsWith("tasks/t/"),
+    prd: "tasks/t/prd.md",
     branch: "main",
     commits: true,
     start,
@@ -89,7 +90,7 @@ Deno.test("what turns made is committed with the story's message, and never what
     done.join(),
     /what was left was committed by ralph, as [0-9a-f]{12}: `a.txt`, `earlier.txt`/,
   );
-  assert.deepEqual(left, ["not committed: `mine.txt`, `person.txt`"]);
+  assert.deepEqual(left, [{ kind: undefined, text: "not committed: `mine.txt`, `person.txt`" }]);
   assert.equal(await delivery.deliver(STORY, await here.state()), undefined, "done twice");
   assert.equal(await project.git("rev-list", "--count", "HEAD"), "2");
 });
@@ -127,8 +128,11 @@ Deno.test("what becomes of what a person had not committed is said, with the com
   for (const [what, act, expected] of table) {
     await using here = await world({ files: { "mine.txt": "m", "tasks/t/prd.md": "p" }, dirty });
     const { root, git } = here.project;
-    const said = await here.turn(() => act(here.project));
+    const told = await here.turn(() => act(here.project));
+    const said = told.map(({ text }) => text);
     assert.equal(said.length, expected.length, `${what}: ${said}`);
+    const kind = what.includes("commit") ? "persons_file_committed" : "persons_file";
+    for (const one of told) assert.equal(one.kind, kind, what);
     said.forEach((text, i) => assert.match(text, expected[i], what));
     for (const [, commands] of said.join().matchAll(/have it back with (.*)$/g)) {
       for (const [, command] of commands.matchAll(/`([^`]+)`/g)) {
@@ -255,7 +259,9 @@ Deno.test("a submodule's new commit is committed; what is loose in it takes the 
     project.git("-C", "lib", ...author, "commit", "--quiet", "--all", "-m", "2")
   );
   const { left } = await delivery.look(await here.state());
-  assert.deepEqual(left, ["the submodule `lib` is at a commit that is not committed here"]);
+  assert.deepEqual(left, [
+    { text: "the submodule `lib` is at a commit that is not committed here" },
+  ]);
   assert.equal(await delivery.deliver(STORY, await here.state()), undefined);
   assert.equal(await project.git("status", "--porcelain"), "");
 });
@@ -271,7 +277,9 @@ Deno.test("what the session before has left is committed, unless somebody has co
     },
   });
   const { project, delivery } = here;
-  assert.deepEqual((await delivery.look(await here.state())).left, ["not committed: `left.txt`"]);
+  assert.deepEqual((await delivery.look(await here.state())).left, [
+    { kind: undefined, text: "not committed: `left.txt`" },
+  ]);
   await here.turn(() => project.write("a.txt", "changed"));
   assert.equal(await delivery.deliver(STORY, await here.state()), undefined);
   const shown = await project.git("show", "--format=%s", "--name-only", "HEAD");
@@ -411,7 +419,11 @@ Deno.test("what a turn changes in git's settings is told, and not what was chang
   await project.git("config", "user.name", "Person");
   delivery.turnBegins();
   assert.deepEqual(await here.turn(() => project.git("config", "core.hooksPath", "/dev/null")), [
-    "how git works here was changed while a turn was at work: `core.hookspath` is `/dev/null`",
+    {
+      kind: "git_setup",
+      text: "how git works here was changed while a turn was at work: " +
+        "`core.hookspath` is `/dev/null`",
+    },
   ]);
   await project.git("config", "user.name", "Another");
   delivery.turnBegins();

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { RalphError } from "../../../../src/error.ts";
-import { isWaiting } from "../../../../src/loop/activity.ts";
 import type { LoopEvent } from "../../../../src/loop/event.ts";
 import {
   createTurnPlace,
@@ -79,7 +78,6 @@ Deno.test("who waited has its place, is to look again, and has not worked meanwh
     "1 more (turns at once: 4), 7 more come first";
   const load = "waiting for its turn: the server loads the project of a in shop";
   assert.deepEqual(told, [line, line, load], "once a minute");
-  for (const text of told) assert(isWaiting(text), text);
 });
 
 Deno.test("a stop ends the wait at once, and a checkpoint soon", async () => {

@@ -20,6 +20,7 @@ function session(
     reason,
     detail: null,
     activity: null,
+    activityKind: null,
     activitySince: null,
     currentStory: null,
     iterations: 3,
