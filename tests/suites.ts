@@ -22,6 +22,7 @@ export const LONG: readonly string[] = [
   // Killed, suspended and locked out: processes, servers and disks as they are.
   "e2e/bad_input_test.ts",
   "e2e/changes_test.ts",
+  "e2e/clean_server_test.ts",
   "e2e/completions_test.ts",
   "e2e/doctor_test.ts",
   "e2e/edit_test.ts",

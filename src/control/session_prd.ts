@@ -21,7 +21,7 @@ export function prdOf(session: Pick<Session, "taskDir" | "projectRoot">): Prd | 
 }
 
 /** The same of its path. */
-export function prdPathOf(
+function prdPathOf(
   { taskDir, projectRoot }: Pick<Session, "taskDir" | "projectRoot">,
 ): string | undefined {
   return unlessUnreadable(() =>

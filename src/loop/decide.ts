@@ -41,8 +41,8 @@ export interface Past {
   failureKey?: string;
   /** What the agent needs of a person, in its words. */
   blocked?: string;
-  /** The limit of the whole session that ended its turn, in words. */
-  outOf?: string;
+  /** The limit of the whole session that ended its turn: on what, and in words. */
+  outOf?: OutOf;
   /** The server lost its turn, or stayed away for longer than it is waited for. */
   server?: "lost_turn" | "away";
   refusal?: Refusal;
@@ -52,6 +52,11 @@ export interface Past {
   undelivered?: string;
   /** No turn can mend that. */
   isStuck?: boolean;
+}
+
+export interface OutOf {
+  on?: keyof Spent;
+  why: string;
 }
 
 export type Action =
@@ -179,13 +184,13 @@ function spentUp({ past, spent, limits }: Snapshot): Action | undefined {
   const unit = durationMs < 120_000 ? { ms: 1_000, name: "s" } : { ms: 60_000, name: "min" };
   const inUnit = (ms: number) => `${Math.round(ms / unit.ms)} ${unit.name}`;
   const all = [
-    { on: "cost", limit: costUsd, used: spent.costUsd, words: dollars },
+    { on: "costUsd", limit: costUsd, used: spent.costUsd, words: dollars },
     { on: "tokens", limit: tokens, used: spent.tokens, words: (n: number) => plural(n, "token") },
-    { on: "time", limit: durationMs, used: spent.durationMs, words: inUnit },
+    { on: "durationMs", limit: durationMs, used: spent.durationMs, words: inUnit },
   ].filter(({ limit }) => limit < Infinity);
   const reached = all.find(({ limit, used }) => used >= limit) ??
-    all.find(({ on }) => outOf?.includes(`limit on ${on} `));
-  if (!reached) return outOf === undefined ? undefined : end("stopped", "budget", outOf);
+    all.find(({ on }) => on === outOf?.on);
+  if (!reached) return outOf === undefined ? undefined : end("stopped", "budget", outOf.why);
   const { limit, used, words } = reached;
   // Of a turn that was ended in its middle not all may be known.
   const known = used >= limit ? ` (${words(used)} used)` : "";

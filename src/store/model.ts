@@ -339,7 +339,7 @@ export const ACTIVITY_KINDS = [
 ] as const;
 export type ActivityKind = typeof ACTIVITY_KINDS[number];
 
-export type NoteKind =
+type NoteKind =
   /** What became of what a person had not committed; of the second, that it is in a commit. */
   | "persons_file"
   | "persons_file_committed"

@@ -72,11 +72,7 @@ export async function tellEnding(
     plural(iterations.length, "iteration"),
     workedMs === undefined ? "time unknown" : `${duration(workedMs)} in all`,
   ];
-  const { notes } = findings;
-  const has = (...kinds: Note["kind"][]) => notes.some(({ kind }) => kinds.includes(kind));
-  const textsOf = (of: (note: Note) => boolean) => [
-    ...new Set(notes.filter(of).map(({ text }) => text)),
-  ];
+  const textsOf = (of: (note: Note) => boolean) => textsIn(findings, of);
   const hasGh = programOf(context, "gh") !== undefined;
   const inside = `${cwd}/`.startsWith(`${session.projectRoot}/`);
   const isNextTold = session.status === "completed" ? !waitsToLand(session, tree) : isTold;
@@ -88,7 +84,7 @@ export async function tellEnding(
       inside,
       hasGh,
       newBranch: branchFor(session.taskName),
-      isPushable: !has("persons_file_committed", "git_remote"),
+      isPushable: textsOf(isNotForOthers).length === 0,
     }),
   ];
   const rows: [string, readonly string[]][] = [
@@ -112,6 +108,13 @@ export async function tellEnding(
   commands.forEach((line, i) => out.line((i === 0 ? "next" : "").padEnd(KEY_COLUMNS) + line));
   return true;
 }
+
+const textsIn = ({ notes }: Findings, of: (note: Note) => boolean): readonly string[] => [
+  ...new Set(notes.filter(of).map(({ text }) => text)),
+];
+
+const isNotForOthers = ({ kind }: Note) =>
+  kind === "persons_file_committed" || kind === "git_remote";
 
 /** All stories pass by the PRD, and something says otherwise. */
 const isClaim = ({ reason }: Session) =>

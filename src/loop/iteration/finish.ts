@@ -136,7 +136,9 @@ export async function finishIteration(
   });
   return {
     ...{ outcome: judgement.outcome, detail: judgement.detail, failureKey, blocked },
-    outOf: end.kind === "timeout" && end.limit === "session" ? end.why : trouble.outOf,
+    outOf: end.kind === "timeout" && end.limit === "session"
+      ? { on: end.on, why: end.why }
+      : trouble.outOf,
     server: end.kind === "interrupted" || end.kind === "lost" ? end.server : trouble.server,
     hopeless: hopeless?.(serverCommands(await serverOf(tools.client))) ?? trouble.hopeless,
     ...{ refusal, failure, undelivered, isStuck, delivered },

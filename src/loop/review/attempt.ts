@@ -8,6 +8,7 @@ import { readAnswer } from "../../verify/review/answer.ts";
 import type { FilePatch } from "../../verify/review/changes.ts";
 import { instructionsFound } from "../../verify/review/instructions.ts";
 import { type LinesOf, weigh } from "../../verify/review/verdict.ts";
+import type { OutOf } from "../decide.ts";
 import { judge } from "../iteration/outcome.ts";
 import type { TurnReport } from "../turn/turn_end.ts";
 import { knownUsage } from "../turn/usage.ts";
@@ -15,7 +16,7 @@ import { knownUsage } from "../turn/usage.ts";
 export interface Attempt {
   end: Omit<ReviewEnd, "durationMs">;
   /** Trying again cannot help. */
-  over?: { outOf?: string; away?: boolean };
+  over?: { outOf?: OutOf; away?: boolean };
   /** The provider takes no requests until then, in epoch milliseconds. */
   until?: number;
   /** It is a verdict on work that has changed since. */
@@ -66,7 +67,7 @@ export function attemptOutcome(report: TurnReport, facts: Facts): Attempt {
     // An answer that came with the limit is paid for, and counts; without one no other is asked for.
     const answer = answerOf(report, facts, end.text ?? "");
     if (answer.outcome !== "unusable") return of(answer);
-    return { ...with_("trouble", end.why), over: { outOf: end.why } };
+    return { ...with_("trouble", end.why), over: { outOf: { on: end.on, why: end.why } } };
   }
   if (refusal) return { ...with_("trouble", detail), until: refusal.until };
   if (end.kind === "interrupted") return with_("interrupted", end.why);

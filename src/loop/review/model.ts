@@ -1,4 +1,5 @@
 /** What is asked of a reviewer, and what comes of it. */
+import type { OutOf } from "../decide.ts";
 import type { GateRecord, Usage } from "../../store/model.ts";
 import type { Story } from "../../task/prd.ts";
 import type { RefusedStory } from "../../verify/review/verdict.ts";
@@ -26,10 +27,10 @@ export type Reviewed =
   /** The worker is to end, or a person wants a pause. */
   | { kind: "stopped" }
   /**
-   * No verdict, which is no pass. `outOf`: the limit of the session that was reached, in words; `away`: the
-   * server is; `moved`: there was one, of work that has changed since.
+   * No verdict, which is no pass. `outOf`: the limit of the session that was reached; `away`: the server
+   * is; `moved`: there was one, of work that has changed since.
    */
-  | { kind: "none"; why: string; outOf?: string; away?: boolean; moved?: boolean };
+  | { kind: "none"; why: string; outOf?: OutOf; away?: boolean; moved?: boolean };
 
 export interface Reviewer {
   /** Before each story counts as done, or once at the end. */

@@ -83,6 +83,8 @@ export type Ending =
 interface Exceeded {
   kind: "timeout";
   limit: ExceededLimit;
+  /** Of a limit of the session: on what. */
+  on?: keyof Spent;
   why: string;
 }
 
@@ -220,21 +222,21 @@ export function runsAway(progress: TurnProgress, limits: TurnLimits): Exceeded |
       `the turn made more than ${plural(limits.modelCalls, "model call")}`,
     );
   }
-  const spentUp = sessionLimitReached(progress.spent, limits.left);
-  return spentUp === undefined ? undefined : exceeded("session", spentUp);
+  const on = sessionLimitReached(progress.spent, limits.left);
+  if (on === undefined) return undefined;
+  return { ...exceeded("session", `the session's limit on ${LIMITED[on]} was reached`), on };
 }
+
+const LIMITED = { costUsd: "cost", tokens: "tokens", durationMs: "time" } as const;
 
 function exceeded(limit: ExceededLimit, why: string): Exceeded {
   return { kind: "timeout", limit, why };
 }
 
-/** Which of the session's limits is reached, in words; undefined when none is. */
-function sessionLimitReached(spent: Spent, left: Partial<Spent> = {}): string | undefined {
-  const { costUsd = Infinity, tokens = Infinity, durationMs = Infinity } = left;
-  if (spent.costUsd >= costUsd) return "the session's limit on cost was reached";
-  if (spent.tokens >= tokens) return "the session's limit on tokens was reached";
-  if (spent.durationMs >= durationMs) return "the session's limit on time was reached";
-  return undefined;
+/** On what the session's limit is reached; undefined when none is. */
+function sessionLimitReached(spent: Spent, left: Partial<Spent> = {}): keyof Spent | undefined {
+  const all = ["costUsd", "tokens", "durationMs"] as const;
+  return all.find((one) => spent[one] >= (left[one] ?? Infinity));
 }
 
 function loss(error: AgentError | undefined): Ending {

@@ -21,7 +21,7 @@ import { type Look, look, lookAtEnd } from "./look.ts";
 import { createProgress, type Phase, type ProgressKeeper } from "./progress.ts";
 import { createSessionTree, type SessionTree } from "./session_tree.ts";
 import { createSteering, type Steering, type Steers } from "./steering.ts";
-import { endTurn, type FoundEnd, JOB_ENDED, type TurnReport } from "./turn_end.ts";
+import { endTurn, type FoundEnd, type TurnReport } from "./turn_end.ts";
 import { NO_USAGE, type Prices } from "./usage.ts";
 import { createWakeup, type Wakeup } from "./wakeup.ts";
 
@@ -385,7 +385,7 @@ function phaseOf(busy: Busy | undefined): Phase {
 
 /** `jobMs`: how long it has outlived its agent's work. */
 const jobEnded = ({ command }: { command: string }, jobMs: number) =>
-  `${JOB_ENDED} ${inWords(jobMs)} after the agent's work: ` +
+  `a command in the background was ended ${inWords(jobMs)} after the agent's work: ` +
   plain(command, 100);
 
 function sessionOf(event: AgentEvent): string | undefined {

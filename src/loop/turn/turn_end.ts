@@ -1,4 +1,5 @@
 /** How a turn ends: what is done on the server then, and what is reported of it. */
+import type { Spent } from "../limits.ts";
 import { type Clock, sleep } from "../../clock.ts";
 import type { OpenCode } from "../../opencode/client.ts";
 import { ignoreServerFailure } from "../../opencode/error.ts";
@@ -31,15 +32,19 @@ export type TurnEnd =
     server?: "away";
   }
   /**
-   * A limit was exceeded, and the turn aborted; `confirmed` says whether it was seen to end. `text`: that of
-   * its last message, where the agent had finished that by then.
+   * A limit was exceeded, and the turn aborted; `confirmed` says whether it was seen to end. `on`: of a limit
+   * of the session, on what. `text`: that of its last message, where the agent had finished that by then.
    */
-  | { kind: "timeout"; limit: ExceededLimit; why: string; confirmed: boolean; text?: string }
+  | {
+    kind: "timeout";
+    limit: ExceededLimit;
+    on?: keyof Spent;
+    why: string;
+    confirmed: boolean;
+    text?: string;
+  }
   /** `signal` aborted, and so was the turn; `confirmed` says whether it was seen to end. */
   | { kind: "stopped"; confirmed: boolean };
-
-/** How it begins what `endedJob` says. */
-export const JOB_ENDED = "a command in the background was ended";
 
 export interface TurnReport {
   readonly end: TurnEnd;

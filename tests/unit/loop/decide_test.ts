@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
-import { type Action, nextAction, type Past, type Snapshot } from "../../../src/loop/decide.ts";
+import {
+  type Action,
+  nextAction,
+  type OutOf,
+  type Past,
+  type Snapshot,
+} from "../../../src/loop/decide.ts";
 import type { Outcome } from "../../../src/store/model.ts";
 import { DEFAULT_SETTINGS } from "../../../src/settings/settings.ts";
 import { story } from "../../support/story.ts";
@@ -150,14 +156,15 @@ Deno.test("cost, tokens and time each end the session when they are used up", ()
 });
 
 Deno.test("a turn that such a limit ended ends the session, whatever was read of its use", () => {
-  const action = decide({ past: [{ outcome: "timeout", detail: "", outOf: "the limit on cost" }] });
+  const outOf = { on: "costUsd", why: "the limit on cost" } as const;
+  const action = decide({ past: [{ outcome: "timeout", detail: "", outOf }] });
   assert.deepEqual([shown(action), detailOf(action)], ["stopped budget", "the limit on cost"]);
 });
 
 Deno.test("what ended a session, and what it had used of it, is said in numbers", () => {
   const used = { costUsd: 0, tokens: 0, durationMs: 0 };
-  const last = (outOf: string): Past => ({ outcome: "timeout", detail: "", outOf });
-  const cases: [Partial<typeof limits>, Partial<typeof used>, string | undefined, string][] = [
+  const last = (outOf: OutOf): Past => ({ outcome: "timeout", detail: "", outOf });
+  const cases: [Partial<typeof limits>, Partial<typeof used>, OutOf | undefined, string][] = [
     [{ costUsd: 5 }, { costUsd: 5.31234 }, undefined, "$5 was reached ($5.3123 used)"],
     [
       { tokens: 1_000 },
@@ -169,13 +176,13 @@ Deno.test("what ended a session, and what it had used of it, is said in numbers"
     [
       { tokens: 1_000 },
       {},
-      "the session's limit on tokens was reached",
+      { on: "tokens", why: "the session's limit on tokens was reached" },
       "1,000 tokens was reached",
     ],
     [
       { tokens: 1_000, durationMs: 9e6 },
       { tokens: 900 },
-      "the session's limit on time was reached",
+      { on: "durationMs", why: "the session's limit on time was reached" },
       "150 min was reached",
     ],
   ];
@@ -380,7 +387,7 @@ Deno.test("what ended a session that a person resumes is not counted again, but 
     [past("nothing", "nothing", "nothing"), "stopped no_progress"],
     [past("error", "error", "error"), "failed provider_error"],
     [[...past("worked"), { ...past("worked")[0], blocked: "a key" }], "stopped blocked_on_human"],
-    [[{ ...past("worked")[0], outOf: "the limit of $5" }], "stopped budget"],
+    [[{ ...past("worked")[0], outOf: { why: "the limit of $5" } }], "stopped budget"],
     [[{ ...past("error")[0], hopeless: "no such model" }], "failed provider_error"],
     [[{ ...past("error")[0], refusal }], "failed provider_error"],
   ];

@@ -145,6 +145,7 @@ Deno.test("US-008, FR-7: a row of every version of the predecessor is carried ov
       reason: null,
       detail: null,
       activity: null,
+      activityKind: null,
       activitySince: null,
       currentStory: "US-003",
       iterations: 7,
