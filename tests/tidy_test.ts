@@ -85,7 +85,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "type:src/host",
   ],
   "src/plan": [...BASE, "src/task", "src/verify/prd"],
-  "src/telemetry": [...BASE, "src/loop/activity.ts", "type:src/loop", "type:src/store"],
+  "src/telemetry": [...BASE, "type:src/loop", "type:src/store"],
   "src/report": [...BASE, "src/store", "src/terminal", "src/version.ts", "type:src/host"],
   "src/app": [...BELOW_APP],
   "src/control": [...BELOW_APP, "src/app"],

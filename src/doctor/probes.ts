@@ -2,6 +2,7 @@
  * What checks may look at: read-only probes, so that no check can repair anything. The real ones are
  * put together in `cli/doctor_probes/probes.ts`. What several checks ask for is asked once.
  */
+import type { MissingFilter } from "../host/git/missing_filters.ts";
 import type { BaseFolders } from "../host/system/base_folders.ts";
 import type { Listener } from "../host/system/port.ts";
 import type { Unwritable } from "../host/files/unwritable.ts";
@@ -153,6 +154,8 @@ interface ProjectProbes {
   unsigned(): Promise<
     { isSure: boolean } | undefined
   >;
+  /** Filters that files are to go through, and that cannot run. */
+  missingFilters(): Promise<readonly MissingFilter[]>;
   /** Why git refuses to work here, in its words, and the command that it gives itself. */
   gitRefusal(): Promise<{ why: string; remedy: readonly Hint[] } | undefined>;
   /**

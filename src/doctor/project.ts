@@ -1,5 +1,6 @@
 /** Checks of the project that the command is given in. */
 import * as path from "node:path";
+import { filterCommand, missingFilterWords } from "./missing_filter.ts";
 import { plural } from "../terminal/format.ts";
 import { plain } from "../terminal/plain.ts";
 import { shellWord } from "../terminal/shell_word.ts";
@@ -122,6 +123,23 @@ export const projectChecks: readonly Check[] = [
         "commits fail while you are away",
         { text: "unlock the key before", command: signs },
       );
+    },
+  },
+  {
+    id: "project.filters",
+    group: "Project",
+    title: "git's filters can run",
+    needs: ["project.root", "host.git"],
+    async run({ project }) {
+      if (!project) return skip(NO_PROJECT);
+      const [first, ...more] = await project.missingFilters();
+      if (!first) return ok("as far as files name any");
+      const { found, matters, todo } = missingFilterWords(first);
+      const others = more.length > 0 ? `, nor can ${plural(more.length, "other")}` : "";
+      return warn(found + others, matters, {
+        text: todo,
+        command: filterCommand(first, project.root),
+      });
     },
   },
   {

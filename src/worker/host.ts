@@ -1,3 +1,4 @@
+import type { MissingFilter } from "../host/git/missing_filters.ts";
 import type { Clock } from "../clock.ts";
 import type { LogFile } from "../host/files/log_file.ts";
 import type { ProjectFiles } from "../host/files/project_files.ts";
@@ -110,6 +111,8 @@ export interface WorkerHost {
   ): Promise<Telemetry | undefined>;
   /** Why they do not see the same files as that agent, in words; undefined when they do. */
   whyOutsideSandbox(server: string): Promise<string | undefined>;
+  /** Filters that files of the project are to go through, and that cannot run. */
+  missingFilters(projectRoot: string): Promise<readonly MissingFilter[]>;
   /** All variables that a gate gets; `handOn`: the setting `gateEnv`. */
   gateEnvironment(handOn: readonly string[]): GateEnvironment;
 }

@@ -17,6 +17,7 @@ import { readFileIfAny, readWhole } from "../host/files/read_file.ts";
 import { sessionFolder } from "../host/files/session_folder.ts";
 import { watchRequests } from "../host/files/signal_files.ts";
 import { systemTree } from "../host/files/system_tree.ts";
+import { missingFilters } from "../host/git/missing_filters.ts";
 import { prepareBranch } from "../host/git/branch.ts";
 import { deliveryGit } from "../host/git/deliver.ts";
 import { changesSince } from "../host/git/changes_since.ts";
@@ -110,6 +111,8 @@ export function systemHost(
       return runHook(command, { cwd: root, env, input, clock });
     },
     telemetry: (about, onFailure) => openTelemetry(context, about, onFailure),
+    missingFilters: (root) =>
+      missingFilters(root, { clock, searchPath: context.environment("PATH") ?? "" }),
     whyOutsideSandbox: (server) => whyOutsideSandbox(portOf(server), clock),
     gateEnvironment: (handOn) => gateEnvironmentOf(context, handOn, variableNames),
   };

@@ -1,4 +1,5 @@
 /** The worker: the process that runs a session's loop, from the task's lock to the session's end. */
+import { missingFilterWarning } from "../doctor/missing_filter.ts";
 import { sleep } from "../clock.ts";
 import { once } from "../once.ts";
 import { RalphError } from "../error.ts";
@@ -100,6 +101,8 @@ async function workWith(
     const notWritten = notLogged && `the log cannot be written: ${notLogged}`;
     const told = [
       await host.whyOutsideSandbox(begun.settings.server),
+      ...(await host.missingFilters(task.projectRoot))
+        .map((one) => missingFilterWarning(one, task.projectRoot)),
       ...warnings,
       notWritten,
       ...begun.warnings,

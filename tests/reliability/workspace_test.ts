@@ -446,6 +446,20 @@ PATH=\${PATH#*:} exec git "$@"
   return { bin, looked: async () => (await Deno.readTextFile(join(bin, "looks"))).length };
 }
 
+Deno.test("a filter that files are to go through, and that is not there, is told before the first turn", async () => {
+  await using world = await makeWorld({ ".gitattributes": "*.bin filter=lfs\n" });
+  const { cli, project, url } = world;
+  world.fake.setScript((request) =>
+    inRounds(request, [() => [bash(`${TICK}; ${COMMIT}`)]], () => "US-001 is done.")
+  );
+  await project.git("config", "filter.lfs.process", "nonexistent-lfs filter-process");
+  await project.git("config", "filter.lfs.required", "true");
+  const { stdout, stderr } = await cli("run", "one", "-f", "--server", url);
+  const said = stdout + stderr;
+  const warning = said.indexOf("runs `nonexistent-lfs`, which is not here: no file that goes");
+  assert(warning >= 0 && warning < said.indexOf("iteration 1"), said);
+});
+
 Deno.test("what ralph marks beside an agent's committed claim is committed with it", async () => {
   const story = { id: "US-001", title: "One", passes: false, status: "in_progress" };
   await using world = await makeWorld({

@@ -403,6 +403,7 @@ function hostOf(place: Place): WorkerHost {
     ...outside,
     branchOf: () => undefined,
     whyOutsideSandbox: () => Promise.resolve(undefined),
+    missingFilters: () => Promise.resolve([]),
     deliveryGit: (...of) => mortalGit(outside.deliveryGit(...of), life),
     projectFiles: mortalProjectFiles(outside.projectFiles, life),
   };

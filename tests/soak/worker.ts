@@ -95,6 +95,7 @@ function hostOf(
     runHook: () => Promise.resolve(undefined),
     runGate: () => project.runGate,
     whyOutsideSandbox: () => Promise.resolve(undefined),
+    missingFilters: () => Promise.resolve([]),
     gateEnvironment: () => ({ variables: {}, withheld: [] }),
   };
 }

@@ -4,7 +4,7 @@ import { at, type Source, visit } from "./source.ts";
 
 /** Functions that other files put into commands: what they return is looked at where they are. */
 const RETURNS_COMMAND =
-  /^((install|linger|writeUnit|(new|take|type)Password|giveVariable|replace|serve|server|list|next|attach|login|models|agents)Command|commandAfter)$/;
+  /^((install|linger|writeUnit|(new|take|type)Password|giveVariable|replace|serve|server|list|next|attach|login|models|agents|filter)Command|commandAfter)$/;
 /** Functions that make what they are given fit for a shell. */
 const MAKES_WORDS = /^(shellWord|inRoot)$/;
 /** Variables that hold numbers, by the names that they go by here. */

@@ -10,6 +10,7 @@ import { nearestFolder } from "../../host/files/why_not_written.ts";
 import { systemTree } from "../../host/files/system_tree.ts";
 import { readRepository } from "../../host/git/repository.ts";
 import { whyRefused } from "../../host/git/run_git.ts";
+import { missingFilters } from "../../host/git/missing_filters.ts";
 import { whyUnsigned } from "../../host/git/signing.ts";
 import { baseFolders } from "../../host/system/base_folders.ts";
 import { isForeign, listenersOn } from "../../host/system/port.ts";
@@ -126,18 +127,24 @@ export async function doctorProbes(context: Context, order: DoctorOrder): Promis
       unwritable: () =>
         unwritableOf([names.dataFolder, names.stateFolder].map(nearestFolder), clock),
     },
-    project: root === undefined ? undefined : {
-      root,
-      git: once(() => readRepository(root, clock)),
-      unwritable: () => unwritableIn(context, root, listTasks(root, systemTree)),
-      unsigned: () => whyUnsigned(root, { clock }),
-      gitRefusal: () => whyRefused(root, { clock }),
-      tasks: () => tasksOf(root),
-      gates: () => gateFacts(context, root, order),
-      protection: () => protectionFacts(context, root, order),
-      openCodeSettings: () => openCodeSettings(root, textOf),
-      openCodeChoices: once(() => projectChoices(filesOf(root))),
-      code: () => codeWords(projectCode(filesOf(root))),
-    },
+    project: root === undefined ? undefined : projectProbes(context, root, order),
+  };
+}
+
+function projectProbes(context: Context, root: string, order: DoctorOrder): Probes["project"] {
+  const { clock, environment } = context;
+  return {
+    root,
+    git: once(() => readRepository(root, clock)),
+    unwritable: () => unwritableIn(context, root, listTasks(root, systemTree)),
+    unsigned: () => whyUnsigned(root, { clock }),
+    missingFilters: () => missingFilters(root, { clock, searchPath: environment("PATH") ?? "" }),
+    gitRefusal: () => whyRefused(root, { clock }),
+    tasks: () => tasksOf(root),
+    gates: () => gateFacts(context, root, order),
+    protection: () => protectionFacts(context, root, order),
+    openCodeSettings: () => openCodeSettings(root, textOf),
+    openCodeChoices: once(() => projectChoices(filesOf(root))),
+    code: () => codeWords(projectCode(filesOf(root))),
   };
 }

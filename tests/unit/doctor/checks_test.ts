@@ -1508,6 +1508,8 @@ const UNWRITABLE = (...places: readonly [below: string, uid: number][]) =>
   });
 const UNSIGNED = (isSure: boolean) => withProject({ unsigned: () => Promise.resolve({ isSure }) });
 
+const LFS_MISSING = { name: "lfs", required: false };
+
 const REFUSED: Partial<Probes> = {
   project: {
     ...withRepository(undefined).project!,
@@ -1602,6 +1604,14 @@ cases([
     id: "project.signing",
     level: "warn",
     commands: [/commit-tree -S/],
+  },
+  {
+    name: "files are to go through a filter that is not there",
+    spoiled: withProject({ missingFilters: () => Promise.resolve([LFS_MISSING, LFS_MISSING]) }),
+    id: "project.filters",
+    level: "warn",
+    says: /^the filter `lfs` \(gitattributes\) is not set up here, nor can 1 other/,
+    commands: [/^git lfs install$/],
   },
   {
     name: "parts of the git folder are root's",
@@ -1762,6 +1772,8 @@ Deno.test("a machine on which every name is hostile cannot write to the terminal
       git: () => Promise.resolve({ hasCommits: true, branch: evil("main"), identity: evil("Ann") }),
       unwritable: () => Promise.resolve([{ path: evil("/home/ann/shop/a"), uid: 0 }]),
       unsigned: () => Promise.resolve(undefined),
+      missingFilters: () =>
+        Promise.resolve([{ name: evil("x"), program: evil("y"), required: true }]),
       gitRefusal: () => Promise.resolve(undefined),
       gates: () => [{ name: "g", needs: evil("x"), withheld: [] }],
       protection: () => Promise.resolve({ files: 1, work: [], faults: [evil("fault")] }),

@@ -142,6 +142,7 @@ export const healthy: Probes = {
     git: () => Promise.resolve(repository),
     unwritable: () => Promise.resolve([]),
     unsigned: () => Promise.resolve(undefined),
+    missingFilters: () => Promise.resolve([]),
     gitRefusal: () => Promise.resolve(undefined),
     gates: () => [{ name: "test", withheld: [] }, { name: "sh", needs: "opencode", withheld: [] }],
     protection: () => Promise.resolve({ files: 2, work: ["app.js"], faults: [] }),
