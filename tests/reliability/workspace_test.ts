@@ -432,6 +432,27 @@ for (
   });
 }
 
+Deno.test("where ralph moves the task's branch, the next turn is not said to have switched it", async () => {
+  await using world = await makeWorld();
+  const { cli, url } = world;
+  let turns = 0;
+  const first = "git switch -qc other; " +
+    "git update-ref refs/heads/main $(git commit-tree 'main^{tree}' -p main -m diverged)";
+  world.fake.setScript((request) => {
+    if (request.step === 0) turns++;
+    const { story, prd } = assignment(request.prompt);
+    const before = turns === 1 ? first : turns === 2 ? "git merge -q -m merged main" : "true";
+    const tick = `sed -i '/^### ${story}:/,/^### /s/\\[ \\]/[x]/' ${prd}`;
+    const work = `${before}; ${tick}; echo ${turns} >> work.txt; ${COMMIT}`;
+    return inRounds(request, [() => [bash(work)]], () => `${story} is done.`);
+  });
+  const { code, stdout } = await cli("run", "three", "-f", "--server", url);
+  assert.equal(code, 0, stdout);
+  assert.match(stdout, /went from the branch `main` to the branch `other`/);
+  assert.match(stdout, /`main` was moved forward to that by ralph/);
+  assert.doesNotMatch(stdout, /went from the branch `other`/, "no agent did that");
+});
+
 async function gitThatCountsLooks(home: string) {
   const bin = join(home, "bin");
   await Deno.mkdir(bin);

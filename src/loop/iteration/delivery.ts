@@ -71,6 +71,8 @@ export interface Delivered {
 export interface Delivery {
   /** Looks, and moves the task's branch forward where that changes no file. */
   look(tree: TreeState | undefined): Promise<Delivered>;
+  /** Whether the task's branch is checked out there: then `look` and `deliver` move none. */
+  isInPlace(tree: TreeState): boolean;
   /** To be called when a turn begins: what is changed in git's settings and hooks from now on is told. */
   turnBegins(): void;
   /**
@@ -132,6 +134,8 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       done = [];
       return looked;
     },
+
+    isInPlace: ({ branch }) => options.branch === undefined || branch === options.branch,
 
     turnBegins: () => void (setupBefore = options.git.setup(root)),
 

@@ -226,16 +226,19 @@ async function findOut(
   };
 }
 
-/** Nothing has written there since: no gate and no reviewer ran, and nothing was to be committed or taken back. */
+/**
+ * Nothing has written there since: no gate and no reviewer ran, no branch was moved, and nothing was to be
+ * committed or taken back.
+ */
 function isAsLeft(
   { after }: Left,
-  { verdict: { gates, claims }, session: { reviewer } }: {
+  { verdict: { gates, claims }, session: { reviewer, delivery } }: {
     verdict: Pick<Verdict, "gates" | "claims">;
-    session: Pick<SessionContext, "reviewer">;
+    session: Pick<SessionContext, "reviewer" | "delivery">;
   },
 ): boolean {
-  return after?.changed.size === 0 && gates.length === 0 && reviewer === undefined &&
-    claims.every(({ held }) => held);
+  return after?.changed.size === 0 && delivery.isInPlace(after) && gates.length === 0 &&
+    reviewer === undefined && claims.every(({ held }) => held);
 }
 
 async function whatIsLeft(
