@@ -1,6 +1,7 @@
 /** A turn on OpenCode 2, from its prompt to its proved end, whatever becomes of it. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { fileExists } from "../../src/host/files/read_file.ts";
 import { systemClock } from "../../src/host/system/clock.ts";
 import { abortTurn } from "../../src/loop/turn/abort.ts";
 import { makeProject } from "../support/project.ts";
@@ -20,6 +21,10 @@ const shell = (command: string, more: object = {}) =>
 const subagent = call({
   name: "subagent",
   input: { description: "sub job", prompt: "look outside", agent: "general" },
+});
+const subagentInBackground = call({
+  name: "subagent",
+  input: { description: "sub job", prompt: "work", agent: "general", background: true },
 });
 const outside = call({ name: "read", input: { path: "/etc/hostname" } });
 const delegate = (work: Reply) => ({ isSubagent, step }: ModelRequest): Reply => {
@@ -279,6 +284,27 @@ onOpenCode2("opencode 2: the end", async (t, world) => {
       });
       assert.deepEqual(end, { kind: "stopped", confirmed: true });
       assert.deepEqual([...await client.busy()], []);
+    },
+  );
+
+  await t.step(
+    "a stop ends a sub-agent in the background, and the agent that is told of it does nothing",
+    async () => {
+      const [working, woken] = ["working.txt", "woken.txt"];
+      model.setScript(({ isSubagent, prompt, step }) => {
+        if (isSubagent) return shell(`echo > ${working}; sleep 60`);
+        if (prompt !== "go") return shell(`echo > ${woken}`);
+        return step === 0 ? subagentInBackground : say("gone ahead");
+      });
+      const { end, sessionId } = await world.turn({
+        onActivity: (_, stop) => fileExists(join(project.root, working)) && stop(),
+        onEvent: (_, stop) => fileExists(join(project.root, working)) && stop(),
+      });
+      assert.deepEqual(end, { kind: "stopped", confirmed: true });
+      assert.deepEqual([...await client.busy()], []);
+      const said = (await client.messages(sessionId)).at(-1);
+      assert.equal(fileExists(join(project.root, woken)), false, JSON.stringify(said));
+      await Deno.remove(join(project.root, working));
     },
   );
 

@@ -100,6 +100,8 @@ class Abort {
   #subagents: readonly string[] = [];
   /** Something may begin the agent's next step after the abort. */
   #mayWake = false;
+  /** At the last look the agent itself was not at work. */
+  #wasIdle = false;
   /** When the server last told how things are. */
   #heardAt: number;
   /** For how long the turn, its sub-agents included, was seen not to be busy. */
@@ -147,8 +149,18 @@ class Abort {
       if (clock.monotonic() - (this.#abortedAt.get(id) ?? -Infinity) < ABORT_EVERY_MS) continue;
       this.#abortedAt.set(id, clock.monotonic());
       // Its answer proves nothing, and may be a minute late though it worked (1.14.41, measured).
-      client.abort(id).catch(ignoreServerFailure).catch(onFailure);
+      client.abort(id).then(() => this.#keepAsleep(id)).catch(ignoreServerFailure)
+        .catch(onFailure);
     }
+  }
+
+  /**
+   * The end of a sub-agent is told to an idle agent, which begins a turn with it (OpenCode 2, measured): that
+   * one is met before its first model call has come to anything.
+   */
+  async #keepAsleep(ended: string): Promise<void> {
+    const { client, sessionId, signal } = this.#options;
+    if (ended !== sessionId && !signal.aborted) await client.abort(sessionId);
   }
 
   /** Whether the turn has ended; undefined while that may yet be proved. */
@@ -167,6 +179,11 @@ class Abort {
       this.#heardAt = clock.monotonic();
       this.#goneSince = undefined;
       this.#seeSubagents(ours);
+      if (this.#mayWake && this.#wasIdle && ours.includes(sessionId)) {
+        // It was woken up: what ends it is not to wait for its turn.
+        this.#abortedAt.delete(sessionId);
+      }
+      this.#wasIdle = !ours.includes(sessionId);
       if (ours.length === 0) return await this.#seeIdle(await this.#lastOf(messages), quietMs);
       this.#stillMs = 0;
       return undefined;
