@@ -47,7 +47,8 @@ export function silence(
 ): Activity | undefined {
   if (quietMs < Math.min(SILENCE_MS, silenceMs / 2)) return undefined;
   const until = now + silenceMs - quietMs;
-  const since = timeWords(now - quietMs, now);
+  // No time is told too early, and since when not too late.
+  const since = timeWords(Math.floor((now - quietMs) / 60_000) * 60_000, now);
   const text = `nothing heard of the agent since ${since}, ended at ${timeWords(until, now)}`;
   return { kind: "silent", text, until };
 }

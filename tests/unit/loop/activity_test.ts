@@ -53,7 +53,7 @@ Deno.test("a silence is told after a minute, with its end", () => {
   assert.equal(silence({ quietMs: MINUTE - 1, silenceMs, now: NOW }), undefined);
   assert.deepEqual(silence({ quietMs: MINUTE, silenceMs, now: NOW }), {
     kind: "silent",
-    text: "nothing heard of the agent since 14:00 UTC, ended at 14:15 UTC",
+    text: "nothing heard of the agent since 13:59 UTC, ended at 14:15 UTC",
     until: NOW + 14 * MINUTE,
   });
   assert(silence({ quietMs: 1_000, silenceMs: 2_000, now: NOW }), "a short limit: sooner");

@@ -18,11 +18,15 @@ const underWay = message({});
 const aborted = message({ error: { name: "MessageAbortedError", message: "aborted" } });
 const refused = message({ error: { name: "APIError", message: "no" } });
 
+const cutOff = message({ completedAt: 1, text: "half an ans" });
+
 const TABLE: readonly [string, readonly Message[], unpriced: number, uncounted: number][] = [
   ["all is known", [answered, answered], 0, 0],
   ["a model without a price", [answered, unpriced], 1, 0],
   ["the last call broke off", [answered, underWay], 1, 1],
   ["the first one was aborted", [aborted], 1, 1],
+  ["an answer was cut off, and nobody counted it", [cutOff], 1, 1],
+  ["an error cut it off", [{ ...cutOff, error: { name: "APIError", message: "no" } }], 1, 1],
   ["the provider refused it, and takes nothing for that", [refused], 0, 0],
 ];
 
