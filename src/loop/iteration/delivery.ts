@@ -158,11 +158,8 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       if (!tree) return { why: NO_ANSWER };
       const { made } = ownership.read();
       const own = [...tree.changed].filter(([file]) => Object.hasOwn(made, file));
-      const unfinished = own.filter(([, { submodule }]) => submodule?.dirty);
-      if (unfinished.length > 0) {
-        const which = listed(unfinished.map(([file]) => file));
-        return { why: `there are changes that are not committed in the submodule ${which}` };
-      }
+      const unfinished = unfinishedWords(own);
+      if (unfinished !== undefined) return { why: unfinished };
       const files = own.map(([file]) => file);
       if (files.length === 0) isMessageKnown = false;
       if (!commits || files.length === 0) return undefined;
@@ -182,6 +179,16 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       return undefined;
     },
   };
+}
+
+/** Of submodules whose files are not committed in them; undefined when there is none. */
+function unfinishedWords(
+  own: readonly [file: string, { submodule?: { dirty: boolean } }][],
+): string | undefined {
+  const unfinished = own.filter(([, { submodule }]) => submodule?.dirty);
+  if (unfinished.length === 0) return undefined;
+  const which = listed(unfinished.map(([file]) => file));
+  return `there are changes that are not committed in the submodule ${which}`;
 }
 
 /**

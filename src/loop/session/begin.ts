@@ -15,6 +15,7 @@ import {
   type SettingsPart,
 } from "../../settings/settings.ts";
 import type { Task } from "../../task/task_files.ts";
+import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import { whyResumable, whyResumed } from "./resumable.ts";
 import type { Past } from "../decide.ts";
@@ -161,7 +162,7 @@ async function goOn(
     // What a person leaves out now is left out.
     review: flags.review ?? kept.review,
   };
-  const { startTree, warnings } = await startTreeOf(tools, { previous, start, isOver });
+  const { startTree, warnings } = await startTreeOf(tools, order, { previous, start, isOver });
   const left = store.iterations(previous.id).find(({ outcome }) => outcome === null);
   const found = left && await findTurn(client, left).catch(unanswered);
   const leftReview = store.reviews(previous.id).findLast(({ outcome, iteration }) =>
@@ -213,20 +214,63 @@ async function goOn(
 }
 
 /**
+ * Who goes to another branch and commits there while no turn is at work has other work in hand: it is not
+ * taken for the session's, and its branch is not moved to that. Where nothing was committed since, a turn
+ * may have gone there.
+ */
+async function refuseOtherBranch(
+  { store, treeState }: SessionTools,
+  task: Task,
+  { previous, startTree }: { previous: Session; startTree: TreeState },
+): Promise<void> {
+  const { branch } = startTree;
+  const now = branch === undefined ? undefined : await treeState();
+  if (branch === undefined || now?.head === undefined || now.branch === branch) return;
+  const last = store.iterations(previous.id).at(-1);
+  const lastHead = last ? last.headAfter : startTree.head;
+  // Of a turn that was cut off nobody knows where it went.
+  if (last?.outcome === null || lastHead === null || now.head === lastHead) return;
+  const here = now.branch === undefined ? "no branch is" : `\`${plain(now.branch, 80)}\` is`;
+  const name = shellWord(task.name);
+  throw new RalphError(
+    "conflict",
+    `cannot go on with session ${previous.id} of \`${plain(task.name, 80)}\`: its work is on the ` +
+      `branch \`${plain(branch, 80)}\`, and ${here} checked out, with commits that are not its`,
+    [
+      {
+        text: "go back to its branch",
+        command: `git -C ${shellWord(task.projectRoot)} switch ${shellWord(branch)}`,
+      },
+      {
+        text: "or leave it as it is, and begin a new one here",
+        command: `ralph stop ${name} --force && ralph run ${name}`,
+      },
+    ],
+  );
+}
+
+/**
  * What evidence is measured against. After its end a session has what a new one would have, since a
  * person may have worked meanwhile.
  */
 async function startTreeOf(
-  { treeState }: SessionTools,
-  { previous: { id, reason }, start, isOver }: {
+  tools: SessionTools,
+  { task }: SessionOrder,
+  { previous, start, isOver }: {
     previous: Session;
     start: SessionStart | undefined;
     isOver: boolean;
   },
 ): Promise<{ startTree?: TreeState; warnings: readonly string[] }> {
-  if (isOver && reason !== "unproven") return { startTree: await treeState(), warnings: [] };
-  if (start?.tree) return storedTree(start.tree, id);
-  return { startTree: start ? undefined : await treeState(), warnings: [] };
+  const { treeState } = tools;
+  if (isOver && previous.reason !== "unproven") {
+    return { startTree: await treeState(), warnings: [] };
+  }
+  if (!start?.tree) return { startTree: start ? undefined : await treeState(), warnings: [] };
+  const kept = storedTree(start.tree, previous.id);
+  const { startTree } = kept;
+  if (!isOver && startTree) await refuseOtherBranch(tools, task, { previous, startTree });
+  return kept;
 }
 
 /** `answered`: what the agent needed of a person is there now. */

@@ -122,6 +122,43 @@ Deno.test("who names the server is said of the one of now, and kept of the last"
   assert.equal(kept(), false);
 });
 
+Deno.test("a session does not go on over what a person has committed on another branch meanwhile", async () => {
+  using here = world();
+  const on = (branch: string | undefined, head: string): TreeState => ({
+    branch,
+    head: head.repeat(40),
+    changed: new Map(),
+  });
+  here.tree = on("theirs", "a");
+  const first = await here.begin();
+  const iteration = { number: 1, storyId: "US-1", storyTitle: "A", openCodeTitle: "t" };
+  here.store.beginIteration(first.lease, iteration);
+  const headAfter = "b".repeat(40);
+  const end = { number: 1, outcome: "advanced", storiesPassed: [], headAfter } as const;
+  here.store.endIteration(first.lease, end);
+  here.store.endSession(first.lease, pause);
+  for (const branch of ["other", undefined]) {
+    here.tree = on(branch, "c");
+    await assert.rejects(here.begin(), (error) => {
+      assert(error instanceof RalphError && error.kind === "conflict");
+      assert.match(error.message, /its work is on the branch `theirs`, and .* checked out/);
+      assert.deepEqual(error.hints.map(({ command }) => command), [
+        "git -C /p switch theirs",
+        "ralph stop t --force && ralph run t",
+      ]);
+      return true;
+    });
+    assert.equal(here.store.session(1)?.status, "checkpointed", "nothing was begun");
+  }
+  // Where the last turn has left it, and where somebody has worked on the branch itself.
+  for (const tree of [on("other", "b"), on("theirs", "c")]) {
+    here.tree = tree;
+    const next = await here.begin();
+    assert.match(next.continues ?? "", /it was paused/);
+    here.store.endSession(next.lease, pause);
+  }
+});
+
 const stopped = { status: "stopped", reason: "user_stop", detail: "" } as const;
 
 Deno.test("a session that a person resumes keeps its counters, and is judged as a new one is", async () => {
