@@ -70,9 +70,16 @@ Deno.test("each command once: from a new task to a session that is forgotten", a
   assert.match(await type(["edit", "two"]), /nothing was changed/);
   assert.match(await type(["stop", "two"]), /stopped `two` \(session 1\)/);
 
-  model.setScript(tickingAgent());
+  // It begins once the pause was asked for: else both stories may be done by then.
+  const paused = Promise.withResolvers<void>();
+  const works = tickingAgent();
+  model.setScript(async (request) => {
+    await paused.promise;
+    return await works(request);
+  });
   assert.match(await type(["run", "two", "--server", server.url]), /session 2/);
   await type(["checkpoint", "two"]);
+  paused.resolve();
   await type(["wait", "two"], 8);
   assert.match(await type(["run", "two", "--server", server.url]), /continues session 2/);
   const ended = await type(["wait", "two", "--timeout", "120"]);
