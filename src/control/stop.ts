@@ -1,5 +1,6 @@
 /** Stopping a session from outside: what is asked, waited for, done in the worker's place, and seen. */
 import type { Context } from "../app/context.ts";
+import { openUserStore } from "../app/store.ts";
 import { sleep } from "../clock.ts";
 import { RalphError } from "../error.ts";
 import {
@@ -7,6 +8,7 @@ import {
   agentProcesses,
   endLeftProcesses,
 } from "../host/process/agent_processes.ts";
+import { whyResumable } from "../loop/session/resumable.ts";
 import { StoreError } from "../store/database.ts";
 import type { Session } from "../store/model.ts";
 import { plain } from "../terminal/plain.ts";
@@ -93,7 +95,10 @@ export async function stopSession(
   return { was: "running", session: ended, worker, turn, processes, notStored, tookMs };
 }
 
-/** Of a session that has ended: a worker that does not go, its commands, and its turn. */
+/**
+ * Of a session that has ended: a worker that does not go, its commands, and its turn. With force nothing goes
+ * on with it any more, either.
+ */
 async function clearUp(
   context: Context,
   session: Session,
@@ -104,7 +109,15 @@ async function clearUp(
     await kill(context, session);
   }
   await endLeftCommands(context, session);
-  return { was: "not_running", session, turn: await endLeftTurn(context, session) };
+  const turn = await endLeftTurn(context, session);
+  if (!force || whyResumable(session) === undefined) return { was: "not_running", session, turn };
+  const store = openUserStore(context);
+  try {
+    store.abandon(session, "stopped by a person, with force, while it was not running");
+  } finally {
+    store.close();
+  }
+  return { was: "not_running", session: stored(context, session), turn };
 }
 
 /** What the agent's commands have left running, once those that were aborted had the time to end. */

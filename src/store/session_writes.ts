@@ -13,7 +13,7 @@ const SEEN_SINCE = `coalesce(strftime('%Y-%m-%dT%H:%M:%fZ', julianday(worker_see
 
 /** A session from its start to its end. */
 export function sessionWrites(
-  { one, change, times, updateSession }: Writing,
+  { one, change, times, atomically, updateSession }: Writing,
   { requireSame }: { requireSame: () => void },
 ) {
   return {
@@ -65,10 +65,34 @@ export function sessionWrites(
       ) > 0;
     },
 
+    abandon: (session: { id: number; epoch: number }, detail: string) =>
+      atomically(() => abandon({ change, times }, { ...session, detail })),
+
     forget(sessionId: number): boolean {
       return change("DELETE FROM sessions WHERE id = @sessionId AND status IS NOT 'running'", {
         sessionId,
       }) > 0;
     },
   };
+}
+
+/** Call it in a transaction. */
+function abandon(
+  { change, times }: Pick<Writing, "change" | "times">,
+  { id, epoch, detail }: { id: number; epoch: number; detail: string },
+): boolean {
+  const now = times.now();
+  const changed = change(
+    `UPDATE sessions SET status = 'stopped', reason = 'user_stop', detail = @detail,
+        updated_at = @now
+      WHERE id = @id AND epoch = @epoch AND status IS NOT 'running'`,
+    { id, epoch, detail, now },
+  );
+  if (changed === 0) return false;
+  change(
+    `UPDATE iterations SET outcome = 'stopped', detail = @detail, ended_at = @now
+      WHERE session_id = @id AND outcome IS NULL`,
+    { id, detail, now },
+  );
+  return true;
 }

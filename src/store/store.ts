@@ -201,6 +201,11 @@ export interface Store extends ReadOnlyStore {
     detail: string,
     known?: { seenAt?: number },
   ): boolean;
+  /**
+   * Ends one that was paused, or lost its worker, for good: nothing goes on with it. Returns whether it was
+   * as it is given yet.
+   */
+  abandon(session: { id: number; epoch: number }, detail: string): boolean;
   /** Removes an ended session and its iterations. Returns whether it was there. */
   forget(sessionId: number): boolean;
 

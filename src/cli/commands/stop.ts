@@ -15,7 +15,10 @@ import { chooseStarting } from "../select/starting.ts";
 export function command(context: CommandContext, done: Done) {
   return new Command("stop")
     .addArgument(taskArgument("[task]"))
-    .option("--force", "kill a worker that does not react")
+    .option(
+      "--force",
+      "kill a worker that does not react; of a session that is paused: nothing goes on with it",
+    )
     .option(
       "--all",
       "take all out of the queue, too, and end what agents' commands have left running in the project",

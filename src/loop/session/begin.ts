@@ -242,8 +242,8 @@ async function refuseOtherBranch(
         command: `git -C ${shellWord(task.projectRoot)} switch ${shellWord(branch)}`,
       },
       {
-        text: "or forget that session, and begin a new one here",
-        command: `ralph clean ${name} && ralph run ${name}`,
+        text: "or end that session for good, and begin a new one here",
+        command: `ralph stop ${name} --force && ralph run ${name}`,
       },
     ],
   );

@@ -408,6 +408,23 @@ Deno.test("what a session waits for is on record until it works again, or is ove
   store.close();
 });
 
+Deno.test("a session that is not running is ended for good, and what was under way in it", () => {
+  using dir = temporaryFolder();
+  const store = open(`${dir.path}/s.db`);
+  const lease = store.startSession(task, worker, start);
+  const session = { id: lease.sessionId, epoch: 1 };
+  store.beginIteration(lease, newIteration);
+  assert.equal(store.abandon(session, "over"), false, "it is running");
+  assert(store.markWorkerDied(session, "gone"));
+  assert.equal(store.abandon({ ...session, epoch: 2 }, "over"), false, "another has it");
+  assert.equal(store.abandon(session, "over"), true);
+  const { status, reason, detail } = store.session(session.id) ?? {};
+  assert.deepEqual([status, reason, detail], ["stopped", "user_stop", "over"]);
+  const [{ outcome, endedAt }] = store.iterations(session.id);
+  assert.deepEqual([outcome, typeof endedAt], ["stopped", "string"]);
+  store.close();
+});
+
 Deno.test("a session that goes on keeps its start, what was said, and how long it ran", () => {
   using dir = temporaryFolder();
   let now = NOW;

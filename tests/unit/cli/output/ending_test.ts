@@ -46,6 +46,21 @@ Deno.test("what nothing shows for, or a gate denies, is claimed, and not done", 
   }
 });
 
+Deno.test("a paused session is ended for good by force alone", async () => {
+  await using home = await makeHome();
+  ended(home, "checkpointed", "checkpoint");
+  assert.match((await home.ralph("stop", "one")).stdout, /is not running \(checkpointed /);
+  assert.match((await home.ralph("stop", "one", "--force")).stdout, /is not running \(stopped /);
+  const { status, reason, detail } = JSON.parse(
+    (await home.ralph("status", "one", "--json")).stdout,
+  );
+  assert.deepEqual([status, reason], ["stopped", "user_stop"]);
+  assert.match(detail, /by a person, with force/);
+  // What is over stays as it is.
+  ended(home, "completed", "all_stories_pass");
+  assert.match((await home.ralph("stop", "one", "--force")).stdout, /is not running \(completed /);
+});
+
 Deno.test("a command in the background that was ended is named", async () => {
   await using home = await makeHome();
   const text = "a command in the background was ended 3 min after the agent's work: npm start";

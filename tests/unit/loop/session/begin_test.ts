@@ -144,7 +144,7 @@ Deno.test("a session does not go on over what a person has committed on another 
       assert.match(error.message, /its work is on the branch `theirs`, and .* checked out/);
       assert.deepEqual(error.hints.map(({ command }) => command), [
         "git -C /p switch theirs",
-        "ralph clean t && ralph run t",
+        "ralph stop t --force && ralph run t",
       ]);
       return true;
     });
