@@ -106,6 +106,8 @@ function listChange(before: readonly unknown[], now: readonly unknown[]): string
 
 function valueWords(value: unknown): string {
   if (value === null || value === undefined) return "not set";
+  // Eight seconds are a long fraction of a minute.
+  if (typeof value === "number") return String(Number(value.toFixed(3)));
   if (typeof value !== "object") return plain(String(value), VALUE_MAX);
   if ("file" in value && "sha256" in value) {
     return `${plain(String(value.file), VALUE_MAX)} (sha256 ${String(value.sha256).slice(0, 12)})`;

@@ -76,6 +76,10 @@ Deno.test("what changed since the last session is one bounded line each, safe to
   const told = (setting: string, before: unknown, now: unknown) =>
     words({ setting, before, now }).replace("changed since the last session: ", "");
   assert.equal(told("limits.iterations", 10, 3), "limits.iterations 10 -> 3 (ralph.json)");
+  assert.equal(
+    told("limits.silenceMinutes", 8 / 60, 15),
+    "limits.silenceMinutes 0.133 -> 15 (ralph.json)",
+  );
   assert.equal(told("model", null, "a/b"), "model not set -> a/b (ralph.json)");
   assert.equal(
     told("verify", [["a", "b"], { shell: "c" }], [{ shell: "c" }, ["d"]]),
