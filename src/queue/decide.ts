@@ -73,9 +73,12 @@ export function waitsFor(
   const needed = dependencies(queue, task).filter((one) => !isDone(one));
   if (needed.length > 0) return { why: "depends", tasks: needed };
   const order = orderOf(queue);
-  const before = order.slice(0, order.indexOf(task)).slice(-1);
-  if (before.length > 0) return { why: "after", tasks: before };
+  const before = order.slice(0, order.indexOf(task));
   const running = queue.tasks.filter(({ state }) => state === "running");
+  const isRoom = before.length + running.length < queue.parallel;
+  const isTreeFree = task.worktree || [...before, ...running].every(({ worktree }) => worktree);
+  if (isRoom && isTreeFree) return { why: "after", tasks: [] };
+  if (before.length > 0) return { why: "after", tasks: before.slice(-1) };
   if (running.length >= queue.parallel) return { why: "after", tasks: running };
   return { why: "after", tasks: running.filter((one) => !one.worktree && !task.worktree) };
 }

@@ -132,6 +132,10 @@ Deno.test("the queue: what a task waits for", () => {
   assert.equal(shown("a* running, b* running, c* waiting, d* waiting", "c", 2), "after a b");
   assert.equal(shown("a* running, b* running, c* waiting, d* waiting", "d", 2), "after c");
   assert.equal(shown("a* running, b* waiting", "b", 2), "after");
+  assert.equal(shown("a* waiting, b* waiting, c* waiting", "b", 2), "after", "both start at once");
+  assert.equal(shown("a* waiting, b* waiting, c* waiting", "c", 2), "after b");
+  assert.equal(shown("a waiting, b waiting", "b", 2), "after a", "in the one tree");
+  assert.equal(shown("a* running, b* waiting, c* waiting", "c", 2), "after b");
   assert.equal(shown("a running, b waiting", "b", 2), "after a");
   assert.equal(shown("a running, b* waiting", "b", 2), "after");
 });
