@@ -103,10 +103,18 @@ export async function openSocket(inode: string, clock: Clock): Promise<OpenSocke
     ["/bin/sh", "-c", `find /proc/[0-9]*/fd -lname "socket:\\[$1\\]" 2>/dev/null`, "sh", inode],
     { clock, timeoutMs: PROC_MS },
   );
-  const found = answer.kind === "ended"
-    ? /^(\/proc\/(\d+)\/fd\/\d+)$/m.exec(answer.stdout)
-    : undefined;
-  return found ? { inode, pid: Number(found[2]), link: found[1] } : undefined;
+  const holder = answer.kind === "ended" ? firstHolder(answer.stdout) : undefined;
+  return holder && { inode, ...holder };
+}
+
+/**
+ * Of the links to one socket, a line each, that of the process with the lowest number: one that it is
+ * starting has its sockets, too, until it runs its program (fork(2)).
+ */
+export function firstHolder(links: string): Pick<OpenSocket, "pid" | "link"> | undefined {
+  return [...links.matchAll(/^\/proc\/(\d+)\/fd\/\d+$/gm)]
+    .map(([link, pid]) => ({ link, pid: Number(pid) }))
+    .toSorted((a, b) => a.pid - b.pid).at(0);
 }
 
 /** Whether the same process has it open still: an inode is no other socket's as long as it is. */

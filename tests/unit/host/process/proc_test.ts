@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { isLiving, isSuspended } from "../../../../src/host/process/proc.ts";
+import { firstHolder, isLiving, isSuspended } from "../../../../src/host/process/proc.ts";
 import { systemClock } from "../../../../src/host/system/clock.ts";
 import { until } from "../../../support/wait.ts";
 
@@ -43,4 +43,10 @@ Deno.test("a process of which nothing is known is not called dead", async () => 
     return () => {};
   };
   assert.equal(await isLiving(Deno.pid, { ...systemClock, after: late }), true);
+});
+
+Deno.test("a socket is its process's, and not that of one that it is just starting", () => {
+  const links = "/proc/15761/fd/12\n/proc/6739/fd/12\n/proc/6739/fd/13\n";
+  assert.deepEqual(firstHolder(links), { pid: 6739, link: "/proc/6739/fd/12" });
+  assert.equal(firstHolder(""), undefined);
 });
