@@ -2,7 +2,7 @@
  * The worker's work: it goes round the loop until `decide.ts` says that it is over, and records the
  * end.
  */
-import type { Delivered } from "./iteration/delivery.ts";
+import { type Delivered, deliveredNotes } from "./iteration/delivery.ts";
 import { linkedController } from "../abort_signal.ts";
 import { GitError, RalphError } from "../error.ts";
 import { OpenCodeError } from "../opencode/error.ts";
@@ -370,16 +370,14 @@ class Rounds {
     const { recorder, store, tree, emit } = this.#tools;
     const { lease, task, delivery } = this.#order;
     const iteration = this.#past.length;
-    const { troubles, left, mixed, done } = await delivery.look(
-      await tree.state(task.projectRoot),
-    );
+    const looked = await delivery.look(await tree.state(task.projectRoot));
+    const { troubles, left, mixed } = looked;
     this.left = [...troubles, ...left.map(({ text }) => text)];
     const known = new Set(
       store.findings(lease.sessionId).notes.filter((note) => note.iteration === iteration)
         .map(({ text }) => text),
     );
-    const notes = [...[...done, ...troubles].map((text) => ({ text })), ...left]
-      .filter(({ text }) => !known.has(text)).map((one) => ({ about: "git", ...one }) as const);
+    const notes = deliveredNotes(looked).filter(({ text }) => !known.has(text));
     if (notes.length > 0) {
       await recorder.write((store) => store.recordNotes(lease, { iteration, notes }));
     }

@@ -319,6 +319,14 @@ function messageOf(stories: readonly Story[]): string {
   ).join("\n\n");
 }
 
+/** For the record: what was done, what is in the way, what is left. */
+export function deliveredNotes(
+  { done, troubles, left }: Pick<Delivered, "done" | "troubles" | "left">,
+): readonly Note[] {
+  const told: readonly Told[] = [...[...done, ...troubles].map((text) => ({ text })), ...left];
+  return told.map((one) => ({ about: "git", ...one }));
+}
+
 /** For the next prompt; undefined when there is nothing to say. */
 export function deliveredWords(
   { troubles, left }: Pick<Delivered, "troubles" | "left">,

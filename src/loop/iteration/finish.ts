@@ -8,6 +8,7 @@ import { plain } from "../../terminal/plain.ts";
 import { plural } from "../../terminal/plural.ts";
 import { activityTeller } from "../activity.ts";
 import type { Emit } from "../event.ts";
+import { deliveredNotes } from "./delivery.ts";
 import { UNTOLD } from "./follow_turn.ts";
 import { blockedWords } from "./final_text.ts";
 import type { Ended, LoopTools, SeenTree, SessionContext } from "../context.ts";
@@ -202,15 +203,13 @@ async function findOut(
   const now = hasFallen && !hasHeld
     ? await tools.tree.state(session.task.projectRoot, after) ?? after
     : after;
-  const { troubles, left: uncommitted, done } = await delivery.look(now);
+  const looked = await delivery.look(now);
   const said = new Set(verdict.notes.map(({ text }) => text));
-  const found = [...ofTurn, ...[...done, ...troubles].map((text) => ({ text })), ...uncommitted];
-  const notes = [
-    ...verdict.notes,
-    ...found.filter(({ text }) => !said.has(text)).map((one) =>
-      ({ about: "git", ...one }) as const
-    ),
+  const found = [
+    ...ofTurn.map((one) => ({ about: "git", ...one }) as const),
+    ...deliveredNotes(looked),
   ];
+  const notes = [...verdict.notes, ...found.filter(({ text }) => !said.has(text))];
   // Without a second look gates may have written since; and a branch that was left was moved just now.
   const isLast = hasHeld && after?.branch === turn.before?.branch;
   const delivered = isLast && after ? { tree: after, at } : undefined;
@@ -222,7 +221,7 @@ async function findOut(
     prdKey,
     trouble,
     isStuck,
-    undelivered: undelivered ?? (troubles.join("; ") || undefined),
+    undelivered: undelivered ?? (looked.troubles.join("; ") || undefined),
   };
 }
 
