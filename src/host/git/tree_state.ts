@@ -385,24 +385,31 @@ interface Committed {
   new?: string;
 }
 
+type CommittedChanges = ReadonlyMap<string, Committed>;
+
+/** The last answer: an iteration asks three times for the same, and two commits never change. */
+let lastBetween: { asked: string; changes: CommittedChanges } | undefined;
+
 /** What differs between two commits, as mode and blob; an undefined one is the empty tree. */
 export async function committedBetween(
   root: string,
-  { from, to, clock, signal }: {
+  { from, to, ...options }: {
     from?: string;
     to?: string;
     clock: Clock;
     signal?: AbortSignal;
   },
-): Promise<Map<string, Committed> | undefined> {
+): Promise<CommittedChanges | undefined> {
+  const asked = JSON.stringify([root, from, to]);
+  if (lastBetween?.asked === asked) return lastBetween.changes;
   const empty = async () =>
-    (await gitText(root, ["hash-object", "-t", "tree", "--stdin"], { clock, signal }))?.trim();
+    (await gitText(root, ["hash-object", "-t", "tree", "--stdin"], options))?.trim();
   const [a, b] = [from ?? await empty(), to ?? await empty()];
   if (!a || !b) return undefined;
   const output = await gitText(
     root,
     ["diff-tree", "-r", "-z", "--raw", "--no-renames", a, b],
-    { clock, signal },
+    options,
   );
   if (output === undefined) return undefined;
   const fields = output.split("\0");
@@ -412,5 +419,6 @@ export async function committedBetween(
     const side = (mode: string, blob: string) => mode === "000000" ? undefined : `${mode}:${blob}`;
     changes.set(fields[i + 1], { old: side(oldMode, oldBlob), new: side(newMode, newBlob) });
   }
+  lastBetween = { asked, changes };
   return changes;
 }

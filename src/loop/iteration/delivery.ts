@@ -244,9 +244,14 @@ function troublesOf(
   async function linksIn(tree: TreeState): Promise<readonly string[]> {
     const isStaged = [...tree.changed.values()].some((one) => one.submodule && !one.committed);
     if (!start || tree.head === linkless && !isStaged) return [];
-    const links = await git.strayLinks(root, { start, now: tree });
-    if (links?.length === 0) linkless = tree.head;
-    return links ?? [];
+    const since = (head: string | undefined) =>
+      git.strayLinks(root, { start: { ...start, head }, now: tree });
+    // What has come since the start has come since a commit that had none of it, too.
+    if ((await since(linkless))?.length === 0) {
+      linkless = tree.head;
+      return [];
+    }
+    return await since(start.head) ?? [];
   }
 
   async function troublesOfState(): Promise<readonly string[]> {

@@ -28,15 +28,18 @@ interface World extends AsyncDisposable {
 }
 
 async function world(
-  { files = {}, dirty = {}, earlier = NOTHING, ...options }:
+  { files = {}, prepare, dirty = {}, earlier = NOTHING, ...options }:
     & {
       files?: Record<string, string>;
+      /** What has been done in it before the session. */
+      prepare?: (project: Project) => Promise<unknown>;
       dirty?: Record<string, string>;
       earlier?: Ownership;
     }
     & Partial<DeliveryOptions> = {},
 ): Promise<World> {
   const project = await makeProject({ files });
+  await prepare?.(project);
   for (const [file, text] of Object.entries(dirty)) await project.write(file, text);
   const state = () => treeState(project.root, { clock });
   const start = await state();
@@ -208,6 +211,26 @@ Deno.test("a repository that is recorded as a commit alone is named with the com
     assert.equal(await Deno.readTextFile(`${root}.clone/a web/page.js`), "page");
     await Deno.remove(`${root}.clone`, { recursive: true });
   }
+});
+
+Deno.test("a repository that was recorded so before the work began is not named, whatever turns do with it", async () => {
+  const linked = async ({ git }: Project, folder: string) => {
+    const head = (await git("rev-parse", "HEAD")).trim();
+    await git("update-index", "--add", "--cacheinfo", `160000,${head},${folder}`);
+    await git("commit", "--quiet", "-m", folder);
+  };
+  await using here = await world({ prepare: (project) => linked(project, "theirs") });
+  const { project, delivery } = here;
+  const troubles = async () => (await delivery.look(await here.state())).troubles;
+  await project.git("commit", "--quiet", "--allow-empty", "-m", "first");
+  assert.deepEqual(await troubles(), []);
+  await project.git("rm", "--quiet", "--cached", "theirs");
+  await project.git("commit", "--quiet", "-m", "without");
+  assert.deepEqual(await troubles(), []);
+  await linked(project, "theirs");
+  assert.deepEqual(await troubles(), []);
+  await linked(project, "new");
+  assert.match((await troubles()).join("\n"), /^`new` is a git repository of its own.*$/);
 });
 
 Deno.test("a merge that is under way, and a lock that was left, are named with the command", async () => {
