@@ -26,7 +26,7 @@ import { createRecorder, type Recorder } from "../loop/recorder.ts";
 import type { Begun } from "../loop/session/begin.ts";
 import { parseCleanStart, serializeCleanStart } from "../loop/session/kept_clean_start.ts";
 import { KEPT_PRD } from "../control/session_prd.ts";
-import { KEPT_TREES, keptTree, serializeTree } from "../loop/session/tree_snapshot.ts";
+import { keptTree, serializeTree } from "../loop/session/tree_snapshot.ts";
 import { createTurnPlace, turnsByDefault } from "../loop/server/turn_place.ts";
 import { createTurns } from "../loop/turn/turn.ts";
 import type { OpenCode } from "../opencode/client.ts";
@@ -60,8 +60,9 @@ const KEPT = {
   protected: "protected/kept.json",
   ownership: "ownership.json",
   cleanStart: "clean_start.json",
+  reviewedTree: "reviewed.json",
 };
-const KEPT_ALL = [...Object.values(KEPT), ...Object.values(KEPT_TREES), ...COMPANIONS];
+const KEPT_ALL = [...Object.values(KEPT), ...COMPANIONS];
 /** What the task's next session has to know. */
 export const KEPT_FOR_THE_NEXT: readonly string[] = [KEPT.ownership];
 /** Without these nobody can say any more what the agent has changed of what judges it. */
@@ -148,8 +149,7 @@ export function compose(host: WorkerHost, begin: Begin): Composed {
       backlog,
       verification: verificationOf(host, { ...begin, recorder, folder, backlog, tree }),
       delivery: deliveryOf(host, { task, begun, signal, recorder, folder, tell }),
-      treeBefore: keptTree(folder, KEPT_TREES.turn),
-      treeReviewed: keptTree(folder, KEPT_TREES.review),
+      treeReviewed: keptTree(folder, KEPT.reviewedTree),
       template,
       said: begun.said,
       only: begun.only,

@@ -19,10 +19,12 @@ export function inOwnSession(
   [program, ...args]: readonly string[],
   searchPath = environment("PATH") ?? "",
 ): Command {
-  const file = program.includes("/") ? program : findProgram(program, { searchPath, folders: [] });
+  const file = program.includes("/")
+    ? [program].find(isExecutable)
+    : findProgram(program, { searchPath, folders: [] });
   const setsid = setsidProgram();
   // Of one that is not there Deno has more to say.
-  if (setsid === undefined || file === undefined || !isExecutable(file)) {
+  if (setsid === undefined || file === undefined) {
     return { program, args, detached: true };
   }
   return { program: setsid, args: [file, ...args], detached: false };
