@@ -73,6 +73,20 @@ Deno.test("a file that is not as it was written is read as none, and told", () =
   }
 });
 
+Deno.test("what is written again as it was is put back where it was changed, and left alone where not", () => {
+  using it = world();
+  const folder = it.open();
+  for (const name of ["same", "changed", "removed"]) folder.write(name, "mine");
+  Deno.writeTextFileSync(`${it.path}/changed`, "forged");
+  Deno.removeSync(`${it.path}/removed`);
+  const inode = () => Deno.lstatSync(`${it.path}/same`).ino;
+  const before = inode();
+  for (const name of ["same", "changed", "removed"]) folder.write(name, "mine");
+  assert.equal(inode(), before);
+  assert.deepEqual(["same", "changed", "removed"].map(folder.read), ["mine", "mine", "mine"]);
+  assert.deepEqual(it.lost, []);
+});
+
 Deno.test("a file that was put there before ralph wrote one is none", () => {
   using it = world();
   it.open().write("a", "1");
