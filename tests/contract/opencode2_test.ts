@@ -297,10 +297,13 @@ onOpenCode2("opencode 2: the end", async (t, world) => {
         return step === 0 ? subagentInBackground : say("gone ahead");
       });
       const { end, sessionId } = await world.turn({
-        onActivity: (_, stop) => fileExists(join(project.root, working)) && stop(),
-        onEvent: (_, stop) => fileExists(join(project.root, working)) && stop(),
+        async onSent(stop) {
+          await until(() => fileExists(join(project.root, working)), { what: "its command" });
+          stop();
+        },
       });
       assert.deepEqual(end, { kind: "stopped", confirmed: true });
+      assert.ok((await client.messages((await client.children(sessionId))[0].id)).at(-1)?.error);
       assert.deepEqual([...await client.busy()], []);
       const said = (await client.messages(sessionId)).at(-1);
       assert.equal(fileExists(join(project.root, woken)), false, JSON.stringify(said));
