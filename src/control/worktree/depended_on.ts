@@ -7,12 +7,14 @@ import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
 import { NotInTree } from "../protocol.ts";
 
-/** The worktrees of the tasks that are at home in these folders. */
+/** The worktrees of the tasks that are at home in these folders, in their order, whichever was made first. */
 export const worktreesOf = (
   homeDirs: readonly string[],
   trees: readonly Worktree[],
 ): readonly Worktree[] =>
-  trees.filter(({ homeDir, removedAt }) => removedAt === null && homeDirs.includes(homeDir));
+  homeDirs.flatMap((dir) =>
+    trees.filter(({ homeDir, removedAt }) => removedAt === null && homeDir === dir)
+  );
 
 /** Those of the worktrees whose branches `commit` does not have. One that git has no more is in none. */
 export async function notIn(
