@@ -41,7 +41,6 @@ export interface LoopTools {
     | "requireLease"
     | "noteThere"
     | "iterationBeforeMs"
-    | "treeBefore"
     | "waitingWords"
     | "wordsTold"
     | "prdEdits"
@@ -94,7 +93,9 @@ export interface SessionContext {
   delivery: Delivery;
   /** Looks at what is said to be done; undefined where nobody does. */
   reviewer?: Reviewer;
-  /** Where the tree that a reviewer was shown outlives the worker. */
+  /** Where the tree as it was before the turn outlives the worker. */
+  treeBefore: KeptTree;
+  /** The same of the tree that a reviewer was shown. */
   treeReviewed: KeptTree;
   /** The id of the one story to work on; undefined: all. */
   only?: string;

@@ -81,7 +81,7 @@ export function iterationWrites(writing: Writing) {
 
 function beginColumns(
   { sessionId }: Lease,
-  { number, storyId, storyTitle, openCodeTitle, headBefore, treeBefore }: NewIteration,
+  { number, storyId, storyTitle, openCodeTitle, headBefore }: NewIteration,
   times: Writing["times"],
 ): Columns {
   return {
@@ -91,7 +91,6 @@ function beginColumns(
     story_title: storyTitle,
     opencode_title: openCodeTitle,
     head_before: headBefore ?? null,
-    tree_before: treeBefore ?? null,
     started_at: times.now(),
     taken_up_at: times.seen(),
   };
@@ -112,7 +111,6 @@ function endColumns(end: IterationEnd): Columns {
     detail: end.detail ?? null,
     stories_passed: JSON.stringify(end.storiesPassed),
     head_after: end.headAfter ?? null,
-    tree_before: null,
     commits: end.commits ?? null,
     files_changed: end.filesChanged ?? null,
     ...usageColumns(end.usage),

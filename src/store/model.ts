@@ -411,8 +411,6 @@ export interface NewIteration {
   /** Unique: it finds the OpenCode session whose id was never stored. */
   openCodeTitle: string;
   headBefore?: string;
-  /** The work tree as the turn finds it, as JSON; undefined when git cannot say. */
-  treeBefore?: string;
 }
 
 /** What an agent asked and is answered. `at` in epoch milliseconds. */

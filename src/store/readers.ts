@@ -148,14 +148,6 @@ export function startReaders({ one }: Pick<Statements, "one">) {
       return row && (text(row.worker_seen_at) ?? undefined);
     },
 
-    treeBefore(sessionId: number, number: number): string | undefined {
-      const row = one(
-        "SELECT tree_before FROM iterations WHERE session_id = @sessionId AND number = @number",
-        { sessionId, number },
-      );
-      return row && (text(row.tree_before) ?? undefined);
-    },
-
     iterationBeforeMs(sessionId: number, number: number): number {
       const row = one(
         `SELECT worked_before_ms FROM iterations

@@ -135,8 +135,6 @@ export interface ReadOnlyStore {
   ranBeforeMs(sessionId: number): number;
   /** What its earlier workers were at an iteration, and its turn between them, in milliseconds. */
   iterationBeforeMs(sessionId: number, number: number): number;
-  /** The tree as the turn of an iteration that is under way found it; undefined when that is not known. */
-  treeBefore(sessionId: number, number: number): string | undefined;
   /**
    * How long all workers of a session have worked up to the last write, in milliseconds; undefined for
    * one of an earlier version.

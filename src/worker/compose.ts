@@ -26,7 +26,7 @@ import { createRecorder, type Recorder } from "../loop/recorder.ts";
 import type { Begun } from "../loop/session/begin.ts";
 import { parseCleanStart, serializeCleanStart } from "../loop/session/kept_clean_start.ts";
 import { KEPT_PRD } from "../control/session_prd.ts";
-import { keptTree, serializeTree } from "../loop/session/tree_snapshot.ts";
+import { KEPT_TREES, keptTree, serializeTree } from "../loop/session/tree_snapshot.ts";
 import { createTurnPlace, turnsByDefault } from "../loop/server/turn_place.ts";
 import { createTurns } from "../loop/turn/turn.ts";
 import type { OpenCode } from "../opencode/client.ts";
@@ -60,9 +60,8 @@ const KEPT = {
   protected: "protected/kept.json",
   ownership: "ownership.json",
   cleanStart: "clean_start.json",
-  reviewedTree: "reviewed.json",
 };
-const KEPT_ALL = [...Object.values(KEPT), ...COMPANIONS];
+const KEPT_ALL = [...Object.values(KEPT), ...Object.values(KEPT_TREES), ...COMPANIONS];
 /** What the task's next session has to know. */
 export const KEPT_FOR_THE_NEXT: readonly string[] = [KEPT.ownership];
 /** Without these nobody can say any more what the agent has changed of what judges it. */
@@ -149,7 +148,8 @@ export function compose(host: WorkerHost, begin: Begin): Composed {
       backlog,
       verification: verificationOf(host, { ...begin, recorder, folder, backlog, tree }),
       delivery: deliveryOf(host, { task, begun, signal, recorder, folder, tell }),
-      treeReviewed: keptTree(folder, KEPT.reviewedTree),
+      treeBefore: keptTree(folder, KEPT_TREES.turn),
+      treeReviewed: keptTree(folder, KEPT_TREES.review),
       template,
       said: begun.said,
       only: begun.only,

@@ -101,11 +101,11 @@ export const MUTATIONS: readonly Mutation[] = [
     file: "src/loop/iteration/iteration.ts",
     edits: [
       {
-        old: `  await recorder.write((store) =>
-    store.beginIteration(lease, {`,
+        old: `  await recorder.write((store) => {
+    order.treeBefore.keep(before);`,
         new: `  const made = await tools.client.createSession({ title: openCodeTitle });
-  await recorder.write((store) =>
-    store.beginIteration(lease, {`,
+  await recorder.write((store) => {
+    order.treeBefore.keep(before);`,
       },
       {
         old: `runTurn(tools, told, { openCodeTitle, signal });`,

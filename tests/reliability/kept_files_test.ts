@@ -135,17 +135,21 @@ Deno.test("the count of tests forged, and a test taken away: the session ends", 
   await endsNamed(it, /kept\/tests\.json, which ralph has kept, was changed/);
 });
 
-Deno.test("the tree before the turn damaged: it counts as unknown, and shows no work", async () => {
-  await using it = await forgedWorld({ limits: { iterations: 1 }, forge: ({ kill }) => kill() });
+Deno.test("the tree before the turn forged: it counts as unknown, is named, and shows no work", async () => {
+  await using it = await forgedWorld({
+    limits: { iterations: 1 },
+    forge({ kept, kill }) {
+      Deno.writeTextFileSync(`${kept}/tree.json`, '{"changed":[]}');
+      kill();
+    },
+  });
   assert.equal(await it.run(), undefined, "killed");
-  const database = new DatabaseSync(it.world.database);
-  const { changes } = database.prepare(
-    `UPDATE iterations SET tree_before = '{"changed":' WHERE tree_before LIKE '{%'`,
-  ).run();
-  database.close();
-  assert.equal(changes, 1);
   await it.run();
-  assert.equal(it.record().iteration.filesChanged, null);
+  const { notes, iteration } = it.record();
+  const told = notes.filter(({ text }) => text.includes("something other than ralph"));
+  assert.deepEqual(told.map(({ about, iteration }) => [about, iteration]), [["protected", 1]]);
+  assert.match(told[0].text, /kept\/tree\.json, which ralph has kept, was changed/);
+  assert.equal(iteration.filesChanged, null);
 });
 
 Deno.test("what outlives a session forged before the next: a person's file stays a person's", async () => {

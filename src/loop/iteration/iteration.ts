@@ -16,7 +16,6 @@ import { activityTeller } from "../activity.ts";
 import type { Ended, LoopTools, SeenTree, SessionContext } from "../context.ts";
 import { promptText } from "../words.ts";
 import { type Spent, turnLimits } from "../limits.ts";
-import { serializeTree } from "../session/tree_snapshot.ts";
 import { lacksTools, missingModel } from "../server/missing_model.ts";
 import { askPatiently, createSessionPatiently, type Patience } from "../server/retry.ts";
 import type { TurnReport } from "../turn/turn_end.ts";
@@ -73,16 +72,16 @@ export async function runIteration(
   order.delivery.turnBegins();
   const openCodeTitle = titleOf(order);
 
-  await recorder.write((store) =>
+  await recorder.write((store) => {
+    order.treeBefore.keep(before);
     store.beginIteration(lease, {
       number,
       storyId: story.id,
       storyTitle: story.title,
       openCodeTitle,
       headBefore: before?.head,
-      treeBefore: before && serializeTree(before),
-    })
-  );
+    });
+  });
   emit({
     type: "iteration_started",
     number,

@@ -4,7 +4,6 @@ import type { Iteration } from "../../store/model.ts";
 import { NOT_STARTED_MS } from "../turn/abort.ts";
 import { findInTime } from "./find_turn.ts";
 import { finishIteration } from "../iteration/finish.ts";
-import { treeIfAny } from "./tree_snapshot.ts";
 import { activityTeller } from "../activity.ts";
 import type { Ended, LoopTools, SessionContext } from "../context.ts";
 import { followTurn } from "../iteration/follow_turn.ts";
@@ -42,10 +41,7 @@ export async function recoverIteration(
     story: { id: storyId ?? "" },
     agenda,
     report,
-    before: treeIfAny(
-      tools.store.treeBefore(session.lease.sessionId, number),
-      "the tree before it",
-    ),
+    before: session.treeBefore.kept(),
     startedAt,
     signal,
   });

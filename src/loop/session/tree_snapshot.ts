@@ -31,15 +31,8 @@ export function parseTree(text: string, what: string): TreeState {
   return { ...rest, changed: new Map(changed) };
 }
 
-/** The same where work goes on without it: what cannot be read is a tree that git could not tell. */
-export function treeIfAny(text: string | undefined, what: string): TreeState | undefined {
-  try {
-    return text ? parseTree(text, what) : undefined;
-  } catch (error) {
-    if (error instanceof RalphError) return undefined;
-    throw error;
-  }
-}
+/** Names of what `keptTree` keeps: the tree before a turn, and as a reviewer was shown it. */
+export const KEPT_TREES = { turn: "tree.json", review: "reviewed.json" } as const;
 
 /**
  * Where a tree as it was before what is done next outlives its worker. One that git could not tell does not,
@@ -54,6 +47,14 @@ export function keptTree(
 ): KeptTree {
   return {
     keep: (tree) => folder.write(name, new TextEncoder().encode(tree ? serializeTree(tree) : "")),
-    kept: () => treeIfAny(new TextDecoder().decode(folder.read(name)), name),
+    kept() {
+      const text = new TextDecoder().decode(folder.read(name));
+      try {
+        return text === "" ? undefined : parseTree(text, name);
+      } catch (error) {
+        if (error instanceof RalphError) return undefined;
+        throw error;
+      }
+    },
   };
 }
