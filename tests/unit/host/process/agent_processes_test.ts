@@ -33,7 +33,8 @@ function shell(cwd: string, line: string, { mark = true, name = "OPENCODE" } = {
   }).spawn();
   const pids = () => {
     try {
-      return Deno.readTextFileSync(`${cwd}/pids`).trim().split(/\s+/).map(Number);
+      // Whole lines: a file that is just made is empty, and would be process 0.
+      return Deno.readTextFileSync(`${cwd}/pids`).split("\n").slice(0, -1).map(Number);
     } catch {
       return [];
     }
