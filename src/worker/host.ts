@@ -80,6 +80,8 @@ export interface WorkerHost {
   readonly prdFiles: PrdFiles;
   readonly projectFiles: ProjectFiles;
   readonly tree: LoopTools["tree"];
+  /** When a work tree was switched away from a branch, in epoch milliseconds cut to seconds, as far as git knows. */
+  leftBranchAt(root: string, branch: string, signal: AbortSignal): Promise<number | undefined>;
   readonly changes: LoopTools["changes"];
   readonly linesOf: LoopTools["linesOf"];
   /** The branch that the PRD asks for. Throws `RalphError` when the PRD cannot be read. */

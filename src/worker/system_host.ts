@@ -22,6 +22,7 @@ import { prepareBranch } from "../host/git/branch.ts";
 import { deliveryGit } from "../host/git/deliver.ts";
 import { changesSince } from "../host/git/changes_since.ts";
 import { linesInside } from "../host/files/line_count.ts";
+import { leftBranchAt } from "../host/git/left_branch.ts";
 import { treeChange, treeState } from "../host/git/tree_state.ts";
 import { leftProcesses } from "../host/process/agent_processes.ts";
 import { runHook } from "../host/process/hook_process.ts";
@@ -162,12 +163,15 @@ function waysInto(clock: Clock): (server: string) => EnterSandbox {
   };
 }
 
-function looksAtTree(clock: Clock): Pick<WorkerHost, "tree" | "changes" | "linesOf"> {
+function looksAtTree(
+  clock: Clock,
+): Pick<WorkerHost, "tree" | "leftBranchAt" | "changes" | "linesOf"> {
   return {
     tree: {
       state: (root, known, signal) => treeState(root, { clock, known, signal }),
       change: (root, between, signal) => treeChange(root, { clock, signal, ...between }),
     },
+    leftBranchAt: (root, branch, signal) => leftBranchAt(root, branch, { clock, signal }),
     changes: (root, options) => changesSince(root, { clock, ...options }),
     linesOf: (root) => (file) => linesInside(root, file),
   };

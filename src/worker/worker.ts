@@ -166,7 +166,13 @@ async function begin(
   const readTree = () => host.tree.state(task.projectRoot, undefined, signal);
   const begun = await whileOthersWrite(host, () =>
     beginSession(
-      { store, client, clock, treeState: () => waitFor(READING_TREE, readTree) },
+      {
+        store,
+        client,
+        clock,
+        treeState: () => waitFor(READING_TREE, readTree),
+        leftBranchAt: (branch) => host.leftBranchAt(task.projectRoot, branch, signal),
+      },
       {
         task,
         worker,

@@ -124,7 +124,7 @@ export async function stopWorld(server: { readonly url: string }): Promise<StopW
         async () => await project.read(file).then((text) => text || "empty", () => undefined),
         { what: `the file ${file}` },
       ),
-    pids: async () => (await project.read("pids")).trim().split(/\s+/).map(Number),
+    pids: async () => (await project.read("pids")).split("\n").slice(0, -1).map(Number),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

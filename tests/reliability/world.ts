@@ -27,6 +27,7 @@ import type { Request } from "../../src/host/files/signal_files.ts";
 import { deliveryGit } from "../../src/host/git/deliver.ts";
 import { linesInside } from "../../src/host/files/line_count.ts";
 import { changesSince } from "../../src/host/git/changes_since.ts";
+import { leftBranchAt } from "../../src/host/git/left_branch.ts";
 import { treeChange, treeState } from "../../src/host/git/tree_state.ts";
 import { type Lock, takeLock } from "../../src/host/lock/lock.ts";
 import { takePlace } from "../../src/host/lock/places.ts";
@@ -299,7 +300,13 @@ function timesOf(file: string, clock: VirtualClock): { files: PrdFiles; note: ()
 /** What a worker has git, gates and the project's files for. */
 type Outside = Pick<
   WorkerHost,
-  "changes" | "tree" | "deliveryGit" | "projectFiles" | "runGate" | "gateEnvironment"
+  | "changes"
+  | "tree"
+  | "leftBranchAt"
+  | "deliveryGit"
+  | "projectFiles"
+  | "runGate"
+  | "gateEnvironment"
 >;
 
 /** The real ones; time stands still meanwhile. */
@@ -310,6 +317,7 @@ function withProcesses({ during }: VirtualClock, clock: Clock): Outside {
       state: (root, known) => during(treeState(root, { clock, known })),
       change: (root, between) => during(treeChange(root, { clock, ...between })),
     },
+    leftBranchAt: (root, branch) => during(leftBranchAt(root, branch, { clock })),
     changes: (root, options) => during(changesSince(root, { clock, ...options })),
     deliveryGit(signal, { handOn }) {
       const git = deliveryGit(clock, signal, { handOn });
@@ -345,6 +353,7 @@ function withoutProcesses(root: string, clock: Clock): Outside {
       state: (root) => Promise.resolve(filesState(root)),
       change: (_root, between) => Promise.resolve(filesChange(between)),
     },
+    leftBranchAt: () => Promise.resolve(undefined),
     changes: () => Promise.resolve([]),
     deliveryGit: () => withoutGit,
     projectFiles: filesWithoutGit(root, clock),

@@ -88,6 +88,7 @@ function hostOf(
     tree: project.tree,
     changes: () => Promise.resolve([]),
     linesOf: () => () => undefined,
+    leftBranchAt: () => Promise.resolve(undefined),
     branchOf: () => undefined,
     deliveryGit: () => withoutGit,
     readText: () => undefined,

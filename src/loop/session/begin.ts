@@ -15,8 +15,8 @@ import {
   type SettingsPart,
 } from "../../settings/settings.ts";
 import type { Task } from "../../task/task_files.ts";
-import { plain } from "../../terminal/plain.ts";
 import { shellWord } from "../../terminal/shell_word.ts";
+import { refuseOtherBranch } from "./other_branch.ts";
 import { whyResumable, whyResumed } from "./resumable.ts";
 import type { Past } from "../decide.ts";
 import { finishNow } from "./finish_now.ts";
@@ -82,6 +82,7 @@ interface SessionTools {
   client: OpenCode;
   clock: Clock;
   treeState: () => Promise<TreeState | undefined>;
+  leftBranchAt: (branch: string) => Promise<number | undefined>;
 }
 
 /** Starts or continues the task's session. On the server nothing is done. */
@@ -211,42 +212,6 @@ async function goOn(
     changes: settingChanges(before, flatNow(settings, choices), sources),
     warnings: [...faults, ...warnings],
   };
-}
-
-/**
- * Who goes to another branch and commits there while no turn is at work has other work in hand: it is not
- * taken for the session's, and its branch is not moved to that. Where nothing was committed since, a turn
- * may have gone there.
- */
-async function refuseOtherBranch(
-  { store, treeState }: SessionTools,
-  task: Task,
-  { previous, startTree }: { previous: Session; startTree: TreeState },
-): Promise<void> {
-  const { branch } = startTree;
-  const now = branch === undefined ? undefined : await treeState();
-  if (branch === undefined || now?.head === undefined || now.branch === branch) return;
-  const last = store.iterations(previous.id).at(-1);
-  const lastHead = last ? last.headAfter : startTree.head;
-  // Of a turn that was cut off nobody knows where it went.
-  if (last?.outcome === null || lastHead === null || now.head === lastHead) return;
-  const here = now.branch === undefined ? "no branch is" : `\`${plain(now.branch, 80)}\` is`;
-  const name = shellWord(task.name);
-  throw new RalphError(
-    "conflict",
-    `cannot go on with session ${previous.id} of \`${plain(task.name, 80)}\`: its work is on the ` +
-      `branch \`${plain(branch, 80)}\`, and ${here} checked out, with commits that are not its`,
-    [
-      {
-        text: "go back to its branch",
-        command: `git -C ${shellWord(task.projectRoot)} switch ${shellWord(branch)}`,
-      },
-      {
-        text: "or end that session for good, and begin a new one here",
-        command: `ralph stop ${name} --force && ralph run ${name}`,
-      },
-    ],
-  );
 }
 
 /**

@@ -4,6 +4,7 @@ import { RalphError } from "../../../../src/error.ts";
 import type { TreeState } from "../../../../src/host/git/tree_state.ts";
 import { beginSession, type SessionOrder } from "../../../../src/loop/session/begin.ts";
 import type { OpenCode } from "../../../../src/opencode/client.ts";
+import type { ToolRun } from "../../../../src/opencode/model.ts";
 import { openStore, type Store } from "../../../../src/store/store.ts";
 import {
   DEFAULT_SETTINGS,
@@ -18,12 +19,17 @@ const task = { name: "t", dir: "/p/tasks/t", projectRoot: "/p" };
 const clock = { now: () => 0, monotonic: () => 0, after: () => () => {} };
 const gate = { name: "test", run: { args: ["test"] } };
 
-/** A server on which every turn has ended. */
-const client: Pick<OpenCode, "session" | "busy" | "messages"> = {
+/** A server on which every turn has ended, and has run these. */
+const client = (
+  toolRuns: () => readonly ToolRun[],
+): Pick<OpenCode, "session" | "busy" | "messages" | "children" | "sessionUse"> => ({
   session: (id) => Promise.resolve({ id, title: "", directory: "/p", createdAt: 0 }),
   busy: () => Promise.resolve(new Map()),
-  messages: (id) => Promise.resolve([message({ sessionId: id, completedAt: 1 })]),
-};
+  messages: (id) =>
+    Promise.resolve([message({ sessionId: id, completedAt: 1, toolRuns: toolRuns() })]),
+  children: () => Promise.resolve([]),
+  sessionUse: () => Promise.resolve(undefined),
+});
 
 interface World extends Disposable {
   readonly store: Store;
@@ -40,6 +46,10 @@ interface World extends Disposable {
     },
   ): ReturnType<typeof beginSession>;
   tree: TreeState;
+  /** When the branch was left. */
+  leftAt?: number;
+  /** What the turn on the server ran. */
+  toolRuns: readonly ToolRun[];
 }
 
 function world(): World {
@@ -48,6 +58,7 @@ function world(): World {
   const here: World = {
     store,
     tree: { head: "a".repeat(40), changed: new Map() },
+    toolRuns: [],
     begin: (
       { settings = {}, flags = {}, worker = {}, choices = {}, sources = {}, ofProject = false } =
         {},
@@ -55,9 +66,10 @@ function world(): World {
       beginSession(
         {
           store,
-          client: client as OpenCode,
+          client: client(() => here.toolRuns) as OpenCode,
           clock,
           treeState: () => Promise.resolve(here.tree),
+          leftBranchAt: () => Promise.resolve(here.leftAt),
         },
         {
           task,
@@ -156,6 +168,41 @@ Deno.test("a session does not go on over what a person has committed on another 
     const next = await here.begin();
     assert.match(next.continues ?? "", /it was paused/);
     here.store.endSession(next.lease, pause);
+  }
+});
+
+Deno.test("of a turn that was cut off, a branch that no command of it left is a person's", async () => {
+  const on = (branch: string, head: string): TreeState => ({
+    branch,
+    head: head.repeat(40),
+    changed: new Map(),
+  });
+  const run = (command: string, start: number, end?: number) => ({
+    tool: "bash",
+    input: { command },
+    start,
+    end,
+  });
+  const cases: readonly [string, number | undefined, readonly ToolRun[], boolean][] = [
+    ["after its last command", 60_000, [run("git commit -m x", 10_000, 11_000)], true],
+    ["while one ran that goes nowhere", 60_000, [run("sleep 60", 50_000)], true],
+    ["by one of it", 60_000, [run("git switch -c mine", 59_500, 60_500)], false],
+    ["by one that has not ended", 60_000, [run("./release.sh", 50_000)], false],
+    ["nobody knows when", undefined, [], false],
+  ];
+  for (const [what, leftAt, toolRuns, isRefused] of cases) {
+    using here = world();
+    here.tree = on("theirs", "a");
+    const { lease } = await here.begin();
+    const headBefore = "a".repeat(40);
+    here.store.beginIteration(lease, {
+      ...{ number: 1, storyId: "US-1", storyTitle: "A", openCodeTitle: "t", headBefore },
+    });
+    here.store.setOpenCodeSession(lease, 1, "ses_1");
+    Object.assign(here, { tree: on("other", "c"), leftAt, toolRuns });
+    const begun = here.begin();
+    if (!isRefused) assert.match((await begun).continues ?? "", /with iteration 1/, what);
+    else await assert.rejects(begun, /its work is on the branch `theirs`, and `other` is/, what);
   }
 });
 
