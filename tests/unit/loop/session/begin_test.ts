@@ -19,6 +19,13 @@ const task = { name: "t", dir: "/p/tasks/t", projectRoot: "/p" };
 const clock = { now: () => 0, monotonic: () => 0, after: () => () => {} };
 const gate = { name: "test", run: { args: ["test"] } };
 
+/** A clean tree; `head`: one digit of its commit. */
+const on = (branch: string | undefined, head: string): TreeState => ({
+  branch,
+  head: head.repeat(40),
+  changed: new Map(),
+});
+
 /** A server on which every turn has ended, and has run these. */
 const client = (
   toolRuns: () => readonly ToolRun[],
@@ -136,11 +143,6 @@ Deno.test("who names the server is said of the one of now, and kept of the last"
 
 Deno.test("a session does not go on over what a person has committed on another branch meanwhile", async () => {
   using here = world();
-  const on = (branch: string | undefined, head: string): TreeState => ({
-    branch,
-    head: head.repeat(40),
-    changed: new Map(),
-  });
   here.tree = on("theirs", "a");
   const first = await here.begin();
   const iteration = { number: 1, storyId: "US-1", storyTitle: "A", openCodeTitle: "t" };
@@ -172,11 +174,6 @@ Deno.test("a session does not go on over what a person has committed on another 
 });
 
 Deno.test("of a turn that was cut off, a branch that no command of it left is a person's", async () => {
-  const on = (branch: string, head: string): TreeState => ({
-    branch,
-    head: head.repeat(40),
-    changed: new Map(),
-  });
   const run = (command: string, start: number, end?: number) => ({
     tool: "bash",
     input: { command },
@@ -195,9 +192,8 @@ Deno.test("of a turn that was cut off, a branch that no command of it left is a 
     here.tree = on("theirs", "a");
     const { lease } = await here.begin();
     const headBefore = "a".repeat(40);
-    here.store.beginIteration(lease, {
-      ...{ number: 1, storyId: "US-1", storyTitle: "A", openCodeTitle: "t", headBefore },
-    });
+    const iteration = { number: 1, storyId: "US-1", storyTitle: "A", openCodeTitle: "t" };
+    here.store.beginIteration(lease, { ...iteration, headBefore });
     here.store.setOpenCodeSession(lease, 1, "ses_1");
     Object.assign(here, { tree: on("other", "c"), leftAt, toolRuns });
     const begun = here.begin();
